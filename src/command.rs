@@ -1,0 +1,107 @@
+//! The verbs: one file each, thin. What they share is the context they run in.
+
+pub mod add;
+pub mod cd;
+pub mod doctor;
+pub mod env;
+pub mod git_mode;
+pub mod help;
+pub mod hook;
+pub mod init;
+pub mod list;
+pub mod prune;
+pub mod remove;
+pub mod run;
+pub mod setup;
+pub mod shell_init;
+pub mod sweep;
+pub mod trust;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::channel::Channel;
+use crate::claim::Claims;
+use crate::detect::Project;
+use crate::error::{Explain, Result};
+use crate::facts;
+use crate::git::Repo;
+use crate::name::Branch;
+use crate::recipe::{Recipe, RecipeSource};
+use crate::record::Records;
+use crate::ui::Ui;
+
+/// What every verb works with.
+pub struct Context {
+    /// The repository.
+    pub repo: Repo,
+    /// Its records.
+    pub records: Records,
+    /// The host's claims.
+    pub claims: Claims,
+    /// The directory that files and the recipe come from.
+    pub main: Option<PathBuf>,
+    /// The terminal.
+    pub ui: Ui,
+    /// The shell that may follow us.
+    pub channel: Channel,
+}
+
+/// The committed recipe's file.
+pub const RECIPE: &str = ".wt.toml";
+
+impl Context {
+    /// Finds the repository of the current directory.
+    pub fn discover(ui: Ui, channel: Channel) -> Result<Self> {
+        Self::with(Repo::discover()?, ui, channel)
+    }
+
+    fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
+        let main = match repo.main_root() {
+            Some(root) => Some(root),
+            None => facts::main_worktree(&repo, &repo.worktrees()?),
+        };
+        Ok(Self { records: Records::of(&repo), claims: Claims::open()?, main, ui, channel, repo })
+    }
+
+    /// The same repository, seen from where no worktree can be pulled away.
+    pub fn from_outside(&self) -> Result<Self> {
+        Self::with(self.repo.from_outside()?, self.ui, self.channel.clone())
+    }
+
+    /// Reads the recipe: `.wt.toml` under `git config wt.*`.
+    pub fn recipe(&self) -> Result<RecipeSource> {
+        let file = self.main.as_ref().map(|main| main.join(RECIPE));
+        let text = match &file {
+            Some(path) => match std::fs::read_to_string(path) {
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
+                text => Some(text.explain(|| format!("cannot read '{}'", path.display()))?),
+            },
+            None => None,
+        };
+        let file = text.as_deref().map(|text| (Path::new(RECIPE), text));
+        Recipe::read(file, &self.repo.settings("wt"))
+    }
+
+    /// The recipe of one worktree; with nothing configured, what the project visibly needs.
+    pub fn recipe_for(&self, name: &str, branch: Option<&Branch>, template: Option<&str>) -> Result<Recipe> {
+        let source = self.recipe()?;
+        let base = match &self.main {
+            Some(main) if !source.configured() => {
+                Project::look(main, &|path| facts::is_ignored(main, Path::new(path)))?.recipe()
+            }
+            _ => Recipe::default(),
+        };
+        source.for_worktree(base, name, branch.map(Branch::as_str), template)
+    }
+
+    /// Ends a verb that leads somewhere: tells the shell, and prints the directory on stdout.
+    pub fn arrive(&self, path: &Path) -> Result<()> {
+        if !self.channel.tell(path)? {
+            self.ui.hint(&format!("cd -- {}", shell_escape::unix::escape(path.to_string_lossy())));
+        }
+        let mut line = path.as_os_str().as_bytes().to_vec();
+        line.push(b'\n');
+        self.ui.answer(&line)
+    }
+}

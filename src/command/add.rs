@@ -1,0 +1,336 @@
+//! `git wt add`: plan, make, hooks, print the path.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::{Context, setup};
+use crate::complete;
+use crate::error::{Error, Result};
+use crate::exec;
+use crate::facts;
+use crate::git::Repo;
+use crate::name::{Branch, random_hex};
+use crate::plan::{Facts, Plan, Start, What, Wish};
+use crate::record::{Held, Record, Stage, State};
+use crate::resource::{Care, Created, Destroyed, Resource, Site};
+
+/// How often a port may be snatched away by another repository before we give up.
+const TRIES: usize = 8;
+
+/// Make a worktree with its own environment
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Name (branch, remote branch, tag, commit, or a new branch) or, beginning with / ./ ../ or ~, a path
+    #[arg(value_name = "NAME|PATH", add = ArgValueCandidates::new(complete::branches))]
+    pub what: Option<OsString>,
+    /// Commit, branch or tag to check out
+    #[arg(value_name = "COMMIT-ISH", add = ArgValueCandidates::new(complete::branches))]
+    pub commit_ish: Option<String>,
+    /// Create a new branch
+    #[arg(short = 'b', value_name = "BRANCH", conflicts_with = "reset_branch", allow_hyphen_values = true)]
+    pub branch: Option<String>,
+    /// Create or reset a branch
+    #[arg(short = 'B', value_name = "BRANCH", allow_hyphen_values = true)]
+    pub reset_branch: Option<String>,
+    /// Start the new branch here: a commit, or `default` for the remote's default branch
+    #[arg(long, value_name = "COMMIT-ISH", add = ArgValueCandidates::new(complete::branches))]
+    pub base: Option<String>,
+    /// Put the worktree here, whatever its name
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
+    pub path: Option<PathBuf>,
+    /// Use this template of the recipe
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// Put this before the new branch's name, with a slash
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// Append a short random suffix to the name
+    #[arg(long)]
+    pub unique: bool,
+    /// Make a plain worktree, without an environment
+    #[arg(long)]
+    pub no_env: bool,
+    /// Do not run the recipe's hooks
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Remember a note, shown by list
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Print the plan and stop
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Check out a commit without a branch
+    #[arg(short = 'd', long)]
+    pub detach: bool,
+    /// Make a branch without a commit
+    #[arg(long)]
+    pub orphan: bool,
+    /// Allow a branch that is in use and a place that is registered but missing; twice: a locked one
+    #[arg(short = 'f', long, action = clap::ArgAction::Count)]
+    pub force: u8,
+    /// Check out the files (the default)
+    #[arg(long, overrides_with = "no_checkout")]
+    pub checkout: bool,
+    /// Leave the files out
+    #[arg(long, overrides_with = "checkout")]
+    pub no_checkout: bool,
+    /// Keep the worktree locked
+    #[arg(long)]
+    pub lock: bool,
+    /// Reason of the lock
+    #[arg(long, value_name = "TEXT", requires = "lock")]
+    pub reason: Option<String>,
+    /// Track the branch that the new one starts from
+    #[arg(long, overrides_with = "no_track")]
+    pub track: bool,
+    /// Do not track the branch that the new one starts from (the default)
+    #[arg(long, overrides_with = "track")]
+    pub no_track: bool,
+    /// Derive the branch of a path from a remote's of that name
+    #[arg(long, overrides_with = "no_guess_remote")]
+    pub guess_remote: bool,
+    /// Do not look for a remote's branch of that name
+    #[arg(long, overrides_with = "guess_remote")]
+    pub no_guess_remote: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say each step
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Options that only git knows, handed on to it
+    #[arg(skip)]
+    pub passed_on: Vec<OsString>,
+}
+
+/// Makes a worktree and its environment, or nothing.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let wish = wish(args, &context.repo)?;
+    if args.dry_run {
+        let (plan, _) = plan(&wish, context)?;
+        context.ui.answer(plan.to_string().as_bytes())?;
+        return Ok(0);
+    }
+    let mut tries = 0;
+    let (held, made) = loop {
+        tries += 1;
+        let (plan, mut held) = begin(&wish, context)?;
+        match make(&plan, &mut held, context) {
+            Ok(made) => break (held, made),
+            Err(failure) => {
+                let retry = failure.port_taken && tries < TRIES;
+                let error = undo(held, failure.error, context)?;
+                if !retry {
+                    return Err(error);
+                }
+            }
+        }
+    };
+    finish(held, &made, &wish, context)
+}
+
+/// Reads the command line as a wish; every word is judged before anything is looked at.
+fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
+    let new_branch = args.branch.as_ref().or(args.reset_branch.as_ref());
+    let what = args.what.as_deref().map(|word| what(word, repo)).transpose()?;
+    let prefix = args.prefix.clone().or_else(|| repo.setting("wt.prefix")).unwrap_or_default();
+    Ok(Wish {
+        what,
+        commit_ish: args.commit_ish.as_deref().map(|word| previous(word, repo)).transpose()?,
+        path: args.path.clone(),
+        new_branch: new_branch.map(|name| Branch::parse(name)).transpose()?,
+        reset: args.reset_branch.is_some(),
+        detach: args.detach,
+        orphan: args.orphan,
+        force: args.force,
+        no_checkout: args.no_checkout,
+        track: (args.track || args.no_track).then_some(args.track),
+        lock: args.lock.then(|| args.reason.clone().unwrap_or_default()),
+        base: args.base.clone(),
+        unique: if args.unique { Some(random_hex(4)?) } else { None },
+        prefix,
+        env: !args.no_env,
+        hooks: !args.no_hooks,
+        note: args.note.clone(),
+        template: args.template.clone(),
+        passed_on: args.passed_on.clone(),
+    })
+}
+
+/// Tells a path from a name, as git's users write paths: `/x`, `./x`, `../x`, `~/x`.
+fn what(word: &std::ffi::OsStr, repo: &Repo) -> Result<What> {
+    let text = word.to_string_lossy();
+    if text.is_empty() {
+        return Err(Error::new("the name is empty").hint("git wt add NAME"));
+    }
+    let is_path = text.starts_with(['/', '~']) || text.starts_with("./") || text.starts_with("../") || text == "..";
+    if is_path {
+        return Ok(What::Path(word.into()));
+    }
+    let text = word.to_str().ok_or_else(|| Error::new(format!("'{text}' is not valid UTF-8")))?;
+    previous(text, repo).map(What::Name)
+}
+
+/// Reads `-` as the branch that was checked out before, `@{-1}`.
+fn previous(word: &str, repo: &Repo) -> Result<String> {
+    if word != "-" {
+        return Ok(word.to_owned());
+    }
+    let name = repo.git().args(["rev-parse", "--abbrev-ref", "@{-1}"]).output()?;
+    let name = String::from_utf8_lossy(&name.stdout).trim().to_owned();
+    if name.is_empty() || name == "@{-1}" {
+        return Err(Error::new("there is no previously checked out branch ('-' is @{-1})"));
+    }
+    Ok(name)
+}
+
+/// Looks and plans, under the repository lock that is handed back with the plan.
+fn plan(wish: &Wish, context: &Context) -> Result<(Plan, crate::record::Lock)> {
+    let Context { repo, records, claims, .. } = context;
+    // these may ask git, and need no lock: they are what the words meant when they were typed
+    let refs = facts::refs(repo, wish);
+    let start = Start::of(wish, &refs)?;
+    let recipe = context.recipe_for(start.name.as_str(), start.head.branch(), wish.template.as_deref())?;
+    let lock = records.lock()?;
+    let facts = Facts::gather(repo, wish, &recipe, records, claims)?;
+    Ok((Plan::of(wish, &start, &recipe, &facts)?, lock))
+}
+
+/// Plans and writes the record, so that from here on whatever is made can be unmade.
+fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
+    let (mut plan, lock) = plan(wish, context)?;
+    for note in &plan.notes {
+        context.ui.hint(note);
+    }
+    if let Some(vanished) = &plan.heal {
+        context.ui.say(&format!("forgetting the vanished worktree '{}'", vanished.path.display()));
+        crate::resource::checkout::put_aside(&context.repo, vanished)?;
+    }
+    set_broken_entries_aside(context)?;
+    let resources = std::mem::take(&mut plan.resources);
+    let mut record = Record::new(plan.name.clone(), &plan.path, context.repo.identity()?, resources)?;
+    record.branch.clone_from(&plan.branch);
+    record.base.clone_from(&plan.base);
+    record.note.clone_from(&wish.note);
+    record.template.clone_from(&wish.template);
+    record.protected = plan.protected;
+    let held = context.records.begin(record)?;
+    drop(lock);
+    Ok((plan, held))
+}
+
+/// git dies of an entry whose files are empty, whatever it is asked; such an entry is put where doctor finds it.
+fn set_broken_entries_aside(context: &Context) -> Result<()> {
+    for broken in context.repo.worktrees()?.broken {
+        let place = crate::resource::checkout::quarantine(&context.repo, &broken.id)?;
+        context.ui.warn(&format!(
+            "git's entry '{}' is damaged ({}) and stops git: put aside as '{}'",
+            broken.id,
+            broken.why,
+            place.display()
+        ));
+    }
+    Ok(())
+}
+
+/// What came of making: the directory, and how the user's post-checkout hook ended.
+struct Made {
+    path: PathBuf,
+    post_checkout: u8,
+    hooks: Vec<crate::recipe::HookCommand>,
+}
+
+struct Failure {
+    error: Error,
+    port_taken: bool,
+}
+
+fn make(plan: &Plan, held: &mut Held, context: &Context) -> std::result::Result<Made, Failure> {
+    let owner = held.record.owner(&context.repo);
+    let main = context.main.clone();
+    let site = Site {
+        repo: &context.repo,
+        claims: &context.claims,
+        owner: &owner,
+        root: &plan.path,
+        main: main.as_deref(),
+    };
+    let ui = context.ui;
+    let mut post_checkout = 0;
+    let mut told = |resource: &Resource, created: &Created| {
+        if let Resource::Checkout(checkout) = resource {
+            post_checkout = checkout.post_checkout;
+        }
+        match created {
+            Created::Made => ui.say(&resource.describe()),
+            Created::Found => ui.say(&format!("{}: there already, used as it is", resource.describe())),
+            Created::Skipped(why) => ui.warn(&format!("no {}: {why}", resource.describe())),
+        }
+    };
+    let done = held.make(&site, &mut told).and_then(|()| set_upstream(held, context));
+    match done {
+        Ok(()) => Ok(Made { path: plan.path.clone(), post_checkout, hooks: plan.hooks.clone() }),
+        Err(error) => {
+            // another repository may have claimed the port since we looked
+            let at = held.record.steps.iter().find(|step| step.state == State::Planned);
+            let port_taken = at.is_some_and(|step| matches!(step.resource, Resource::Port(_)));
+            Err(Failure { error, port_taken })
+        }
+    }
+}
+
+/// Sets what the new branch tracks, alone: git does not wait for its own `config.lock`.
+fn set_upstream(held: &Held, context: &Context) -> Result<()> {
+    let branch = held.record.made().find_map(|resource| match resource {
+        Resource::Branch(branch) if branch.upstream.is_some() => Some(branch.clone()),
+        _ => None,
+    });
+    let Some(branch) = branch else { return Ok(()) };
+    let _lock = context.records.lock()?;
+    branch.set_upstream(&context.repo)
+}
+
+/// Takes back what was made and returns the error, which then says so.
+fn undo(held: Held, mut error: Error, context: &Context) -> Result<Error> {
+    match take_back(held, context) {
+        Ok((undone, left)) => {
+            error.undone = undone;
+            for why in left {
+                error = error.because(format!("left: {why}"));
+            }
+        }
+        Err(failed) => {
+            error = error.because(format!("could not undo all of it: {}", failed.in_one_line()));
+            error = error.hint("git wt doctor --fix");
+        }
+    }
+    Ok(error)
+}
+
+/// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.
+pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
+    let owner = held.record.owner(&context.repo);
+    let root = held.record.path.clone();
+    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main: None };
+    let mut undone = Vec::new();
+    held.record.stage = Stage::Adding;
+    let left = held.unwind(&site, Care::JustMade, &mut |resource, destroyed| {
+        if *destroyed == Destroyed::Gone {
+            undone.push(resource.describe());
+        }
+    })?;
+    held.forget()?;
+    Ok((undone, left))
+}
+
+/// Past the commit point: whatever happens now, the worktree stays.
+fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
+    let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.hooks, context)? } else { 0 };
+    drop(held);
+    context.arrive(&made.path)?;
+    Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
+}

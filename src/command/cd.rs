@@ -1,0 +1,41 @@
+//! `git wt cd`: where a worktree is; the shell goes there.
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::{Context, add};
+use crate::complete;
+use crate::error::{Error, Result};
+use crate::target::Worktrees;
+
+/// Go to a worktree: print its path, and have the shell follow
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    /// Name, branch, unique end of a path, path, - (previous), @ (main)
+    #[arg(value_name = "WORKTREE", allow_hyphen_values = true, add = ArgValueCandidates::new(complete::worktrees))]
+    pub target: Option<String>,
+    /// Make it if there is none of that name
+    #[arg(short = 'c', long)]
+    pub create: bool,
+}
+
+/// Prints the path of a worktree and tells the shell.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let Some(target) = &args.target else {
+        return Err(Error::usage("which worktree?").hint("git wt cd NAME").hint("git wt list"));
+    };
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = match worktrees.find(target) {
+        Err(error) if args.create && error.exit == Error::FATAL => {
+            return add::run(&add::Args { what: Some(target.into()), ..add::Args::default() }, context);
+        }
+        found => found?,
+    };
+    if tree.missing {
+        return Err(Error::new(format!("'{}' is missing", tree.path.display()))
+            .hint(format!("git wt add {}    (makes it again)", worktrees.name(tree)))
+            .hint("git wt prune"));
+    }
+    context.arrive(&tree.path)?;
+    Ok(0)
+}

@@ -1,0 +1,209 @@
+//! `git wt doctor`: what is broken or foreign, and with `--fix` its repair.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::{Context, add, remove};
+use crate::error::Result;
+use crate::exec;
+use crate::name::Name;
+use crate::record::{Record, Stage};
+use crate::resource::checkout::Trash;
+use crate::target::Worktrees;
+
+/// How long repair waits for a child of a killed git-wt that still writes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Look for what is broken: records, claims, entries; with --fix repair it
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Repair what is found
+    #[arg(long)]
+    pub fix: bool,
+    /// Drop the databases of worktrees that are gone
+    #[arg(short = 'y', long, requires = "fix")]
+    pub yes: bool,
+}
+
+/// Examines the repository; exit status 1 when something stays broken.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let outside = context.from_outside()?;
+    let mut found = Findings { fix: args.fix, open: 0, context: &outside };
+    found.damaged_entries()?;
+    found.foreign_records()?;
+    found.halves()?;
+    found.unbound(args.yes)?;
+    found.damaged_records()?;
+    found.orphaned_claims()?;
+    found.trash()?;
+    found.programs();
+    if found.open == 0 {
+        outside.ui.say("nothing is broken");
+    }
+    Ok(u8::from(found.open > 0))
+}
+
+/// Forgets records whose worktree git no longer has, as `prune` does.
+pub fn forget_unbound(dry_run: bool, drop_databases: bool, context: &Context) -> Result<()> {
+    Findings { fix: !dry_run, open: 0, context }.unbound(drop_databases)
+}
+
+struct Findings<'a> {
+    fix: bool,
+    /// Problems that stay.
+    open: usize,
+    context: &'a Context,
+}
+
+impl Findings<'_> {
+    /// Tells a problem; says whether to repair it now.
+    fn problem(&mut self, what: &str) -> bool {
+        self.context.ui.say(&format!("{}: {what}", if self.fix { "fixed" } else { "problem" }));
+        self.open += usize::from(!self.fix);
+        self.fix
+    }
+
+    /// Tells a problem that only the user can solve.
+    fn for_the_user(&mut self, what: &str, hint: &str) {
+        self.context.ui.say(&format!("problem: {what}"));
+        self.context.ui.hint(hint);
+        self.open += 1;
+    }
+
+    fn damaged_entries(&mut self) -> Result<()> {
+        for broken in self.context.repo.worktrees()?.broken {
+            if self.problem(&format!("git's entry '{}' is damaged: {}", broken.id, broken.why)) {
+                let place = crate::resource::checkout::quarantine(&self.context.repo, &broken.id)?;
+                self.context.ui.say(&format!("  put aside as '{}'", place.display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of a copied repository are the original's: it owns none of their ports and databases.
+    fn foreign_records(&mut self) -> Result<()> {
+        let here = self.context.repo.identity()?;
+        for record in self.context.records.all()?.0.iter().filter(|record| record.repository != here) {
+            let what = format!("the record '{}' was made in another repository than this copy of it", record.name);
+            if self.problem(&what) {
+                self.context.records.discard(&record.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An add that was killed is undone; a removal that was killed is finished.
+    fn halves(&mut self) -> Result<()> {
+        let here = self.context.repo.identity()?;
+        for record in self.context.records.all()?.0 {
+            if record.stage == Stage::Ready || record.repository != here {
+                continue;
+            }
+            let verb = if record.stage == Stage::Adding { "adding" } else { "removing" };
+            if !self.fix {
+                if let Ok(Some(_held)) = self.context.records.hold(&record.id) {
+                    self.problem(&format!("{verb} '{}' was cut short", record.name));
+                }
+                continue;
+            }
+            let Some(held) = self.context.records.hold_patiently(&record.id, PATIENCE)? else { continue };
+            match held.record.stage {
+                Stage::Adding => {
+                    let (_, left) = add::take_back(held, self.context)?;
+                    left.iter().for_each(|why| self.context.ui.warn(&format!("left: {why}")));
+                }
+                Stage::Removing => {
+                    let root = held.record.path.clone();
+                    remove::take_back(held, &root, false, self.context)?;
+                }
+                // it came to its end while we waited
+                Stage::Ready => continue,
+            }
+            self.problem(&format!("{verb} '{}' was cut short", record.name));
+        }
+        Ok(())
+    }
+
+    /// Records whose worktree was removed or pruned by git itself.
+    fn unbound(&mut self, drop_databases: bool) -> Result<()> {
+        let worktrees = Worktrees::read(&self.context.repo)?;
+        let here = self.context.repo.identity()?;
+        let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
+        for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready && r.repository == here).filter(bound) {
+            let what = format!("the worktree of '{}' was removed without git-wt", record.name);
+            if record.databases().any(|database| database.has_data()) && !drop_databases {
+                self.for_the_user(&format!("{what}; its database is still there"), "git wt doctor --fix --yes    (drops it)");
+                continue;
+            }
+            if self.problem(&what)
+                && let Some(held) = self.context.records.hold_patiently(&record.id, PATIENCE)?
+            {
+                let root = held.record.path.clone();
+                remove::take_back(held, &root, false, self.context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A record that cannot be read is made anew from what names it: git's entry and the claims.
+    fn damaged_records(&mut self) -> Result<()> {
+        for damaged in self.context.records.all()?.1 {
+            if !self.problem(&format!("the record '{}' is damaged: {}", damaged.id, damaged.why)) {
+                continue;
+            }
+            let worktrees = Worktrees::read(&self.context.repo)?;
+            let tree = worktrees.listing.worktrees.iter().find(|tree| tree.record.as_deref() == Some(&damaged.id));
+            let identity = self.context.repo.identity()?;
+            let mut claims = self.context.claims.all_of(identity.dev, identity.ino)?;
+            claims.retain(|claim| claim.owner.as_ref().is_some_and(|owner| owner.record == damaged.id));
+            let named = claims.iter().find_map(|claim| claim.owner.as_ref()).map(|owner| owner.name.clone());
+            let path = tree.map_or(Path::new(""), |tree| tree.path.as_path());
+            let name = named.or_else(|| tree.map(|tree| worktrees.name(tree))).unwrap_or_else(|| damaged.id.clone());
+            let mut record = Record::new(Name::of_place(&name), path, identity, Vec::new())?;
+            record.rebuild(&damaged.id, tree, &claims);
+            self.context.records.rewrite(record)?;
+            self.context.ui.hint(&format!("git wt setup {name}    (finds what else it had)"));
+        }
+        Ok(())
+    }
+
+    /// Claims of this repository that no record has.
+    fn orphaned_claims(&mut self) -> Result<()> {
+        let identity = self.context.repo.identity()?;
+        let (records, damaged) = self.context.records.all()?;
+        for claim in self.context.claims.all_of(identity.dev, identity.ino)? {
+            let Some(owner) = &claim.owner else { continue };
+            let known = records.iter().any(|record| record.id == owner.record)
+                || damaged.iter().any(|record| record.id == owner.record);
+            if !known && self.problem(&format!("{} is claimed by '{}', which is gone", claim.thing, owner.name)) {
+                self.context.claims.release(&claim.thing, owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn trash(&mut self) -> Result<()> {
+        let trash = Trash::of(&self.context.repo);
+        if !trash.is_empty() && self.problem("files of removed worktrees were not deleted yet") {
+            trash.sweep()?;
+        }
+        Ok(())
+    }
+
+    /// Says which git-wt runs, where another one would run instead.
+    fn programs(&mut self) {
+        let Ok(ours) = std::env::current_exe() else { return };
+        let same = |path: &Path| crate::git::Identity::of(path) == crate::git::Identity::of(&ours);
+        match which::which("git-wt") {
+            Ok(first) if !same(&first) => self.for_the_user(
+                &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),
+                &format!("this one is '{}'", ours.display()),
+            ),
+            Ok(_) => {}
+            Err(_) => self.for_the_user("git-wt is not on PATH, so 'git wt' does not find it", &format!("this one is '{}'", ours.display())),
+        }
+    }
+}

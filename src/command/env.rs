@@ -1,0 +1,80 @@
+//! `git wt env`: a worktree's variables, and where each came from.
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::Context;
+use crate::complete;
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::name::escaped;
+use crate::target::Worktrees;
+
+/// Show a worktree's variables and where each came from
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Worktree; the current one if absent
+    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
+    pub target: Option<String>,
+    /// Print export commands for a POSIX shell
+    #[arg(long, conflicts_with = "json")]
+    pub export: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the environment of a worktree.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
+    let record = worktrees.record(tree);
+    let template = record.and_then(|record| record.template.as_deref());
+    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
+    let environment = Environment::of(&tree.path, record, &recipe)?;
+    let text = if args.json {
+        json(&environment)
+    } else if args.export {
+        exports(&environment)
+    } else {
+        for (name, why) in &environment.left_out {
+            context.ui.hint(&format!("{name} is not set: {why}"));
+        }
+        table(&environment)
+    };
+    context.ui.answer(text.as_bytes())?;
+    Ok(0)
+}
+
+fn table(environment: &Environment) -> String {
+    let lines: Vec<(String, &str)> = environment
+        .variables
+        .iter()
+        .map(|variable| (format!("{}={}", variable.name, escaped(&variable.value)), variable.origin.describe()))
+        .collect();
+    let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|n| *n < 60).max().unwrap_or(0);
+    lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
+}
+
+fn exports(environment: &Environment) -> String {
+    let quote = |text: &str| shell_escape::unix::escape(text.to_owned().into()).into_owned();
+    let mut text: String = environment
+        .variables
+        .iter()
+        .map(|variable| format!("export {}={}\n", variable.name, quote(&variable.value)))
+        .collect();
+    if let Some(bin) = &environment.bin {
+        text += &format!("export PATH={}:\"$PATH\"\n", quote(&bin.to_string_lossy()));
+    }
+    text
+}
+
+fn json(environment: &Environment) -> String {
+    let variables: Vec<serde_json::Value> = environment
+        .variables
+        .iter()
+        .map(|v| serde_json::json!({"name": v.name, "value": v.value, "origin": v.origin.describe()}))
+        .collect();
+    let path = environment.bin.as_ref().map(|bin| bin.to_string_lossy());
+    format!("{}\n", serde_json::json!({"version": 1, "variables": variables, "path": path}))
+}

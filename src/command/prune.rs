@@ -1,0 +1,59 @@
+//! `git wt prune`: forget worktrees whose directories are gone.
+
+use clap::Args as ClapArgs;
+
+use super::{Context, doctor, remove};
+use crate::error::Result;
+use crate::exec;
+use crate::resource::checkout::put_aside;
+use crate::target::Worktrees;
+
+/// Forget worktrees whose directories are gone, with what was made for them
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Print what would go and stop
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Say what goes
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Drop their databases too
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+}
+
+/// Prunes entries and records. A locked worktree stays, and so does one whose disk is absent.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let worktrees = Worktrees::read(&context.repo)?;
+    for tree in worktrees.listing.worktrees.iter().filter(|tree| tree.missing && tree.locked.is_none()) {
+        let name = worktrees.name(tree);
+        if tree.path.parent().is_some_and(|parent| !parent.exists()) {
+            context.ui.say(&format!("kept '{name}': the disk of '{}' seems to be absent", tree.path.display()));
+            continue;
+        }
+        let record = worktrees.record(tree);
+        if record.is_some_and(|record| record.databases().next().is_some()) && !args.yes {
+            context.ui.say(&format!("kept '{name}': it has a database"));
+            context.ui.hint("git wt prune --yes    (drops it)");
+            continue;
+        }
+        context.ui.say(&format!("{} '{name}': its directory is gone", if args.dry_run { "would prune" } else { "pruned" }));
+        if args.dry_run {
+            continue;
+        }
+        match record {
+            Some(record) => {
+                if let Some(mut held) = context.records.hold(&record.id)? {
+                    held.checkout_for(tree);
+                    remove::take_back(held, &tree.path, false, context)?;
+                }
+            }
+            None => {
+                put_aside(&context.repo, tree)?;
+            }
+        }
+    }
+    doctor::forget_unbound(args.dry_run, args.yes, context)?;
+    Ok(0)
+}

@@ -1,0 +1,180 @@
+//! `git wt setup`: adopt a worktree, resume failed hooks, bring a drifted environment up to date.
+
+use std::path::Path;
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::Context;
+use crate::complete;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::exec;
+use crate::git::worktrees::{TOKEN, Worktree};
+use crate::hook;
+use crate::name::escaped;
+use crate::plan::{Facts, Plan, Wish};
+use crate::recipe::HookCommand;
+use crate::record::{Held, Record, Stage, State, Step};
+use crate::resource::{Created, Resource, Site};
+use crate::target::Worktrees;
+use crate::trust::{Request, Trust};
+
+/// Give a worktree its environment, or finish what failed
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Worktree; the current one if absent
+    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
+    pub target: Option<String>,
+    /// Do not run the recipe's hooks
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Run all hooks again, also those that ended well
+    #[arg(long)]
+    pub again: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Say each step
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Provisions a worktree that exists.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
+    if tree.is_main() {
+        return Err(Error::new("the main worktree is set up by hand: it is what the others are made from"));
+    }
+    if tree.missing {
+        return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
+    }
+    let mut held = match worktrees.record(tree) {
+        Some(record) => context
+            .records
+            .hold(&record.id)?
+            .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
+        None => adopt(tree, &worktrees, context)?,
+    };
+    let hooks = provision(&mut held, tree, context)?;
+    if args.again {
+        held.record.hooks.clear();
+    }
+    let hooks = if args.no_hooks { Vec::new() } else { hooks };
+    run_hooks(&mut held, &tree.path, &hooks, context)
+}
+
+/// Writes a record for a worktree that something else has made.
+fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Held<'a>> {
+    let name = crate::name::Name::of_place(&worktrees.name(tree));
+    let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
+    record.branch = tree.head.branch().cloned();
+    record.stage = Stage::Ready;
+    let lock = context.records.lock()?;
+    let held = context.records.begin(record)?;
+    crate::file::replace(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
+        .map_err(|cause| Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause))?;
+    drop(lock);
+    Ok(held)
+}
+
+/// Makes what the recipe has and the worktree has not; returns the hooks to run.
+fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
+    let record = &held.record;
+    let recipe =
+        context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    let wish = Wish { env: true, hooks: true, ..Wish::default() };
+    let lock = context.records.lock()?;
+    let facts = Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims)?;
+    let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
+    for note in &plan.notes {
+        context.ui.hint(note);
+    }
+    drop(lock);
+    add_missing(&mut held.record, plan.resources);
+    let owner = held.record.owner(&context.repo);
+    let main = context.main.clone();
+    let site = Site {
+        repo: &context.repo,
+        claims: &context.claims,
+        owner: &owner,
+        root: &tree.path,
+        main: main.as_deref(),
+    };
+    let ui = context.ui;
+    held.make(&site, &mut |resource, created| match created {
+        Created::Made => ui.say(&resource.describe()),
+        Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
+        Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
+    })?;
+    Ok(plan.hooks)
+}
+
+/// Puts on the record's list what is not on it; an env file is on it already, but may want new values.
+fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
+    for resource in wanted {
+        let known = record.steps.iter_mut().find(|step| step.resource.is_same_thing(&resource));
+        match (known, resource) {
+            (Some(step), Resource::EnvFile(wanted)) => {
+                if let Resource::EnvFile(file) = &mut step.resource {
+                    file.values = wanted.values;
+                    file.required = wanted.required;
+                    step.state = State::Begun;
+                }
+            }
+            (Some(_), _) => {}
+            (None, resource) => record.steps.push(Step { state: State::Planned, resource }),
+        }
+    }
+}
+
+/// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
+pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &Context) -> Result<u8> {
+    hook::schedule(held, hooks)?;
+    if held.record.unfinished_hook().is_none() {
+        return Ok(0);
+    }
+    let name = held.record.name.clone();
+    let mut trust = Trust::of(&context.repo, &context.claims)?;
+    let missing = trust.missing(hooks, root);
+    if !missing.is_empty() && !consent(&missing, &mut trust, context)? {
+        context.ui.warn("the recipe's hooks were not run: you have not been asked whether you trust them");
+        context.ui.hint(&format!("git wt trust {name}"));
+        context.ui.hint(&format!("git wt setup {name}"));
+        return Ok(Error::HOOK);
+    }
+    let recipe = context.recipe_for(name.as_str(), held.record.branch.as_ref(), None)?;
+    let environment = Environment::of(root, Some(&held.record), &recipe)?;
+    let ui = context.ui;
+    let failed = hook::run_pending(held, &context.records, root, &environment, &mut |command| {
+        ui.say(&format!("$ {}", escaped(command)));
+    })?;
+    let Some(failed) = failed else { return Ok(0) };
+    let crate::record::Ended::Failed(status) = failed.ended else { return Ok(0) };
+    ui.warn(&format!("the hook '{}' ended with status {status}; the worktree stays", escaped(&failed.command)));
+    ui.hint(&format!("git wt setup {name}    (resumes there)"));
+    ui.hint(&format!("its output is in {}", context.records.log(&held.record.id).display()));
+    Ok(Error::HOOK)
+}
+
+/// Shows commands and asks; without a terminal nothing is assumed.
+pub fn consent(requests: &[Request], trust: &mut Trust, context: &Context) -> Result<bool> {
+    show(requests, context);
+    match context.ui.ask("trust these commands and run them?") {
+        Some(true) => trust.approve(requests).map(|()| true),
+        Some(false) | None => Ok(false),
+    }
+}
+
+/// Shows commands as they are, with control characters made visible.
+pub fn show(requests: &[Request], context: &Context) {
+    context.ui.say("the recipe wants to run:");
+    for request in requests {
+        context.ui.say(&format!("  {}", escaped(&request.command)));
+        for file in &request.files {
+            context.ui.say(&format!("      with the file '{}'", escaped(&file.to_string_lossy())));
+        }
+    }
+}

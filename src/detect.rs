@@ -1,0 +1,414 @@
+//! Detection: what a project visibly needs, from the names of its files and the text of a few small ones.
+//!
+//! It runs nothing of the project and writes nothing.
+
+mod env_file;
+mod install;
+mod text;
+
+use std::path::Path;
+
+use crate::error::{Explain, Result};
+use crate::name::escaped;
+use crate::recipe::{DatabaseRule, Recipe, VenvRule};
+
+use env_file::EnvFile;
+use install::Install;
+
+/// No file that detection reads is larger; one that is says nothing.
+const LARGEST: u64 = 256 * 1024;
+/// Where a virtual environment is kept, most usual first.
+const VENVS: [&str; 2] = [".venv", "venv"];
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/// What was found in a project.
+#[derive(Debug)]
+pub struct Project {
+    django: Option<Django>,
+    installs: Vec<Install>,
+    compose: Option<&'static str>,
+    env: Option<EnvFile>,
+    env_ignored: bool,
+    venv: Option<Venv>,
+    /// The command of a development server that is not Django's.
+    dev_server: Option<String>,
+}
+
+/// A Django project.
+#[derive(Debug)]
+struct Django {
+    /// The file or directory of its settings.
+    settings: Option<String>,
+}
+
+/// Where a Python environment goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Venv {
+    At(&'static str),
+    /// Nowhere, since git ignores none of the usual places and would see its files as new.
+    NotIgnored,
+}
+
+/// A directory that is looked at.
+struct Root<'a> {
+    path: &'a Path,
+    names: Vec<String>,
+}
+
+impl Project {
+    /// Looks at the project in `root`. `ignored` says whether git ignores a path, relative to `root`; that of
+    /// a directory, which need not exist, ends with a slash.
+    pub fn look(root: &Path, ignored: &dyn Fn(&str) -> bool) -> Result<Self> {
+        Self::look_with(root, ignored, which::which("uv").is_ok())
+    }
+
+    fn look_with(root: &Path, ignored: &dyn Fn(&str) -> bool, uv: bool) -> Result<Self> {
+        let root = Root::read(root)?;
+        let django = django(&root);
+        let installs = install::find(&root, uv);
+        let python = installs.iter().any(Install::is_python);
+        Ok(Self {
+            env: EnvFile::find(&root, django.is_some()),
+            env_ignored: ignored(".env"),
+            venv: python.then(|| venv(&root, ignored)),
+            dev_server: install::dev_server(&root, &installs),
+            compose: COMPOSE_FILES.into_iter().find(|name| root.has(name)),
+            django,
+            installs,
+        })
+    }
+
+    /// Returns what was found, one line each.
+    pub fn findings(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(django) = &self.django {
+            let settings = django.settings.as_ref();
+            let settings = settings.map(|place| format!(", settings in {place}")).unwrap_or_default();
+            lines.push(format!("django project (manage.py){settings}"));
+        }
+        lines.extend(self.installs.iter().map(|install| format!("{} ({})", install.what, install.file)));
+        lines.extend(self.compose.map(|file| format!("compose services ({file})")));
+        if let Some(env) = &self.env {
+            lines.push(env.finding());
+            lines.extend(self.env_trouble());
+        }
+        lines.extend(self.venv_trouble());
+        lines.iter().map(|line| escaped(line)).collect()
+    }
+
+    /// Returns the recipe of `add` where nothing is configured: without commands, so that none of the
+    /// project's code runs.
+    pub fn recipe(&self) -> Recipe {
+        let mut recipe = Recipe::default();
+        if let Some(env) = self.used_env() {
+            recipe.env.from.clone_from(&env.from);
+            recipe.port.variables.clone_from(&env.ports);
+            recipe.env.values = self.values(env);
+            recipe.database =
+                env.database.clone().map(|variable| DatabaseRule { variable, ..DatabaseRule::default() });
+        }
+        if let Some(Venv::At(path)) = self.venv {
+            recipe.venv = Some(VenvRule { path: path.into(), ..VenvRule::default() });
+        }
+        recipe
+    }
+
+    /// Returns a commented `.wt.toml`: what was found is in force, the rest are examples.
+    pub fn recipe_text(&self) -> String {
+        text::recipe_text(self)
+    }
+
+    /// Returns the env file, if a worktree can have one.
+    fn used_env(&self) -> Option<&EnvFile> {
+        self.env.as_ref().filter(|_| self.env_ignored)
+    }
+
+    fn values(&self, env: &EnvFile) -> Vec<(String, String)> {
+        let secrets = env.secrets.iter().map(|name| (name.clone(), "{{ secret }}".to_owned()));
+        let compose = self
+            .compose
+            .map(|_| ("COMPOSE_PROJECT_NAME".to_owned(), "{{ (repo ~ '-' ~ name) | slug }}".to_owned()));
+        secrets.chain(compose).collect()
+    }
+
+    fn setup_commands(&self) -> Vec<String> {
+        let installs = self.installs.iter().filter_map(|install| install.command.clone());
+        let migrate = self.django.iter().map(|_| "python manage.py migrate".to_owned());
+        installs.chain(migrate).collect()
+    }
+
+    fn servers(&self) -> Vec<(&'static str, String)> {
+        let Some(dev_server) = self.dev_server.clone() else {
+            return self.django_server().map(|command| ("server", command)).into_iter().collect();
+        };
+        match self.django_server() {
+            Some(command) => vec![("server", command), ("web", dev_server)],
+            None => vec![("server", dev_server)],
+        }
+    }
+
+    fn django_server(&self) -> Option<String> {
+        self.django.as_ref()?;
+        let port = if self.used_env().is_some_and(|env| !env.ports.is_empty()) { " {{ port }}" } else { "" };
+        Some(format!("python manage.py runserver{port}"))
+    }
+
+    fn env_trouble(&self) -> Option<String> {
+        (self.env.is_some() && !self.env_ignored)
+            .then(|| "no env file is written: git does not ignore '.env'".to_owned())
+    }
+
+    fn venv_trouble(&self) -> Option<String> {
+        (self.venv == Some(Venv::NotIgnored))
+            .then(|| "no venv is made: git ignores neither '.venv/' nor 'venv/'".to_owned())
+    }
+}
+
+impl<'a> Root<'a> {
+    fn read(path: &'a Path) -> Result<Self> {
+        let entries = path.read_dir().explain(|| format!("cannot read '{}'", path.display()))?;
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        Ok(Self { path, names })
+    }
+
+    /// Returns whether there is a file of exactly this name; a file system that ignores case would say more.
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name) && self.path.join(name).is_file()
+    }
+
+    /// Returns the bytes of a small file; a pipe or device that has the name is not opened.
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.path.join(name);
+        let about = path.metadata().ok()?;
+        if !about.is_file() || about.len() > LARGEST {
+            return None;
+        }
+        std::fs::read(path).ok()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.bytes(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Recognises Django by its `manage.py`; other frameworks have one too.
+fn django(root: &Root<'_>) -> Option<Django> {
+    let manage = root.text("manage.py").filter(|text| text.contains("django"))?;
+    let settings = settings_module(&manage).and_then(|module| {
+        let place = module.replace('.', "/");
+        let package = place.rsplit_once('/').map(|(package, _)| package);
+        let candidates = [
+            // one file of a package of settings, as in config.settings.dev, speaks for them all
+            package.filter(|package| package.ends_with("settings")).map(|package| format!("{package}/")),
+            Some(format!("{place}/")),
+            Some(format!("{place}.py")),
+        ];
+        candidates.into_iter().flatten().find(|candidate| root.path.join(candidate).exists())
+    });
+    Some(Django { settings })
+}
+
+/// Returns the text after `DJANGO_SETTINGS_MODULE`, if it is a module's name.
+fn settings_module(manage: &str) -> Option<&str> {
+    let (_, rest) = manage.split_once("DJANGO_SETTINGS_MODULE")?;
+    let rest = rest.get(1..)?.trim_start_matches([',', ' ', '\n', '\r', '\t', ']', '=']);
+    let quote = rest.chars().next().filter(|c| *c == '"' || *c == '\'')?;
+    let module = rest[1..].split(quote).next()?;
+    let sound =
+        !module.is_empty() && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    sound.then_some(module)
+}
+
+/// Chooses the place of the main worktree's own environment, else the first usual one.
+fn venv(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Venv {
+    let usable: Vec<&'static str> = VENVS.into_iter().filter(|place| ignored(&format!("{place}/"))).collect();
+    let existing = usable.iter().find(|place| root.path.join(place).join("pyvenv.cfg").is_file());
+    existing.or(usable.first()).map_or(Venv::NotIgnored, |place| Venv::At(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a project of these files and looks at it, where git ignores `ignored`.
+    fn look(files: &[(&str, &str)], ignored: &[&str]) -> Project {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
+        }
+        Project::look_with(root.path(), &|path| ignored.contains(&path), true).unwrap()
+    }
+
+    /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
+    fn written(project: &Project) -> Recipe {
+        let text = project.recipe_text();
+        let source = Recipe::read(Some((Path::new(".wt.toml"), &text)), &[]).unwrap_or_else(|fault| {
+            panic!("{}: {}\n{text}", fault.what, fault.why.join(": "));
+        });
+        let recipe = source.for_worktree(Recipe::default(), "x", None, None).unwrap();
+        let without_commands =
+            Recipe { hooks: project.recipe().hooks, run: Vec::new(), configured: false, ..recipe.clone() };
+        assert_eq!(without_commands, project.recipe(), "{text}");
+        recipe
+    }
+
+    fn setup(recipe: &Recipe) -> Vec<&str> {
+        recipe.hooks.setup.iter().map(|command| command.text.as_str()).collect()
+    }
+
+    fn servers(recipe: &Recipe) -> Vec<(&str, &str)> {
+        recipe.run.iter().map(|(name, command)| (name.as_str(), command.text.as_str())).collect()
+    }
+
+    const MANAGE: &str = "import os\nfrom django.core.management import x\n\
+                          os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"config.settings.dev\")\n";
+    const ENV: &str = "SECRET_KEY=abc\nDATABASE_URL=postgres://u:p@localhost/shop\nREDIS_PORT=6379\n";
+
+    #[test]
+    fn an_empty_project_needs_nothing() {
+        let project = look(&[("README", "")], &[".env", ".venv/"]);
+        assert!(project.findings().is_empty());
+        assert_eq!(project.recipe(), Recipe::default());
+        assert!(written(&project).hooks.setup.is_empty());
+    }
+
+    #[test]
+    fn a_django_project_gets_the_whole_environment() {
+        let files = [
+            ("manage.py", MANAGE),
+            ("config/settings/dev.py", ""),
+            ("requirements.txt", ""),
+            (".env", ENV),
+            ("compose.yaml", ""),
+        ];
+        let project = look(&files, &[".env", "venv/"]);
+        assert_eq!(
+            project.findings(),
+            [
+                "django project (manage.py), settings in config/settings/",
+                "python requirements (requirements.txt)",
+                "compose services (compose.yaml)",
+                "env file (.env): port PORT (8000), database url DATABASE_URL, secret SECRET_KEY",
+            ]
+        );
+        let recipe = written(&project);
+        assert_eq!(recipe.port.variables, [("PORT".to_owned(), 8000)]);
+        assert_eq!(recipe.database, Some(DatabaseRule::default()));
+        assert_eq!(recipe.venv.as_ref().unwrap().path, "venv");
+        let names: Vec<&str> = recipe.env.values.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["SECRET_KEY", "COMPOSE_PROJECT_NAME"]);
+        assert_eq!(setup(&recipe), ["uv pip install -r requirements.txt", "python manage.py migrate"]);
+        assert_eq!(servers(&recipe), [("server", "python manage.py runserver {{ port }}")]);
+        assert!(project.recipe().hooks.setup.is_empty() && !project.recipe().configured);
+    }
+
+    #[test]
+    fn nothing_is_made_where_git_would_see_it() {
+        let files =
+            [("manage.py", MANAGE), ("requirements.txt", ""), (".env", ENV), (".venv/pyvenv.cfg", "")];
+        let project = look(&files, &[]);
+        let recipe = written(&project);
+        assert_eq!((recipe.venv, recipe.database), (None, None));
+        assert!(recipe.port.variables.is_empty() && recipe.env.values.is_empty());
+        let findings = project.findings().join("\n");
+        assert!(findings.contains("git does not ignore '.env'"), "{findings}");
+        assert!(findings.contains("git ignores neither '.venv/' nor 'venv/'"), "{findings}");
+        assert!(project.recipe_text().contains("# no venv is made"), "{}", project.recipe_text());
+    }
+
+    #[test]
+    fn the_venv_of_the_main_worktree_says_where() {
+        let files = [("uv.lock", ""), ("venv/pyvenv.cfg", "")];
+        for (ignored, expected) in [
+            (&[".venv/", "venv/"][..], Venv::At("venv")),
+            (&[".venv/"][..], Venv::At(".venv")),
+            (&[][..], Venv::NotIgnored),
+        ] {
+            assert_eq!(look(&files, ignored).venv, Some(expected), "{ignored:?}");
+        }
+        assert_eq!(look(&[("package-lock.json", "")], &[".venv/"]).venv, None);
+    }
+
+    #[test]
+    fn a_node_project_gets_its_packages_and_server() {
+        let package = r#"{"scripts": {"dev": "vite"}}"#;
+        let files = [("package.json", package), ("pnpm-lock.yaml", ""), (".env.sample", "VITE_PORT=5173\n")];
+        let project = look(&files, &[".env"]);
+        let recipe = written(&project);
+        assert_eq!(setup(&recipe), ["pnpm install --frozen-lockfile --prefer-offline"]);
+        assert_eq!(servers(&recipe), [("server", "pnpm run dev")]);
+        assert_eq!(recipe.env.from, ".env.sample");
+        assert_eq!(recipe.port.variables, [("VITE_PORT".to_owned(), 5173)]);
+        let silent = look(&[("package.json", r#"{"scripts": {"build": "x"}}"#)], &[]);
+        assert!(silent.servers().is_empty() && silent.setup_commands().is_empty());
+    }
+
+    #[test]
+    fn two_servers_have_two_names() {
+        let project = look(&[("manage.py", MANAGE), ("package.json", r#"{"scripts": {"dev": "x"}}"#)], &[]);
+        let expected = [("server", "python manage.py runserver"), ("web", "npm run dev")];
+        assert_eq!(servers(&written(&project)), expected);
+    }
+
+    #[test]
+    fn each_ecosystem_has_one_installer() {
+        let pyproject = "[project]\nname = 'x'\n";
+        for (files, expected) in [
+            (
+                &[("uv.lock", ""), ("poetry.lock", ""), ("requirements.txt", "")][..],
+                &["uv sync --frozen"][..],
+            ),
+            (&[("pdm.lock", ""), ("pyproject.toml", pyproject)], &["pdm sync"]),
+            (&[("pyproject.toml", pyproject)], &["uv pip install -e ."]),
+            (&[("pyproject.toml", "[tool.black]\n")], &[]),
+            (
+                &[("requirements/base.txt", ""), ("requirements/dev.txt", "")],
+                &["uv pip install -r requirements/dev.txt"],
+            ),
+            (&[("requirements-all.txt", "")], &["uv pip install -r requirements-all.txt"]),
+            (&[("requirements-a.txt", ""), ("requirements-b.txt", "")], &[]),
+            (&[("yarn.lock", "")], &["yarn install --frozen-lockfile"]),
+            (&[("yarn.lock", ""), (".yarnrc.yml", "")], &["yarn install --immutable"]),
+            (&[("go.mod", ""), ("Cargo.toml", "")], &[]),
+            (
+                &[("Gemfile.lock", ""), ("bun.lockb", "")],
+                &["bun install --frozen-lockfile", "bundle install --local || bundle install"],
+            ),
+        ] {
+            assert_eq!(look(files, &[]).setup_commands(), expected, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn without_uv_pip_installs() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::File::create(root.path().join("requirements.txt")).unwrap();
+        let project = Project::look_with(root.path(), &|_| false, false).unwrap();
+        assert_eq!(project.setup_commands(), ["python -m pip install -r requirements.txt"]);
+    }
+
+    #[test]
+    fn the_settings_are_found_however_they_are_named() {
+        for (line, module) in [
+            ("setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')", Some("shop.settings")),
+            ("setdefault(\n    \"DJANGO_SETTINGS_MODULE\",\n    \"a.b\")", Some("a.b")),
+            ("environ['DJANGO_SETTINGS_MODULE'] = 'a'", Some("a")),
+            ("setdefault('DJANGO_SETTINGS_MODULE', MODULE)", None),
+            ("setdefault('DJANGO_SETTINGS_MODULE', '../x')", None),
+            ("", None),
+        ] {
+            assert_eq!(settings_module(line), module, "{line}");
+        }
+        let one_file =
+            [("manage.py", "django DJANGO_SETTINGS_MODULE', 'shop.settings'"), ("shop/settings.py", "")];
+        assert_eq!(
+            look(&one_file, &[]).findings(),
+            ["django project (manage.py), settings in shop/settings.py"]
+        );
+        assert!(look(&[("manage.py", "from flask import x")], &[]).findings().is_empty());
+    }
+}

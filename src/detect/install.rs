@@ -1,0 +1,174 @@
+//! Which installer a project uses, told by its lock file. It knows commands, and runs none.
+
+use std::path::Path;
+
+use super::Root;
+
+/// One ecosystem's way to install what the project depends on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Install {
+    ecosystem: Ecosystem,
+    /// What it is, in words.
+    pub(super) what: &'static str,
+    /// The file that tells.
+    pub(super) file: String,
+    /// The command, where one is needed.
+    pub(super) command: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ecosystem {
+    Python,
+    Node,
+    Ruby,
+    Php,
+    Elixir,
+    Go,
+    Rust,
+}
+
+/// What a lock file tells.
+struct Lock {
+    ecosystem: Ecosystem,
+    file: &'static str,
+    what: &'static str,
+    /// Empty where nothing has to be installed ahead.
+    command: &'static str,
+}
+
+const fn lock(ecosystem: Ecosystem, file: &'static str, what: &'static str, command: &'static str) -> Lock {
+    Lock { ecosystem, file, what, command }
+}
+
+/// The lock files; of one ecosystem the first found counts.
+const LOCKS: [Lock; 16] = [
+    lock(Ecosystem::Python, "uv.lock", "python packages by uv", "uv sync --frozen"),
+    lock(
+        Ecosystem::Python,
+        "poetry.lock",
+        "python packages by poetry",
+        "POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --sync",
+    ),
+    lock(Ecosystem::Python, "pdm.lock", "python packages by pdm", "pdm sync"),
+    lock(
+        Ecosystem::Python,
+        "Pipfile.lock",
+        "python packages by pipenv",
+        "PIPENV_VENV_IN_PROJECT=1 pipenv sync",
+    ),
+    lock(
+        Ecosystem::Node,
+        "pnpm-lock.yaml",
+        "node packages by pnpm",
+        "pnpm install --frozen-lockfile --prefer-offline",
+    ),
+    lock(Ecosystem::Node, "package-lock.json", "node packages by npm", "npm ci --prefer-offline"),
+    lock(Ecosystem::Node, "npm-shrinkwrap.json", "node packages by npm", "npm ci --prefer-offline"),
+    lock(Ecosystem::Node, "yarn.lock", "node packages by yarn", "yarn install --frozen-lockfile"),
+    lock(Ecosystem::Node, "bun.lock", "node packages by bun", "bun install --frozen-lockfile"),
+    lock(Ecosystem::Node, "bun.lockb", "node packages by bun", "bun install --frozen-lockfile"),
+    lock(Ecosystem::Ruby, "Gemfile.lock", "ruby gems", "bundle install --local || bundle install"),
+    lock(Ecosystem::Php, "composer.lock", "php packages", "composer install"),
+    lock(Ecosystem::Elixir, "mix.exs", "elixir project", "mix deps.get"),
+    // these two fetch what they need when they build, from caches that worktrees share
+    lock(Ecosystem::Go, "go.mod", "go module", ""),
+    lock(Ecosystem::Rust, "Cargo.toml", "rust package", ""),
+    lock(Ecosystem::Node, "package.json", "node package without a lock file", ""),
+];
+
+/// The requirements that a developer installs, best first.
+const REQUIREMENTS: [&str; 5] = [
+    "requirements.txt",
+    "requirements/local.txt",
+    "requirements/dev.txt",
+    "requirements/development.txt",
+    "requirements/base.txt",
+];
+
+impl Install {
+    /// Returns whether it needs a Python environment.
+    pub(super) fn is_python(&self) -> bool {
+        self.ecosystem == Ecosystem::Python
+    }
+}
+
+/// Finds what has to be installed, one for each ecosystem.
+pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
+    let mut installs: Vec<Install> = Vec::new();
+    for lock in LOCKS.iter().filter(|lock| root.has(lock.file)) {
+        if installs.iter().all(|known| known.ecosystem != lock.ecosystem) {
+            installs.push(locked(root, lock));
+        }
+    }
+    if !installs.iter().any(Install::is_python)
+        && let Some(python) = requirements(root, uv).or_else(|| python_project(root, uv))
+    {
+        installs.insert(0, python);
+    }
+    installs
+}
+
+fn locked(root: &Root<'_>, lock: &Lock) -> Install {
+    // yarn 2 and later read .yarnrc.yml, and refuse the option of yarn 1
+    let command = match lock.file {
+        "yarn.lock" if root.has(".yarnrc.yml") => "yarn install --immutable",
+        _ => lock.command,
+    };
+    Install {
+        ecosystem: lock.ecosystem,
+        what: lock.what,
+        file: lock.file.to_owned(),
+        command: (!command.is_empty()).then(|| command.to_owned()),
+    }
+}
+
+fn requirements(root: &Root<'_>, uv: bool) -> Option<Install> {
+    let usual = REQUIREMENTS.into_iter().find(|file| root.path.join(file).is_file());
+    let file = usual.map(str::to_owned).or_else(|| only_requirements(root))?;
+    let quoted = shell_escape::unix::escape(file.as_str().into());
+    let command = Some(format!("{} install -r {quoted}", pip(uv)));
+    Some(Install { ecosystem: Ecosystem::Python, what: "python requirements", file, command })
+}
+
+/// Returns the one file of another usual name; which of several to take, only the developer knows.
+fn only_requirements(root: &Root<'_>) -> Option<String> {
+    let directory = root.path.join("requirements");
+    let in_directory = Root::read(&directory).map(|directory| directory.names).unwrap_or_default();
+    let named = |name: &&String| name.starts_with("requirements") && is_text(name);
+    let mut files: Vec<String> = root.names.iter().filter(named).cloned().collect();
+    files.extend(in_directory.iter().filter(|name| is_text(name)).map(|name| format!("requirements/{name}")));
+    (files.len() == 1).then(|| files.remove(0))
+}
+
+fn is_text(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|kind| kind == "txt") && !name.contains(char::is_control)
+}
+
+/// Recognises a `pyproject.toml` that can be installed; many hold only the settings of tools.
+fn python_project(root: &Root<'_>, uv: bool) -> Option<Install> {
+    let text = root.text("pyproject.toml")?;
+    let installable = |line: &str| {
+        ["[project]", "[build-system]", "[tool.poetry]"]
+            .iter()
+            .any(|table| line.trim_start().starts_with(table))
+    };
+    text.lines().any(installable).then(|| Install {
+        ecosystem: Ecosystem::Python,
+        what: "python project",
+        file: "pyproject.toml".into(),
+        command: Some(format!("{} install -e .", pip(uv))),
+    })
+}
+
+fn pip(uv: bool) -> &'static str {
+    if uv { "uv pip" } else { "python -m pip" }
+}
+
+/// Returns the command of the `dev` script of a `package.json`.
+pub(super) fn dev_server(root: &Root<'_>, installs: &[Install]) -> Option<String> {
+    let package: serde_json::Value = serde_json::from_str(&root.text("package.json")?).ok()?;
+    package.get("scripts")?.get("dev")?.as_str()?;
+    let node = installs.iter().find(|install| install.ecosystem == Ecosystem::Node);
+    let manager = node.and_then(|install| install.command.as_deref()?.split(' ').next()).unwrap_or("npm");
+    Some(format!("{manager} run dev"))
+}

@@ -1,0 +1,129 @@
+//! The variables of a worktree, and where each came from.
+//!
+//! What programs started in it get: its ports, its env file, its venv. It reads, and never evaluates.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::dotenv::{EnvText, Value};
+use crate::error::{Explain, Result};
+use crate::exec::{self, Program};
+use crate::recipe::Recipe;
+use crate::record::Record;
+use crate::resource::venv;
+use crate::shell_state::may_be_set;
+
+/// Where a variable's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The port claimed for it.
+    Port,
+    /// This env file, relative to the worktree.
+    File(String),
+    /// The worktree's venv.
+    Venv,
+}
+
+impl Origin {
+    /// The origin as the user reads it.
+    pub fn describe(&self) -> &str {
+        match self {
+            Self::Port => "port claim",
+            Self::File(path) => path,
+            Self::Venv => "venv",
+        }
+    }
+}
+
+/// A variable of a worktree.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What programs of a worktree get.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// The variables, by name each once.
+    pub variables: Vec<Variable>,
+    /// The directory to put first on PATH.
+    pub bin: Option<PathBuf>,
+    /// Variables of the env file that are not set, and why.
+    pub left_out: Vec<(String, &'static str)>,
+}
+
+impl Environment {
+    /// Reads the environment of the worktree at `root`.
+    pub fn of(root: &Path, record: Option<&Record>, recipe: &Recipe) -> Result<Self> {
+        let mut environment = Self::default();
+        for (name, number) in record.map(Record::ports).unwrap_or_default() {
+            environment.set(name, number.to_string(), Origin::Port);
+        }
+        let recorded = record.and_then(Record::env_file).map(|file| file.path.as_str());
+        environment.read_file(root, recorded.unwrap_or(&recipe.env.file))?;
+        let configured = recipe.venv.as_ref().map(|rule| rule.path.as_str());
+        let candidates = configured.into_iter().chain([".venv", "venv"]);
+        if let Some(venv) = candidates.map(Path::new).find(|path| root.join(path).join("pyvenv.cfg").exists()) {
+            for (name, path) in venv::variables(root, venv) {
+                environment.set(name.into(), path.to_string_lossy().into_owned(), Origin::Venv);
+            }
+            environment.bin = Some(venv::bin_dir(root, venv));
+        }
+        Ok(environment)
+    }
+
+    fn read_file(&mut self, root: &Path, path: &str) -> Result<()> {
+        let file = root.join(path);
+        let bytes = match fs::read(&file) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            bytes => bytes.explain(|| format!("cannot read '{}'", file.display()))?,
+        };
+        for (name, value) in EnvText::parse(bytes).variables() {
+            match value {
+                _ if !may_be_set(&name) => {
+                    self.left_out.push((name, "this name is never taken from a file"));
+                }
+                Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
+                // programs expand it by rules of their own: half an answer would override theirs
+                Value::Dynamic(_) => self.left_out.push((name, "its value has an expansion, which programs read differently")),
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: String, value: String, origin: Origin) {
+        self.variables.retain(|known| known.name != name);
+        self.variables.push(Variable { name, value, origin });
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
+    }
+
+    /// Has a program run in this environment.
+    #[must_use]
+    pub fn apply(&self, mut program: Program) -> Program {
+        for variable in &self.variables {
+            program = program.env(&variable.name, &variable.value);
+        }
+        if let Some(bin) = &self.bin {
+            program = program.env("PATH", first_on_path(bin));
+        }
+        program
+    }
+}
+
+/// Our own PATH with `bin` in front, and without the venv that was active in the shell we were started from.
+fn first_on_path(bin: &Path) -> OsString {
+    let active = exec::variable("VIRTUAL_ENV").map(|venv| Path::new(&venv).join("bin"));
+    let path = exec::variable("PATH").unwrap_or_default();
+    let others = std::env::split_paths(&path).filter(|dir| Some(dir) != active.as_ref());
+    std::env::join_paths(std::iter::once(bin.to_owned()).chain(others)).unwrap_or(path)
+}

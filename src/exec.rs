@@ -1,0 +1,306 @@
+//! The only door to processes, and to the environment this process was given.
+//!
+//! Children never inherit what points at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are kept.
+//! A child's stdout never reaches ours: stdout is the answer.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::error::{Error, Explain, Result};
+
+/// What binds git to one repository or worktree: `git rev-parse --local-env-vars`, without the two
+/// that carry `-c name=value`.
+const LOCAL_TO_A_REPOSITORY: [&str; 13] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+];
+
+/// What would make a child work in another worktree's Python environment.
+const LOCAL_TO_A_VENV: [&str; 7] = [
+    "VIRTUAL_ENV",
+    "VIRTUAL_ENV_PROMPT",
+    "PYTHONHOME",
+    "CONDA_PREFIX",
+    "UV_PROJECT_ENVIRONMENT",
+    "__PYVENV_LAUNCHER__",
+    "PIPENV_ACTIVE",
+];
+
+/// How the shell functions talk to us; no business of any child.
+const CHANNELS: [&str; 2] = ["GIT_WT_CD_FILE", "GIT_WT_PROMPT_CD_FILE"];
+
+/// The signal that asked us to stop, or 0.
+static STOPPED_BY: AtomicI32 = AtomicI32::new(0);
+/// The child being waited for, or 0.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+
+/// Reads a variable of our own environment; an empty one counts as absent.
+#[allow(clippy::disallowed_methods, reason = "this is the door")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// All variables of our own environment.
+pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os()
+}
+
+/// Makes Ctrl-C and friends a flag, so that what is half made can be taken back.
+///
+/// The terminal sends Ctrl-C to the child as well; TERM and HUP come to us alone and are passed on.
+pub fn watch_signals() -> Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .explain(|| "cannot watch for signals".into())?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            STOPPED_BY.store(signal, Ordering::SeqCst);
+            if signal != SIGINT
+                && let Some(child) = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst))
+            {
+                let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Fails with status 128+n once a signal has asked us to stop.
+pub fn check_stopped() -> Result<()> {
+    match STOPPED_BY.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        signal => Err(Error::new("interrupted").exit(u8::try_from(128 + signal).unwrap_or(Error::FATAL))),
+    }
+}
+
+/// A program about to be started.
+#[derive(Debug)]
+pub struct Program {
+    command: Command,
+}
+
+/// How a child ended and what it printed.
+#[derive(Debug)]
+pub struct Output {
+    /// Its exit status, 128+n when a signal ended it.
+    pub code: u8,
+    /// Its stdout.
+    pub stdout: Vec<u8>,
+    /// Its stderr, as text for people.
+    pub stderr: String,
+}
+
+impl Program {
+    /// Starts from a scrubbed environment; `name` is looked up on PATH.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn new(name: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(name);
+        for name in LOCAL_TO_A_REPOSITORY.iter().chain(&LOCAL_TO_A_VENV).chain(&CHANNELS) {
+            command.env_remove(name);
+        }
+        Self { command }
+    }
+
+    /// Starts git as the user started us: same repository variables, for command lines that are git's.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn git_as_given() -> Self {
+        let mut command = Command::new("git");
+        for name in CHANNELS {
+            command.env_remove(name);
+        }
+        Self { command }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Runs in this directory.
+    #[must_use]
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// A variable as the program will see it, if it was set for it.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        self.command.get_envs().find(|(known, _)| *known == name).and_then(|(_, value)| value.map(OsStr::to_owned))
+    }
+
+    /// The program's name, for messages.
+    fn name(&self) -> String {
+        Path::new(self.command.get_program())
+            .file_name()
+            .unwrap_or(self.command.get_program())
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// Runs to the end, with what it prints captured; an exit status other than 0 is no error here.
+    pub fn output(mut self) -> Result<Output> {
+        let name = self.name();
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.spawn()?;
+        let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"));
+        CHILD.store(0, Ordering::SeqCst);
+        let done = done?;
+        Ok(Output {
+            code: code_of(done.status),
+            stdout: done.stdout,
+            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+        })
+    }
+
+    /// Runs to the end with `input` on its stdin.
+    pub fn output_of(mut self, input: &[u8]) -> Result<Output> {
+        let name = self.name();
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.spawn()?;
+        let mut pipe = child.stdin.take().expect("stdin is piped");
+        let done = std::thread::scope(|scope| {
+            // written from aside: a child that answers while it reads must not block us both
+            scope.spawn(move || pipe.write_all(input));
+            child.wait_with_output()
+        })
+        .explain(|| format!("cannot wait for '{name}'"));
+        CHILD.store(0, Ordering::SeqCst);
+        let done = done?;
+        Ok(Output {
+            code: code_of(done.status),
+            stdout: done.stdout,
+            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+        })
+    }
+
+    /// Runs to the end and returns its stdout; any other exit than 0 is an error with its stderr as the cause.
+    pub fn stdout(self) -> Result<Vec<u8>> {
+        let name = self.name();
+        let output = self.output()?;
+        check_stopped()?;
+        if output.code == 0 {
+            return Ok(output.stdout);
+        }
+        let tail: Vec<&str> = output.stderr.trim_end().lines().rev().take(12).collect();
+        let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+        Err(Error::new(format!("'{name}' ended with status {}", output.code)).because(tail))
+    }
+
+    /// Runs to the end in the foreground: our stdin, its stdout on our stderr. Returns its exit status.
+    pub fn narrate(mut self) -> Result<u8> {
+        self.command.stdout(Stdio::from(stderr_handle()?));
+        self.status()
+    }
+
+    /// Runs to the end with all three standard streams ours. Returns its exit status.
+    pub fn status(mut self) -> Result<u8> {
+        let name = self.name();
+        let mut child = self.spawn()?;
+        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
+        CHILD.store(0, Ordering::SeqCst);
+        Ok(code_of(done?))
+    }
+
+    /// Runs to the end with nothing on stdin; stdout and stderr go to our stderr and, as they come, into `log`.
+    pub fn tee(mut self, log: &mut File) -> Result<u8> {
+        let name = self.name();
+        let (mut from, to) = io::pipe().explain(|| "cannot make a pipe".into())?;
+        self.command.stdin(Stdio::null());
+        self.command.stdout(Stdio::from(to.try_clone().explain(|| "cannot share a pipe".into())?));
+        self.command.stderr(Stdio::from(to));
+        let mut child = self.spawn()?;
+        // our ends of the pipe live in the command; without this it would never report its end
+        drop(self);
+        let mut buffer = [0; 8192];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => {
+                    let _ = io::stderr().write_all(&buffer[..n]);
+                    log.write_all(&buffer[..n]).explain(|| "cannot write the log".into())?;
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
+        CHILD.store(0, Ordering::SeqCst);
+        Ok(code_of(done?))
+    }
+
+    /// Becomes the program; returns only when that failed.
+    pub fn replace(mut self) -> Error {
+        let name = self.name();
+        let cause = self.command.exec();
+        not_started(&name, &cause)
+    }
+
+    /// Starts it in the background, cut off from the terminal and from our streams.
+    pub fn detach(mut self) -> Result<()> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let name = self.name();
+        self.command.spawn().map(drop).map_err(|cause| not_started(&name, &cause))
+    }
+
+    fn spawn(&mut self) -> Result<Child> {
+        let name = self.name();
+        let child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
+        CHILD.store(i32::try_from(child.id()).unwrap_or(0), Ordering::SeqCst);
+        Ok(child)
+    }
+}
+
+fn not_started(name: &str, cause: &io::Error) -> Error {
+    match cause.kind() {
+        io::ErrorKind::NotFound => Error::new(format!("'{name}' was not found on PATH")).exit(127),
+        _ => Error::new(format!("cannot start '{name}'")).because(cause).exit(126),
+    }
+}
+
+fn code_of(status: ExitStatus) -> u8 {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(Error::FATAL)
+}
+
+fn stderr_handle() -> Result<std::os::fd::OwnedFd> {
+    rustix::io::dup(io::stderr()).explain(|| "cannot share stderr".into())
+}

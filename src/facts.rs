@@ -1,0 +1,236 @@
+//! Looks at the world once, for a plan: references, places, ports, ignored files.
+//!
+//! It changes nothing and decides nothing.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::claim::Claims;
+use crate::dotenv::EnvText;
+use crate::error::{Error, Explain, Result};
+use crate::exec;
+use crate::git::worktrees::Listing;
+use crate::git::{self, Identity, Oid, Repo};
+use crate::plan::{Facts, Known, Place, Refs, What, Wish};
+use crate::recipe::Recipe;
+use crate::record::Records;
+use crate::resource::copy::{self, Selection};
+use crate::resource::port;
+
+impl Known {
+    /// Looks up what `word` names, by git's order.
+    fn look_up(repo: &Repo, word: &str) -> Self {
+        let branch = repo.reference(&format!("refs/heads/{word}"));
+        let remote = repo.remote_branch(word);
+        let on_remotes = if branch.is_none() { repo.on_remotes(word) } else { Vec::new() };
+        let commit = commit(repo, word, branch.as_ref());
+        Self { branch, on_remotes, remote, commit }
+    }
+}
+
+/// The commit of a tag or revision. Only words that can be one are worth asking git about.
+fn commit(repo: &Repo, word: &str, branch: Option<&Oid>) -> Option<Oid> {
+    if let Some(oid) = branch {
+        return Some(oid.clone());
+    }
+    let is_reference = repo.reference(&format!("refs/tags/{word}")).is_some()
+        || repo.reference(&format!("refs/remotes/{word}")).is_some()
+        || word.starts_with("refs/");
+    let is_hex = word.len() >= 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_expression = word.contains(['~', '^', '@', ':']) || word == "HEAD" || word.ends_with("_HEAD");
+    if is_reference || is_hex || is_expression { repo.commit(word) } else { None }
+}
+
+/// Looks up what the words of a wish name.
+pub fn refs(repo: &Repo, wish: &Wish) -> Refs {
+    let word = match &wish.what {
+        Some(What::Name(name)) => Some(name.clone()),
+        Some(What::Path(path)) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+        None => None,
+    };
+    let what = word.map(|word| Known::look_up(repo, &word)).unwrap_or_default();
+    let commit_ish = match &wish.commit_ish {
+        Some(word) => {
+            let known = Known::look_up(repo, word);
+            Known { commit: known.commit.clone().or_else(|| repo.commit(word)), ..known }
+        }
+        None => Known::default(),
+    };
+    let new_branch = match (&wish.new_branch, &what.remote) {
+        (Some(branch), _) => Known { branch: repo.branch(branch), ..Known::default() },
+        // origin/x stands for a branch x
+        (None, Some(remote)) => Known::look_up(repo, &remote.branch),
+        (None, None) => Known::default(),
+    };
+    Refs {
+        what,
+        commit_ish,
+        new_branch,
+        default_remote: repo.setting("checkout.defaultRemote"),
+        guess_remote: repo.flag("worktree.guessRemote").unwrap_or(false),
+    }
+}
+
+/// The directory that ignored files and the recipe come from: the main worktree, in a bare layout the worktree of
+/// the default branch, else the current one.
+pub fn main_worktree(repo: &Repo, listing: &Listing) -> Option<PathBuf> {
+    repo.main_root().or_else(|| {
+        let default = repo.default_branch().map(|remote| remote.branch);
+        let default = default.or_else(|| {
+            let head = fs::read_to_string(repo.common_dir().join("HEAD")).ok()?;
+            head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+        });
+        let branch = |tree: &&git::worktrees::Worktree| {
+            !tree.missing && tree.head.branch().map(|b| b.as_str().to_owned()) == default && default.is_some()
+        };
+        let found = listing.worktrees.iter().filter(|tree| !tree.is_main()).find(branch);
+        found.map(|tree| tree.path.clone()).or_else(|| repo.root().map(Path::to_owned))
+    })
+}
+
+impl Facts {
+    /// Looks at everything a plan needs. The caller holds the repository lock, so that it stays true until the
+    /// record is written.
+    pub fn gather(repo: &Repo, wish: &Wish, recipe: &Recipe, records: &Records, claims: &Claims) -> Result<Self> {
+        let listing = repo.worktrees()?;
+        let main = main_worktree(repo, &listing);
+        let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
+        let (copies, env_source) = match &main {
+            Some(main) if provisions => (copies(main, recipe)?, env_source(main, recipe)?),
+            _ => (Selection::default(), None),
+        };
+        let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
+        let common = repo.common_dir().to_owned();
+        let ignoring = main.clone();
+        Ok(Self {
+            repo_name: repo.name(),
+            cwd,
+            home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
+            records: records.all()?.0,
+            base: base(repo, wish, recipe)?,
+            place: Box::new(move |path| place(path, &common)),
+            real: Box::new(real),
+            ignored: Box::new(move |path| ignoring.as_ref().is_some_and(|main| is_ignored(main, path))),
+            claims: claims.ports()?,
+            bound: port::is_bound,
+            ephemeral: port::ephemeral(),
+            env_source,
+            copies,
+            listing,
+            main,
+        })
+    }
+}
+
+/// Resolves what a new branch starts from.
+fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid)>> {
+    let asked = match (&wish.base, &wish.commit_ish) {
+        (Some(base), _) => base.as_str(),
+        (None, Some(commit_ish)) if wish.new_branch.is_some() => commit_ish,
+        _ => recipe.base.as_str(),
+    };
+    if asked == "default"
+        && let Some(remote) = repo.default_branch()
+    {
+        return Ok(Some((remote.short(), remote.oid)));
+    }
+    // without a remote the default is where we stand, never a branch that may not exist
+    let revision = if asked == "default" { "HEAD" } else { asked };
+    match repo.commit(revision) {
+        Some(oid) => Ok(Some((revision.to_owned(), oid))),
+        None if revision == "HEAD" => Ok(None),
+        None => Err(Error::new(format!("the base '{revision}' names no commit")).hint("git fetch --all")),
+    }
+}
+
+/// Whether git ignores `path` (relative) in the worktree at `root`.
+pub fn is_ignored(root: &Path, path: &Path) -> bool {
+    let output = git::looking_at(root).args(["check-ignore", "--quiet", "--"]).arg(path).output();
+    output.is_ok_and(|output| output.code == 0)
+}
+
+/// The ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.
+fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
+    let mut patterns = recipe.copy.clone();
+    if let Ok(text) = fs::read_to_string(main.join(".worktreeinclude")) {
+        patterns.extend(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned));
+    }
+    if patterns.is_empty() {
+        return Ok(Selection::default());
+    }
+    let listing = git::looking_at(main)
+        .args(["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"])
+        .stdout()?;
+    let mut selection = copy::matching(main, &git::paths(&listing), &patterns)?;
+    // the env file is written, not copied
+    selection.files.retain(|path| *path != Path::new(&recipe.env.file));
+    Ok(selection)
+}
+
+/// The file the env file starts from: main's own, else its example.
+fn env_source(main: &Path, recipe: &Recipe) -> Result<Option<(PathBuf, EnvText)>> {
+    let from = &recipe.env.from;
+    let examples = [".example", ".sample", ".template", ".dist"].map(|ending| format!("{from}{ending}"));
+    for name in std::iter::once(from).chain(&examples) {
+        let path = main.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => return Ok(Some((path, EnvText::parse(bytes)))),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
+            Err(cause) => return Err(cause).explain(|| format!("cannot read '{}'", path.display())),
+        }
+    }
+    Ok(None)
+}
+
+/// What stands at `path`.
+fn place(path: &Path, common: &Path) -> Place {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Place::EmptyDir,
+            Ok(false) if is_foreign(path, common) => Place::Foreign,
+            Ok(false) => Place::Occupied,
+            Err(_) => Place::Denied(path.to_owned()),
+        },
+        Ok(_) => Place::NotADirectory(path.to_owned()),
+        Err(_) => nearest(path),
+    }
+}
+
+/// Whether a directory is a worktree of a repository other than ours.
+fn is_foreign(path: &Path, common: &Path) -> bool {
+    let dot_git = path.join(".git");
+    if dot_git.is_dir() {
+        return Identity::of(&dot_git) != Identity::of(common);
+    }
+    let Ok(pointer) = fs::read(&dot_git) else { return false };
+    let Some(git_dir) = pointer.strip_prefix(b"gitdir: ") else { return false };
+    let git_dir = path.join(std::ffi::OsStr::from_bytes(git_dir.trim_ascii_end()));
+    let theirs = git_dir.parent().and_then(Path::parent);
+    theirs.is_none_or(|theirs| Identity::of(theirs) != Identity::of(common))
+}
+
+/// Whether a missing path can be made: judged by its nearest ancestor that exists.
+fn nearest(path: &Path) -> Place {
+    let Some(there) = path.ancestors().skip(1).find(|dir| fs::symlink_metadata(dir).is_ok()) else {
+        return Place::Free;
+    };
+    if !there.is_dir() {
+        Place::NotADirectory(there.to_owned())
+    } else if rustix::fs::access(there, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+        Place::Denied(there.to_owned())
+    } else {
+        Place::Free
+    }
+}
+
+/// The path with the links of its existing part resolved.
+fn real(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let Ok(resolved) = fs::canonicalize(ancestor) {
+            let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
+            return if rest.as_os_str().is_empty() { resolved } else { resolved.join(rest) };
+        }
+    }
+    path.to_owned()
+}

@@ -1,0 +1,395 @@
+//! The only door to gix and to `git`.
+//!
+//! Reads go through gix and through files that git documents (gitrepository-layout(5)); what changes a repository goes
+//! through `git` itself. Nothing here decides anything.
+
+mod parameters;
+pub mod worktrees;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BStr, BString, ByteSlice};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Explain, Result};
+use crate::exec::{self, Program};
+use crate::name::Branch;
+
+/// An object id in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Oid(String);
+
+impl Oid {
+    /// Parses 40 (SHA-1) or 64 (SHA-256) hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
+        (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.to_owned()))
+    }
+
+    /// All hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first seven digits, for people.
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
+impl Display for Oid {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// What a file or directory is on this machine: a path may be a copy's or a link's, this may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+}
+
+impl Identity {
+    /// Looks at `path`, following links; `None` when there is nothing.
+    pub fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|meta| Self { dev: meta.dev(), ino: meta.ino() })
+    }
+}
+
+/// A branch of a remote: `refs/remotes/REMOTE/BRANCH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteBranch {
+    /// The remote's name.
+    pub remote: String,
+    /// The branch's name there.
+    pub branch: String,
+    /// Where the remote-tracking reference points.
+    pub oid: Oid,
+}
+
+impl RemoteBranch {
+    /// `REMOTE/BRANCH`, as git shows it.
+    pub fn short(&self) -> String {
+        format!("{}/{}", self.remote, self.branch)
+    }
+}
+
+/// A repository with all its worktrees, seen from where we stand.
+pub struct Repo {
+    gix: gix::Repository,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+    root: Option<PathBuf>,
+}
+
+impl Repo {
+    /// Finds the repository of the current directory, or the one `GIT_DIR` names.
+    pub fn discover() -> Result<Self> {
+        Self::discover_at(Path::new("."))
+    }
+
+    /// The same repository, seen from its own directory: no worktree's removal pulls that away.
+    pub fn from_outside(&self) -> Result<Self> {
+        let gix = gix::open_opts(
+            &self.common_dir,
+            gix::open::Options::default().open_path_as_is(true).cli_overrides(parameters::of_environment()),
+        )
+        .map_err(|cause| Error::new(format!("cannot open '{}'", self.common_dir.display())).because(cause))?;
+        let root = gix.workdir().map(Path::to_owned);
+        Ok(Self { gix, git_dir: self.common_dir.clone(), common_dir: self.common_dir.clone(), root })
+    }
+
+    fn discover_at(directory: &Path) -> Result<Self> {
+        let overrides = parameters::of_environment();
+        let options = |trust| gix::open::Options::default().with(trust).cli_overrides(overrides.clone());
+        let trust = gix::sec::trust::Mapping {
+            full: options(gix::sec::Trust::Full),
+            reduced: options(gix::sec::Trust::Reduced),
+        };
+        let ceilings = gix::discover::upwards::Options {
+            match_ceiling_dir_or_error: false,
+            ..gix::discover::upwards::Options::default()
+        };
+        let gix = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(directory, ceilings, trust)
+            .map_err(|cause| {
+                let plain = cause.to_string().contains("not a git repository")
+                    || cause.to_string().contains("Could not find a git repository");
+                let error = Error::new("not a git repository (or any of the parent directories): .git");
+                if plain { error } else { error.because(cause) }
+            })?
+            .to_thread_local();
+        let here = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
+        let git_dir = absolute(&here, gix.git_dir());
+        let common_dir = absolute(&here, gix.common_dir());
+        let root = gix.workdir().map(|root| absolute(&here, root));
+        Ok(Self { gix, git_dir, common_dir, root })
+    }
+
+    /// The git directory of the worktree we stand in.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The git directory that all worktrees share.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// The worktree we stand in; `None` in a bare repository or inside `.git`.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// What the common directory is on this disk: a copied repository has another.
+    pub fn identity(&self) -> Result<Identity> {
+        Identity::of(&self.common_dir)
+            .ok_or_else(|| Error::new(format!("cannot look at '{}'", self.common_dir.display())))
+    }
+
+    /// Whether the main repository has no worktree of its own.
+    pub fn is_bare(&self) -> bool {
+        // a linked worktree's own view is never bare: read the shared setting
+        self.flag("core.bare").unwrap_or(false) && self.gix.config_snapshot().string("core.worktree").is_none()
+    }
+
+    /// The main worktree's directory; `None` when the repository is bare.
+    pub fn main_root(&self) -> Option<PathBuf> {
+        if self.git_dir == self.common_dir
+            && let Some(root) = &self.root
+        {
+            return Some(root.clone());
+        }
+        if self.is_bare() {
+            return None;
+        }
+        if let Some(root) = self.text("core.worktree") {
+            return Some(absolute(&self.common_dir, Path::new(OsStr::from_bytes(&root))));
+        }
+        (self.common_dir.file_name() == Some(OsStr::new(".git"))).then(|| parent(&self.common_dir))
+    }
+
+    /// The repository's name: of the main worktree's directory, or of the bare repository without `.git`.
+    pub fn name(&self) -> String {
+        let place = self.main_root().unwrap_or_else(|| {
+            let common = &self.common_dir;
+            let dotted = common.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+            if dotted { parent(common) } else { common.clone() }
+        });
+        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.strip_suffix(".git").map(str::to_owned).unwrap_or(name)
+    }
+
+    /// The value of a setting, the last one given; settings of `git -c` count.
+    pub fn setting(&self, key: &str) -> Option<String> {
+        self.text(key).map(|value| value.to_string())
+    }
+
+    /// A boolean setting; `None` when absent or not a boolean.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.gix.config_snapshot().boolean(key)
+    }
+
+    fn text(&self, key: &str) -> Option<BString> {
+        self.gix.config_snapshot().string(key)
+    }
+
+    /// All values below `section` as `section.subsection.key` (section and key in lower case), in git's order.
+    pub fn settings(&self, section: &str) -> Vec<(String, String)> {
+        let snapshot = self.gix.config_snapshot();
+        let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };
+        let mut all = Vec::new();
+        for found in sections {
+            let head = match found.header().subsection_name() {
+                Some(subsection) => format!("{section}.{subsection}"),
+                None => section.to_owned(),
+            };
+            let mut seen = std::collections::HashMap::<String, usize>::new();
+            for key in found.value_names() {
+                let key = key.to_string();
+                let nth = seen.entry(key.to_ascii_lowercase()).or_default();
+                // a key without `=` is git's way to say true
+                let value = found.values(&key).get(*nth).map_or_else(|| "true".into(), ToString::to_string);
+                *nth += 1;
+                all.push((format!("{head}.{}", key.to_ascii_lowercase()), value));
+            }
+        }
+        all
+    }
+
+    /// The names of the configured remotes.
+    pub fn remotes(&self) -> Vec<String> {
+        self.gix.remote_names().iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether references are in a format that only git itself reads (reftable).
+    fn only_git_reads_refs(&self) -> bool {
+        self.text("extensions.refstorage").is_some_and(|format| format != "files")
+    }
+
+    /// The commit or other object a full reference name points at, not peeled; `None` when there is none.
+    pub fn reference(&self, full: &str) -> Option<Oid> {
+        if self.only_git_reads_refs() {
+            return self.ask_git(&["rev-parse", "--verify", "--quiet", "--end-of-options", full]);
+        }
+        let mut found = self.gix.try_find_reference(full).ok()??;
+        (found.name().as_bstr() == full).then(|| ())?;
+        found.follow_to_object().ok().and_then(|id| Oid::parse(&id.to_string()))
+    }
+
+    /// The commit of a local branch.
+    pub fn branch(&self, branch: &Branch) -> Option<Oid> {
+        self.reference(&branch.full())
+    }
+
+    /// The commit that `HEAD` of the current worktree points at; `None` on an unborn branch.
+    pub fn head(&self) -> Option<Oid> {
+        if self.only_git_reads_refs() {
+            return self.ask_git(&["rev-parse", "--verify", "--quiet", "HEAD"]);
+        }
+        self.gix.head_id().ok().and_then(|id| Oid::parse(&id.to_string()))
+    }
+
+    /// The commit that `revision` names, by git's own rules (gitrevisions(7)); `None` when it names none.
+    pub fn commit(&self, revision: &str) -> Option<Oid> {
+        if revision == "HEAD" {
+            return self.head();
+        }
+        self.ask_git(&[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &format!("{revision}^{{commit}}"),
+        ])
+    }
+
+    fn ask_git(&self, args: &[&str]) -> Option<Oid> {
+        let output = self.git().args(args).output().ok()?;
+        Oid::parse(String::from_utf8_lossy(&output.stdout).trim())
+    }
+
+    /// The branch `refs/remotes/REMOTE/NAME` of every remote that has it.
+    pub fn on_remotes(&self, name: &str) -> Vec<RemoteBranch> {
+        self.remotes()
+            .into_iter()
+            .filter_map(|remote| {
+                let oid = self.reference(&format!("refs/remotes/{remote}/{name}"))?;
+                Some(RemoteBranch { remote, branch: name.to_owned(), oid })
+            })
+            .collect()
+    }
+
+    /// Reads `REMOTE/BRANCH` as a remote-tracking branch that exists.
+    pub fn remote_branch(&self, text: &str) -> Option<RemoteBranch> {
+        self.remotes().into_iter().find_map(|remote| {
+            let branch = text.strip_prefix(&remote)?.strip_prefix('/')?;
+            let oid = self.reference(&format!("refs/remotes/{remote}/{branch}"))?;
+            (branch != "HEAD").then(|| RemoteBranch { remote, branch: branch.to_owned(), oid })
+        })
+    }
+
+    /// The default branch of a remote as far as it is known here: `origin`'s, else the only remote's.
+    pub fn default_branch(&self) -> Option<RemoteBranch> {
+        let remotes = self.remotes();
+        let remote = match remotes.as_slice() {
+            [only] => only,
+            several => several.iter().find(|name| *name == "origin")?,
+        };
+        let head = format!("refs/remotes/{remote}/HEAD");
+        let full = if self.only_git_reads_refs() {
+            let output = self.git().args(["symbolic-ref", "--quiet", &head]).output().ok()?;
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        } else {
+            let found = self.gix.try_find_reference(head.as_str()).ok()??;
+            found.target().try_name()?.as_bstr().to_string()
+        };
+        let short = full.strip_prefix("refs/remotes/")?;
+        self.remote_branch(short)
+    }
+
+    /// Short names of all local branches, sorted.
+    pub fn branches(&self) -> Vec<String> {
+        self.short_names("refs/heads/")
+    }
+
+    /// Short names of all remote-tracking branches (`origin/x`), without the remotes' `HEAD`, sorted.
+    pub fn tracking_branches(&self) -> Vec<String> {
+        let mut names = self.short_names("refs/remotes/");
+        names.retain(|name| !name.ends_with("/HEAD"));
+        names
+    }
+
+    fn short_names(&self, prefix: &str) -> Vec<String> {
+        if self.only_git_reads_refs() {
+            let format = format!("--format=%(refname:lstrip={})", prefix.matches('/').count());
+            let output = self.git().args(["for-each-ref", &format, prefix]).output();
+            return output
+                .map(|o| String::from_utf8_lossy(&o.stdout).lines().map(str::to_owned).collect())
+                .unwrap_or_default();
+        }
+        let Ok(platform) = self.gix.references() else { return Vec::new() };
+        let Ok(found) = platform.prefixed(prefix) else { return Vec::new() };
+        found
+            .filter_map(std::result::Result::ok)
+            .filter_map(|r| r.name().as_bstr().strip_prefix(prefix.as_bytes()).map(|n| n.as_bstr().to_string()))
+            .collect()
+    }
+
+    /// Starts `git` on this repository, from a scrubbed environment; what it prints is for us alone.
+    pub fn git(&self) -> Program {
+        let git = Program::new("git").env("GIT_TERMINAL_PROMPT", "0");
+        match exec::variable("GIT_DIR") {
+            Some(_) => git.arg(joined("--git-dir=", &self.git_dir)),
+            None => git.arg("-C").arg(self.root.as_deref().unwrap_or(&self.git_dir)),
+        }
+    }
+}
+
+/// Starts `git` in a worktree, from a scrubbed environment, to look and not to touch: it takes no index lock.
+pub fn looking_at(worktree: &Path) -> Program {
+    Program::new("git").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").arg("-C").arg(worktree)
+}
+
+/// Splits what git printed with `-z` into paths.
+pub fn paths(output: &[u8]) -> Vec<PathBuf> {
+    output.split(|b| *b == 0).filter(|p| !p.is_empty()).map(|p| PathBuf::from(OsStr::from_bytes(p))).collect()
+}
+
+fn joined(option: &str, path: &Path) -> OsString {
+    let mut whole = OsString::from(option);
+    whole.push(path);
+    whole
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_owned()
+}
+
+/// Joins and normalises by text, as git does with the paths it is given; symbolic links stay.
+pub fn absolute(base: &Path, path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for part in base.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Trims the line ending that git writes after a path in its own files.
+fn one_line(content: &[u8]) -> &BStr {
+    content.strip_suffix(b"\n").unwrap_or(content).as_bstr()
+}

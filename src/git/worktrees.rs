@@ -1,0 +1,217 @@
+//! The worktrees of a repository, read from the files of gitrepository-layout(5) without starting git.
+//!
+//! One damaged entry is reported beside the sound ones and never stops the reading of the others.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{Identity, Oid, Repo, absolute, one_line};
+use crate::error::{Explain, Result};
+use crate::name::Branch;
+
+/// What a worktree has checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// A branch, and its commit if it has one yet.
+    Branch(Branch, Option<Oid>),
+    /// A commit.
+    Detached(Oid),
+    /// A main repository without a worktree.
+    Bare,
+    /// Nothing that can be read.
+    Unknown,
+}
+
+impl Head {
+    /// The branch, if one is checked out.
+    pub fn branch(&self) -> Option<&Branch> {
+        match self {
+            Self::Branch(branch, _) => Some(branch),
+            _ => None,
+        }
+    }
+
+    /// The commit, if there is one.
+    pub fn oid(&self) -> Option<&Oid> {
+        match self {
+            Self::Branch(_, oid) => oid.as_ref(),
+            Self::Detached(oid) => Some(oid),
+            _ => None,
+        }
+    }
+}
+
+/// A worktree as git has it registered.
+#[derive(Debug, Clone)]
+pub struct Worktree {
+    /// Git's own id, the entry's name in `.git/worktrees`; `None` for the main worktree.
+    pub id: Option<String>,
+    /// Its directory (of a bare repository: the repository's).
+    pub path: PathBuf,
+    /// Its git directory.
+    pub git_dir: PathBuf,
+    /// What is checked out.
+    pub head: Head,
+    /// The reason it is locked with, empty when none was given.
+    pub locked: Option<String>,
+    /// Whether its directory is gone, or is no worktree any more.
+    pub missing: bool,
+    /// The record that the token in its git directory names.
+    pub record: Option<String>,
+}
+
+impl Worktree {
+    /// Whether this is the main worktree.
+    pub fn is_main(&self) -> bool {
+        self.id.is_none()
+    }
+
+    /// Whether `path` is this worktree's directory, whatever way it is written.
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.path == path || (!self.missing && Identity::of(path).is_some_and(|it| Identity::of(&self.path) == Some(it)))
+    }
+}
+
+/// An entry of `.git/worktrees` that cannot be read; git itself dies of some of them.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The entry's name.
+    pub id: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// All worktrees, the main one first, then by path as git lists them.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The sound entries.
+    pub worktrees: Vec<Worktree>,
+    /// The damaged ones.
+    pub broken: Vec<Broken>,
+}
+
+impl Listing {
+    /// The main worktree or the bare repository.
+    pub fn main(&self) -> &Worktree {
+        self.worktrees.first().expect("a listing always begins with the main worktree")
+    }
+
+    /// The worktree at `path`, whatever way that is written.
+    pub fn at(&self, path: &Path) -> Option<&Worktree> {
+        self.worktrees.iter().find(|tree| tree.is_at(path))
+    }
+
+    /// The worktree with git's id `id`.
+    pub fn entry(&self, id: &str) -> Option<&Worktree> {
+        self.worktrees.iter().find(|tree| tree.id.as_deref() == Some(id))
+    }
+
+    /// The worktree that has `branch` checked out.
+    pub fn holder(&self, branch: &Branch) -> Option<&Worktree> {
+        self.worktrees.iter().find(|tree| tree.head.branch() == Some(branch))
+    }
+}
+
+/// The file in a worktree's git directory that binds it to a record.
+pub const TOKEN: &str = "wt-record";
+
+impl Repo {
+    /// Reads all worktrees.
+    pub fn worktrees(&self) -> Result<Listing> {
+        let mut listing = Listing { worktrees: vec![self.main_worktree()], broken: Vec::new() };
+        let entries = self.common_dir().join("worktrees");
+        let found = match fs::read_dir(&entries) {
+            Ok(found) => found,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
+            Err(cause) => return Err(cause).explain(|| format!("cannot read '{}'", entries.display())),
+        };
+        for entry in found {
+            let entry = entry.explain(|| format!("cannot read '{}'", entries.display()))?;
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            match self.linked_worktree(&entry.path()) {
+                Ok(tree) => listing.worktrees.push(tree),
+                Err(why) => {
+                    let id = entry.file_name().to_string_lossy().into_owned();
+                    listing.broken.push(Broken { id, why });
+                }
+            }
+        }
+        listing.worktrees[1..].sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(listing)
+    }
+
+    fn main_worktree(&self) -> Worktree {
+        let git_dir = self.common_dir().to_owned();
+        let root = self.main_root();
+        let bare = root.is_none() && self.is_bare();
+        let head = if bare { Head::Bare } else { self.head_of(&git_dir) };
+        // git itself names the git directory where it cannot know the worktree (--separate-git-dir)
+        let path = root.unwrap_or_else(|| git_dir.clone());
+        Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
+    }
+
+    fn linked_worktree(&self, git_dir: &Path) -> std::result::Result<Worktree, String> {
+        let file = |name: &str| fs::read(git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"));
+        let pointer = file("gitdir")?;
+        let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
+        if pointer.as_os_str().is_empty() {
+            return Err("'gitdir' is empty".into());
+        }
+        if file("commondir")?.trim_ascii().is_empty() {
+            return Err("'commondir' is empty".into());
+        }
+        let dot_git = absolute(git_dir, pointer);
+        let path = match dot_git.file_name() {
+            Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_owned(),
+            _ => dot_git.clone(),
+        };
+        let id = git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Worktree {
+            missing: fs::symlink_metadata(&dot_git).is_err(),
+            head: self.head_of(git_dir),
+            locked: file("locked").ok().map(|reason| String::from_utf8_lossy(&reason).trim_end().to_owned()),
+            record: file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned()),
+            id: Some(id),
+            git_dir: git_dir.to_owned(),
+            path,
+        })
+    }
+
+    fn head_of(&self, git_dir: &Path) -> Head {
+        let head = if self.only_git_reads_refs() { self.head_by_git(git_dir) } else { head_file(git_dir) };
+        match head {
+            Head::Branch(branch, None) => {
+                let oid = self.branch(&branch);
+                Head::Branch(branch, oid)
+            }
+            other => other,
+        }
+    }
+
+    fn head_by_git(&self, git_dir: &Path) -> Head {
+        let ask = |args: &[&str]| {
+            let git = crate::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
+            git.output().ok().filter(|o| o.code == 0).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+        };
+        if let Some(branch) = ask(&["symbolic-ref", "-q", "HEAD"]).and_then(|full| Branch::of_ref(&full)) {
+            return Head::Branch(branch, None);
+        }
+        ask(&["rev-parse", "--verify", "-q", "HEAD"])
+            .and_then(|oid| Oid::parse(&oid))
+            .map_or(Head::Unknown, Head::Detached)
+    }
+}
+
+/// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.
+fn head_file(git_dir: &Path) -> Head {
+    let Ok(content) = fs::read_to_string(git_dir.join("HEAD")) else { return Head::Unknown };
+    let content = content.trim();
+    match content.strip_prefix("ref:") {
+        Some(full) => Branch::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None)),
+        None => Oid::parse(content).map_or(Head::Unknown, Head::Detached),
+    }
+}

@@ -1,0 +1,128 @@
+//! git-wt: git worktree, with an environment of its own for each worktree.
+//!
+//! The map of the house. Imports go down only:
+//!
+//! ```text
+//! main -> lib -> cli, command/*        the verbs, one file each, thin
+//!      -> facts, target, environment   looks at the world; which worktree a word means; its variables
+//!      -> plan                         pure: (wish, recipe, facts) -> plan, or a refusal
+//!      -> hook, trust                  the user's own commands, and consent to them
+//!      -> record                       what was made, on disk: the undo
+//!      -> resource/*                   create and destroy: branch, checkout, port, env file, venv, database …
+//!      -> recipe, detect               what a worktree of this repository gets
+//!      -> claim, git, channel          the host's ports; the only door to git; the shell that follows
+//!      -> dotenv, url, shell_state     bytes in, bytes out
+//!      -> exec                         the only door to processes
+//!      -> ui, file, error, name        the only door to the terminal; the bottom
+//! ```
+//!
+//! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
+//! and repair after a crash walk that list backwards.
+
+pub mod channel;
+pub mod claim;
+pub mod cli;
+pub mod command;
+pub mod complete;
+pub mod detect;
+pub mod dotenv;
+pub mod environment;
+pub mod error;
+pub mod exec;
+pub mod facts;
+pub mod file;
+pub mod git;
+pub mod hook;
+pub mod name;
+pub mod plan;
+pub mod recipe;
+pub mod record;
+pub mod resource;
+pub mod shell_state;
+pub mod target;
+pub mod trust;
+pub mod ui;
+pub mod url;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::channel::Channel;
+use crate::cli::{Cli, Verb};
+use crate::command::{Context, git_mode};
+use crate::error::{Error, Result};
+use crate::ui::Ui;
+
+/// Runs one command line and returns its exit status.
+pub fn run(args: Vec<OsString>) -> u8 {
+    complete::answer(Cli::command);
+    let ui = Ui::default();
+    match dispatch(&args, ui) {
+        Ok(status) => status,
+        Err(error) => {
+            ui.error(&error);
+            error.exit
+        }
+    }
+}
+
+fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
+    let channel = Channel::take();
+    let verb = match parse(args) {
+        Ok(cli) => cli.verb.unwrap_or_else(|| Verb::List(command::list::Args::default())),
+        Err(told) => return Ok(tell(&told, ui)),
+    };
+    match verb {
+        Verb::ShellInit(args) => return command::shell_init::run(&args, ui),
+        Verb::Help(args) => return command::help::run(&args, ui),
+        Verb::Hook(args) => return command::hook::run(&args, ui),
+        Verb::Sweep(args) => return command::sweep::run(&args),
+        Verb::Lock(rest) => return Err(git_mode::pass_through("lock".as_ref(), &rest.args)),
+        Verb::Unlock(rest) => return Err(git_mode::pass_through("unlock".as_ref(), &rest.args)),
+        Verb::Move(rest) => return Err(git_mode::pass_through("move".as_ref(), &rest.args)),
+        Verb::Repair(rest) => return Err(git_mode::pass_through("repair".as_ref(), &rest.args)),
+        _ => {}
+    }
+    let context = Context::discover(speaking(&verb, ui), channel)?;
+    match verb {
+        Verb::Add(args) => command::add::run(&args, &context),
+        Verb::Cd(args) => command::cd::run(&args, &context),
+        Verb::List(args) => command::list::run(&args, &context),
+        Verb::Remove(args) => command::remove::run(&args, &context),
+        Verb::Setup(args) => command::setup::run(&args, &context),
+        Verb::Env(args) => command::env::run(&args, &context),
+        Verb::Run(args) => command::run::run(&args, &context),
+        Verb::Prune(args) => command::prune::run(&args, &context),
+        Verb::Trust(args) => command::trust::run(&args, &context),
+        Verb::Init(args) => command::init::run(&args, &context),
+        Verb::Doctor(args) => command::doctor::run(&args, &context),
+        _ => unreachable!("verbs that need no repository were answered above"),
+    }
+}
+
+/// How a verb speaks, by its -q and -v.
+fn speaking(verb: &Verb, ui: Ui) -> Ui {
+    let (quiet, verbose) = match verb {
+        Verb::Add(args) => (args.quiet, args.verbose),
+        Verb::Remove(args) => (args.quiet, args.verbose),
+        Verb::Setup(args) => (args.quiet, args.verbose),
+        _ => (ui.quiet, ui.verbose),
+    };
+    Ui { quiet, verbose }
+}
+
+fn parse(args: &[OsString]) -> std::result::Result<Cli, clap::Error> {
+    Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
+}
+
+/// Prints what clap has to say: help and version on stdout, a wrong command line on stderr with git's status for it.
+fn tell(told: &clap::Error, ui: Ui) -> u8 {
+    if told.use_stderr() {
+        ui.tell(&told.render().ansi().to_string());
+        Error::USAGE
+    } else {
+        let _ = ui.answer(told.render().ansi().to_string().as_bytes());
+        0
+    }
+}

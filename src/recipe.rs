@@ -1,0 +1,756 @@
+//! The recipe: what a worktree of this repository gets, from `.wt.toml` and, over it, `git config wt.*`.
+//!
+//! It is given the text of both and reads no file, starts no process and makes nothing. What it returns
+//! is checked: paths stay inside the worktree and templates use only words that exist.
+
+mod file;
+mod layer;
+mod settings;
+mod template;
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+use layer::{Given, Layer};
+pub use template::Words;
+
+/// What one worktree gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Where it is, relative to the main worktree; a template.
+    pub path: String,
+    /// What a new branch starts from: `HEAD`, `default` (the remote's default branch) or a ref.
+    pub base: String,
+    /// Put in front of the name of a new branch.
+    pub prefix: String,
+    /// Whether there is an environment at all (`wt.env`).
+    pub env_enabled: bool,
+    /// Patterns of ignored files to copy from the main worktree.
+    pub copy: Vec<String>,
+    /// Paths to link to the main worktree's.
+    pub link: Vec<String>,
+    /// Cone patterns of a sparse checkout.
+    pub sparse: Vec<String>,
+    /// Its ports.
+    pub port: PortRule,
+    /// Its env file.
+    pub env: EnvRule,
+    /// Its Python environment.
+    pub venv: Option<VenvRule>,
+    /// Its database.
+    pub database: Option<DatabaseRule>,
+    /// The commands that run once it is made and before it goes.
+    pub hooks: Hooks,
+    /// The commands of its servers, by name; templates.
+    pub run: Vec<(String, HookCommand)>,
+    /// Whether it is to be handled with care.
+    pub protected: bool,
+    /// Whether anything says what a worktree contains; if not, detection may.
+    pub configured: bool,
+}
+
+/// Which variables are ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortRule {
+    /// Each variable with the main worktree's port, in the order written; the first is `{{ port }}`.
+    pub variables: Vec<(String, u16)>,
+    /// The only ports to choose from.
+    pub range: Option<RangeInclusive<u16>>,
+}
+
+/// What is written into the env file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvRule {
+    /// Its path in the worktree.
+    pub file: String,
+    /// The main worktree's file that it begins as.
+    pub from: String,
+    /// Each variable with its template, in the order written.
+    pub values: Vec<(String, String)>,
+}
+
+/// The Python environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenvRule {
+    /// Its path in the worktree.
+    pub path: String,
+    /// The interpreter it is made with.
+    pub python: String,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseRule {
+    /// The variable of the env file that holds its URL.
+    pub variable: String,
+    /// Its name; a template.
+    pub name: String,
+    /// What it begins as: `empty`, `main` (a copy of the main worktree's) or the path of a dump.
+    pub from: String,
+    /// Whether the main worktree's is used on purpose.
+    pub shared: bool,
+}
+
+/// The commands that run at the two ends of a worktree's life; templates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Once it is made.
+    pub setup: Vec<HookCommand>,
+    /// Before it is removed.
+    pub teardown: Vec<HookCommand>,
+}
+
+/// A command for the shell, and who wants it run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCommand {
+    /// The command; a template.
+    pub text: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a part of the recipe comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `.wt.toml`, which others may have written: its commands need consent.
+    File,
+    /// The user's own git config.
+    Config,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        let copy = [".env.keys", ".env.local", ".env.*.local", ".envrc", "docker-compose.override.yml"];
+        Self {
+            path: "../{{ repo }}-{{ name | slug }}".into(),
+            base: "HEAD".into(),
+            prefix: String::new(),
+            env_enabled: true,
+            copy: copy.map(String::from).to_vec(),
+            link: Vec::new(),
+            sparse: Vec::new(),
+            port: PortRule::default(),
+            env: EnvRule::default(),
+            venv: None,
+            database: None,
+            hooks: Hooks::default(),
+            run: Vec::new(),
+            protected: false,
+            configured: false,
+        }
+    }
+}
+
+impl Default for EnvRule {
+    fn default() -> Self {
+        Self { file: ".env".into(), from: ".env".into(), values: Vec::new() }
+    }
+}
+
+impl Default for VenvRule {
+    fn default() -> Self {
+        Self { path: ".venv".into(), python: "python3".into() }
+    }
+}
+
+impl Default for DatabaseRule {
+    fn default() -> Self {
+        Self {
+            variable: "DATABASE_URL".into(),
+            name: "{{ (repo ~ '_' ~ name) | dbname }}".into(),
+            from: "empty".into(),
+            shared: false,
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads the path and text of `.wt.toml`, if there is one, and the `wt.*` settings in git's order.
+    ///
+    /// A key is as git prints it; one that has no value at all (`[wt] protected`) comes with `true`.
+    pub fn read(file: Option<(&Path, &str)>, settings: &[(String, String)]) -> Result<RecipeSource> {
+        let given = match file {
+            Some((path, text)) => file::read(path, text)?,
+            None => Given::new(Origin::File),
+        };
+        let (over, unknown_settings) = settings::read(settings)?;
+        let source = RecipeSource {
+            configured: file.is_some() || over.says_what_a_worktree_contains(),
+            templates: merge(&given, &over),
+            file: given.base,
+            settings: over.base,
+            unknown_settings,
+        };
+        source.check_templates()?;
+        Ok(source)
+    }
+
+    /// Returns whether a setup command calls pip itself, and not through `uv pip`.
+    pub fn needs_pip(&self) -> bool {
+        self.hooks.setup.iter().any(|command| calls_pip(&command.text))
+    }
+}
+
+/// All that `.wt.toml` and git config say, for every worktree of the repository.
+#[derive(Debug)]
+pub struct RecipeSource {
+    file: Layer,
+    settings: Layer,
+    templates: Vec<Template>,
+    configured: bool,
+    unknown_settings: Vec<(String, Option<String>)>,
+}
+
+/// A `[template.NAME]`: what some worktrees get over the rest.
+#[derive(Debug)]
+struct Template {
+    name: String,
+    patterns: Vec<String>,
+    file: Layer,
+    settings: Layer,
+}
+
+impl RecipeSource {
+    /// Returns whether anything says what a worktree contains. A place, a base or a prefix alone does not:
+    /// these are habits of the user, not knowledge of the project.
+    pub fn configured(&self) -> bool {
+        self.configured
+    }
+
+    /// Returns the settings under `wt.` that mean nothing here, each with the one that may have been meant.
+    pub fn unknown_settings(&self) -> &[(String, Option<String>)] {
+        &self.unknown_settings
+    }
+
+    /// Returns the names of the templates.
+    pub fn template_names(&self) -> impl Iterator<Item = &str> {
+        self.templates.iter().map(|template| template.name.as_str())
+    }
+
+    /// Returns what the worktree `name` gets: `base` (the default or a detected recipe), the file, the
+    /// file's templates, git config, git config's templates; each over the one before.
+    ///
+    /// A template applies when it is named like the worktree or its branch, or when a pattern of its `match`
+    /// fits one of them; `template` instead names the only one to apply.
+    pub fn for_worktree(
+        &self,
+        base: Recipe,
+        name: &str,
+        branch: Option<&str>,
+        template: Option<&str>,
+    ) -> Result<Recipe> {
+        let chosen = match template {
+            Some(wanted) => vec![self.template(wanted)?],
+            None => self.templates.iter().filter(|template| template.fits(name, branch)).collect(),
+        };
+        let mut recipe = base;
+        self.file.lay_over(&mut recipe);
+        for template in &chosen {
+            template.file.lay_over(&mut recipe);
+        }
+        self.settings.lay_over(&mut recipe);
+        for template in &chosen {
+            template.settings.lay_over(&mut recipe);
+        }
+        recipe.configured = self.configured;
+        Ok(recipe)
+    }
+
+    /// Returns the recipe of a worktree that no template fits, and those of each template.
+    pub fn all(&self) -> Result<Vec<Recipe>> {
+        let plain = self.for_worktree(Recipe::default(), "", None, None);
+        let each = self.template_names().map(|name| self.for_worktree(Recipe::default(), "", None, Some(name)));
+        std::iter::once(plain).chain(each).collect()
+    }
+
+    fn template(&self, wanted: &str) -> Result<&Template> {
+        self.templates.iter().find(|template| template.name == wanted).ok_or_else(|| {
+            let error = Error::new(format!("there is no template '{wanted}'"));
+            match nearest(wanted, self.template_names()) {
+                Some(near) => error.hint(format!("did you mean '{near}'?")),
+                None => error.hint(format!("write '[template.{wanted}]' in '.wt.toml'")),
+            }
+        })
+    }
+
+    /// Refuses templates that could not be rendered, before anything is made.
+    fn check_templates(&self) -> Result<()> {
+        let of_file = || [&self.file].into_iter().chain(self.templates.iter().map(|t| &t.file));
+        let of_settings = || [&self.settings].into_iter().chain(self.templates.iter().map(|t| &t.settings));
+        let ports: Vec<&str> = of_file().chain(of_settings()).flat_map(Layer::port_names).collect();
+        for (scope, written) in of_file().flat_map(Layer::templates) {
+            template::check(&written.text, scope, Some(&ports)).map_err(|fault| written.place(fault))?;
+        }
+        // settings may be used with a detected recipe, whose ports are not known yet
+        for (scope, written) in of_settings().flat_map(Layer::templates) {
+            template::check(&written.text, scope, None).map_err(|fault| written.place(fault))?;
+        }
+        Ok(())
+    }
+}
+
+impl Template {
+    fn fits(&self, name: &str, branch: Option<&str>) -> bool {
+        [Some(name), branch]
+            .into_iter()
+            .flatten()
+            .any(|word| self.name == word || self.patterns.iter().any(|pattern| matches(pattern, word)))
+    }
+}
+
+/// Puts the two halves of each template together, in the order of the file, then of git config.
+fn merge(file: &Given, over: &Given) -> Vec<Template> {
+    let mut templates: Vec<Template> = Vec::new();
+    for given in file.templates.iter().chain(&over.templates) {
+        let at = templates.iter().position(|known| known.name == given.name).unwrap_or_else(|| {
+            templates.push(Template {
+                name: given.name.clone(),
+                patterns: Vec::new(),
+                file: Layer::new(Origin::File),
+                settings: Layer::new(Origin::Config),
+            });
+            templates.len() - 1
+        });
+        let template = &mut templates[at];
+        match given.layer.origin {
+            Origin::File => template.file = given.layer.clone(),
+            Origin::Config => template.settings = given.layer.clone(),
+        }
+        if let Some(patterns) = &given.patterns {
+            template.patterns.clone_from(patterns);
+        }
+    }
+    templates
+}
+
+/// Returns whether `pattern` fits all of `text`; `*` is any run of characters, also of `/`, as in
+/// `git branch --list`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut text) = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail)) else {
+        return false;
+    };
+    for piece in middle.split('*') {
+        let Some(at) = text.find(piece) else { return false };
+        text = &text[at + piece.len()..];
+    }
+    true
+}
+
+/// Returns whether a word of the command is pip, and the program before it is not uv.
+fn calls_pip(command: &str) -> bool {
+    let mut before = "";
+    for word in command.split(|c: char| c.is_whitespace() || "\"'();&|`$".contains(c)) {
+        let program = word.rsplit('/').next().unwrap_or(word);
+        let version = program
+            .strip_prefix("pip")
+            .map(|rest| rest.trim_matches(|c: char| c.is_ascii_digit() || c == '.'));
+        if version == Some("") && before != "uv" {
+            return true;
+        }
+        if !program.is_empty() && !program.starts_with('-') {
+            before = program;
+        }
+    }
+    false
+}
+
+/// Returns the known word that `word` was probably meant to be.
+fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Returns whether `name` can be a variable of the environment.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r#"
+path = "../{{ repo }}-{{ name | slug }}"
+base = "HEAD"
+copy = [".env.keys"]
+link = ["media"]
+sparse = ["src"]
+
+[port]
+PORT = 8000
+ADMIN_PORT = 9000
+range = "3000-3010"
+
+[env]
+file = ".env"
+from = ".env"
+SECRET_KEY = "{{ secret }}"
+API_URL = "http://localhost:{{ ports.ADMIN_PORT }}"
+
+[venv]
+path = ".venv"
+
+[database]
+from = "main"
+
+[hooks]
+setup = ["uv sync"]
+
+[run]
+server = "serve {{ port }}"
+
+[template.staging]
+env.API_URL = "https://staging"
+env.EXTRA = "1"
+[template.production]
+match = ["production", "release/*"]
+protected = true
+hooks.setup = ["./production.sh"]
+port.PORT = 8100
+"#;
+
+    fn read(text: &str, settings: &[(&str, &str)]) -> Result<RecipeSource> {
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Recipe::read(Some((Path::new(".wt.toml"), text)), &settings)
+    }
+
+    fn recipe(text: &str, settings: &[(&str, &str)], name: &str, branch: Option<&str>) -> Recipe {
+        read(text, settings).unwrap().for_worktree(Recipe::default(), name, branch, None).unwrap()
+    }
+
+    fn entries(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn texts(commands: &[HookCommand]) -> Vec<&str> {
+        commands.iter().map(|command| command.text.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_given_is_the_default() {
+        let source = Recipe::read(None, &[]).unwrap();
+        let recipe = source.for_worktree(Recipe::default(), "x", None, None).unwrap();
+        assert_eq!(recipe, Recipe::default());
+        assert!(!recipe.configured);
+    }
+
+    #[test]
+    fn the_file_says_what_a_worktree_gets() {
+        let recipe = recipe(EXAMPLE, &[], "other", Some("other"));
+        assert!(recipe.configured && !recipe.protected);
+        assert_eq!(recipe.copy, [".env.keys"]);
+        assert_eq!(recipe.port.variables, [("PORT".to_owned(), 8000), ("ADMIN_PORT".to_owned(), 9000)]);
+        assert_eq!(recipe.port.range, Some(3000..=3010));
+        let values = [("SECRET_KEY", "{{ secret }}"), ("API_URL", "http://localhost:{{ ports.ADMIN_PORT }}")];
+        assert_eq!(recipe.env.values, entries(&values));
+        assert_eq!(recipe.venv, Some(VenvRule::default()));
+        assert_eq!(recipe.database, Some(DatabaseRule { from: "main".into(), ..DatabaseRule::default() }));
+        assert_eq!(recipe.hooks.setup, [HookCommand { text: "uv sync".into(), origin: Origin::File }]);
+    }
+
+    #[test]
+    fn templates_go_by_name_branch_and_pattern() {
+        for (name, branch, is_staging, is_production) in [
+            ("staging", None, true, false),
+            ("x", Some("staging"), true, false),
+            ("x", Some("release/1.0/rc"), false, true),
+            ("production", Some("staging"), true, true),
+            ("production2", Some("releases/1"), false, false),
+        ] {
+            let recipe = recipe(EXAMPLE, &[], name, branch);
+            assert_eq!(
+                recipe.env.values.contains(&("EXTRA".into(), "1".into())),
+                is_staging,
+                "{name} {branch:?}"
+            );
+            assert_eq!(recipe.protected, is_production, "{name} {branch:?}");
+        }
+    }
+
+    #[test]
+    fn a_template_merges_tables_and_replaces_lists() {
+        let staging = recipe(EXAMPLE, &[], "staging", None);
+        let values = [("SECRET_KEY", "{{ secret }}"), ("API_URL", "https://staging"), ("EXTRA", "1")];
+        assert_eq!(staging.env.values, entries(&values));
+        let production = recipe(EXAMPLE, &[], "production", None);
+        assert_eq!(texts(&production.hooks.setup), ["./production.sh"]);
+        assert_eq!(production.port.variables[0], ("PORT".to_owned(), 8100));
+        assert_eq!(production.port.variables.len(), 2);
+    }
+
+    #[test]
+    fn a_template_that_is_asked_for_is_the_only_one() {
+        let source = read(EXAMPLE, &[]).unwrap();
+        let forced = source.for_worktree(Recipe::default(), "staging", None, Some("production")).unwrap();
+        assert!(forced.protected);
+        assert_eq!(forced.env.values.len(), 2);
+        let error = source.for_worktree(Recipe::default(), "x", None, Some("stagin")).unwrap_err();
+        assert_eq!(error.what, "there is no template 'stagin'");
+        assert_eq!(error.hints, ["did you mean 'staging'?"]);
+    }
+
+    #[test]
+    fn later_templates_lie_over_earlier_ones_in_the_order_of_the_file() {
+        let text =
+            "[template.z]\nmatch = [\"*\"]\nbase = \"z\"\n[template.a]\nmatch = [\"*\"]\nbase = \"a\"\n";
+        assert_eq!(recipe(text, &[], "x", None).base, "a");
+    }
+
+    #[test]
+    fn git_config_lies_over_the_file() {
+        let settings = [
+            ("wt.path", "/trees/{{ name }}"),
+            ("wt.base", "first"),
+            ("wt.base", "last"),
+            ("wt.env", "off"),
+            ("wt.copy", "a"),
+            ("wt.copy", ""),
+            ("wt.copy", "b"),
+            ("wt.link", ""),
+            ("wt.env.set", "SECRET_KEY=fixed=1"),
+            ("wt.port.set", "PORT=8500"),
+            ("wt.database.shared", "true"),
+            ("wt.hooks.setup", "mine"),
+            ("wt.run.set", "worker=work"),
+            ("wt.protected", "yes"),
+            ("wt.template.staging.protected", "false"),
+            ("wt.template.release/1.0.match", "v1.*"),
+            ("wt.template.release/1.0.venv.python", "python3.9"),
+        ];
+        let other = recipe(EXAMPLE, &settings, "other", None);
+        assert_eq!((other.path.as_str(), other.base.as_str()), ("/trees/{{ name }}", "last"));
+        assert!(!other.env_enabled && other.protected);
+        assert_eq!(other.copy, ["b"]);
+        assert!(other.link.is_empty());
+        assert_eq!(other.env.values[0], ("SECRET_KEY".to_owned(), "fixed=1".to_owned()));
+        assert_eq!(other.port.variables[0], ("PORT".to_owned(), 8500));
+        let database = other.database.unwrap();
+        assert!(database.shared && database.from == "main");
+        assert_eq!(other.hooks.setup, [HookCommand { text: "mine".into(), origin: Origin::Config }]);
+        assert_eq!(other.run[0].1.origin, Origin::File);
+        assert_eq!(other.run[1].1.origin, Origin::Config);
+
+        let staging = recipe(EXAMPLE, &settings, "staging", None);
+        assert!(!staging.protected);
+        assert_eq!(staging.env.values[2].0, "EXTRA");
+        let release = recipe(EXAMPLE, &settings, "x", Some("v1.1"));
+        assert_eq!(release.venv.unwrap().python, "python3.9");
+    }
+
+    #[test]
+    fn an_empty_entry_of_git_config_drops_those_of_the_file() {
+        let settings = [("wt.env.set", "A=1"), ("wt.env.set", ""), ("wt.env.set", "B=2")];
+        assert_eq!(recipe(EXAMPLE, &settings, "x", None).env.values, entries(&[("B", "2")]));
+    }
+
+    #[test]
+    fn habits_of_the_user_leave_room_for_detection() {
+        for (key, value, configured) in [
+            ("wt.path", "../x", false),
+            ("wt.prefix", "me/", false),
+            ("wt.mode", "git", false),
+            ("wt.template.x.base", "main", false),
+            ("wt.copy", "", true),
+            ("wt.hooks.setup", "make", true),
+            ("wt.template.x.env.set", "A=1", true),
+        ] {
+            let source = Recipe::read(None, &[(key.to_owned(), value.to_owned())]).unwrap();
+            assert_eq!(source.configured(), configured, "{key}");
+        }
+        let source = Recipe::read(None, &[("wt.path".into(), "../x".into())]).unwrap();
+        let detected = Recipe { venv: Some(VenvRule::default()), ..Recipe::default() };
+        let recipe = source.for_worktree(detected, "x", None, None).unwrap();
+        assert!(recipe.venv.is_some() && recipe.path == "../x");
+    }
+
+    #[test]
+    fn faults_of_the_file_name_the_line_and_the_nearest_word() {
+        for (text, what, hint) in [
+            ("\n\nhook = 1", "unknown key 'hook' in '.wt.toml', line 3", "did you mean 'hooks'?"),
+            (
+                "[hooks]\nsetpu = []",
+                "unknown key 'hooks.setpu' in '.wt.toml', line 2",
+                "did you mean 'hooks.setup'?",
+            ),
+            (
+                "[template.x]\nprotcted = true",
+                "unknown key 'template.x.protcted' in '.wt.toml', line 2",
+                "did you mean 'template.x.protected'?",
+            ),
+            ("zzzzz = 1", "unknown key 'zzzzz' in '.wt.toml', line 1", ""),
+            (
+                "[template.x]\ntemplate.y.base = 'z'",
+                "unknown key 'template.x.template' in '.wt.toml', line 2",
+                "",
+            ),
+            ("a = \n[", "syntax error in '.wt.toml', line 1", ""),
+            ("copy = 'x'", "'copy' must be a list of texts in '.wt.toml', line 1", ""),
+            ("copy = [\n'x',\n1]", "'copy' must be a list of texts in '.wt.toml', line 1", ""),
+            ("base = 1", "'base' must be a text in quotes in '.wt.toml', line 1", ""),
+            ("protected = 'yes'", "'protected' must be true or false in '.wt.toml', line 1", ""),
+            ("env = false", "'env' must be a table in '.wt.toml', line 1", ""),
+            ("[port]\nPORT = 0", "'port.PORT' must be a port number in '.wt.toml', line 2", ""),
+            ("[port]\nPORT = 70000", "'port.PORT' must be a port number in '.wt.toml', line 2", ""),
+            (
+                "[port]\nrange = '9-3'",
+                "'port.range' must be two ports, as in '3000-3010' in '.wt.toml', line 2",
+                "",
+            ),
+            (
+                "[database]\nvariable = 'A='",
+                "'database.variable' must be the name of a variable in '.wt.toml', line 2",
+                "",
+            ),
+            ("'\u{1b}' = 1", "syntax error in '.wt.toml', line 1", ""),
+            ("\"\\u001b\" = 1", "unknown key '\\u{1b}' in '.wt.toml', line 1", ""),
+            ("[env]\n'A B' = 'x'", "'env.A B' cannot be the name of a variable in '.wt.toml', line 2", ""),
+            ("link = ['../x']", "'link' cannot be '../x' in '.wt.toml', line 1", ""),
+            ("copy = ['/etc/passwd']", "'copy' cannot be '/etc/passwd' in '.wt.toml', line 1", ""),
+            ("[env]\nfile = 'a/.Git/x'", "'env.file' cannot be 'a/.Git/x' in '.wt.toml', line 2", ""),
+            ("[env]\nfrom = '/x'", "'env.from' cannot be '/x' in '.wt.toml', line 2", ""),
+            ("[venv]\npath = ''", "'venv.path' cannot be '' in '.wt.toml', line 2", ""),
+            ("[venv]\npath = './'", "'venv.path' cannot be './' in '.wt.toml', line 2", ""),
+            ("[template.x]\nmatch = ['v?']", "'template.x.match' cannot be 'v?' in '.wt.toml', line 2", ""),
+            (
+                "[env]\n\nA = '{{ nmae }}'",
+                "unknown variable 'nmae' in template '{{ nmae }}' in '.wt.toml', line 3",
+                "did you mean 'name'?",
+            ),
+            (
+                "path = '{{ port }}'",
+                "variable 'port' is not known yet in template '{{ port }}' in '.wt.toml', line 1",
+                "",
+            ),
+            (
+                "[run]\ns = '{{ port }}'",
+                "no port is named, but '{{ port }}' uses it in '.wt.toml', line 2",
+                "write 'PORT = 8000' under '[port]'",
+            ),
+            (
+                "port.WEB_PORT = 1\nenv.A = '{{ ports.WEB_PROT }}'",
+                "unknown variable 'ports.WEB_PROT' in template '{{ ports.WEB_PROT }}' in '.wt.toml', line 2",
+                "did you mean 'ports.WEB_PORT'?",
+            ),
+            (
+                "[hooks]\nsetup = [\n'ok',\n'{{ name']",
+                "cannot use template '{{ name' in '.wt.toml', line 4",
+                "braces meant for another program go between {% raw %} and {% endraw %}",
+            ),
+            (
+                "[database]\nname = '{{ name | dbnmae }}'",
+                "cannot use template '{{ name | dbnmae }}' in '.wt.toml', line 2",
+                "the filters are slug, dbname, hash, and minijinja's own",
+            ),
+        ] {
+            let error = read(text, &[]).unwrap_err();
+            assert_eq!(error.what, what, "{text}");
+            assert_eq!(error.hints.join("; "), hint, "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_of_git_config_name_the_key() {
+        for (key, value, what) in [
+            ("wt.protected", "maybe", "'maybe' is not true or false in git config 'wt.protected'"),
+            ("wt.link", "../x", "'../x' is not usable in git config 'wt.link'"),
+            (
+                "wt.env.set",
+                "A",
+                "'A' is not a variable and its value, as in 'NAME=VALUE' in git config 'wt.env.set'",
+            ),
+            (
+                "wt.port.set",
+                "A=x",
+                "'A=x' is not a variable and its port, as in 'PORT=8000' in git config 'wt.port.set'",
+            ),
+            (
+                "wt.run.set",
+                "=x",
+                "'=x' is not a name and its command, as in 'server=npm start' in git config 'wt.run.set'",
+            ),
+            (
+                "wt.path",
+                "{{ nme }}",
+                "unknown variable 'nme' in template '{{ nme }}' in git config 'wt.path'",
+            ),
+        ] {
+            let error = Recipe::read(None, &[(key.to_owned(), value.to_owned())]).unwrap_err();
+            assert_eq!(error.what, what);
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_replaced_or_not_ours_is_no_fault() {
+        let settings = [
+            ("wt.path", "{{ nme }}"),
+            ("wt.path", "../{{ name }}"),
+            ("wt.run.set", "server=serve {{ port }}"),
+            ("wt.mode", "git"),
+            ("wt.basedir", "x"),
+            ("wt.cpoy", "x"),
+            ("wt.match", "x"),
+            ("wt.template.x.protcted", "x"),
+            ("core.bare", "false"),
+        ];
+        let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let source = Recipe::read(None, &settings).unwrap();
+        let unknown: Vec<(&str, Option<&str>)> =
+            source.unknown_settings().iter().map(|(key, near)| (key.as_str(), near.as_deref())).collect();
+        assert_eq!(
+            unknown,
+            [
+                ("wt.basedir", None),
+                ("wt.cpoy", Some("wt.copy")),
+                ("wt.match", None),
+                ("wt.template.x.protcted", Some("wt.template.x.protected")),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_star_fits_any_run() {
+        for (pattern, text, fits) in [
+            ("release/*", "release/1.0", true),
+            ("release/*", "release/1/2", true),
+            ("release/*", "release", false),
+            ("*", "", true),
+            ("*-x", "a-x", true),
+            ("a*a", "a", false),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a**c", "ac", true),
+            ("main", "main2", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn pip_is_needed_unless_uv_brings_it() {
+        for (command, needs) in [
+            ("uv pip install -r requirements.txt", false),
+            ("uv --offline pip sync x", false),
+            ("pip install x", true),
+            ("python -m pip install x", true),
+            ("make && .venv/bin/pip3.12 install x", true),
+            ("sh -c 'pip install x'", true),
+            ("uv sync; pip check", true),
+            ("pipenv sync", false),
+            ("pip-compile", false),
+            ("cat requirements/pip.txt", false),
+        ] {
+            assert_eq!(calls_pip(command), needs, "{command}");
+        }
+    }
+}

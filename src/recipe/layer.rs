@@ -1,0 +1,281 @@
+//! One layer of the recipe: only what one place says, to be laid over what others said.
+//!
+//! It reads no text; `file` and `settings` fill it, with these rules in common.
+
+use std::ops::RangeInclusive;
+use std::path::{Component, Path};
+
+use crate::error::Error;
+
+use super::template::Scope;
+use super::{HookCommand, Origin, Recipe};
+
+/// What a whole file, or all of git config, says.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) base: Layer,
+    pub(super) templates: Vec<GivenTemplate>,
+}
+
+/// What it says about one template.
+#[derive(Debug)]
+pub(super) struct GivenTemplate {
+    pub(super) name: String,
+    pub(super) patterns: Option<Vec<String>>,
+    pub(super) layer: Layer,
+}
+
+/// What is said for some worktrees, or for all; `None` leaves what is below.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    pub(super) origin: Origin,
+    pub(super) path: Option<Written>,
+    pub(super) base: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) env_enabled: Option<bool>,
+    pub(super) copy: Option<Vec<String>>,
+    pub(super) link: Option<Vec<String>>,
+    pub(super) sparse: Option<Vec<String>>,
+    pub(super) ports: Entries<u16>,
+    pub(super) port_range: Option<RangeInclusive<u16>>,
+    pub(super) env_file: Option<String>,
+    pub(super) env_from: Option<String>,
+    pub(super) values: Entries<Written>,
+    pub(super) venv: Option<VenvLayer>,
+    pub(super) database: Option<DatabaseLayer>,
+    pub(super) setup: Option<Vec<Written>>,
+    pub(super) teardown: Option<Vec<Written>>,
+    pub(super) run: Entries<Written>,
+    pub(super) protected: Option<bool>,
+}
+
+/// What is said about the Python environment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct VenvLayer {
+    pub(super) path: Option<String>,
+    pub(super) python: Option<String>,
+}
+
+/// What is said about the database.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DatabaseLayer {
+    pub(super) variable: Option<String>,
+    pub(super) name: Option<Written>,
+    pub(super) from: Option<String>,
+    pub(super) shared: Option<bool>,
+}
+
+/// A template, and the words of an error that say where it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) at: String,
+}
+
+/// Named values that are merged by name into those below.
+#[derive(Debug, Clone)]
+pub(super) struct Entries<T> {
+    entries: Vec<(String, T)>,
+    drops_those_below: bool,
+}
+
+impl Given {
+    /// Says nothing.
+    pub(super) fn new(origin: Origin) -> Self {
+        Self { base: Layer::new(origin), templates: Vec::new() }
+    }
+
+    /// Returns whether more is said than where worktrees are and how they are treated.
+    pub(super) fn says_what_a_worktree_contains(&self) -> bool {
+        let templates = self.templates.iter().map(|template| &template.layer);
+        [&self.base].into_iter().chain(templates).any(Layer::says_what_a_worktree_contains)
+    }
+}
+
+impl Written {
+    /// Adds to a fault where it is.
+    pub(super) fn place(&self, mut fault: Error) -> Error {
+        fault.what = format!("{} {}", fault.what, self.at);
+        fault
+    }
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), drops_those_below: false }
+    }
+}
+
+impl<T> Entries<T> {
+    /// Sets the value of `name`, which keeps its place when it has one.
+    pub(super) fn set(&mut self, name: &str, value: T) {
+        set_entry(&mut self.entries, name, value);
+    }
+
+    /// Drops all set so far, and those below.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.drops_those_below = true;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && !self.drops_those_below
+    }
+
+    fn lay_over<U>(&self, below: &mut Vec<(String, U)>, convert: impl Fn(&T) -> U) {
+        if self.drops_those_below {
+            below.clear();
+        }
+        for (name, value) in &self.entries {
+            set_entry(below, name, convert(value));
+        }
+    }
+}
+
+impl Layer {
+    /// Says nothing.
+    pub(super) fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            path: None,
+            base: None,
+            prefix: None,
+            env_enabled: None,
+            copy: None,
+            link: None,
+            sparse: None,
+            ports: Entries::default(),
+            port_range: None,
+            env_file: None,
+            env_from: None,
+            values: Entries::default(),
+            venv: None,
+            database: None,
+            setup: None,
+            teardown: None,
+            run: Entries::default(),
+            protected: None,
+        }
+    }
+
+    fn says_what_a_worktree_contains(&self) -> bool {
+        [&self.copy, &self.link, &self.sparse].into_iter().any(Option::is_some)
+            || [&self.env_file, &self.env_from].into_iter().any(Option::is_some)
+            || [&self.setup, &self.teardown].into_iter().any(Option::is_some)
+            || [&self.values, &self.run].into_iter().any(|entries| !entries.is_empty())
+            || !self.ports.is_empty()
+            || self.port_range.is_some()
+            || self.venv.is_some()
+            || self.database.is_some()
+    }
+
+    /// Writes what is said here over the recipe.
+    pub(super) fn lay_over(&self, recipe: &mut Recipe) {
+        set(&mut recipe.path, self.path.as_ref().map(|path| &path.text));
+        set(&mut recipe.base, self.base.as_ref());
+        set(&mut recipe.prefix, self.prefix.as_ref());
+        set(&mut recipe.env_enabled, self.env_enabled.as_ref());
+        set(&mut recipe.copy, self.copy.as_ref());
+        set(&mut recipe.link, self.link.as_ref());
+        set(&mut recipe.sparse, self.sparse.as_ref());
+        self.ports.lay_over(&mut recipe.port.variables, |port| *port);
+        if self.port_range.is_some() {
+            recipe.port.range.clone_from(&self.port_range);
+        }
+        set(&mut recipe.env.file, self.env_file.as_ref());
+        set(&mut recipe.env.from, self.env_from.as_ref());
+        self.values.lay_over(&mut recipe.env.values, |value| value.text.clone());
+        self.lay_rules_over(recipe);
+        set(&mut recipe.hooks.setup, self.commands(self.setup.as_ref()).as_ref());
+        set(&mut recipe.hooks.teardown, self.commands(self.teardown.as_ref()).as_ref());
+        self.run.lay_over(&mut recipe.run, |written| self.command(written));
+        set(&mut recipe.protected, self.protected.as_ref());
+    }
+
+    fn lay_rules_over(&self, recipe: &mut Recipe) {
+        if let Some(layer) = &self.venv {
+            let venv = recipe.venv.get_or_insert_default();
+            set(&mut venv.path, layer.path.as_ref());
+            set(&mut venv.python, layer.python.as_ref());
+        }
+        if let Some(layer) = &self.database {
+            let database = recipe.database.get_or_insert_default();
+            set(&mut database.variable, layer.variable.as_ref());
+            set(&mut database.name, layer.name.as_ref().map(|name| &name.text));
+            set(&mut database.from, layer.from.as_ref());
+            set(&mut database.shared, layer.shared.as_ref());
+        }
+    }
+
+    fn commands(&self, written: Option<&Vec<Written>>) -> Option<Vec<HookCommand>> {
+        written.map(|list| list.iter().map(|written| self.command(written)).collect())
+    }
+
+    fn command(&self, written: &Written) -> HookCommand {
+        HookCommand { text: written.text.clone(), origin: self.origin }
+    }
+
+    /// Returns the variables named as ports.
+    pub(super) fn port_names(&self) -> impl Iterator<Item = &str> {
+        self.ports.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns all templates, with what each may speak of.
+    pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &Written)> {
+        let path = self.path.iter().map(|path| (Scope::Path, path));
+        let database = self.database.iter().filter_map(|rule| Some((Scope::Database, rule.name.as_ref()?)));
+        let values = self.values.entries.iter().map(|(_, value)| value);
+        let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();
+        let run = self.run.entries.iter().map(|(_, command)| command);
+        path.chain(database).chain(values.chain(hooks).chain(run).map(|text| (Scope::Whole, text)))
+    }
+}
+
+fn set<T: Clone>(below: &mut T, given: Option<&T>) {
+    if let Some(given) = given {
+        below.clone_from(given);
+    }
+}
+
+fn set_entry<T>(entries: &mut Vec<(String, T)>, name: &str, value: T) {
+    match entries.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => *old = value,
+        None => entries.push((name.to_owned(), value)),
+    }
+}
+
+/// Says why a path may not be used inside a worktree.
+pub(super) fn path_fault(text: &str) -> Option<&'static str> {
+    let mut inside = false;
+    if text.contains(char::is_control) {
+        return Some("it has a control character");
+    }
+    for component in Path::new(text).components() {
+        match component {
+            Component::ParentDir => return Some("it has '..'"),
+            Component::RootDir | Component::Prefix(_) => return Some("it is not relative"),
+            // file systems that ignore case would open the repository by another spelling
+            Component::Normal(part) if part.eq_ignore_ascii_case(".git") => return Some("it has '.git'"),
+            Component::Normal(_) => inside = true,
+            Component::CurDir => {}
+        }
+    }
+    (!inside).then_some("it is empty")
+}
+
+/// Says why a pattern of worktree names and branches cannot be used.
+pub(super) fn pattern_fault(text: &str) -> Option<&'static str> {
+    text.contains(['?', '[', '\\', '{']).then_some("only '*' is special in it")
+}
+
+/// Reads a range of ports, `3000-3010`.
+pub(super) fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (port(first)?, port(last)?);
+    (first <= last).then_some(first..=last)
+}
+
+/// Reads a port number.
+pub(super) fn port(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|port| *port != 0)
+}

@@ -1,0 +1,415 @@
+//! Rendering of the recipe's `{{ templates }}`, and the words they may use.
+//!
+//! It reads the process environment for `env.X` and draws secrets; it makes nothing and runs nothing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Object, Value};
+use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior};
+
+use crate::error::{Error, Explain, Result};
+use crate::{exec, name};
+
+use super::nearest;
+
+/// Every word a template may use.
+const WORDS: [&str; 11] =
+    ["repo", "name", "branch", "path", "main", "cwd", "home", "port", "ports", "secret", "env"];
+/// Our filters, besides those of minijinja.
+const FILTERS: &str = "slug, dbname, hash";
+
+/// What a template may speak of: what is known when it is rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The worktree's path, which decides all the rest.
+    Path,
+    /// The database's name.
+    Database,
+    /// Everything else.
+    Whole,
+}
+
+/// What the words of a template stand for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// The repository's name.
+    pub repo: String,
+    /// The worktree's name.
+    pub name: String,
+    /// Its branch; none on a detached HEAD.
+    pub branch: Option<String>,
+    /// Its absolute path.
+    pub path: String,
+    /// The main worktree's absolute path.
+    pub main: String,
+    /// The directory the user is in.
+    pub cwd: String,
+    /// The user's home directory.
+    pub home: String,
+    /// Its ports by variable; the first is `port`.
+    pub ports: Vec<(String, u16)>,
+}
+
+impl Words {
+    /// Returns the text that the template makes; each call draws a new `secret`.
+    pub fn render(&self, template: &str) -> Result<String> {
+        self.render_with(&engine(), template)
+    }
+
+    /// Returns the shell command that the template makes. The shell gives no meaning to any character of what
+    /// a word stands for. Words stand bare; in quotes, unusual characters would keep their backslash.
+    pub fn render_command(&self, template: &str) -> Result<String> {
+        let mut engine = engine();
+        engine.set_formatter(write_for_the_shell);
+        self.render_with(&engine, template)
+    }
+
+    fn render_with(&self, engine: &Environment<'_>, text: &str) -> Result<String> {
+        let used = used_words(engine, text)?;
+        if let Some(word) = used.iter().find(|word| !is_word(engine, word)) {
+            return Err(unknown(word, text, WORDS));
+        }
+        let template = engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))?;
+        template.render(self.values(&used)?).map_err(|fault| match fault.kind() {
+            ErrorKind::UndefinedError => self.missing(&used, text),
+            _ => not_rendered(text, &fault),
+        })
+    }
+
+    fn values(&self, used: &[String]) -> Result<BTreeMap<&'static str, Value>> {
+        let mut values = BTreeMap::from([
+            ("repo", Value::from(&self.repo)),
+            ("name", Value::from(&self.name)),
+            ("path", Value::from(&self.path)),
+            ("main", Value::from(&self.main)),
+            ("cwd", Value::from(&self.cwd)),
+            ("home", Value::from(&self.home)),
+            ("ports", Value::from(self.ports.iter().cloned().collect::<BTreeMap<_, _>>())),
+            ("env", Value::from_object(ProcessEnvironment)),
+        ]);
+        if let Some(branch) = &self.branch {
+            values.insert("branch", Value::from(branch));
+        }
+        if let Some((_, port)) = self.ports.first() {
+            values.insert("port", Value::from(*port));
+        }
+        if used.iter().any(|word| word == "secret") {
+            values.insert("secret", Value::from(secret()?));
+        }
+        Ok(values)
+    }
+
+    /// Names the word that stands for nothing here.
+    fn missing(&self, used: &[String], text: &str) -> Error {
+        let text = name::escaped(text);
+        for word in used {
+            match word.split_once('.') {
+                Some(("env", variable)) if exec::variable(variable).is_none() => {
+                    return Error::new(format!(
+                        "environment variable '{variable}' is not set, but '{text}' uses it"
+                    ))
+                    .hint(format!("export {variable}=VALUE"));
+                }
+                Some(("ports", port)) if !self.ports.iter().any(|(name, _)| name == port) => {
+                    return Error::new(format!("'{port}' is not among the ports, but '{text}' uses it"))
+                        .hint(format!("write '{port} = 8000' under '[port]' in '.wt.toml'"));
+                }
+                None if word == "branch" && self.branch.is_none() => {
+                    return Error::new(format!("there is no branch here, but '{text}' uses it"))
+                        .hint("write '{{ branch or name }}'");
+                }
+                None if word == "port" && self.ports.is_empty() => return no_port(&text),
+                _ => {}
+            }
+        }
+        Error::new(format!("a word stands for nothing in template '{text}'"))
+    }
+}
+
+/// Refuses a template that could never be rendered. Without `ports`, every port may be meant.
+pub(super) fn check(text: &str, scope: Scope, ports: Option<&[&str]>) -> Result<()> {
+    let engine = engine();
+    let used = used_words(&engine, text)?;
+    for word in &used {
+        check_word(&engine, word, text, scope)?;
+        match (word.split_once('.'), ports) {
+            (Some(("ports", port)), Some(ports)) if !ports.contains(&port) => {
+                return Err(unknown_port(port, text, ports));
+            }
+            (None, Some([])) if word == "port" => return Err(no_port(text)),
+            _ => {}
+        }
+    }
+    check_filters(&engine, &used, text)
+}
+
+fn check_word(engine: &Environment<'_>, word: &str, text: &str, scope: Scope) -> Result<()> {
+    let later: &[&str] = match scope {
+        Scope::Path => &["path", "port", "ports", "secret"],
+        Scope::Database => &["port", "ports", "secret"],
+        Scope::Whole => &[],
+    };
+    if later.contains(&root(word)) {
+        let text = name::escaped(text);
+        return Err(Error::new(format!("variable '{}' is not known yet in template '{text}'", root(word))));
+    }
+    if is_word(engine, word) {
+        return Ok(());
+    }
+    Err(unknown(word, text, WORDS.into_iter().filter(|word| !later.contains(word))))
+}
+
+/// Renders once with stand-ins, since minijinja tells of an unknown filter only then. Other faults may be
+/// the stand-ins' and are left for later.
+fn check_filters(engine: &Environment<'_>, used: &[String], text: &str) -> Result<()> {
+    let word = || "x".to_owned();
+    let stand_in = Words {
+        repo: word(),
+        name: word(),
+        branch: Some(word()),
+        path: word(),
+        main: word(),
+        cwd: word(),
+        home: word(),
+        ports: vec![(word(), 1)],
+    };
+    let template = engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))?;
+    match template.render(stand_in.values(used)?) {
+        Err(fault) if matches!(fault.kind(), ErrorKind::UnknownFilter) => {
+            Err(not_rendered(text, &fault).hint(format!("the filters are {FILTERS}, and minijinja's own")))
+        }
+        Err(fault) if matches!(fault.kind(), ErrorKind::UnknownTest | ErrorKind::UnknownFunction) => {
+            Err(not_rendered(text, &fault))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    // `{{ branch or name }}` may ask whether a word stands for something, but never print nothing
+    engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    engine.set_syntax(syntax.expect("the delimiters are minijinja's own"));
+    engine.add_filter("slug", |text: String| name::slug(&text));
+    engine.add_filter("dbname", |text: String| name::dbname(&text));
+    engine.add_filter("hash", |text: String| name::hash(text.as_bytes())[..8].to_owned());
+    engine
+}
+
+/// Returns the words of a template in a fixed order, `ports.NAME` and `env.NAME` in full.
+fn used_words(engine: &Environment<'_>, text: &str) -> Result<Vec<String>> {
+    let template = engine.template_from_str(text).map_err(|fault| {
+        not_rendered(text, &fault)
+            .hint("braces meant for another program go between {% raw %} and {% endraw %}")
+    })?;
+    let mut used: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+    used.sort();
+    Ok(used)
+}
+
+fn root(word: &str) -> &str {
+    word.split_once('.').map_or(word, |(root, _)| root)
+}
+
+fn is_word(engine: &Environment<'_>, word: &str) -> bool {
+    WORDS.contains(&root(word)) || engine.globals().any(|(global, _)| global == root(word))
+}
+
+fn unknown(word: &str, text: &str, known: impl IntoIterator<Item = &'static str>) -> Error {
+    let known: Vec<&str> = known.into_iter().collect();
+    let error =
+        Error::new(format!("unknown variable '{}' in template '{}'", root(word), name::escaped(text)));
+    match nearest(root(word), known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean '{near}'?")),
+        None => error.hint(format!("the words are {}", known.join(", "))),
+    }
+}
+
+fn unknown_port(port: &str, text: &str, ports: &[&str]) -> Error {
+    let error = Error::new(format!("unknown variable 'ports.{port}' in template '{}'", name::escaped(text)));
+    match nearest(port, ports.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean 'ports.{near}'?")),
+        None => error.hint(format!("write '{port} = 8000' under '[port]'")),
+    }
+}
+
+fn no_port(text: &str) -> Error {
+    let text = name::escaped(text);
+    Error::new(format!("no port is named, but '{text}' uses it")).hint("write 'PORT = 8000' under '[port]'")
+}
+
+fn not_rendered(text: &str, fault: &minijinja::Error) -> Error {
+    let cause = fault.detail().map_or_else(|| fault.kind().to_string(), str::to_owned);
+    Error::new(format!("cannot use template '{}'", name::escaped(text))).because(name::escaped(&cause))
+}
+
+/// Writes a value so that `sh` reads it as data where it stands: bare, in double or in single quotes. Quoting
+/// it instead would end the quotes it stands in.
+fn write_for_the_shell(
+    out: &mut Output<'_>,
+    _: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    let text = value.to_string();
+    if text.contains(|c: char| c.is_control()) {
+        let fault = format!("'{}' has a control character", name::escaped(&text));
+        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, fault));
+    }
+    for c in text.chars() {
+        if !c.is_alphanumeric() && !"_-./:@%+,".contains(c) {
+            out.write_char('\\').map_err(|_| ErrorKind::WriteFailure)?;
+        }
+        out.write_char(c).map_err(|_| ErrorKind::WriteFailure)?;
+    }
+    Ok(())
+}
+
+/// Returns 50 random letters and digits, each as likely as the others.
+fn secret() -> Result<String> {
+    const LENGTH: usize = 50;
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    // bytes above the last whole multiple of 62 would favour the first letters
+    const BOUND: u8 = 248;
+    // getrandom(2) is Linux's alone
+    let mut source = File::open("/dev/urandom").explain(|| "cannot draw a secret".into())?;
+    let mut secret = String::with_capacity(LENGTH);
+    while secret.len() < LENGTH {
+        let mut bytes = [0; LENGTH];
+        source.read_exact(&mut bytes).explain(|| "cannot draw a secret".into())?;
+        let fair = bytes.iter().filter(|byte| **byte < BOUND);
+        let letters = fair.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
+        secret.extend(letters.take(LENGTH - secret.len()));
+    }
+    Ok(secret)
+}
+
+/// The variables of our own environment, as `env`.
+#[derive(Debug)]
+struct ProcessEnvironment;
+
+impl Object for ProcessEnvironment {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        exec::variable(key.as_str()?)?.into_string().ok().map(Value::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words() -> Words {
+        Words {
+            repo: "shop".into(),
+            name: "feature/Cart".into(),
+            branch: Some("feature/Cart".into()),
+            path: "/w/shop cart".into(),
+            main: "/w/shop".into(),
+            cwd: "/w".into(),
+            home: "/home/u".into(),
+            ports: vec![("WEB".into(), 8001), ("API".into(), 8002)],
+        }
+    }
+
+    #[test]
+    fn words_and_filters_are_rendered() {
+        let hash = &name::hash(b"shop")[..8];
+        for (template, expected) in [
+            ("../{{ repo }}-{{ name | slug }}", "../shop-feature-cart"),
+            ("{{ (repo ~ '_x') | dbname }}", "shop_x"),
+            ("{{ repo | hash }}", hash),
+            ("{{ port }} {{ ports.API }} {{ ports['WEB'] }}", "8001 8002 8001"),
+            ("{{ main }}|{{ cwd }}|{{ home }}|{{ branch }}", "/w/shop|/w|/home/u|feature/Cart"),
+            ("{{ env.GIT_WT_NO_SUCH | default('none') }}", "none"),
+            ("{{ range(2) | join(',') }}", "0,1"),
+            ("plain\n", "plain\n"),
+        ] {
+            assert_eq!(words().render(template).unwrap(), expected, "{template}");
+        }
+        assert_eq!(
+            words().render("{{ env.PATH }}").unwrap(),
+            exec::variable("PATH").unwrap().to_str().unwrap()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_rendered_is_named() {
+        let detached = Words { branch: None, ports: Vec::new(), ..words() };
+        for (template, what) in [
+            ("{{ nmae }}", "unknown variable 'nmae' in template '{{ nmae }}'"),
+            ("{{ nmae.x }}", "unknown variable 'nmae' in template '{{ nmae.x }}'"),
+            (
+                "{{ env.GIT_WT_NO_SUCH }}",
+                "environment variable 'GIT_WT_NO_SUCH' is not set, but '{{ env.GIT_WT_NO_SUCH }}' uses it",
+            ),
+            ("{{ branch }}", "there is no branch here, but '{{ branch }}' uses it"),
+            ("{{ branch | slug }}", "there is no branch here, but '{{ branch | slug }}' uses it"),
+            ("{{ port }}", "no port is named, but '{{ port }}' uses it"),
+            ("{{ ports.X }}", "'X' is not among the ports, but '{{ ports.X }}' uses it"),
+            ("{{ name", "cannot use template '{{ name'"),
+            ("{{ name | nofilter }}", "cannot use template '{{ name | nofilter }}'"),
+        ] {
+            assert_eq!(detached.render(template).unwrap_err().what, what);
+        }
+        assert_eq!(detached.render("{{ branch or name }}").unwrap(), "feature/Cart");
+    }
+
+    #[test]
+    fn words_are_known_only_where_they_can_be() {
+        let ports = ["WEB"];
+        for (template, scope, is_good) in [
+            ("{{ name }}", Scope::Path, true),
+            ("{{ path }}", Scope::Path, false),
+            ("{{ ports.WEB }}", Scope::Path, false),
+            ("{{ path }}", Scope::Database, true),
+            ("{{ secret }}", Scope::Database, false),
+            ("{{ secret }}{{ ports.WEB }}{{ port }}", Scope::Whole, true),
+            ("{{ env.GIT_WT_NO_SUCH }}", Scope::Whole, true),
+            ("{{ name.split('/') }}", Scope::Whole, true),
+            ("{{ name is nosuchtest }}", Scope::Whole, false),
+            ("{{ nosuchfunction() }}", Scope::Whole, false),
+        ] {
+            assert_eq!(check(template, scope, Some(&ports)).is_ok(), is_good, "{template}");
+        }
+        assert!(check("{{ ports.X }}{{ port }}", Scope::Whole, None).is_ok());
+    }
+
+    #[test]
+    fn secrets_are_drawn_anew() {
+        let draw = || words().render("{{ secret }}").unwrap();
+        let (one, other) = (draw(), draw());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 50);
+        assert!(one.chars().all(|c| c.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn the_shell_reads_a_word_as_data() {
+        let marker = tempfile::tempdir().unwrap();
+        let touched = marker.path().join("touched");
+        let hostile = |middle: &str| Words {
+            name: middle.replace("TOUCH", &format!("touch${{IFS}}{}", touched.display())),
+            ..words()
+        };
+        for name in
+            ["a;TOUCH;", "$(TOUCH)", "`TOUCH`", "'$(TOUCH)'", "\"$(TOUCH)\"", "a'b\";TOUCH;\"'", "\\$(TOUCH)"]
+        {
+            for template in
+                ["echo {{ name }}", "echo \"{{ name }}\"", "echo '{{ name }}'", "echo \"$(echo {{ name }})\""]
+            {
+                let command = hostile(name).render_command(template).unwrap();
+                let _ = exec::Program::new("sh").arg("-c").arg(&command).output().unwrap();
+                assert!(!touched.exists(), "{command}");
+            }
+        }
+        let command = words().render_command("printf %s {{ path }} {{ port }}").unwrap();
+        let output = exec::Program::new("sh").arg("-c").arg(command).output().unwrap();
+        assert_eq!(output.stdout, b"/w/shop cart8001");
+        assert!(hostile("a\nb").render_command("{{ name }}").is_err());
+    }
+}

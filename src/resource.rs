@@ -1,0 +1,222 @@
+//! What `add` makes: local, reversible, all or nothing. One list, one `match`.
+//!
+//! `create` records what it found and otherwise fails if the thing exists; `destroy` restores that and takes "already
+//! gone" for done. What we are not sure we made is reported, never deleted. Nothing here prints or asks.
+
+pub mod branch;
+pub mod checkout;
+pub mod copy;
+pub mod database;
+pub mod env_file;
+pub mod exclude;
+pub mod link;
+pub mod mark;
+pub mod port;
+pub mod tree;
+pub mod venv;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use branch::Branch;
+pub use checkout::Checkout;
+pub use copy::Copy;
+pub use database::Database;
+pub use env_file::EnvFile;
+pub use exclude::Exclude;
+pub use link::Link;
+pub use port::Port;
+pub use venv::Venv;
+
+use crate::claim::{Claims, Owner};
+use crate::error::Result;
+use crate::git::Repo;
+use tree::Tree;
+
+/// How gently a thing is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Made seconds ago by an add that failed: may be rough.
+    JustMade,
+    /// Somebody has worked with it.
+    LivedIn,
+}
+
+/// What became of `create`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is there, and ours.
+    Made,
+    /// It was there already, and is not ours.
+    Found,
+    /// It was left out, for this reason.
+    Skipped(String),
+}
+
+/// What became of `destroy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It is gone, or was never there.
+    Gone,
+    /// It stays, as it should.
+    Kept,
+    /// It stays, because we are not sure that it is ours; the reason.
+    Left(String),
+}
+
+/// Where resources are made: the repository, and the worktree they belong to.
+pub struct Site<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The host's claims on ports and databases.
+    pub claims: &'a Claims,
+    /// Whose they are.
+    pub owner: &'a Owner,
+    /// The worktree's directory.
+    pub root: &'a Path,
+    /// The directory that files are taken from.
+    pub main: Option<&'a Path>,
+}
+
+/// Anything that belongs to a worktree and is taken back with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Resource {
+    /// A port, claimed on this host.
+    Port(Port),
+    /// The worktree's branch.
+    Branch(Branch),
+    /// A line in `info/exclude`.
+    Exclude(Exclude),
+    /// The directory and git's entry.
+    Checkout(Checkout),
+    /// An ignored file copied from the main worktree.
+    Copy(Copy),
+    /// A link to something of the main worktree.
+    Link(Link),
+    /// A Python environment.
+    Venv(Venv),
+    /// A database.
+    Database(Database),
+    /// The env file.
+    EnvFile(EnvFile),
+}
+
+impl Resource {
+    /// Notes what is there now, before the record says that the making has begun: without it, what a crash left
+    /// half made is never deleted.
+    pub fn look(&mut self, site: &Site) -> Result<()> {
+        match self {
+            Self::Copy(copy) => copy.look(&Tree::open(site.root)?),
+            Self::Link(link) => link.look(&Tree::open(site.root)?),
+            Self::Venv(venv) => venv.look(&Tree::open(site.root)?),
+            Self::Database(database) => {
+                database.look();
+                Ok(())
+            }
+            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) | Self::EnvFile(_) => Ok(()),
+        }
+    }
+
+    /// Makes it.
+    pub fn create(&mut self, site: &Site) -> Result<Created> {
+        match self {
+            Self::Port(port) => port.create(site.claims, site.owner),
+            Self::Branch(branch) => branch.create(site.repo),
+            Self::Exclude(exclude) => exclude.create(site.repo),
+            Self::Checkout(checkout) => checkout.create(site.repo, &site.owner.record),
+            Self::Copy(copy) => with_trees(site, |main, own| {
+                // a file that cannot be copied is no reason to be without a worktree
+                copy.create(main, own).or_else(|error| Ok(Created::Skipped(error.in_one_line())))
+            }),
+            Self::Link(link) => with_trees(site, |main, own| link.create(main, own)),
+            Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
+            Self::Database(database) => database.create(&Tree::open(site.root)?, site.claims, site.owner),
+            Self::EnvFile(file) => file.create(site.root),
+        }
+    }
+
+    /// Takes it away.
+    pub fn destroy(&self, site: &Site, care: Care) -> Result<Destroyed> {
+        match self {
+            Self::Port(port) => port.destroy(site.claims, site.owner),
+            Self::Branch(branch) => branch.destroy(site.repo, care),
+            Self::Exclude(exclude) => exclude.destroy(site.repo),
+            Self::Checkout(checkout) => checkout.destroy(site.repo, &site.owner.record, care),
+            Self::Copy(copy) => in_trees(site, |main, own| copy.destroy(main, own)),
+            Self::Link(link) => in_trees(site, |main, own| link.destroy(main, own)),
+            Self::Venv(venv) => in_trees(site, |_, own| venv.destroy(own)),
+            Self::Database(database) => database.destroy(site.claims, site.owner),
+            Self::EnvFile(file) => file.destroy(site.root),
+        }
+    }
+
+    /// Whether it lies in the checkout and so comes and goes with it.
+    pub fn is_inside(&self) -> bool {
+        match self {
+            Self::Copy(_) | Self::Link(_) | Self::Venv(_) | Self::EnvFile(_) => true,
+            // its claim lies outside, wherever its file is
+            Self::Database(_)
+            | Self::Port(_)
+            | Self::Branch(_)
+            | Self::Exclude(_)
+            | Self::Checkout(_) => false,
+        }
+    }
+
+    /// Whether it is made and unmade under the repository lock, since it edits a file that all worktrees share.
+    pub fn needs_repository_lock(&self) -> bool {
+        matches!(self, Self::Exclude(_))
+    }
+
+    /// Whether both stand for one thing of a worktree, though perhaps with other details.
+    pub fn is_same_thing(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Port(a), Self::Port(b)) => a.variable == b.variable,
+            (Self::Copy(a), Self::Copy(b)) => a.path == b.path,
+            (Self::Link(a), Self::Link(b)) => a.path == b.path,
+            (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
+            (Self::Database(a), Self::Database(b)) => a.place == b.place,
+            (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
+            (Self::Branch(_), Self::Branch(_)) | (Self::Checkout(_), Self::Checkout(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Says what it is, as in "port 8001 (PORT)".
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Port(port) => format!("port {} ({})", port.number, port.variable),
+            Self::Branch(branch) => match &branch.upstream {
+                Some(upstream) => format!("branch '{}' tracking '{upstream}'", branch.name),
+                None => format!("branch '{}' at {}", branch.name, branch.oid.short()),
+            },
+            Self::Exclude(exclude) => format!("'{}' in .git/info/exclude", exclude.pattern),
+            Self::Checkout(checkout) => format!("worktree '{}'", checkout.path.display()),
+            Self::Copy(copy) => format!("copy of '{}'", copy.path.display()),
+            Self::Link(link) => format!("link to '{}'", link.path.display()),
+            Self::Venv(venv) => format!("venv '{}'", venv.path.display()),
+            Self::Database(database) => database.describe(),
+            Self::EnvFile(file) => {
+                let names: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();
+                match names.as_slice() {
+                    [] => format!("env file '{}'", file.path),
+                    names => format!("env file '{}' with {}", file.path, names.join(", ")),
+                }
+            }
+        }
+    }
+}
+
+/// Runs what takes something from the main worktree; where there is none, the worktree stands for it.
+fn with_trees<T>(site: &Site, run: impl FnOnce(&Tree, &Tree) -> Result<T>) -> Result<T> {
+    let own = Tree::open(site.root)?;
+    let main = Tree::open(site.main.unwrap_or(site.root))?;
+    run(&main, &own)
+}
+
+/// Takes something out of a worktree that may be gone as a whole.
+fn in_trees(site: &Site, run: impl FnOnce(&Tree, &Tree) -> Result<Destroyed>) -> Result<Destroyed> {
+    if site.root.exists() { with_trees(site, run) } else { Ok(Destroyed::Gone) }
+}

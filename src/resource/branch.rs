@@ -1,0 +1,96 @@
+//! The branch of a new worktree: made without a process of its own deciding anything, unmade only where it still
+//! stands as we made it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Care, Created, Destroyed};
+use crate::error::{Error, Result};
+use crate::git::{Oid, RemoteBranch, Repo};
+use crate::name::Branch as Name;
+
+/// A local branch that `add` creates or, with `-B`, resets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its name.
+    pub name: Name,
+    /// The commit it starts at.
+    pub oid: Oid,
+    /// Where it stood before `-B` reset it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Oid>,
+    /// What it tracks, as `REMOTE/BRANCH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+}
+
+impl Branch {
+    /// Returns a branch to be created at `oid`.
+    pub fn new(name: Name, oid: Oid) -> Self {
+        Self { name, oid, was: None, upstream: None }
+    }
+
+    /// Returns a branch to be created where a remote's stands, tracking it.
+    pub fn tracking(name: Name, remote: &RemoteBranch) -> Self {
+        Self { upstream: Some(remote.short()), ..Self::new(name, remote.oid.clone()) }
+    }
+
+    /// Creates or resets the branch; fails where a branch that was absent has appeared meanwhile.
+    pub fn create(&self, repo: &Repo) -> Result<Created> {
+        let git = repo.git().args(["branch", "--no-track", "--quiet"]);
+        let git = if self.was.is_some() { git.arg("--force") } else { git };
+        let output = git.arg("--end-of-options").arg(self.name.as_str()).arg(self.oid.as_str()).output()?;
+        crate::exec::check_stopped()?;
+        if output.code != 0 {
+            return Err(self.refusal(repo, &output.stderr));
+        }
+        Ok(Created::Made)
+    }
+
+    /// Sets what the branch tracks. The caller holds the repository lock: git takes `config.lock` and does not wait.
+    pub fn set_upstream(&self, repo: &Repo) -> Result<()> {
+        let Some(upstream) = &self.upstream else { return Ok(()) };
+        let upstream = format!("--set-upstream-to={upstream}");
+        repo.git().args(["branch", "--quiet", &upstream, self.name.as_str()]).stdout().map(drop)
+    }
+
+    fn refusal(&self, repo: &Repo, stderr: &str) -> Error {
+        let error = Error::new(format!("cannot create the branch '{}'", self.name)).because(stderr);
+        let mut parts: Vec<&str> = self.name.as_str().split('/').collect();
+        while parts.pop().is_some() && !parts.is_empty() {
+            let prefix = parts.join("/");
+            if repo.reference(&format!("refs/heads/{prefix}")).is_some() {
+                return error.because(format!("a branch '{prefix}' exists, so no branch can be below '{prefix}/'"));
+            }
+        }
+        error
+    }
+
+    /// Takes the branch back after a failed add: deleted, or put where it was, if it still stands where we put it.
+    /// A worktree that was lived in leaves its branch behind.
+    pub fn destroy(&self, repo: &Repo, care: Care) -> Result<Destroyed> {
+        let now = repo.branch(&self.name);
+        match (now, care) {
+            (None, _) => return Ok(Destroyed::Gone),
+            (Some(_), Care::LivedIn) => return Ok(Destroyed::Kept),
+            (Some(now), Care::JustMade) if now != self.oid => {
+                return Ok(Destroyed::Left(format!("branch '{}' has moved to {}", self.name, now.short())));
+            }
+            (Some(_), Care::JustMade) => {}
+        }
+        let full = self.name.full();
+        match &self.was {
+            Some(was) => {
+                repo.git().args(["update-ref", &full, was.as_str(), self.oid.as_str()]).stdout()?;
+            }
+            None => {
+                repo.git().args(["update-ref", "-d", &full, self.oid.as_str()]).stdout()?;
+                if self.upstream.is_some() {
+                    // status 128 when there is no such section: already gone
+                    let section = format!("branch.{}", self.name);
+                    repo.git().args(["config", "--local", "--remove-section", &section]).output()?;
+                }
+            }
+        }
+        Ok(Destroyed::Gone)
+    }
+}

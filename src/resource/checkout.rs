@@ -1,0 +1,331 @@
+//! The working tree itself and git's entry for it: the only module that deletes directories.
+//!
+//! It deletes nothing but a linked worktree of this repository, compared by device and inode in both directions: the
+//! directory's `.git` names the entry, and the entry's `gitdir` names the directory.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Care, Created, Destroyed};
+use crate::claim::path_text;
+use crate::error::{Error, Explain, Result};
+use crate::exec::{self, Program};
+use crate::git::worktrees::{TOKEN, Worktree};
+use crate::git::{Identity, Repo};
+
+/// A directory with a working tree, registered with git.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checkout {
+    /// Where it is made, absolute.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    /// Whether an empty directory stood there before.
+    #[serde(default)]
+    pub was_empty_dir: bool,
+    /// How many of the path's ancestors were missing, and so are ours.
+    #[serde(default)]
+    pub missing_parents: usize,
+    /// git's id for it, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// Whether `--lock` was asked for, and with which reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
+    /// The arguments of `git worktree add` besides the lock: flags, `--`, path, commit-ish.
+    #[serde(skip)]
+    pub arguments: Vec<OsString>,
+    /// The status of the user's own post-checkout hook when it failed; the worktree stands all the same.
+    #[serde(skip)]
+    pub post_checkout: u8,
+}
+
+/// The lock reason under which git makes our entries: whatever happens, it says whose the entry is.
+fn reason(record: &str) -> String {
+    format!("git-wt {record}")
+}
+
+impl Checkout {
+    /// Returns a checkout to be made at `path`, with what stands there now.
+    pub fn at(path: &Path, arguments: Vec<OsString>) -> Self {
+        let missing_parents = path.ancestors().skip(1).take_while(|dir| !dir.exists()).count();
+        Self {
+            was_empty_dir: path.is_dir(),
+            path: path.to_owned(),
+            missing_parents,
+            entry: None,
+            lock: None,
+            arguments,
+            post_checkout: 0,
+        }
+    }
+
+    /// Returns the checkout of a worktree that stands already.
+    pub fn registered(tree: &Worktree) -> Self {
+        Self {
+            path: tree.path.clone(),
+            was_empty_dir: false,
+            missing_parents: 0,
+            entry: tree.id.clone(),
+            lock: None,
+            arguments: Vec::new(),
+            post_checkout: 0,
+        }
+    }
+
+    /// Makes it with `git worktree add`, and binds git's entry to the record.
+    ///
+    /// git writes the lock before anything else, so that even an entry cut short by SIGKILL names its record.
+    pub fn create(&mut self, repo: &Repo, record: &str) -> Result<Created> {
+        let git = repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record));
+        let status = git.args(&self.arguments).narrate()?;
+        let Some(tree) = self.entry_of(repo, record)? else {
+            exec::check_stopped()?;
+            self.take_back(repo, record)?;
+            let shown = self.path.display();
+            return Err(Error::new(format!("git could not make the worktree '{shown}'"))
+                .because(format!("'git worktree add' ended with status {status}")));
+        };
+        self.entry = tree.id;
+        fs::File::create(tree.git_dir.join(TOKEN))
+            .and_then(|mut file| io::Write::write_all(&mut file, format!("{record}\n").as_bytes()))
+            .explain(|| format!("cannot write '{}'", tree.git_dir.join(TOKEN).display()))?;
+        self.settle_lock(&tree.git_dir)?;
+        self.post_checkout = status;
+        Ok(Created::Made)
+    }
+
+    /// Leaves the lock the user asked for, or none.
+    fn settle_lock(&self, git_dir: &Path) -> Result<()> {
+        let lock = git_dir.join("locked");
+        match &self.lock {
+            Some(reason) => fs::File::create(&lock)
+                .and_then(|mut file| io::Write::write_all(&mut file, reason.as_bytes()))
+                .explain(|| format!("cannot write '{}'", lock.display())),
+            None => gone(fs::remove_file(&lock)).explain(|| format!("cannot delete '{}'", lock.display())),
+        }
+    }
+
+    /// Finds the entry that belongs to `record`: by its token, or by the lock it was made under.
+    fn entry_of(&self, repo: &Repo, record: &str) -> Result<Option<Worktree>> {
+        let listing = repo.worktrees()?;
+        let ours = |tree: &&Worktree| {
+            tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
+        };
+        Ok(listing.worktrees.iter().find(ours).cloned())
+    }
+
+    /// Takes the worktree away: at once when it was just made, by renaming it aside when it was lived in.
+    pub fn destroy(&self, repo: &Repo, record: &str, care: Care) -> Result<Destroyed> {
+        match care {
+            Care::JustMade => self.take_back(repo, record),
+            Care::LivedIn => match self.entry_of(repo, record)? {
+                Some(tree) => put_aside(repo, &tree),
+                None => Ok(Destroyed::Gone),
+            },
+        }
+    }
+
+    fn take_back(&self, repo: &Repo, record: &str) -> Result<Destroyed> {
+        let entry = self.entry_of(repo, record)?;
+        if let Some(tree) = &entry {
+            if is_linked(&tree.path, tree) {
+                clear(&tree.path, self.was_empty_dir)
+                    .explain(|| format!("cannot delete '{}'", tree.path.display()))?;
+            }
+            delete_entry(repo, tree)?;
+        }
+        // git leaves it behind when it takes a failed entry back; with other entries in it this fails, and should
+        let _ = fs::remove_dir(repo.common_dir().join("worktrees"));
+        if !self.was_empty_dir {
+            // a directory git made before it was stopped; one with anything in it is not ours to delete
+            let _ = fs::remove_dir(&self.path);
+        }
+        for parent in self.path.ancestors().skip(1).take(self.missing_parents) {
+            if fs::remove_dir(parent).is_err() {
+                break;
+            }
+        }
+        match fs::symlink_metadata(&self.path) {
+            Ok(meta) if !(meta.is_dir() && self.was_empty_dir) => {
+                Ok(Destroyed::Left(format!("'{}' has files that git-wt did not make", self.path.display())))
+            }
+            _ => Ok(Destroyed::Gone),
+        }
+    }
+}
+
+/// Whether the directory and git's entry name each other.
+pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
+    let Ok(pointer) = fs::read(path.join(".git")) else { return false };
+    let Some(named) = pointer.strip_prefix(b"gitdir: ") else { return false };
+    let named = path.join(OsStr::from_bytes(named.trim_ascii_end()));
+    let there = Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it));
+    there && Identity::of(&tree.path).is_some_and(|it| Identity::of(path) == Some(it))
+}
+
+/// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
+///
+/// A rename is all or nothing: whatever is killed, the worktree is either whole or in the trash.
+pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
+    if tree.is_main() {
+        return Err(Error::new("the main worktree is never removed"));
+    }
+    if !tree.missing {
+        if !is_linked(&tree.path, tree) {
+            let shown = tree.path.display();
+            return Ok(Destroyed::Left(format!("'{shown}' and git's entry for it do not name each other")));
+        }
+        Trash::of(repo).take(&tree.path)?;
+    }
+    delete_entry(repo, tree)?;
+    Ok(Destroyed::Gone)
+}
+
+fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
+    let entries = repo.common_dir().join("worktrees");
+    if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
+        return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
+    }
+    gone(delete_tree(&tree.git_dir)).explain(|| format!("cannot delete '{}'", tree.git_dir.display()))?;
+    // as git does when the last entry goes
+    let _ = fs::remove_dir(&entries);
+    Ok(())
+}
+
+/// Moves a damaged entry out of git's sight, to where it can be looked at; returns its place.
+pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
+    let from = repo.common_dir().join("worktrees").join(id);
+    let failed = || format!("cannot put '{}' aside", from.display());
+    let dir = repo.common_dir().join("wt").join("damaged");
+    fs::create_dir_all(&dir).explain(failed)?;
+    let to = dir.join(format!("{id}-{}", crate::name::random_hex(6)?));
+    fs::rename(&from, &to).explain(failed)?;
+    Ok(to)
+}
+
+/// Directories that were renamed aside and wait to be deleted.
+#[derive(Debug)]
+pub struct Trash {
+    dir: PathBuf,
+}
+
+/// The name of a directory put aside beside itself, because the trash is on another device.
+const ASIDE: &str = ".git-wt-trash-";
+
+impl Trash {
+    /// The trash of a repository.
+    pub fn of(repo: &Repo) -> Self {
+        Self { dir: repo.common_dir().join("wt").join("trash") }
+    }
+
+    /// The trash of a repository known by its common directory.
+    pub fn at(common_dir: &Path) -> Self {
+        Self { dir: common_dir.join("wt").join("trash") }
+    }
+
+    /// Renames `path` into the trash, or beside itself when that is on another device.
+    fn take(&self, path: &Path) -> Result<()> {
+        let failed = || format!("cannot move '{}' aside", path.display());
+        fs::create_dir_all(&self.dir).explain(failed)?;
+        let unique = crate::name::random_hex(16)?;
+        match fs::rename(path, self.dir.join(&unique)) {
+            Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
+                let beside = path.with_file_name(format!("{ASIDE}{unique}"));
+                // written first: whatever is killed, the sweep knows where to look
+                let mut pointer = fs::File::create(self.dir.join(format!("{unique}.path"))).explain(failed)?;
+                io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes()).explain(failed)?;
+                fs::rename(path, &beside).explain(failed)
+            }
+            done => done.explain(failed),
+        }
+    }
+
+    /// Whether something waits to be deleted.
+    pub fn is_empty(&self) -> bool {
+        fs::read_dir(&self.dir).map_or(true, |mut entries| entries.next().is_none())
+    }
+
+    /// Deletes what waits, in a process of its own that outlives this one.
+    pub fn sweep_in_background(&self) {
+        let Some(common_dir) = self.dir.parent().and_then(Path::parent) else { return };
+        if !self.is_empty()
+            && let Ok(exe) = std::env::current_exe()
+        {
+            // what is left behind is found by the next sweep
+            let _ = Program::new(exe).arg("sweep").arg(common_dir).dir(Path::new("/")).detach();
+        }
+    }
+
+    /// Deletes what waits. Two sweeps at once do each other no harm.
+    pub fn sweep(&self) -> Result<()> {
+        let failed = || format!("cannot delete what waits in '{}'", self.dir.display());
+        let entries = match fs::read_dir(&self.dir) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.explain(failed)?,
+        };
+        for entry in entries {
+            let path = entry.explain(failed)?.path();
+            if path.extension() == Some(OsStr::new("path")) {
+                let aside = fs::read(&path).explain(failed)?;
+                let aside = Path::new(OsStr::from_bytes(&aside));
+                let named_by_us = aside.file_name().is_some_and(|name| name.as_bytes().starts_with(ASIDE.as_bytes()));
+                if named_by_us {
+                    gone(delete_tree(aside)).explain(failed)?;
+                }
+                gone(fs::remove_file(&path)).explain(failed)?;
+            } else {
+                gone(delete_tree(&path)).explain(failed)?;
+            }
+        }
+        let _ = fs::remove_dir(&self.dir);
+        Ok(())
+    }
+}
+
+/// Empties a directory, and deletes it unless it is to be kept.
+fn clear(dir: &Path, keep: bool) -> io::Result<()> {
+    if !keep {
+        return gone(delete_tree(dir));
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { delete_tree(&entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
+}
+
+/// Deletes a directory and what is in it, never through a link; directories that deny writing are opened up first.
+#[allow(clippy::disallowed_methods, reason = "the one place that deletes trees, and only those it was given")]
+fn delete_tree(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(dir)?;
+            fs::remove_dir_all(dir)
+        }
+        done => done,
+    }
+}
+
+fn open_up(dir: &Path) -> io::Result<()> {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

@@ -1,0 +1,339 @@
+//! A database of a worktree's own, of whichever engine.
+//!
+//! It is dropped only when three agree: the record, our claim on its place, and a mark that the database itself
+//! carries. Places hold no passwords: they are written into claims and records.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::tree::{Kind, Tree};
+use super::mark::Birthmark;
+use super::{Created, Destroyed};
+use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
+use crate::error::{Error, Result};
+
+mod sqlite;
+
+/// What keeps the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+}
+
+/// What a new database begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nothing.
+    Empty,
+    /// What is in the main worktree's database at this place.
+    Main(String),
+    /// What the statements in this file make.
+    Dump(#[serde(with = "path_text")] PathBuf),
+}
+
+/// What tells that a database is the one we made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It is this file.
+    File(Birthmark),
+}
+
+/// A database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Database {
+    /// What keeps it.
+    pub engine: Engine,
+    /// Where it is: the absolute path of an SQLite file.
+    pub place: String,
+    /// What it begins with.
+    pub from: Origin,
+    /// Nothing was there when we looked.
+    absent: bool,
+    mark: Option<Mark>,
+}
+
+impl Database {
+    /// A database at this place, to be made.
+    pub fn new(engine: Engine, place: impl Into<String>, from: Origin) -> Self {
+        Self { engine, place: place.into(), from, absent: false, mark: None }
+    }
+
+    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
+    pub fn look(&mut self) {
+        self.absent = match self.engine {
+            Engine::Sqlite => !sqlite::exists(self.path()),
+        };
+    }
+
+    /// Makes the database, unless one is there: that one is used, and never ours.
+    pub fn create(&mut self, worktree: &Tree, claims: &Claims, owner: &Owner) -> Result<Created> {
+        self.check_place(worktree)?;
+        self.look();
+        if let Claimed::Taken(claim) = claims.claim_database(&self.claimed(), owner)? {
+            return Err(Error::new(claim.to_string()).hint("git wt doctor"));
+        }
+        let made = match self.engine {
+            Engine::Sqlite => sqlite::create(self.path(), &self.from, &owner.record)?,
+        };
+        self.mark = made.map(Mark::File);
+        if self.mark.is_some() {
+            return Ok(Created::Made);
+        }
+        self.absent = false;
+        claims.release_database(&self.claimed(), owner)?;
+        Ok(Created::Found)
+    }
+
+    /// Drops the database, if it is the one that we made, and releases its place.
+    pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
+        let claim = claims.find(&Thing::Database(self.claimed()));
+        if !claim.as_ref().is_some_and(|claim| claim.is_of(owner)) {
+            let why =
+                claim.map_or_else(|| "no claim says that it is ours".to_owned(), |claim| claim.to_string());
+            return Ok(if self.exists() { self.left(&why) } else { Destroyed::Gone });
+        }
+        let gone = match (self.engine, &self.mark) {
+            (Engine::Sqlite, Some(Mark::File(made))) => sqlite::destroy(self.path(), made, &owner.record)?,
+            (Engine::Sqlite, None) => sqlite::destroy_half(self.path(), self.absent, &owner.record)?,
+        };
+        claims.release_database(&self.claimed(), owner)?;
+        Ok(if gone { Destroyed::Gone } else { self.left("it is not the database that was made") })
+    }
+
+    /// Gives its place up without dropping it.
+    pub fn release(&self, claims: &Claims, owner: &Owner) -> Result<()> {
+        claims.release_database(&self.claimed(), owner).map(drop)
+    }
+
+    /// Whether this file belongs to it: itself, or one that SQLite keeps beside it.
+    pub fn covers(&self, path: &Path) -> bool {
+        ["", "-wal", "-shm", "-journal"].iter().any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
+    }
+
+    /// Whether anything has been written into it.
+    pub fn has_data(&self) -> bool {
+        std::fs::metadata(self.path()).is_ok_and(|found| found.len() > 0)
+    }
+
+    /// Says what it is, as in "database '/path/db.sqlite3'".
+    pub fn describe(&self) -> String {
+        format!("database '{}'", crate::name::escaped(&self.place))
+    }
+
+    /// Refuses a place that a branch has led elsewhere by a link.
+    fn check_place(&self, worktree: &Tree) -> Result<()> {
+        let path = self.path();
+        if !path.is_absolute() {
+            return Err(Error::new(format!("the place of database '{}' is not absolute", path.display())));
+        }
+        match path.strip_prefix(worktree.path()) {
+            Ok(rel) if worktree.kind(rel)? == Some(Kind::Link) => {
+                Err(Error::new(format!("'{}' is a symbolic link", rel.display()))
+                    .because("the database would be another worktree's")
+                    .hint("set 'shared = true' under [database] to use that one on purpose"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn exists(&self) -> bool {
+        match self.engine {
+            Engine::Sqlite => sqlite::exists(self.path()),
+        }
+    }
+
+    fn left(&self, why: &str) -> Destroyed {
+        Destroyed::Left(format!("database '{}': {why}", self.path().display()))
+    }
+
+    /// The place as claims know it, apart from those of other engines.
+    fn claimed(&self) -> String {
+        match self.engine {
+            Engine::Sqlite => format!("sqlite:{}", self.place),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(&self.place)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    struct World {
+        dir: tempfile::TempDir,
+        worktree: Tree,
+        claims: Claims,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("wt")).unwrap();
+        let worktree = Tree::open(&dir.path().join("wt")).unwrap();
+        let claims = Claims::at(dir.path().join("state"));
+        World { dir, worktree, claims }
+    }
+
+    fn owner(record: &str, ino: u64) -> Owner {
+        Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
+    }
+
+    impl World {
+        fn at(&self, rel: &str) -> PathBuf {
+            self.dir.path().join(rel)
+        }
+
+        fn database(&self, rel: &str) -> Database {
+            Database::new(Engine::Sqlite, self.at(rel).to_str().unwrap(), Origin::Empty)
+        }
+
+        fn create(&self, database: &mut Database) -> Result<Created> {
+            database.create(&self.worktree, &self.claims, &owner("a", 2))
+        }
+
+        fn destroy(&self, database: &Database, owner: &Owner) -> Destroyed {
+            let read: Database = serde_json::from_str(&serde_json::to_string(database).unwrap()).unwrap();
+            assert_eq!(&read, database);
+            read.destroy(&self.claims, owner).unwrap()
+        }
+
+        fn is_claimed(&self) -> bool {
+            !self.claims.databases().unwrap().is_empty()
+        }
+    }
+
+    #[test]
+    fn ours_is_made_claimed_and_dropped() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
+        assert!(world.is_claimed());
+        fs::write(world.at("wt/db.sqlite3"), "used").unwrap();
+        fs::write(world.at("wt/db.sqlite3-wal"), "used").unwrap();
+        for _ in 0..2 {
+            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
+        }
+        assert!(!world.is_claimed());
+        assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_existing_one_is_used_and_never_ours() {
+        let world = world();
+        fs::write(world.at("wt/db.sqlite3"), "").unwrap();
+        let mut database = world.database("wt/db.sqlite3");
+        database.look();
+        assert_eq!(world.create(&mut database).unwrap(), Created::Found);
+        assert!(!world.is_claimed());
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(world.at("wt/db.sqlite3").exists());
+    }
+
+    #[test]
+    fn anothers_is_refused_and_kept() {
+        let world = world();
+        let mut database = world.database("shared.sqlite3");
+        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
+        let error = database.clone().create(&world.worktree, &world.claims, &owner("b", 2)).unwrap_err();
+        assert!(error.what.ends_with("is claimed by 'staging' of /p/.git"), "{}", error.what);
+        // the record of a repository copied with `cp -a` says the same of the same file
+        assert!(matches!(world.destroy(&database, &owner("a", 3)), Destroyed::Left(_)));
+        assert!(world.at("shared.sqlite3").exists());
+        assert!(world.is_claimed());
+    }
+
+    #[test]
+    fn without_a_claim_nothing_is_dropped() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        world.create(&mut database).unwrap();
+        Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("state")).unwrap();
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(world.at("wt/db.sqlite3").exists());
+    }
+
+    #[test]
+    fn a_database_put_in_its_place_stays() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        world.create(&mut database).unwrap();
+        fs::write(world.at("wt/new"), "theirs").unwrap();
+        fs::rename(world.at("wt/new"), world.at("wt/db.sqlite3")).unwrap();
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert_eq!(fs::read_to_string(world.at("wt/db.sqlite3")).unwrap(), "theirs");
+        assert!(!world.is_claimed());
+    }
+
+    #[test]
+    fn what_a_crash_left_goes_only_when_nothing_is_in_it() {
+        type File<'a> = (&'a str, &'a str);
+        let half = ".db.sqlite3.git-wt-a";
+        let cases: [(bool, &[File<'_>], bool); 7] = [
+            (true, &[], true),
+            (true, &[("db.sqlite3", "")], true),
+            (true, &[(half, "half"), (".db.sqlite3.git-wt-a-journal", "half")], true),
+            (true, &[("db.sqlite3", "data")], false),
+            (true, &[("db.sqlite3", ""), ("db.sqlite3-wal", "data")], false),
+            (false, &[("db.sqlite3", "")], false),
+            (false, &[(half, "half")], true),
+        ];
+        for (looked, files, gone) in cases {
+            let world = world();
+            let mut begun = world.database("wt/db.sqlite3");
+            if looked {
+                begun.look();
+            }
+            world.claims.claim_database(&begun.claimed(), &owner("a", 2)).unwrap();
+            for (name, text) in files {
+                fs::write(world.at("wt").join(name), text).unwrap();
+            }
+            assert_eq!(world.destroy(&begun, &owner("a", 2)) == Destroyed::Gone, gone, "{looked} {files:?}");
+            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count() == 0, gone, "{looked} {files:?}");
+            assert!(!world.is_claimed());
+        }
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_once_destroyed() {
+        let world = world();
+        for from in [Origin::Main("/nonexistent/db".into()), Origin::Dump("/nonexistent.sql".into())] {
+            let mut database = Database { from, ..world.database("wt/db.sqlite3") };
+            assert!(world.create(&mut database).is_err());
+            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
+            assert!(!world.is_claimed());
+            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn places_that_lead_elsewhere_are_refused() {
+        let world = world();
+        fs::create_dir(world.at("victim")).unwrap();
+        symlink("../victim", world.at("wt/data")).unwrap();
+        symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
+        let relative = Database::new(Engine::Sqlite, "db.sqlite3", Origin::Empty);
+        let databases = [
+            world.database("wt/data/db.sqlite3"),
+            world.database("wt/db.sqlite3"),
+            world.database("wt/.git/db"),
+            world.database("wt/missing/db"),
+            relative,
+        ];
+        for mut database in databases {
+            assert!(world.create(&mut database).is_err(), "{database:?}");
+            world.destroy(&database, &owner("a", 2));
+        }
+        assert_eq!(fs::read_dir(world.at("victim")).unwrap().count(), 0);
+        assert!(!world.is_claimed());
+    }
+}

@@ -1,0 +1,162 @@
+//! The env file of a worktree: main's (or the example's) bytes with the managed values in their places.
+//!
+//! The record keeps a hash of each value written, so that `setup` tells ours from the user's edit. It never writes
+//! through a link, over a tracked file, or where git does not ignore the file.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::tree::Tree;
+use super::{Created, Destroyed};
+use crate::claim::path_text;
+use crate::dotenv::{EnvText, Value};
+use crate::error::{Error, Explain, Result};
+use crate::git;
+use crate::name::hash;
+
+/// A variable that git-wt wrote, and the hash of what it wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The variable's name.
+    pub name: String,
+    /// SHA-256 of the value.
+    pub hash: String,
+}
+
+/// An env file with managed values.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnvFile {
+    /// Relative to the worktree.
+    pub path: String,
+    /// The file it starts from, absolute; none for an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Source>,
+    /// What was written.
+    #[serde(default)]
+    pub written: Vec<Written>,
+    /// The hash of the whole file as it was written.
+    #[serde(default)]
+    pub content: String,
+    /// What is to be written: the values themselves never reach the record.
+    #[serde(skip)]
+    pub values: Vec<(String, String)>,
+    /// Whether the recipe asks for the file; else it is a guess from what the project has, and may be left out.
+    #[serde(skip)]
+    pub required: bool,
+}
+
+/// The file an env file starts from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Source(#[serde(with = "path_text")] pub PathBuf);
+
+/// What became of a managed value since it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// The file has what we want.
+    None,
+    /// The file has what we wrote, and we want another value now.
+    Ours,
+    /// The file has a value of the user's.
+    Edited,
+    /// The file does not have the variable.
+    Absent,
+}
+
+impl EnvFile {
+    /// Writes the file, or the managed values into the one that is there: a value the user has edited is kept.
+    pub fn create(&mut self, root: &Path) -> Result<Created> {
+        if let Some(why) = self.obstacle(root)? {
+            let error = Error::new(format!("cannot write '{}'", self.path)).because(&why);
+            return if self.required {
+                Err(error.hint(format!("echo '{}' >> .gitignore", self.path)))
+            } else {
+                Ok(Created::Skipped(why))
+            };
+        }
+        let tree = Tree::open(root)?;
+        let rel = Path::new(&self.path);
+        let (mut text, mode) = match self.read_at(&tree)? {
+            Some(found) => found,
+            None => self.start()?,
+        };
+        for (name, value) in &self.values {
+            if self.drift(&text, name, value) == Drift::Edited {
+                continue;
+            }
+            text.set(name, value)?;
+            let written = Written { name: name.clone(), hash: hash(value.as_bytes()) };
+            self.written.retain(|known| known.name != *name);
+            self.written.push(written);
+        }
+        tree.replace(rel, text.as_bytes(), mode)?;
+        self.content = hash(text.as_bytes());
+        Ok(Created::Made)
+    }
+
+    /// Whether the file is still just what we wrote.
+    pub fn is_as_written(&self, root: &Path) -> bool {
+        std::fs::read(root.join(&self.path)).is_ok_and(|bytes| hash(&bytes) == self.content)
+    }
+
+    /// What the worktree's file holds of `name`, against the value we want there.
+    pub fn drift(&self, text: &EnvText, name: &str, wanted: &str) -> Drift {
+        let Some(value) = text.get(name) else { return Drift::Absent };
+        let now = match value {
+            Value::Text(now) => now,
+            Value::Dynamic(raw) => raw,
+        };
+        if now == wanted {
+            return Drift::None;
+        }
+        match self.written.iter().find(|known| known.name == name) {
+            Some(known) if known.hash != hash(now.as_bytes()) => Drift::Edited,
+            // never written by us, or just as we wrote it
+            _ => Drift::Ours,
+        }
+    }
+
+    /// Why the file must not be written here, if so.
+    fn obstacle(&self, root: &Path) -> Result<Option<String>> {
+        let quiet = |args: &[&str]| git::looking_at(root).args(args).arg(&self.path).output();
+        if quiet(&["ls-files", "--error-unmatch", "--"])?.code == 0 {
+            return Ok(Some(format!("'{}' is tracked by git", self.path)));
+        }
+        if quiet(&["check-ignore", "--quiet", "--"])?.code != 0 {
+            return Ok(Some(format!("'{}' is not ignored by git", self.path)));
+        }
+        Ok(None)
+    }
+
+    fn read_at(&self, tree: &Tree) -> Result<Option<(EnvText, u32)>> {
+        let rel = Path::new(&self.path);
+        let Some(mut file) = tree.open_file(rel)? else { return Ok(None) };
+        read_text(&mut file).explain(|| format!("cannot read '{}'", self.path)).map(Some)
+    }
+
+    fn start(&self) -> Result<(EnvText, u32)> {
+        let Some(Source(from)) = &self.from else { return Ok((EnvText::parse(Vec::new()), 0o600)) };
+        let failed = || format!("cannot read '{}'", from.display());
+        let mut file = std::fs::File::open(from).explain(failed)?;
+        read_text(&mut file).explain(failed)
+    }
+
+    /// Deletes a file that add had just made; one that is lived in goes with its worktree or stays.
+    pub fn destroy(&self, root: &Path) -> Result<Destroyed> {
+        if !root.exists() {
+            return Ok(Destroyed::Gone);
+        }
+        Tree::open(root)?.remove_file(Path::new(&self.path)).map(|()| Destroyed::Gone)
+    }
+}
+
+/// Reads an env file and the mode a copy of it gets: never wider than the owner, as it holds secrets.
+fn read_text(file: &mut std::fs::File) -> std::io::Result<(EnvText, u32)> {
+    let mode = file.metadata()?.permissions().mode() & 0o700;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok((EnvText::parse(bytes), mode | 0o600))
+}

@@ -1,0 +1,219 @@
+//! A link in a worktree to a file or directory of the main worktree, such as `media`.
+//!
+//! It never links *into* a directory that is there, and removes nothing but its own link. Whether git ignores the
+//! link (the pattern `media/` does not) is the caller's to ask.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::tree::{Kind, Tree};
+use super::mark::Before;
+use super::{Created, Destroyed};
+use crate::claim::path_text;
+use crate::error::{Explain, Result};
+
+/// A relative symbolic link to the same path in the main worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it is, in both worktrees.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    before: Before,
+    /// Where it leads; empty until it is made.
+    #[serde(with = "path_text")]
+    target: PathBuf,
+}
+
+impl Link {
+    /// A link at this path, to be made.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), before: Before::default(), target: PathBuf::new() }
+    }
+
+    /// Notes what is there now; without it, a link that a crash left unrecorded is never removed.
+    pub fn look(&mut self, worktree: &Tree) -> Result<()> {
+        self.before = Before::of(worktree, &self.path)?;
+        Ok(())
+    }
+
+    /// Makes the link, unless something is there.
+    pub fn create(&mut self, main: &Tree, worktree: &Tree) -> Result<Created> {
+        let skipped = |why: &str| Ok(Created::Skipped(format!("'{}': {why}", self.path.display())));
+        match main.kind(&self.path)? {
+            None => return skipped("the main worktree has none"),
+            Some(Kind::Link) => return skipped("in the main worktree it is a link itself"),
+            Some(_) => {}
+        }
+        let target = self.target_from(main, worktree)?;
+        match worktree.kind(&self.path)? {
+            None => {}
+            Some(Kind::Link) if worktree.read_link(&self.path)?.as_ref() == Some(&target) => {
+                self.before.absent = false;
+                return Ok(Created::Found);
+            }
+            Some(Kind::Directory) => {
+                return skipped("it is a directory of its own here, which is not linked into");
+            }
+            Some(_) => return skipped("it exists already"),
+        }
+        self.look(worktree)?;
+        worktree.symlink(&self.path, &target)?;
+        self.target = target;
+        Ok(Created::Made)
+    }
+
+    /// Removes the link, if it is still the one that we made.
+    pub fn destroy(&self, main: &Tree, worktree: &Tree) -> Result<Destroyed> {
+        let found = worktree.read_link(&self.path)?;
+        let is_made = !self.target.as_os_str().is_empty();
+        let is_ours = match &found {
+            Some(found) if is_made => *found == self.target,
+            Some(found) => self.before.absent && *found == self.target_from(main, worktree)?,
+            None => false,
+        };
+        if is_ours {
+            worktree.remove_file(&self.path)?;
+        } else if worktree.kind(&self.path)?.is_some() {
+            return Ok(Destroyed::Left(format!(
+                "'{}': it is not the link that was made",
+                self.path.display()
+            )));
+        }
+        worktree.remove_empty_parents(&self.path, self.before.missing_parents)?;
+        Ok(Destroyed::Gone)
+    }
+
+    /// The way from the link to main's: both without links, since `..` climbs where the directory really is.
+    fn target_from(&self, main: &Tree, worktree: &Tree) -> Result<PathBuf> {
+        let real = |tree: &Tree| {
+            tree.path().canonicalize().explain(|| format!("cannot resolve '{}'", tree.path().display()))
+        };
+        let link = real(worktree)?.join(&self.path);
+        Ok(relative(link.parent().unwrap_or(Path::new("/")), &real(main)?.join(&self.path)))
+    }
+}
+
+/// The relative path from the directory `from` to `to`, both absolute and without links.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    up.chain(to.components().skip(shared)).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    struct World {
+        dir: tempfile::TempDir,
+        main: Tree,
+        worktree: Tree,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("repo/media/deep")).unwrap();
+        fs::write(dir.path().join("repo/media/photo"), "x").unwrap();
+        fs::create_dir_all(dir.path().join("trees/wt")).unwrap();
+        symlink("trees", dir.path().join("alias")).unwrap();
+        let main = Tree::open(&dir.path().join("repo")).unwrap();
+        let worktree = Tree::open(&dir.path().join("alias/wt")).unwrap();
+        World { dir, main, worktree }
+    }
+
+    impl World {
+        fn create(&self, link: &mut Link) -> Created {
+            link.create(&self.main, &self.worktree).unwrap()
+        }
+
+        fn destroy(&self, link: &Link) -> Destroyed {
+            let read: Link = serde_json::from_str(&serde_json::to_string(link).unwrap()).unwrap();
+            read.destroy(&self.main, &self.worktree).unwrap()
+        }
+
+        fn wt(&self, rel: &str) -> PathBuf {
+            self.dir.path().join("trees/wt").join(rel)
+        }
+    }
+
+    #[test]
+    fn relative_paths_climb_to_what_is_shared() {
+        let cases = [("/a/b", "/a/c/d", "../c/d"), ("/a", "/a/b", "b"), ("/a/b/c", "/x", "../../../x")];
+        for (from, to, expected) in cases {
+            assert_eq!(relative(Path::new(from), Path::new(to)), Path::new(expected), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_main_and_its_removal_leaves_main_alone() {
+        let world = world();
+        for path in ["media", "media/photo", "media/deep"] {
+            let mut link = Link::new(path);
+            assert_eq!(world.create(&mut link), Created::Made, "{path}");
+            let target = fs::read_link(world.wt(path)).unwrap();
+            assert!(target.is_relative());
+            let there = world.wt(path).canonicalize().unwrap();
+            assert_eq!(there, world.main.path().canonicalize().unwrap().join(path));
+            assert_eq!(world.create(&mut Link::new(path)), Created::Found);
+            assert_eq!(world.destroy(&link), Destroyed::Gone);
+            assert_eq!(world.destroy(&link), Destroyed::Gone);
+            assert_eq!(fs::read_dir(world.wt("")).unwrap().count(), 0, "{path}");
+        }
+        assert_eq!(fs::read_to_string(world.dir.path().join("repo/media/photo")).unwrap(), "x");
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let world = world();
+        fs::create_dir(world.wt("media")).unwrap();
+        let mut link = Link::new("media");
+        assert!(matches!(world.create(&mut link), Created::Skipped(why) if why.contains("not linked into")));
+        assert!(matches!(world.destroy(&link), Destroyed::Left(_)));
+        assert_eq!(fs::read_dir(world.wt("media")).unwrap().count(), 0);
+
+        fs::remove_dir(world.wt("media")).unwrap();
+        symlink("elsewhere", world.wt("media")).unwrap();
+        assert!(matches!(world.create(&mut link), Created::Skipped(_)));
+        assert!(matches!(world.destroy(&link), Destroyed::Left(_)));
+        assert!(fs::symlink_metadata(world.wt("media")).is_ok());
+    }
+
+    #[test]
+    fn a_link_found_is_not_ours() {
+        let world = world();
+        world.create(&mut Link::new("media"));
+        let mut found = Link::new("media");
+        found.look(&world.worktree).unwrap();
+        assert_eq!(world.create(&mut found), Created::Found);
+        assert!(matches!(world.destroy(&found), Destroyed::Left(_)));
+    }
+
+    #[test]
+    fn what_a_crash_left_is_removed_when_we_had_looked() {
+        for looked in [true, false] {
+            let world = world();
+            let mut begun = Link::new("media");
+            if looked {
+                begun.look(&world.worktree).unwrap();
+            }
+            assert_eq!(world.destroy(&begun), Destroyed::Gone);
+            world.create(&mut Link::new("media"));
+            assert_eq!(world.destroy(&begun) == Destroyed::Gone, looked);
+            assert_eq!(fs::symlink_metadata(world.wt("media")).is_err(), looked);
+        }
+    }
+
+    #[test]
+    fn links_in_main_are_not_passed_on() {
+        let world = world();
+        symlink("/etc", world.dir.path().join("repo/out")).unwrap();
+        assert!(matches!(world.create(&mut Link::new("out")), Created::Skipped(_)));
+        assert!(matches!(world.create(&mut Link::new("none")), Created::Skipped(_)));
+        assert!(Link::new("out/passwd").create(&world.main, &world.worktree).is_err());
+        assert!(Link::new("../x").create(&world.main, &world.worktree).is_err());
+    }
+}

@@ -1,0 +1,493 @@
+//! A Python environment of a worktree's own: made at its place, never copied.
+//!
+//! Whatever is run for it comes from the system, never from the repository: an interpreter inside a worktree or a
+//! `venv.py` in the current directory would be somebody else's code, run without consent.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::tree::{Kind, Tree};
+use super::mark::{Before, Birthmark};
+use super::{Created, Destroyed};
+use crate::claim::path_text;
+use crate::error::{Error, Explain, Result};
+use crate::exec::{Program, check_stopped};
+
+/// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
+const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)";
+
+/// A Python environment inside the worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venv {
+    /// Where it is, in every worktree.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    /// The interpreter where main's environment does not tell: a name on PATH, or an absolute path.
+    pub python: String,
+    before: Before,
+    made: Option<Birthmark>,
+    /// Whether uv installs pip as well, for hooks that call it.
+    #[serde(skip)]
+    pub seed_pip: bool,
+}
+
+impl Venv {
+    /// An environment at this path, to be made.
+    pub fn new(path: impl Into<PathBuf>, python: impl Into<String>) -> Self {
+        Self { path: path.into(), python: python.into(), before: Before::default(), made: None, seed_pip: false }
+    }
+
+    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
+    pub fn look(&mut self, worktree: &Tree) -> Result<()> {
+        self.before = Before::of(worktree, &self.path)?;
+        Ok(())
+    }
+
+    /// Makes the environment: with uv where it is installed, else with Python's own `venv`, which brings pip.
+    pub fn create(&mut self, main: &Tree, worktree: &Tree) -> Result<Created> {
+        let foreign = Foreign { roots: vec![real(main.path()), real(worktree.path())] };
+        let python = base_interpreter(&main.path().join(&self.path), &foreign)
+            .map_or_else(|| find_interpreter(&self.python, worktree.path(), &foreign), Ok)?;
+        let uv = foreign.on_path("uv").next();
+        self.make(worktree, &maker(uv.as_deref(), python, self.seed_pip))
+    }
+
+    fn make(&mut self, worktree: &Tree, maker: &Maker) -> Result<Created> {
+        self.look(worktree)?;
+        // made by us, so that we know it again whatever becomes of the maker
+        worktree.make_dir(&self.path)?;
+        let dir = worktree.open_dir(&self.path)?.and_then(|dir| dir.metadata().ok());
+        self.made = dir.as_ref().map(Birthmark::of);
+        maker.run(&worktree.path().join(&self.path))?;
+        Ok(Created::Made)
+    }
+
+    /// Removes the environment, if it is the directory that we made.
+    pub fn destroy(&self, worktree: &Tree) -> Result<Destroyed> {
+        match worktree.kind(&self.path)? {
+            None => {}
+            Some(Kind::Directory) if self.is_ours(worktree)? => worktree.remove_dir_all(&self.path)?,
+            Some(_) => {
+                let why = "it is not the environment that was made";
+                return Ok(Destroyed::Left(format!("'{}': {why}", self.path.display())));
+            }
+        }
+        worktree.remove_empty_parents(&self.path, self.before.missing_parents)?;
+        Ok(Destroyed::Gone)
+    }
+
+    fn is_ours(&self, worktree: &Tree) -> Result<bool> {
+        let failed = || format!("cannot look at '{}'", self.path.display());
+        let Some(dir) = worktree.open_dir(&self.path)? else { return Ok(false) };
+        if let Some(made) = &self.made {
+            return Ok(made.is(&dir.metadata().explain(failed)?));
+        }
+        // begun: nothing was there, and what is there now can be made again
+        let is_venv = worktree.kind(&self.path.join("pyvenv.cfg"))? == Some(Kind::File);
+        let is_empty = || fs::read_dir(worktree.path().join(&self.path)).map(|mut dir| dir.next().is_none());
+        Ok(self.before.absent && (is_venv || is_empty().explain(failed)?))
+    }
+}
+
+/// The variables that make programs use the environment; an inherited one would be another worktree's.
+pub fn variables(root: &Path, rel: &Path) -> [(&'static str, PathBuf); 2] {
+    ["VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"].map(|name| (name, root.join(rel)))
+}
+
+/// The directory of the environment's programs, which comes first in PATH.
+pub fn bin_dir(root: &Path, rel: &Path) -> PathBuf {
+    root.join(rel).join("bin")
+}
+
+/// What makes an environment: a program, and what it is told before the environment's path.
+struct Maker {
+    program: PathBuf,
+    arguments: Vec<PathBuf>,
+    /// The interpreter, when it makes the environment itself.
+    ensures_pip: bool,
+}
+
+fn maker(uv: Option<&Path>, python: PathBuf, seed_pip: bool) -> Maker {
+    match uv {
+        Some(uv) => {
+            let mut arguments: Vec<PathBuf> = ["venv", "--quiet", "--no-project"].map(PathBuf::from).into();
+            if seed_pip {
+                arguments.push("--seed".into());
+            }
+            arguments.extend(["--python".into(), python]);
+            Maker { program: uv.to_owned(), arguments, ensures_pip: false }
+        }
+        // isolated: else `venv.py` in the current directory would be run instead of the standard one
+        None => Maker {
+            program: python,
+            arguments: ["-I", "-m", "venv"].map(PathBuf::from).into(),
+            ensures_pip: true,
+        },
+    }
+}
+
+impl Maker {
+    fn run(&self, path: &Path) -> Result<()> {
+        // not in the repository, whose uv.toml would have a say
+        let output =
+            Program::new(&self.program).args(&self.arguments).arg(path).dir(Path::new("/")).output()?;
+        check_stopped()?;
+        if output.code == 0 {
+            return Ok(());
+        }
+        let error = Error::new(format!("cannot make the Python environment '{}'", path.display()))
+            .because(format!("'{}' ended with status {}", self.program.display(), output.code))
+            .because(output.stderr)
+            .because(String::from_utf8_lossy(&output.stdout));
+        Err(if self.ensures_pip && lacks_ensurepip(&self.program) {
+            error
+                .because(
+                    "this Python has no 'ensurepip', which Debian and Ubuntu keep in a package of its own",
+                )
+                .hint("sudo apt install python3-venv")
+                .hint("or install uv, which needs none: https://docs.astral.sh/uv")
+        } else {
+            error
+        })
+    }
+}
+
+fn lacks_ensurepip(python: &Path) -> bool {
+    let imported = Program::new(python).args(["-I", "-c", "import ensurepip"]).dir(Path::new("/")).output();
+    imported.is_ok_and(|output| output.code != 0)
+}
+
+/// The directories whose programs are not ours to run.
+struct Foreign {
+    roots: Vec<PathBuf>,
+}
+
+impl Foreign {
+    /// Tells whether a program lies in a worktree; the link it may be itself is not followed.
+    fn has(&self, program: &Path) -> bool {
+        let dir = real(program.parent().unwrap_or(program));
+        self.roots.iter().any(|root| dir.starts_with(root))
+    }
+
+    /// The programs of this name on PATH.
+    fn on_path(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        which::which_all(name).into_iter().flatten().filter(|program| !self.has(program))
+    }
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The interpreter that the environment at `venv` was made with, if it tells and still exists.
+fn base_interpreter(venv: &Path, foreign: &Foreign) -> Option<PathBuf> {
+    let config = fs::read_to_string(venv.join("pyvenv.cfg")).ok()?;
+    let home = PathBuf::from(value(&config, "home")?);
+    let version = value(&config, "version").or_else(|| value(&config, "version_info"));
+    // where several versions live together, `python3` may be another one by now
+    let exact = version.and_then(minor).map(|minor| home.join(format!("python{minor}")));
+    let candidates = exact.into_iter().chain([home.join("python3"), home.join("python")]);
+    candidates.into_iter().find(|python| python.is_absolute() && is_program(python) && !foreign.has(python))
+}
+
+/// Reads `key = value` of a pyvenv.cfg.
+fn value<'a>(config: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = config.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+}
+
+/// Cuts a version such as `3.11.7` to `3.11`.
+fn minor(version: &str) -> Option<String> {
+    let mut numbers = version.split('.');
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(major) && is_number(minor)).then(|| format!("{major}.{minor}"))
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Finds the configured interpreter, by its own word.
+fn find_interpreter(python: &str, worktree: &Path, foreign: &Foreign) -> Result<PathBuf> {
+    let missing = |why: &str| {
+        Error::new(format!("no usable Python interpreter '{}'", crate::name::escaped(python)))
+            .because(why)
+            .hint("git config wt.venv.python /path/to/python3")
+    };
+    let candidates: Vec<PathBuf> = if Path::new(python).is_absolute() {
+        vec![python.into()]
+    } else if python.contains('/') {
+        return Err(missing("it is neither a name nor an absolute path"));
+    } else {
+        foreign.on_path(python).collect()
+    };
+    let mut why = "it was not found on PATH".to_owned();
+    for candidate in candidates.iter().filter(|candidate| !foreign.has(candidate)) {
+        let answer = ask(candidate, worktree);
+        check_stopped()?;
+        match answer {
+            Ok(itself) if is_program(&itself) && !foreign.has(&itself) => return Ok(itself),
+            Ok(itself) => why = format!("'{}' is run by '{}'", candidate.display(), itself.display()),
+            Err(fault) => why = fault,
+        }
+    }
+    Err(missing(&why))
+}
+
+/// Asks an interpreter which one it really is; it may be pyenv's shim, of a version that is not installed.
+fn ask(python: &Path, worktree: &Path) -> Result<PathBuf, String> {
+    // in the worktree, where pyenv looks for .python-version; isolated, so that no file of it is imported
+    let asked = Program::new(python).args(["-I", "-c", WHO_ARE_YOU]).dir(worktree).output();
+    let output = asked.map_err(|error| error.what)?;
+    if output.code == 0 {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().into());
+    }
+    Err(format!("'{}' ended with status {}: {}", python.display(), output.code, output.stderr.trim()))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    struct World {
+        dir: tempfile::TempDir,
+        main: Tree,
+        worktree: Tree,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |name: &str| {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            Tree::open(&dir.path().join(name)).unwrap()
+        };
+        let (main, worktree) = (open("main"), open("wt"));
+        World { dir, main, worktree }
+    }
+
+    impl World {
+        fn at(&self, rel: &str) -> PathBuf {
+            self.dir.path().join(rel)
+        }
+
+        fn write(&self, rel: &str, text: &str) {
+            fs::create_dir_all(self.at(rel).parent().unwrap()).unwrap();
+            fs::write(self.at(rel), text).unwrap();
+        }
+
+        /// Writes a script through a child: a script that a fork of ours has open for writing cannot be run.
+        fn script(&self, rel: &str, body: &str) -> PathBuf {
+            let path = self.at(rel);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let write = ["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"];
+            let text = format!("#!/bin/sh\n{body}\n");
+            let done = Program::new("sh").args(write).arg(&path).output_of(text.as_bytes()).unwrap();
+            assert_eq!(done.code, 0);
+            path
+        }
+
+        fn foreign(&self) -> Foreign {
+            Foreign { roots: vec![real(self.main.path()), real(self.worktree.path())] }
+        }
+
+        fn destroy(&self, venv: &Venv) -> Destroyed {
+            let read: Venv = serde_json::from_str(&serde_json::to_string(venv).unwrap()).unwrap();
+            assert_eq!(&read, venv);
+            read.destroy(&self.worktree).unwrap()
+        }
+
+        fn names(&self, rel: &str) -> Vec<String> {
+            let entries = fs::read_dir(self.at(rel)).unwrap().flatten();
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+        }
+    }
+
+    fn venv() -> Venv {
+        Venv::new("env/.venv", "python3")
+    }
+
+    #[test]
+    fn the_interpreter_is_the_one_of_mains_environment() {
+        let world = world();
+        let home = world.at("system");
+        let cases: [(&str, &[&str], Option<&str>); 6] = [
+            ("home = HOME\nversion = 3.11.7\n", &["python3", "python3.11"], Some("python3.11")),
+            (
+                "home = HOME\nversion_info = 3.12.3.final.0\r\n",
+                &["python3", "python3.12"],
+                Some("python3.12"),
+            ),
+            ("home=HOME\nversion = ../../x.y\n", &["python3"], Some("python3")),
+            ("home = HOME\n", &["python"], Some("python")),
+            ("home = HOME\n", &[], None),
+            ("version = 3.11\n", &["python3"], None),
+        ];
+        for (config, programs, expected) in cases {
+            let _ = Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("system"));
+            for program in programs {
+                world.script(&format!("system/{program}"), "exit 1");
+            }
+            world.write("main/.venv/pyvenv.cfg", &config.replace("HOME", home.to_str().unwrap()));
+            let found = base_interpreter(&world.at("main/.venv"), &world.foreign());
+            assert_eq!(found, expected.map(|name| home.join(name)), "{config:?}");
+        }
+    }
+
+    #[test]
+    fn no_program_of_the_repository_is_run() {
+        let world = world();
+        let evil = world.script("main/tools/python3", "touch \"$0.ran\"");
+        symlink(world.at("main/tools"), world.at("alias")).unwrap();
+        for home in [world.at("main/tools"), world.at("alias"), "tools".into()] {
+            world.write("main/.venv/pyvenv.cfg", &format!("home = {}\n", home.display()));
+            assert_eq!(base_interpreter(&world.at("main/.venv"), &world.foreign()), None, "{home:?}");
+        }
+        for python in [evil.to_str().unwrap(), "./tools/python3", "tools/python3", ""] {
+            assert!(find_interpreter(python, world.main.path(), &world.foreign()).is_err(), "{python}");
+        }
+        assert!(!world.names("main/tools").contains(&"python3.ran".to_owned()));
+    }
+
+    #[test]
+    fn an_interpreter_is_taken_at_its_word() {
+        let world = world();
+        let real = world.script("system/real", "exit 0");
+        let shim = world.script("shims/python3", &format!("echo '{}'", real.display()));
+        let find = |python: &Path| {
+            find_interpreter(python.to_str().unwrap(), world.worktree.path(), &world.foreign())
+        };
+        assert_eq!(find(&shim).unwrap(), real);
+        let broken = world.script("shims/broken", "echo 'pyenv: 3.12: command not found' >&2; exit 127");
+        let error = find(&broken).unwrap_err();
+        assert!(error.why[0].contains("127: pyenv"), "{:?}", error.why);
+        assert!(!error.hints.is_empty());
+        assert!(find(&world.script("shims/liar", "echo nowhere")).is_err());
+        assert!(find_interpreter("no-such-python", world.worktree.path(), &world.foreign()).is_err());
+    }
+
+    #[test]
+    fn uv_is_told_everything_by_absolute_path() {
+        for (seed, expected) in [
+            (false, "venv --quiet --no-project --python /usr/bin/python3 "),
+            (true, "venv --quiet --no-project --seed --python /usr/bin/python3 "),
+        ] {
+            let world = world();
+            let log = world.at("log");
+            let uv = world.script(
+                "uv",
+                &format!(
+                    "echo \"$@\" > '{}'; pwd >> '{0}'; for p; do :; done; touch \"$p/pyvenv.cfg\"",
+                    log.display()
+                ),
+            );
+            let mut venv = venv();
+            let made =
+                venv.make(&world.worktree, &maker(Some(&uv), "/usr/bin/python3".into(), seed)).unwrap();
+            assert_eq!(made, Created::Made);
+            let path = world.worktree.path().join("env/.venv");
+            assert_eq!(fs::read_to_string(log).unwrap(), format!("{expected}{}\n/\n", path.display()));
+            assert_eq!(world.destroy(&venv), Destroyed::Gone);
+            assert_eq!(world.destroy(&venv), Destroyed::Gone);
+            assert!(world.names("wt").is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_neither_used_nor_removed() {
+        let world = world();
+        world.write("wt/env/.venv/pyvenv.cfg", "");
+        let mut venv = venv();
+        let python = maker(None, "/bin/false".into(), false);
+        assert_eq!(venv.make(&world.worktree, &python).unwrap_err().what, "'env/.venv' exists already");
+        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
+        assert_eq!(world.names("wt/env/.venv"), ["pyvenv.cfg"]);
+    }
+
+    #[test]
+    fn a_failure_is_explained_and_can_be_undone() {
+        let world = world();
+        let debian = world.script(
+            "python3",
+            "[ \"$2\" = -c ] && exit 1; echo 'ensurepip is not available'; for p; do :; done; mkdir \"$p/bin\"; exit 1",
+        );
+        let mut venv = venv();
+        let error = venv.make(&world.worktree, &maker(None, debian, false)).unwrap_err();
+        assert!(error.why.iter().any(|why| why == "ensurepip is not available"), "{:?}", error.why);
+        assert_eq!(error.hints[0], "sudo apt install python3-venv");
+        assert_eq!(world.destroy(&venv), Destroyed::Gone);
+        assert!(world.names("wt").is_empty());
+
+        let other = world.script("uv", "echo 'no space left' >&2; exit 2");
+        let error = venv.make(&world.worktree, &maker(Some(&other), "/x".into(), false)).unwrap_err();
+        assert_eq!(error.why[1], "no space left");
+        assert!(error.hints.is_empty());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_removed_when_it_is_an_environment() {
+        let cases: [(bool, &[&str], bool); 4] = [
+            (true, &[], true),
+            (true, &["pyvenv.cfg", "bin/python"], true),
+            (true, &["notes"], false),
+            (false, &["pyvenv.cfg"], false),
+        ];
+        for (looked, files, removed) in cases {
+            let world = world();
+            let mut begun = venv();
+            if looked {
+                begun.look(&world.worktree).unwrap();
+            }
+            assert_eq!(world.destroy(&begun), Destroyed::Gone);
+            fs::create_dir_all(world.at("wt/env/.venv")).unwrap();
+            for file in files {
+                world.write(&format!("wt/env/.venv/{file}"), "");
+            }
+            assert_eq!(world.destroy(&begun) == Destroyed::Gone, removed, "{looked} {files:?}");
+            assert_eq!(world.at("wt/env/.venv").exists(), !removed, "{looked} {files:?}");
+        }
+    }
+
+    #[test]
+    fn another_directory_in_its_place_stays() {
+        let world = world();
+        let mut venv = venv();
+        venv.make(&world.worktree, &maker(Some(Path::new("true")), "/x".into(), false)).unwrap();
+        fs::rename(world.at("wt/env/.venv"), world.at("wt/env/old")).unwrap();
+        world.write("wt/env/.venv/pyvenv.cfg", "theirs");
+        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
+        symlink("old", world.at("wt/env/link")).unwrap();
+        fs::rename(world.at("wt/env/.venv"), world.at("wt/env/theirs")).unwrap();
+        fs::rename(world.at("wt/env/link"), world.at("wt/env/.venv")).unwrap();
+        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
+    }
+
+    #[test]
+    fn pythons_own_venv_works_and_runs_no_file_of_the_worktree() {
+        let world = world();
+        let foreign = world.foreign();
+        let Ok(python) = find_interpreter("python3", world.worktree.path(), &foreign) else {
+            assert!(crate::exec::variable("CI").is_none(), "python3 is missing");
+            return;
+        };
+        world.write("wt/venv.py", "raise SystemExit('ran the code of the worktree')");
+        let mut maker = maker(None, python, false);
+        maker.arguments.push("--without-pip".into());
+        let mut venv = venv();
+        assert_eq!(venv.make(&world.worktree, &maker).unwrap(), Created::Made);
+        let own = bin_dir(world.worktree.path(), &venv.path).join("python");
+        let prefix = Program::new(own).args(["-c", "import sys; print(sys.prefix)"]).stdout().unwrap();
+        let expected = variables(world.worktree.path(), &venv.path)[0].1.clone();
+        assert_eq!(real(Path::new(String::from_utf8(prefix).unwrap().trim())), real(&expected));
+        assert!(base_interpreter(&expected, &foreign).is_some());
+        assert_eq!(world.destroy(&venv), Destroyed::Gone);
+    }
+}

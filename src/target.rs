@@ -1,0 +1,127 @@
+//! Which worktree a word means: git's own rule first, then names and branches.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::exec;
+use crate::git::worktrees::{Listing, Worktree};
+use crate::git::{Repo, absolute};
+use crate::record::Record;
+
+/// The worktrees of a repository with what is recorded of them.
+pub struct Worktrees {
+    /// As git has them registered.
+    pub listing: Listing,
+    /// The records.
+    pub records: Vec<Record>,
+    here: Option<PathBuf>,
+    cwd: PathBuf,
+    repo_name: String,
+}
+
+impl Worktrees {
+    /// Reads them all, without starting git.
+    pub fn read(repo: &Repo) -> Result<Self> {
+        Ok(Self {
+            listing: repo.worktrees()?,
+            records: crate::record::Records::of(repo).all()?.0,
+            here: repo.root().map(Path::to_owned),
+            cwd: std::env::current_dir().unwrap_or_default(),
+            repo_name: repo.name(),
+        })
+    }
+
+    /// The record of a worktree.
+    pub fn record(&self, tree: &Worktree) -> Option<&Record> {
+        let id = tree.record.as_ref()?;
+        self.records.iter().find(|record| record.id == *id)
+    }
+
+    /// What the user calls a worktree: its recorded name, else the last part of its path.
+    pub fn name(&self, tree: &Worktree) -> String {
+        match self.record(tree) {
+            Some(record) => record.name.as_str().to_owned(),
+            None if tree.is_main() => self.repo_name.clone(),
+            None => tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Whether we stand in it.
+    pub fn is_current(&self, tree: &Worktree) -> bool {
+        self.here.as_ref().is_some_and(|here| tree.is_at(here))
+    }
+
+    /// Finds the worktree that `word` means, or says why it cannot.
+    ///
+    /// Git's rule (git-worktree(1), "a path or unique last components of one") comes first; where a name or a branch
+    /// means another worktree than it, that is an ambiguity.
+    pub fn find(&self, word: &str) -> Result<&Worktree> {
+        let main = self.listing.main();
+        match word {
+            "" => return Err(Error::new("the name of the worktree is empty").hint("git wt list")),
+            "@" => return Ok(main),
+            "." => return self.current(),
+            "-" => return self.previous(),
+            _ => {}
+        }
+        let by_path = self.by_path(word);
+        let by_name: Vec<&Worktree> = self
+            .listing
+            .worktrees
+            .iter()
+            .filter(|tree| self.name(tree) == word || tree.head.branch().is_some_and(|b| b.as_str() == word))
+            .collect();
+        let mut found = by_path;
+        for tree in by_name {
+            if !found.iter().any(|known| known.git_dir == tree.git_dir) {
+                found.push(tree);
+            }
+        }
+        match found.as_slice() {
+            [] => Err(self.unknown(word)),
+            [only] => Ok(only),
+            several => {
+                let error = Error::new(format!("'{word}' means several worktrees"));
+                Err(several.iter().fold(error, |error, tree| error.hint(tree.path.display().to_string())))
+            }
+        }
+    }
+
+    /// A path to a worktree, or the last components that only one has.
+    fn by_path(&self, word: &str) -> Vec<&Worktree> {
+        if let Some(tree) = self.listing.at(&absolute(&self.cwd, Path::new(word))) {
+            return vec![tree];
+        }
+        self.listing.worktrees.iter().filter(|tree| tree.path.ends_with(word)).collect()
+    }
+
+    fn current(&self) -> Result<&Worktree> {
+        let here = self.here.as_ref().and_then(|here| self.listing.at(here));
+        here.ok_or_else(|| Error::new("the current directory is in no worktree").hint("git wt list"))
+    }
+
+    /// The worktree of the directory that the shell was in before.
+    fn previous(&self) -> Result<&Worktree> {
+        let before = exec::variable("OLDPWD").map(PathBuf::from);
+        let around = |dir: &PathBuf| {
+            let trees = self.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
+            trees.max_by_key(|tree| tree.path.as_os_str().len())
+        };
+        before.as_ref().and_then(around).ok_or_else(|| {
+            Error::new("there is no previous worktree").because("the directory before this one is in none")
+        })
+    }
+
+    fn unknown(&self, word: &str) -> Error {
+        let names = self.listing.worktrees.iter().map(|tree| self.name(tree));
+        let near = names
+            .map(|name| (strsim::jaro_winkler(&name, word), name))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let error = Error::new(format!("'{}' is not a worktree", crate::name::escaped(word)));
+        match near {
+            Some((_, name)) => error.hint(format!("did you mean '{name}'?")),
+            None => error.hint("git wt list"),
+        }
+    }
+}

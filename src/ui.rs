@@ -1,0 +1,101 @@
+//! The only door to the terminal: answers on stdout, narration on stderr, questions.
+//!
+//! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::error::{Error, Explain, Result};
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[33m";
+const DIM: &str = "\x1b[2m";
+const PLAIN: &str = "\x1b[0m";
+
+/// How this run speaks to the user.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ui {
+    /// `-q`: nothing but errors.
+    pub quiet: bool,
+    /// `-v`: each step with its time, and what each child printed.
+    pub verbose: bool,
+}
+
+impl Ui {
+    /// Tells one line of what is being done.
+    pub fn say(self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{line}");
+        }
+    }
+
+    /// Tells what only `-v` wants to know.
+    pub fn detail(self, line: &str) {
+        if self.verbose {
+            let _ = writeln!(anstream::stderr(), "{DIM}{line}{PLAIN}");
+        }
+    }
+
+    /// Passes on what another voice has to say, coloured as it came.
+    pub fn tell(self, text: &str) {
+        let _ = write!(anstream::stderr(), "{text}");
+    }
+
+    /// Warns; shown with `-q` too, since something will not be as expected.
+    pub fn warn(self, line: &str) {
+        let _ = writeln!(anstream::stderr(), "{YELLOW}warning:{PLAIN} {line}");
+    }
+
+    /// Shows a command to paste.
+    pub fn hint(self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{DIM}hint:{PLAIN} {line}");
+        }
+    }
+
+    /// Shows a failure: what, why, what was undone, and the way out.
+    pub fn error(self, error: &Error) {
+        let mut err = anstream::stderr().lock();
+        let _ = writeln!(err, "{RED}error:{PLAIN} {}", error.what);
+        for cause in &error.why {
+            let _ = writeln!(err, "caused by: {}", cause.replace('\n', "\n           "));
+        }
+        for thing in &error.undone {
+            let _ = writeln!(err, "undone: {thing}");
+        }
+        for hint in &error.hints {
+            let _ = writeln!(err, "{DIM}hint:{PLAIN} {hint}");
+        }
+    }
+
+    /// Prints the answer. A reader that has gone away is not an error.
+    pub fn answer(self, bytes: &[u8]) -> Result<()> {
+        let mut out = anstream::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.explain(|| "cannot write to stdout".into()),
+        }
+    }
+
+    /// Asks a yes/no question; `None` when there is no terminal to ask on.
+    pub fn ask(self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let mut err = anstream::stderr();
+        let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(0) | Err(_) => {
+                let _ = writeln!(err);
+                Some(false)
+            }
+            Ok(_) => Some(matches!(line.trim(), "y" | "Y" | "yes")),
+        }
+    }
+}
+
+/// Width of the terminal behind stdout in columns; `None` for a pipe or a file.
+pub fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}

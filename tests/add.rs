@@ -1,0 +1,337 @@
+//! `git wt add`: names, branches, places, refusals.
+
+use crate::world::World;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn an_existing_branch_gets_a_sibling_of_the_repository() {
+    let world = World::with_repo();
+    world.git(&world.path("myproject"), &["branch", "staging"]);
+    world.wt(&["add", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
+    assert_eq!(world.git(&world.path("myproject-staging"), &["branch", "--show-current"]), "staging");
+}
+
+#[test]
+fn a_name_that_nothing_has_becomes_a_new_branch_from_head() {
+    let world = World::with_repo();
+    world.wt(&["add", "feature/user-dashboard"]).ok().prints("[ROOT]/myproject-feature-user-dashboard\n");
+    let tree = world.path("myproject-feature-user-dashboard");
+    assert_eq!(world.git(&tree, &["branch", "--show-current"]), "feature/user-dashboard");
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn the_place_can_be_chosen_apart_from_the_branch() {
+    let world = World::with_repo();
+    world.wt(&["add", "--path", "../bugfix", "bugfix/urgent"]).ok().prints("[ROOT]/bugfix\n");
+    assert_eq!(world.git(&world.path("bugfix"), &["branch", "--show-current"]), "bugfix/urgent");
+    world.wt(&["add", "../by-path"]).ok().prints("[ROOT]/by-path\n");
+    assert_eq!(world.git(&world.path("by-path"), &["branch", "--show-current"]), "by-path");
+}
+
+#[test]
+fn b_makes_a_branch_and_refuses_one_that_exists() {
+    let world = World::with_repo();
+    world.wt(&["add", "-b", "feature/new-feature"]).ok().prints("[ROOT]/myproject-feature-new-feature\n");
+    world.git(&world.path("myproject"), &["branch", "old"]);
+    let before = world.everything();
+    world
+        .wt(&["add", "-b", "old"])
+        .code(128)
+        .says(&["error: a branch named 'old' already exists", "hint: git wt add old", "without -b"]);
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn a_tag_or_commit_gives_a_detached_head() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&repo, &["tag", "v1.0.0"]);
+    world.wt(&["add", "v1.0.0"]).ok().prints("[ROOT]/myproject-v1-0-0\n");
+    let tree = world.path("myproject-v1-0-0");
+    assert_eq!(world.git(&tree, &["rev-parse", "HEAD"]), world.git(&repo, &["rev-parse", "v1.0.0"]));
+    assert_eq!(world.git(&tree, &["branch", "--show-current"]), "");
+    assert!(world.wt(&["list", "--no-status"]).ok().stdout.contains("v1.0.0     (detached)"));
+}
+
+#[test]
+fn adding_changes_nothing_in_the_dirty_worktree_it_runs_in() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("myproject/staged", "1\n");
+    world.git(&repo, &["add", "staged"]);
+    world.write("myproject/staged", "2\n");
+    world.write("myproject/untracked", "3\n");
+    world.write("myproject/README", "changed\n");
+    let look = || {
+        let status = world.git(&repo, &["status", "--porcelain=v2", "--branch"]);
+        let mtime = fs::metadata(repo.join("README")).unwrap().modified().unwrap();
+        (status, mtime, fs::read(repo.join(".git/index")).unwrap())
+    };
+    let before = look();
+    world.wt(&["add", "hotfix"]).ok();
+    assert_eq!(look(), before);
+}
+
+#[test]
+fn a_branch_in_use_is_refused_with_the_way_there() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    let before = world.everything();
+    world.wt(&["add", "--path", "../other", "staging"]).code(128).says(&[
+        "'staging' is already used by worktree at '[ROOT]/myproject-staging'",
+        "hint: cd -- [ROOT]/myproject-staging",
+        "git wt add --detach staging",
+    ]);
+    before.is_still(&world.everything(), "");
+    world.wt(&["add", "--detach", "staging"]).ok();
+}
+
+#[test]
+fn names_that_would_hurt_are_refused_and_nothing_is_made() {
+    let world = World::with_repo();
+    let before = world.everything();
+    for (name, says) in [
+        ("", "the name is empty"),
+        ("..x", "'..'"),
+        ("a..b", "'..'"),
+        ("a\nb", "control character"),
+        ("a\x1b[31mb", "control character"),
+        ("日本語", "no directory name can be derived"),
+        ("a b", "space"),
+        ("x.lock", ".lock"),
+        ("@", "revision"),
+    ] {
+        let seen = world.wt(&["add", name]).code(128).says(&["error: ", says]);
+        assert!(!seen.stderr.contains('\x1b'), "{seen:?}");
+        assert_eq!(seen.stdout, "");
+        before.is_still(&world.everything(), name);
+    }
+    world.wt(&["add", "--", "-x"]).code(128).says(&["begins with '-'"]);
+    world.wt(&["add", "-b", "-x", "y"]).code(128).says(&["begins with '-'"]);
+    world.wt(&["add"]).code(129).says(&["what to add is missing"]);
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn a_name_that_has_no_letters_can_have_a_place_of_its_own() {
+    let world = World::with_repo();
+    world.wt(&["add", "--path", "../nihongo", "日本語"]).ok().prints("[ROOT]/nihongo\n");
+    assert_eq!(world.git(&world.path("nihongo"), &["branch", "--show-current"]), "日本語");
+}
+
+#[test]
+fn two_names_that_look_alike_as_places_do_not_share_one() {
+    let world = World::with_repo();
+    world.wt(&["add", "feature/x"]).ok().prints("[ROOT]/myproject-feature-x\n");
+    let second = world.wt(&["add", "feature-x"]).ok();
+    assert!(second.stdout.starts_with("[ROOT]/myproject-feature-x-"), "{second:?}");
+    world.wt(&["cd", "feature-x"]).ok().prints(&second.stdout);
+    world.wt(&["cd", "feature/x"]).ok().prints("[ROOT]/myproject-feature-x\n");
+}
+
+#[test]
+fn the_layout_is_a_template_and_missing_parents_are_made() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&repo, &["config", "wt.path", "~/trees/{{ repo }}/{{ name | slug }}"]);
+    world.wt(&["add", "Staging"]).ok().prints("[ROOT]/home/trees/myproject/staging\n");
+    world.git(&repo, &["config", "wt.path", "../worktrees/{{ name }}"]);
+    world.wt(&["add", "qa"]).ok().prints("[ROOT]/worktrees/qa\n");
+}
+
+#[test]
+fn two_repositories_of_one_name_never_share_a_place() {
+    let world = World::new();
+    for dir in ["a/app", "b/app"] {
+        world.repo(dir);
+        world.git(&world.path(dir), &["config", "wt.path", "~/trees/{{ repo }}-{{ name }}"]);
+    }
+    world.wt_in("a/app", &["add", "x"]).ok().prints("[ROOT]/home/trees/app-x\n");
+    let second = world.wt_in("b/app", &["add", "x"]).ok();
+    assert!(second.stdout.starts_with("[ROOT]/home/trees/app-x-"), "{second:?}");
+}
+
+#[test]
+fn a_place_inside_a_worktree_is_refused_or_excluded() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    let before = world.everything();
+    world.wt(&["add", "./inner"]).code(128).says(&["is inside the worktree '[ROOT]/myproject'"]);
+    before.is_still(&world.everything(), "");
+    // through a link as well
+    std::os::unix::fs::symlink(&repo, world.path("link")).unwrap();
+    world.wt(&["add", "../link/inner"]).code(128).says(&["is inside the worktree"]);
+    // the layout says inside: git in the outer tree does not see it
+    world.git(&repo, &["config", "wt.path", ".trees/{{ name }}"]);
+    world.wt(&["add", "x"]).ok().prints("[ROOT]/myproject/.trees/x\n");
+    assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
+    world.wt(&["remove", "x"]).ok();
+    assert!(!world.read("myproject/.git/info/exclude").contains(".trees"));
+}
+
+#[test]
+fn an_occupied_place_is_refused() {
+    let world = World::with_repo();
+    world.repo("other");
+    world.write("full/file", "x");
+    world.write("file", "x");
+    let before = world.everything();
+    world.wt(&["add", "../other"]).code(128).says(&["'[ROOT]/other' belongs to another repository"]);
+    world.wt(&["add", "../full"]).code(128).says(&["'[ROOT]/full' already exists and is not empty"]);
+    world.wt(&["add", "../file"]).code(128).says(&["'[ROOT]/file' is not a directory"]);
+    world.wt(&["add", "../file/below"]).code(128).says(&["'[ROOT]/file' is not a directory"]);
+    before.is_still(&world.everything(), "");
+    fs::create_dir(world.path("empty")).unwrap();
+    world.wt(&["add", "../empty"]).ok();
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    let world = World::with_repo();
+    fs::create_dir(world.path("closed")).unwrap();
+    fs::set_permissions(world.path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::File::create(world.path("closed/probe")).is_ok() {
+        return; // root may write anywhere
+    }
+    let before = world.everything();
+    world.wt(&["add", "../closed/x"]).code(128).says(&["cannot write to '[ROOT]/closed'"]);
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn a_vanished_worktree_is_healed_by_adding_it_again() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    fs::remove_dir_all(world.path("myproject-staging")).unwrap();
+    let list = world.wt(&["list"]).ok();
+    assert!(list.stdout.contains("missing, prunable"), "{list:?}");
+    world.wt(&["add", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
+    assert_eq!(world.git(&world.path("myproject"), &["worktree", "list"]).lines().count(), 2);
+}
+
+#[test]
+fn a_worktree_whose_disk_is_absent_keeps_its_entry() {
+    let world = World::with_repo();
+    world.wt(&["add", "../disk/tree", "--path", "../disk/tree"]).ok();
+    fs::rename(world.path("disk"), world.path("unplugged")).unwrap();
+    world.wt(&["add", "../disk/tree"]).code(128).says(&["whose disk seems to be absent"]);
+    world.wt(&["prune"]).ok().says(&["the disk of '[ROOT]/disk/tree' seems to be absent"]);
+    world.wt(&["list"]).ok();
+    world.wt(&["doctor", "--fix"]);
+    fs::rename(world.path("unplugged"), world.path("disk")).unwrap();
+    assert_eq!(world.git(&world.path("disk/tree"), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_damaged_entry_of_git_stops_nothing() {
+    let world = World::with_repo();
+    world.wt(&["add", "sound"]).ok();
+    world.wt(&["add", "one"]).ok();
+    world.wt(&["add", "two"]).ok();
+    for (name, file) in [("one", "commondir"), ("two", "gitdir")] {
+        world.write(format!("myproject/.git/worktrees/myproject-{name}/{file}"), "");
+    }
+    world.wt(&["list"]).ok().says(&["'myproject-one' is damaged", "'myproject-two' is damaged"]);
+    world.wt(&["cd", "sound"]).ok().prints("[ROOT]/myproject-sound\n");
+    world.wt(&["doctor"]).code(1).says(&["'myproject-one' is damaged", "'myproject-two' is damaged"]);
+    world.wt(&["add", "three"]).ok();
+}
+
+#[test]
+fn a_branch_on_one_remote_is_made_and_tracks_it() {
+    let world = World::new();
+    world.repo("upstream");
+    world.git(&world.path("upstream"), &["branch", "release/1.0"]);
+    world.git(&world.root(), &["clone", "--quiet", "upstream", "myproject"]);
+    world.wt(&["add", "release/1.0"]).ok();
+    let tree = world.path("myproject-release-1-0");
+    assert_eq!(world.git(&tree, &["rev-parse", "--abbrev-ref", "@{upstream}"]), "origin/release/1.0");
+    // spelled out it is the same branch
+    world.wt(&["remove", "release/1.0"]).ok();
+    world.wt(&["add", "origin/release/1.0"]).ok().prints("[ROOT]/myproject-release-1-0\n");
+    // on several remotes it is refused, and they are named
+    world.git(&world.path("upstream"), &["branch", "qa"]);
+    let repo = world.path("myproject");
+    world.git(&repo, &["remote", "add", "fork", "../upstream"]);
+    world.git(&repo, &["fetch", "--quiet", "--all"]);
+    world.wt(&["add", "qa"]).code(128).says(&["fork/qa", "origin/qa", "checkout.defaultRemote"]);
+}
+
+#[test]
+fn a_new_branch_from_a_remote_one_does_not_track_it() {
+    let world = World::new();
+    world.repo("upstream");
+    world.git(&world.root(), &["clone", "--quiet", "upstream", "myproject"]);
+    world.wt(&["add", "fix", "--base", "default"]).ok();
+    let config = world.read("myproject/.git/config");
+    assert!(!config.contains("branch \"fix\""), "{config}");
+    let json = world.wt(&["list", "--json", "--no-status"]).ok().stdout;
+    assert!(json.contains(r#""base":"origin/main""#), "{json}");
+}
+
+#[test]
+fn a_failed_smudge_filter_leaves_nothing() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("myproject/.gitattributes", "README filter=broken\n");
+    world.commit(&repo, "filter");
+    world.git(&repo, &["config", "filter.broken.smudge", "false"]);
+    world.git(&repo, &["config", "filter.broken.required", "true"]);
+    let before = world.everything();
+    world.wt(&["add", "staging"]).code(128).says(&["could not make the worktree", "undone: branch 'staging'"]);
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn a_failing_post_checkout_hook_keeps_the_worktree_and_its_status() {
+    let world = World::with_repo();
+    world.write("myproject/.git/hooks/post-checkout", "#!/bin/sh\nexit 7\n");
+    fs::set_permissions(world.path("myproject/.git/hooks/post-checkout"), fs::Permissions::from_mode(0o755)).unwrap();
+    world.wt(&["add", "staging"]).code(7).prints("[ROOT]/myproject-staging\n");
+    assert!(!world.git(&world.path("myproject"), &["worktree", "list", "--porcelain"]).contains("locked"));
+}
+
+#[test]
+fn a_plan_can_be_looked_at_first() {
+    let world = World::with_repo();
+    let before = world.everything();
+    let seen = world.wt(&["add", "--dry-run", "staging"]).ok();
+    assert!(seen.stdout.starts_with("worktree 'staging' at '[ROOT]/myproject-staging'\n  branch 'staging' at "), "{seen:?}");
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn arguments_are_judged_before_anything_is_made() {
+    let world = World::with_repo();
+    let before = world.everything();
+    world.wt(&["add", "x", "--base", "nowhere"]).code(128).says(&["the base 'nowhere' names no commit"]);
+    world.wt(&["add", "x", "nowhere"]).code(128).says(&["invalid reference: nowhere"]);
+    world.wt(&["add", "x", "--reason", "y"]).code(129);
+    world.wt(&["add", "x", "--frobnicate"]).code(129);
+    before.is_still(&world.everything(), "");
+}
+
+#[test]
+fn it_works_from_a_subdirectory_a_linked_worktree_and_a_bare_repository() {
+    let world = World::with_repo();
+    fs::create_dir(world.path("myproject/sub")).unwrap();
+    world.wt_in("myproject/sub", &["add", "one"]).ok().prints("[ROOT]/myproject-one\n");
+    world.wt_in("myproject-one", &["add", "two"]).ok().prints("[ROOT]/myproject-two\n");
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "bare.git"]);
+    world.wt_in("bare.git", &["add", "main"]).ok().prints("[ROOT]/bare-main\n");
+    world.wt_in("bare-main", &["list"]).ok();
+}
+
+#[test]
+fn git_s_own_flags_do_what_they_do() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.wt(&["add", "--lock", "--reason", "on a stick", "kept"]).ok();
+    assert!(world.git(&repo, &["worktree", "list", "--porcelain"]).contains("locked on a stick"));
+    world.wt(&["add", "--no-checkout", "bare-bones"]).ok();
+    assert!(!world.path("myproject-bare-bones/README").exists());
+    world.wt(&["add", "--orphan", "fresh"]).ok();
+    assert_eq!(world.git(&world.path("myproject-fresh"), &["symbolic-ref", "HEAD"]), "refs/heads/fresh");
+}

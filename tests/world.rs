@@ -1,0 +1,225 @@
+//! A sandbox for the real binary: a home, a state directory and repositories of its own, and nothing of the host's.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A temporary world.
+pub struct World {
+    dir: TempDir,
+}
+
+/// All that is in a world; shows only the differences when two are compared in vain.
+#[derive(PartialEq, Eq)]
+pub struct Everything(Vec<String>);
+
+impl Everything {
+    /// Asserts that the world is as it was.
+    #[track_caller]
+    pub fn is_still(&self, now: &Self, when: &str) {
+        let missing: Vec<_> = self.0.iter().filter(|line| !now.0.contains(line)).collect();
+        let new: Vec<_> = now.0.iter().filter(|line| !self.0.contains(line)).collect();
+        assert!(missing.is_empty() && new.is_empty(), "{when}\nmissing: {missing:#?}\nnew: {new:#?}");
+    }
+}
+
+/// What a command showed.
+#[derive(Debug)]
+pub struct Seen {
+    /// Its stdout, with the world's directory as `[ROOT]`.
+    pub stdout: String,
+    /// Its stderr, likewise.
+    pub stderr: String,
+    /// Its exit status.
+    pub code: i32,
+}
+
+impl Seen {
+    /// Asserts that it ended well.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    /// Asserts the exit status.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Asserts that stderr has each of these.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "stderr has no {part:?}: {self:#?}");
+        }
+        self
+    }
+
+    /// Asserts stdout, whole.
+    #[track_caller]
+    pub fn prints(self, stdout: &str) -> Self {
+        assert_eq!(self.stdout, stdout, "{self:#?}");
+        self
+    }
+}
+
+impl World {
+    /// An empty world.
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("wt").tempdir().unwrap();
+        let world = Self { dir };
+        for name in ["home", "state", "run", "bin"] {
+            fs::create_dir(world.path(name)).unwrap();
+        }
+        world.write(
+            "home/.gitconfig",
+            "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
+        );
+        world
+    }
+
+    /// A world with a repository `myproject` of one commit.
+    pub fn with_repo() -> Self {
+        let world = Self::new();
+        world.repo("myproject");
+        world
+    }
+
+    /// Makes a repository with one commit.
+    pub fn repo(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        self.git(&self.root(), &["init", "--quiet", name]);
+        self.write(&format!("{name}/README"), "hello\n");
+        self.write(&format!("{name}/.gitignore"), ".env\n.env.*\n.venv/\n*.sqlite3\nmedia/\nnode_modules/\n");
+        self.commit(&path, "first");
+        path
+    }
+
+    /// Commits everything in a worktree.
+    pub fn commit(&self, worktree: &Path, message: &str) {
+        self.git(worktree, &["add", "--all"]);
+        self.git(worktree, &["commit", "--quiet", "--message", message]);
+    }
+
+    /// The world's directory, as the kernel names it.
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap()
+    }
+
+    /// A path in it.
+    pub fn path(&self, rel: impl AsRef<Path>) -> PathBuf {
+        self.root().join(rel)
+    }
+
+    /// Writes a file, with its parents.
+    pub fn write(&self, rel: impl AsRef<Path>, text: &str) {
+        let path = self.path(rel);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Reads a file.
+    #[track_caller]
+    pub fn read(&self, rel: impl AsRef<Path>) -> String {
+        let path = self.path(rel);
+        fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
+    }
+
+    /// Puts a program into the world, before all others on PATH.
+    pub fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        self.write(format!("bin/{name}"), script);
+        fs::set_permissions(self.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A command of this world.
+    pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {
+        let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).parent().unwrap();
+        let own = self.path("bin");
+        let path = [own.as_os_str(), binary.as_os_str(), OsStr::new("/usr/local/bin:/usr/bin:/bin")];
+        let mut command = Command::new(program);
+        command
+            .current_dir(dir)
+            .env_clear()
+            .env("PATH", path.join(OsStr::new(":")))
+            .env("HOME", self.path("home"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TEMPLATE_DIR", "")
+            .env("GIT_CEILING_DIRECTORIES", self.root())
+            .env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z")
+            .env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z")
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command and looks at it.
+    pub fn see(&self, command: &mut Command) -> Seen {
+        let output = command.output().unwrap();
+        let root = self.root().to_string_lossy().into_owned();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&root, "[ROOT]");
+        Seen { stdout: text(&output.stdout), stderr: text(&output.stderr), code: output.status.code().unwrap_or(-1) }
+    }
+
+    /// Runs `git wt` in a directory.
+    pub fn wt_in(&self, dir: impl AsRef<Path>, args: &[&str]) -> Seen {
+        let dir = self.path(dir);
+        self.see(self.command("git", &dir).arg("wt").args(args))
+    }
+
+    /// Runs `git wt` in the repository `myproject`.
+    pub fn wt(&self, args: &[&str]) -> Seen {
+        self.wt_in("myproject", args)
+    }
+
+    /// Runs git and returns what it printed; it must end well.
+    #[track_caller]
+    pub fn git(&self, dir: &Path, args: &[&str]) -> String {
+        let output = self.command("git", dir).args(args).output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Everything that must be as before once all is undone: files, references, configuration, entries, records,
+    /// claims. Logs of references and git's own caches are not part of it.
+    pub fn everything(&self) -> Everything {
+        let mut lines = Vec::new();
+        self.collect(&self.root(), &mut lines);
+        lines.sort();
+        Everything(lines)
+    }
+
+    fn collect(&self, dir: &Path, lines: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let rel = path.strip_prefix(self.root()).unwrap().to_string_lossy().into_owned();
+            let kind = entry.file_type().unwrap();
+            let passing = ["/objects", "/logs", "ORIG_HEAD", "/wt/lock", "/index", "COMMIT_EDITMSG", "FETCH_HEAD"];
+            if passing.iter().any(|end| rel.ends_with(end)) {
+                continue;
+            }
+            if kind.is_dir() {
+                // directories that stay once they are there, and mean nothing empty
+                let scaffold = ["/wt", "/wt/records", "state/git-wt", "/ports", "/databases", "/refs/heads"];
+                if !scaffold.iter().any(|end| rel.ends_with(end)) {
+                    lines.push(format!("{rel}/"));
+                }
+                self.collect(&path, lines);
+            } else if kind.is_symlink() {
+                lines.push(format!("{rel} -> {}", fs::read_link(&path).unwrap().display()));
+            } else {
+                let bytes = fs::read(&path).unwrap_or_default();
+                lines.push(format!("{rel} = {}", String::from_utf8_lossy(&bytes)));
+            }
+        }
+    }
+}
