@@ -51,12 +51,8 @@ pub struct Context {
 pub const RECIPE: &str = ".wt.toml";
 
 impl Context {
-    /// Finds the repository of the current directory.
-    pub fn discover(ui: Ui, channel: Channel) -> Result<Self> {
-        Self::with(Repo::discover()?, ui, channel)
-    }
-
-    fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
+    /// Returns what the verbs need to work on a repository.
+    pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
         let main = match repo.main_root() {
             Some(root) => Some(root),
             None => facts::main_worktree(&repo, &repo.worktrees()?),

@@ -46,12 +46,14 @@ pub mod url;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 
 use crate::channel::Channel;
 use crate::cli::{Cli, Verb};
 use crate::command::{Context, git_mode};
 use crate::error::{Error, Result};
+use crate::git::Repo;
 use crate::ui::Ui;
 
 /// Runs one command line and returns its exit status.
@@ -69,7 +71,18 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     let channel = Channel::take();
-    let verb = match parse(args) {
+    let mut repo = None;
+    if let Some((verb, rest)) = gits_verb(args) {
+        let found = Repo::discover();
+        if git_mode::is_on(found.as_ref().ok()) {
+            return match found {
+                Ok(repo) => git_mode::run(verb, rest, &Context::with(repo, QUIET, channel)?),
+                Err(_) => Err(git_mode::pass_through(verb, rest)),
+            };
+        }
+        repo = Some(found);
+    }
+    let verb = match parse(args)? {
         Ok(cli) => cli.verb.unwrap_or_else(|| Verb::List(command::list::Args::default())),
         Err(told) => return Ok(tell(&told, ui)),
     };
@@ -78,13 +91,13 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Help(args) => return command::help::run(&args, ui),
         Verb::Hook(args) => return command::hook::run(&args, ui),
         Verb::Sweep(args) => return command::sweep::run(&args),
-        Verb::Lock(rest) => return Err(git_mode::pass_through("lock".as_ref(), &rest.args)),
-        Verb::Unlock(rest) => return Err(git_mode::pass_through("unlock".as_ref(), &rest.args)),
-        Verb::Move(rest) => return Err(git_mode::pass_through("move".as_ref(), &rest.args)),
-        Verb::Repair(rest) => return Err(git_mode::pass_through("repair".as_ref(), &rest.args)),
+        Verb::Lock(rest) => return Err(git_mode::pass_through("lock", &rest.args)),
+        Verb::Unlock(rest) => return Err(git_mode::pass_through("unlock", &rest.args)),
+        Verb::Move(rest) => return Err(git_mode::pass_through("move", &rest.args)),
+        Verb::Repair(rest) => return Err(git_mode::pass_through("repair", &rest.args)),
         _ => {}
     }
-    let context = Context::discover(speaking(&verb, ui), channel)?;
+    let context = Context::with(repo.unwrap_or_else(Repo::discover)?, speaking(&verb, ui), channel)?;
     match verb {
         Verb::Add(args) => command::add::run(&args, &context),
         Verb::Cd(args) => command::cd::run(&args, &context),
@@ -101,6 +114,15 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
 }
 
+/// Says nothing but errors: in git's own interface the narration is git's.
+const QUIET: Ui = Ui { quiet: true, verbose: false };
+
+/// The verb, if it is one of git-worktree(1), and its arguments.
+fn gits_verb(args: &[OsString]) -> Option<(&'static str, &[OsString])> {
+    let verb = git_mode::VERBS.into_iter().find(|verb| args.get(1).is_some_and(|arg| arg == verb))?;
+    Some((verb, &args[2..]))
+}
+
 /// How a verb speaks, by its -q and -v.
 fn speaking(verb: &Verb, ui: Ui) -> Ui {
     let (quiet, verbose) = match verb {
@@ -112,8 +134,32 @@ fn speaking(verb: &Verb, ui: Ui) -> Ui {
     Ui { quiet, verbose }
 }
 
-fn parse(args: &[OsString]) -> std::result::Result<Cli, clap::Error> {
-    Cli::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
+/// Parses the command line. Of `add`, abbreviations are read as git reads them, and options that only a newer git
+/// knows are kept for it.
+fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
+    if args.get(1).is_none_or(|verb| verb != "add") {
+        return Ok(Cli::try_parse_from(args));
+    }
+    let mut args = git_mode::written_out(args);
+    let mut passed_on = Vec::new();
+    loop {
+        let unknown = match Cli::try_parse_from(&args) {
+            Ok(mut cli) => {
+                if let Some(Verb::Add(add)) = &mut cli.verb {
+                    add.passed_on = passed_on;
+                }
+                return Ok(Ok(cli));
+            }
+            Err(told) => match (told.kind(), told.get(ContextKind::InvalidArg)) {
+                (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => (option.clone(), told),
+                _ => return Ok(Err(told)),
+            },
+        };
+        match git_mode::take_unknown(&mut args, &unknown.0)? {
+            Some(taken) => passed_on.extend(taken),
+            None => return Ok(Err(unknown.1)),
+        }
+    }
 }
 
 /// Prints what clap has to say: help and version on stdout, a wrong command line on stderr with git's status for it.

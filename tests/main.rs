@@ -1,4 +1,5 @@
 //! One test binary: each file is a verb or a promise.
 
 mod add;
+mod git_mode;
 mod world;

@@ -1,7 +1,7 @@
 //! `git wt add`: plan, make, hooks, print the path.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
@@ -14,6 +14,7 @@ use crate::facts;
 use crate::git::Repo;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
+use crate::recipe::HookCommand;
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource, Site};
 
@@ -119,7 +120,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (held, made) = loop {
         tries += 1;
         let (plan, mut held) = begin(&wish, context)?;
-        match make(&plan, &mut held, context) {
+        match make(&plan.path, &plan.hooks, &mut held, context) {
             Ok(made) => break (held, made),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
@@ -238,25 +239,34 @@ fn set_broken_entries_aside(context: &Context) -> Result<()> {
 }
 
 /// What came of making: the directory, and how the user's post-checkout hook ended.
-struct Made {
+pub struct Made {
     path: PathBuf,
-    post_checkout: u8,
-    hooks: Vec<crate::recipe::HookCommand>,
+    /// The status of the user's post-checkout hook.
+    pub post_checkout: u8,
+    hooks: Vec<HookCommand>,
 }
 
-struct Failure {
-    error: Error,
+/// A failure on the way; what was made before it is still there.
+pub struct Failure {
+    /// What failed.
+    pub error: Error,
     port_taken: bool,
 }
 
-fn make(plan: &Plan, held: &mut Held, context: &Context) -> std::result::Result<Made, Failure> {
+/// Makes what is on the record's list.
+pub fn make(
+    root: &Path,
+    hooks: &[HookCommand],
+    held: &mut Held,
+    context: &Context,
+) -> std::result::Result<Made, Failure> {
     let owner = held.record.owner(&context.repo);
     let main = context.main.clone();
     let site = Site {
         repo: &context.repo,
         claims: &context.claims,
         owner: &owner,
-        root: &plan.path,
+        root,
         main: main.as_deref(),
     };
     let ui = context.ui;
@@ -273,7 +283,7 @@ fn make(plan: &Plan, held: &mut Held, context: &Context) -> std::result::Result<
     };
     let done = held.make(&site, &mut told).and_then(|()| set_upstream(held, context));
     match done {
-        Ok(()) => Ok(Made { path: plan.path.clone(), post_checkout, hooks: plan.hooks.clone() }),
+        Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, hooks: hooks.to_vec() }),
         Err(error) => {
             // another repository may have claimed the port since we looked
             let at = held.record.steps.iter().find(|step| step.state == State::Planned);

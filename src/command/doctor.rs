@@ -46,9 +46,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(u8::from(found.open > 0))
 }
 
-/// Forgets records whose worktree git no longer has, as `prune` does.
-pub fn forget_unbound(dry_run: bool, drop_databases: bool, context: &Context) -> Result<()> {
-    Findings { fix: !dry_run, open: 0, context }.unbound(drop_databases)
+/// Forgets records whose worktree git no longer has; those with a database stay for the user to decide.
+pub fn forget_unbound(drop_databases: bool, context: &Context) -> Result<()> {
+    Findings { fix: true, open: 0, context }.unbound(drop_databases)
 }
 
 struct Findings<'a> {

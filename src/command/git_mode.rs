@@ -1,12 +1,28 @@
 //! git's own interface, to the byte, for scripts and other programs: `GIT_WT_MODE=git` or `git config wt.mode git`.
 //!
-//! What changes something still goes through our plan, record and lock; everything else becomes `git worktree`.
+//! What makes or removes a worktree still goes through our record and lock, so that a configured recipe is applied
+//! and taken back; everything else becomes `git worktree`.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use super::{Context, add, doctor, setup};
+use crate::error::{Error, Result};
 use crate::exec::{self, Program};
-use crate::git::Repo;
+use crate::git::{Repo, absolute};
+use crate::name::Name;
+use crate::record::Record;
+use crate::resource::{Checkout, Resource};
+
+/// The verbs of git-worktree(1).
+pub const VERBS: [&str; 8] = ["add", "list", "lock", "move", "prune", "remove", "repair", "unlock"];
+
+/// Long options of `git worktree add` (2.47), which win over ours when one is abbreviated.
+const ADD_OPTIONS: [&str; 12] = [
+    "--checkout", "--detach", "--force", "--guess-remote", "--lock", "--no-checkout", "--no-guess-remote", "--no-track",
+    "--orphan", "--quiet", "--reason", "--track",
+];
 
 /// Whether git's own interface is asked for.
 pub fn is_on(repo: Option<&Repo>) -> bool {
@@ -17,6 +33,189 @@ pub fn is_on(repo: Option<&Repo>) -> bool {
 }
 
 /// Becomes `git worktree VERB ARGS`, with the repository variables as they were given.
-pub fn pass_through(verb: &OsStr, args: &[OsString]) -> Error {
+pub fn pass_through(verb: &str, args: &[OsString]) -> Error {
     Program::git_as_given().arg("worktree").arg(verb).args(args).replace()
+}
+
+/// Answers a verb of git-worktree(1) as git does.
+pub fn run(verb: &str, args: &[OsString], context: &Context) -> Result<u8> {
+    match verb {
+        "add" => match Given::parse(args) {
+            Some(given) => add(&given, args, context),
+            // help, a mistake, or an option of a newer git: git's to answer
+            None => Err(pass_through(verb, args)),
+        },
+        "remove" | "prune" => {
+            let status = Program::git_as_given().arg("worktree").arg(verb).args(args).status()?;
+            if status == 0 {
+                doctor::forget_unbound(false, &context.from_outside()?)?;
+            }
+            Ok(status)
+        }
+        _ => Err(pass_through(verb, args)),
+    }
+}
+
+/// What the arguments of `git worktree add` say, as far as the record needs it.
+#[derive(Debug, PartialEq, Eq)]
+struct Given {
+    path: PathBuf,
+    no_checkout: bool,
+}
+
+impl Given {
+    /// Reads the arguments as git does; `None` for what git should answer itself.
+    fn parse(args: &[OsString]) -> Option<Self> {
+        let mut given = Self { path: PathBuf::new(), no_checkout: false };
+        let mut words = Vec::new();
+        let mut rest = args.iter();
+        while let Some(arg) = rest.next() {
+            let text = arg.to_string_lossy();
+            if text == "--" {
+                words.extend(rest.by_ref());
+            } else if text.starts_with("--") {
+                let option = abbreviated(&text)?;
+                given.no_checkout |= option == "--no-checkout";
+                if option == "--reason" && !text.contains('=') {
+                    rest.next()?;
+                }
+            } else if text.len() > 1 && text.starts_with('-') {
+                // -fb NAME: the value of -b or -B is the rest of the word, or the next one
+                let value = text.find(['b', 'B']);
+                if text[1..value.unwrap_or(text.len())].chars().any(|flag| !"fdq".contains(flag)) {
+                    return None;
+                }
+                if value == Some(text.len() - 1) {
+                    rest.next()?;
+                }
+            } else {
+                words.push(arg);
+            }
+        }
+        let path = words.first().filter(|path| !path.is_empty())?;
+        given.path = PathBuf::from(path);
+        (words.len() <= 2).then_some(given)
+    }
+}
+
+/// The option of `git worktree add` that a word stands for, by git's rule of unique prefixes.
+fn abbreviated(word: &str) -> Option<&'static str> {
+    let name = word.split('=').next()?;
+    if let Some(exact) = ADD_OPTIONS.iter().find(|option| **option == name) {
+        return Some(exact);
+    }
+    let mut found = ADD_OPTIONS.iter().filter(|option| option.starts_with(name));
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// Writes the abbreviations that git knows out in full, so that ours never shadow them.
+pub fn written_out(args: &[OsString]) -> Vec<OsString> {
+    let mut past_options = false;
+    let full = |arg: &OsString| {
+        past_options |= arg == "--";
+        let text = arg.to_str().filter(|text| !past_options && text.len() > 2 && text.starts_with("--"))?;
+        let option = abbreviated(text)?;
+        let value = text.find('=').map_or("", |at| &text[at..]);
+        Some(OsString::from(format!("{option}{value}")))
+    };
+    let mut full = full;
+    args.iter().map(|arg| full(arg).unwrap_or_else(|| arg.clone())).collect()
+}
+
+/// Takes an option that only git knows out of the arguments of `add`; returns it with its value.
+pub fn take_unknown(args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec<OsString>>> {
+    let known = Program::git_as_given().args(["worktree", "add", "--git-completion-helper-all"]).output()?;
+    let known = String::from_utf8_lossy(&known.stdout).into_owned();
+    let name = option.split('=').next().unwrap_or(option);
+    let Some(takes_value) = known.split_whitespace().find_map(|word| match word.strip_suffix('=') {
+        Some(word) if word == name => Some(true),
+        _ if word == name => Some(false),
+        _ => None,
+    }) else {
+        return Ok(None);
+    };
+    let is_it = |arg: &OsString| arg.as_bytes().split(|b| *b == b'=').next() == Some(name.as_bytes());
+    let Some(at) = args.iter().position(is_it) else { return Ok(None) };
+    let mut taken = vec![args.remove(at)];
+    if takes_value && !taken[0].as_bytes().contains(&b'=') && at < args.len() {
+        taken.push(args.remove(at));
+    }
+    Ok(Some(taken))
+}
+
+/// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
+fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let path = absolute(&std::env::current_dir().unwrap_or_default(), &given.path);
+    let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
+    let checkout = Checkout::as_given(&path, args.to_vec());
+    let record = Record::new(name, &path, context.repo.identity()?, vec![Resource::Checkout(checkout)])?;
+    let lock = context.records.lock()?;
+    let mut held = context.records.begin(record)?;
+    drop(lock);
+    let made = match add::make(&path, &[], &mut held, context) {
+        Ok(made) => made,
+        Err(failure) => {
+            let status = failure.error.exit;
+            add::take_back(held, context)?;
+            return Ok(status);
+        }
+    };
+    if !given.no_checkout {
+        provision(&mut held, &path, context)?;
+    }
+    Ok(made.post_checkout)
+}
+
+/// Applies a recipe that somebody wrote; nothing is guessed here.
+fn provision(held: &mut crate::record::Held, path: &Path, context: &Context) -> Result<()> {
+    let listing = context.repo.worktrees()?;
+    let Some(tree) = listing.at(path) else { return Ok(()) };
+    held.record.branch = tree.head.branch().cloned();
+    if !context.recipe()?.configured() {
+        return held.write();
+    }
+    let hooks = setup::provision(held, tree, context)?;
+    setup::run_hooks(held, &tree.path, &hooks, context).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_path_is_found_as_git_finds_it() {
+        for (line, path) in [
+            ("../x", Some("../x")),
+            ("-b new ../x main", Some("../x")),
+            ("-bnew ../x", Some("../x")),
+            ("-fb new ../x", Some("../x")),
+            ("--det ../x", Some("../x")),
+            ("--lock --reason why ../x", Some("../x")),
+            ("--reason=why --lock ../x", Some("../x")),
+            ("-q -- -x", Some("-x")),
+            ("../x -d", Some("../x")),
+            ("-h", None),
+            ("--frobnicate ../x", None),
+            ("--no ../x", None),
+            ("a b c", None),
+            ("-b", None),
+        ] {
+            let found = Given::parse(&words(line)).map(|given| given.path);
+            assert_eq!(found, path.map(PathBuf::from), "{line}");
+        }
+    }
+
+    #[test]
+    fn abbreviations_of_git_win() {
+        assert_eq!(written_out(&words("--t x --reas=y -- --det")), words("--track x --reason=y -- --det"));
+        assert_eq!(written_out(&words("--no-env --template=x")), words("--no-env --template=x"));
+    }
 }

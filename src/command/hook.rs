@@ -10,6 +10,7 @@ use crate::command::Context;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::git::Repo;
 use crate::shell_state::{self, Change, Wanted};
 use crate::target::Worktrees;
 use crate::ui::Ui;
@@ -49,7 +50,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
 
 /// What the current worktree wants set; nothing for one that was not made or adopted with git-wt.
 fn wanted(ui: Ui) -> Result<Option<Wanted>> {
-    let context = Context::discover(ui, Channel::default())?;
+    let context = Context::with(Repo::discover()?, ui, Channel::default())?;
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
     let Some(record) = worktrees.record(tree) else { return Ok(None) };

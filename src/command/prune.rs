@@ -54,6 +54,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             }
         }
     }
-    doctor::forget_unbound(args.dry_run, args.yes, context)?;
+    if !args.dry_run {
+        doctor::forget_unbound(args.yes, context)?;
+    }
     Ok(0)
 }

@@ -81,7 +81,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
 }
 
 /// Makes what the recipe has and the worktree has not; returns the hooks to run.
-fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
+pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
     let record = &held.record;
     let recipe =
         context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;

@@ -37,6 +37,9 @@ pub struct Checkout {
     /// Whether `--lock` was asked for, and with which reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// Whether the arguments are the user's own, handed to git as they came (git's own interface).
+    #[serde(default)]
+    pub as_given: bool,
     /// The arguments of `git worktree add` besides the lock: flags, `--`, path, commit-ish.
     #[serde(skip)]
     pub arguments: Vec<OsString>,
@@ -60,9 +63,15 @@ impl Checkout {
             missing_parents,
             entry: None,
             lock: None,
+            as_given: false,
             arguments,
             post_checkout: 0,
         }
+    }
+
+    /// Returns a checkout that git makes from the user's own arguments, in its own words.
+    pub fn as_given(path: &Path, arguments: Vec<OsString>) -> Self {
+        Self { as_given: true, ..Self::at(path, arguments) }
     }
 
     /// Returns the checkout of a worktree that stands already.
@@ -73,6 +82,7 @@ impl Checkout {
             missing_parents: 0,
             entry: tree.id.clone(),
             lock: None,
+            as_given: false,
             arguments: Vec::new(),
             post_checkout: 0,
         }
@@ -82,20 +92,27 @@ impl Checkout {
     ///
     /// git writes the lock before anything else, so that even an entry cut short by SIGKILL names its record.
     pub fn create(&mut self, repo: &Repo, record: &str) -> Result<Created> {
-        let git = repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record));
-        let status = git.args(&self.arguments).narrate()?;
+        let status = if self.as_given {
+            Program::git_as_given().args(["worktree", "add"]).args(&self.arguments).status()?
+        } else {
+            let git = repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record));
+            git.args(&self.arguments).narrate()?
+        };
         let Some(tree) = self.entry_of(repo, record)? else {
             exec::check_stopped()?;
             self.take_back(repo, record)?;
             let shown = self.path.display();
-            return Err(Error::new(format!("git could not make the worktree '{shown}'"))
-                .because(format!("'git worktree add' ended with status {status}")));
+            let error = Error::new(format!("git could not make the worktree '{shown}'"))
+                .because(format!("'git worktree add' ended with status {status}"));
+            return Err(if self.as_given { error.exit(status) } else { error });
         };
         self.entry = tree.id;
         fs::File::create(tree.git_dir.join(TOKEN))
             .and_then(|mut file| io::Write::write_all(&mut file, format!("{record}\n").as_bytes()))
             .explain(|| format!("cannot write '{}'", tree.git_dir.join(TOKEN).display()))?;
-        self.settle_lock(&tree.git_dir)?;
+        if !self.as_given {
+            self.settle_lock(&tree.git_dir)?;
+        }
         self.post_checkout = status;
         Ok(Created::Made)
     }
@@ -115,7 +132,10 @@ impl Checkout {
     fn entry_of(&self, repo: &Repo, record: &str) -> Result<Option<Worktree>> {
         let listing = repo.worktrees()?;
         let ours = |tree: &&Worktree| {
-            tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
+            tree.record.as_deref() == Some(record)
+                || tree.locked.as_deref() == Some(&reason(record))
+                // git was not told whose it is; nothing stood there when the record was written
+                || (self.as_given && tree.record.is_none() && tree.is_at(&self.path))
         };
         Ok(listing.worktrees.iter().find(ours).cloned())
     }
