@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
-use crate::git::Repo;
+use crate::git::{self, Repo};
 use crate::name::hash;
 use crate::recipe::{HookCommand, Origin};
 
@@ -28,13 +28,28 @@ pub struct Request {
 impl Request {
     /// Reads what a command would run in the worktree at `root`.
     pub fn of(command: &str, root: &Path) -> Self {
-        let files = named_files(command, root);
+        let files = tracked_files(command, root);
         let mut text = format!("{command}\0");
         for file in &files {
             let content = fs::read(root.join(file)).map(|bytes| hash(&bytes)).unwrap_or_default();
             text += &format!("{}\0{content}\0", file.display());
         }
         Self { command: command.to_owned(), files, key: hash(text.as_bytes()) }
+    }
+}
+
+/// The files a command names that came with the repository. What it only writes, or reads of the user's own, is no
+/// part of what was consented to.
+fn tracked_files(command: &str, root: &Path) -> Vec<PathBuf> {
+    let named = named_files(command, root);
+    if named.is_empty() {
+        return named;
+    }
+    let git = git::looking_at(root).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
+    match git.args(&named).stdout() {
+        Ok(tracked) => git::paths(&tracked),
+        // where git cannot tell, all of them count
+        Err(_) => named,
     }
 }
 

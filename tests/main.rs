@@ -2,4 +2,6 @@
 
 mod add;
 mod git_mode;
+mod remove;
+mod setup;
 mod world;

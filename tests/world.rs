@@ -189,6 +189,15 @@ impl World {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
+    /// Waits until what was removed has been deleted in the background.
+    pub fn swept(&self) {
+        let trash = self.path("myproject/.git/wt/trash");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while trash.exists() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
+
     /// Everything that must be as before once all is undone: files, references, configuration, entries, records,
     /// claims. Logs of references and git's own caches are not part of it.
     pub fn everything(&self) -> Everything {

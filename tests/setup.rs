@@ -1,0 +1,258 @@
+//! The environment: ports, env file, copies, hooks and the consent to them.
+
+use crate::world::World;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+fn with_recipe(recipe: &str) -> World {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", recipe);
+    world.commit(&world.path("myproject"), "recipe");
+    world
+}
+
+#[test]
+fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
+    let world = with_recipe(
+        "[port]\nPORT = 8000\n[env]\nDJANGO_SETTINGS_MODULE = \"config.settings.{{ name }}\"\nSECRET_KEY = \"{{ secret }}\"\n\
+         [database]\n",
+    );
+    let main = "# settings\r\nexport SECRET_KEY='old'\r\n\r\nPORT=8000 # web\r\n\
+                DATABASE_URL=postgres://u:p%40ss@db.example:5433/myproject_dev?sslmode=require\r\nOTHER=kept\r\n";
+    world.write("myproject/.env", main);
+    fs::set_permissions(world.path("myproject/.env"), fs::Permissions::from_mode(0o600)).unwrap();
+    for (name, port) in [("staging", 8001), ("production", 8002)] {
+        world.wt(&["add", name]).ok();
+        let path = world.path(format!("myproject-{name}/.env"));
+        let env = fs::read_to_string(&path).unwrap();
+        assert!(env.contains(&format!("PORT={port} # web\r\n")), "{env}");
+        let url = format!("postgres://u:p%40ss@db.example:5433/myproject_{name}?sslmode=require\r\n");
+        assert!(env.contains(&url), "{env}");
+        assert!(env.contains(&format!("DJANGO_SETTINGS_MODULE=config.settings.{name}")), "{env}");
+        assert!(env.starts_with("# settings\r\nexport SECRET_KEY='") && !env.contains("old"), "{env}");
+        assert!(env.contains("OTHER=kept\r\n"), "{env}");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(world.read("myproject/.env"), main);
+    let secret = |name: &str| world.read(format!("myproject-{name}/.env")).lines().nth(1).map(str::to_owned);
+    assert_ne!(secret("staging"), secret("production"));
+    // no secret reaches the record
+    for entry in fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten() {
+        let record = fs::read_to_string(entry.path()).unwrap();
+        assert!(!record.contains("p%40ss"), "{record}");
+    }
+}
+
+#[test]
+fn an_example_serves_where_main_has_no_env_file() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.write("myproject/.env.example", "# copy me\nPORT=8000\n");
+    world.git(&world.path("myproject"), &["add", "-f", ".env.example"]);
+    world.commit(&world.path("myproject"), "example");
+    world.wt(&["add", "staging"]).ok();
+    assert_eq!(world.read("myproject-staging/.env"), "# copy me\nPORT=8001\n");
+}
+
+#[test]
+fn two_services_never_meet() {
+    let world = with_recipe("[port]\nPORT = 8000\nAPI_PORT = 8001\n");
+    let mut seen = vec![8000, 8001];
+    for name in ["a", "b", "c"] {
+        world.wt(&["add", name]).ok();
+        for line in world.read(format!("myproject-{name}/.env")).lines().filter(|line| line.contains("PORT=")) {
+            seen.push(line.rsplit('=').next().unwrap().parse().unwrap());
+        }
+    }
+    let count = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (8, 8), "{seen:?}");
+}
+
+#[test]
+fn two_repositories_never_share_a_port() {
+    let world = World::new();
+    for repo in ["one", "two"] {
+        world.repo(repo);
+        world.write(format!("{repo}/.wt.toml"), "[port]\nPORT = 8000\n");
+        world.commit(&world.path(repo), "recipe");
+    }
+    world.wt_in("one", &["add", "x"]).ok();
+    world.wt_in("two", &["add", "x"]).ok();
+    assert_eq!(world.read("one-x/.env").trim(), "# set by git-wt for this worktree\nPORT=8001");
+    assert_eq!(world.read("two-x/.env").trim(), "# set by git-wt for this worktree\nPORT=8002");
+}
+
+#[test]
+fn a_port_in_use_is_not_given() {
+    let listener = (18_101..18_999).find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
+    let taken = listener.local_addr().unwrap().port();
+    let world = with_recipe(&format!("[port]\nPORT = {}\n", taken - 1));
+    world.wt(&["add", "x"]).ok();
+    let env = world.read("myproject-x/.env");
+    assert!(!env.contains(&format!("PORT={taken}\n")), "{env}");
+}
+
+#[test]
+fn an_exhausted_range_names_the_owners() {
+    let world = with_recipe("[port]\nPORT = 3000\nrange = \"3001-3002\"\n");
+    world.wt(&["add", "a"]).ok();
+    world.wt(&["add", "b"]).ok();
+    let before = world.everything();
+    world.wt(&["add", "c"]).code(128).says(&["3001", "3002", "'a'", "'b'"]);
+    before.is_still(&world.everything(), "after a refusal");
+}
+
+#[test]
+fn without_a_recipe_what_is_visibly_needed_is_made() {
+    let world = World::with_repo();
+    world.write("myproject/.env", "PORT=8000\nA=1\n");
+    world.wt(&["add", "staging"]).ok();
+    assert_eq!(world.read("myproject-staging/.env"), "PORT=8001\nA=1\n");
+    world.wt(&["add", "--no-env", "plain"]).ok();
+    assert!(!world.path("myproject-plain/.env").exists());
+    world.git(&world.path("myproject"), &["config", "wt.env", "false"]);
+    world.wt(&["add", "plain2"]).ok();
+    assert!(!world.path("myproject-plain2/.env").exists());
+}
+
+#[test]
+fn ignored_configuration_is_copied_and_nothing_else() {
+    let world = World::with_repo();
+    world.write("myproject/.gitignore", ".env*\n!.env.tracked.local\nnode_modules/\n");
+    world.write("myproject/.env.tracked.local", "tracked\n");
+    world.commit(&world.path("myproject"), "tracked");
+    world.write("myproject/.env.tracked.local", "dirty\n");
+    world.write("myproject/.env.local", "local\n");
+    world.write("myproject/app/.env.dev.local", "nested\n");
+    world.write("myproject/node_modules/.env.local", "never\n");
+    world.write("outside", "secret\n");
+    std::os::unix::fs::symlink(world.path("outside"), world.path("myproject/.env.link.local")).unwrap();
+    fs::set_permissions(world.path("myproject/.env.local"), fs::Permissions::from_mode(0o600)).unwrap();
+    world.wt(&["add", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env.local"), "local\n");
+    assert_eq!(world.read("myproject-x/app/.env.dev.local"), "nested\n");
+    assert_eq!(world.read("myproject-x/.env.tracked.local"), "tracked\n");
+    assert!(!world.path("myproject-x/node_modules").exists());
+    assert!(fs::symlink_metadata(world.path("myproject-x/.env.link.local")).is_err());
+    let mode = fs::metadata(world.path("myproject-x/.env.local")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(world.git(&world.path("myproject-x"), &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn an_env_file_that_git_would_see_is_never_written() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("myproject/.gitignore", "nothing\n");
+    world.write("myproject/.env", "PORT=8000\n");
+    world.git(&repo, &["add", ".env"]);
+    world.commit(&repo, "tracked env");
+    world.wt(&["add", "guess"]).ok();
+    assert_eq!(world.read("myproject-guess/.env"), "PORT=8000\n");
+    assert_eq!(world.git(&world.path("myproject-guess"), &["status", "--porcelain"]), "");
+    // asked for, it is an error, and all is undone
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    world.commit(&repo, "recipe");
+    let before = world.everything();
+    world.wt(&["add", "asked"]).code(128).says(&["cannot write '.env'", "is tracked by git", "undone: "]);
+    before.is_still(&world.everything(), "after the undo");
+}
+
+#[test]
+fn a_link_in_a_branch_leads_no_secret_outside() {
+    let world = with_recipe("[env]\nA = \"1\"\n");
+    let repo = world.path("myproject");
+    world.write("victim", "untouched\n");
+    world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+    std::os::unix::fs::symlink(world.path("victim"), repo.join(".env")).unwrap();
+    world.git(&repo, &["add", "-f", ".env"]);
+    world.commit(&repo, "link");
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.write("myproject/.env", "SECRET=1\n");
+    world.wt(&["add", "evil"]).code(128);
+    assert_eq!(world.read("victim"), "untouched\n");
+}
+
+#[test]
+fn a_broken_recipe_is_named_with_its_line_and_nothing_is_made() {
+    let world = World::with_repo();
+    for (recipe, says) in [
+        ("path = \n", "line 1"),
+        ("[hook]\nsetup = []\n", "did you mean 'hooks'"),
+        ("base = \"HEAD\"\npath = \"../{{ nmae }}\"\n", "unknown variable 'nmae'"),
+        ("[port]\nPORT = \"x\"\n", "line 2"),
+        ("copy = [\"../x\"]\n", "'../x'"),
+    ] {
+        world.write("myproject/.wt.toml", recipe);
+        let before = world.everything();
+        world.wt(&["add", "x"]).code(128).says(&[".wt.toml", says]);
+        before.is_still(&world.everything(), recipe);
+    }
+}
+
+#[test]
+fn hooks_need_consent_run_in_the_environment_and_resume() {
+    let world = with_recipe(
+        "[port]\nPORT = 8000\n[hooks]\nsetup = [\"echo one $PORT >> hooks.sqlite3\", \"./second.sh\", \"echo three >> hooks.sqlite3\"]\n",
+    );
+    world.write("myproject/second.sh", "#!/bin/sh\ntest -e go.sqlite3 || exit 5\necho two >> hooks.sqlite3\n");
+    fs::set_permissions(world.path("myproject/second.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    world.commit(&world.path("myproject"), "script");
+    // nobody to ask: the worktree is made, the hooks are not run
+    world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n").says(&["hooks were not run", "git wt trust x"]);
+    assert!(!world.path("myproject-x/hooks.sqlite3").exists());
+    assert!(world.wt(&["list"]).ok().stdout.contains("setup unfinished"));
+    world.wt(&["trust"]).code(128).says(&["./second.sh", "with the file 'second.sh'", "--yes"]);
+    world.wt(&["trust", "--yes"]).ok();
+    // a hook fails: the worktree stays, and setup resumes there
+    world.wt(&["setup", "x"]).code(3).says(&["'./second.sh' ended with status 5", "git wt setup x"]);
+    assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\n");
+    world.write("myproject-x/go.sqlite3", "");
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\ntwo\nthree\n");
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\ntwo\nthree\n");
+    // a changed script is asked about again, in the worktree that has it
+    world.wt(&["add", "y"]).code(3).says(&["status 5"]);
+    world.write("myproject-y/second.sh", "#!/bin/sh\necho evil\n");
+    world.wt(&["setup", "y"]).code(3).says(&["hooks were not run"]);
+}
+
+#[test]
+fn hooks_of_the_users_own_configuration_need_no_consent() {
+    let world = World::with_repo();
+    world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "echo mine > x.sqlite3"]);
+    world.wt(&["add", "x"]).ok();
+    assert_eq!(world.read("myproject-x/x.sqlite3"), "mine\n");
+}
+
+#[test]
+fn a_worktree_made_by_git_is_adopted() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
+    assert!(world.wt(&["list"]).ok().stdout.contains("plain"));
+    world.wt(&["setup", "plain"]).ok();
+    assert!(world.read("plain/.env").contains("PORT=8001"));
+    // a second time nothing changes, and a hand edit is kept
+    world.write("plain/.env", "PORT=9999\nMINE=1\n");
+    world.wt(&["setup", "plain"]).ok();
+    assert_eq!(world.read("plain/.env"), "PORT=9999\nMINE=1\n");
+}
+
+#[test]
+fn run_gives_the_environment_and_the_status() {
+    let world = with_recipe("[port]\nPORT = 8000\n[env]\nGREETING = \"hello {{ name }}\"\n");
+    world.wt(&["add", "x"]).ok();
+    let line = "echo $PORT $GREETING; pwd; exit 7";
+    world.wt(&["run", "x", "--", "sh", "-c", line]).code(7).prints("8001 hello x\n[ROOT]/myproject-x\n");
+    world.wt(&["run", "x", "--", "no-such-program"]).code(127).says(&["'no-such-program' was not found"]);
+    let seen = world.wt(&["env", "x"]).ok();
+    assert!(seen.stdout.contains("PORT=8001") && seen.stdout.contains("# .env"), "{seen:?}");
+    // nothing of another worktree leaks in
+    let repo = world.path("myproject");
+    let mut command = world.command("git", &repo);
+    command.args(["wt", "run", "x", "--", "sh", "-c", "echo ${VIRTUAL_ENV-none} ${GIT_DIR-none}"]);
+    command.env("VIRTUAL_ENV", "/elsewhere").env("GIT_DIR", repo.join(".git"));
+    world.see(&mut command).ok().prints("none none\n");
+}
