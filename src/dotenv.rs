@@ -1,16 +1,386 @@
-//! stub
-use crate::error::Result;
-pub struct EnvText(Vec<u8>);
-pub enum Value { Text(String), Dynamic(String) }
+//! Env files as bytes: read without interpreting, edited without touching anything but a value.
+//!
+//! Programs disagree on the dialect (quotes, comments, expansion, duplicates). So a value that they would read
+//! differently is called dynamic and left to them, and what is written here all of them read alike.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// The line above variables that were not in the file before.
+const MARKER: &[u8] = b"# set by git-wt for this worktree";
+
+/// The text of an env file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvText {
+    bytes: Vec<u8>,
+}
+
+/// A variable's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// What every program reads.
+    Text(String),
+    /// The bytes as they stand: an expansion or a quoting that programs read differently.
+    Dynamic(String),
+}
+
+/// How a value is quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    Single,
+    Double,
+    /// Quotes for node, plain characters for the others; or pieces that only a shell puts together.
+    Odd,
+}
+
+/// An assignment's place in the text.
+#[derive(Debug)]
+struct Assignment {
+    name: Range<usize>,
+    /// With its quotes, without blanks and comment around.
+    value: Range<usize>,
+    quote: Quote,
+    /// Where the next line begins.
+    end: usize,
+}
+
 impl EnvText {
-    pub fn parse(b: Vec<u8>) -> Self { Self(b) }
-    pub fn as_bytes(&self) -> &[u8] { &self.0 }
-    pub fn variables(&self) -> Vec<(String, Value)> {
-        String::from_utf8_lossy(&self.0).lines().filter_map(|l| l.split_once('=')).map(|(a,b)|(a.to_owned(), Value::Text(b.to_owned()))).collect()
+    /// Takes any bytes; what is no assignment stays as it is.
+    pub fn parse(bytes: Vec<u8>) -> Self {
+        Self { bytes }
     }
-    pub fn get(&self, n: &str) -> Option<Value> { self.variables().into_iter().find(|(a,_)| a==n).map(|x|x.1) }
-    pub fn set(&mut self, n: &str, v: &str) -> Result<()> {
-        let mut t: Vec<String> = String::from_utf8_lossy(&self.0).lines().filter(|l| !l.starts_with(&format!("{n}="))).map(str::to_owned).collect();
-        t.push(format!("{n}={v}")); self.0 = (t.join("\n")+"\n").into_bytes(); Ok(())
+
+    /// The file's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The value of a variable; of several assignments the last counts.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.assignments().iter().rfind(|found| self.name(found) == name).map(|found| self.value(found))
+    }
+
+    /// All variables, each once, in the order they first appear.
+    pub fn variables(&self) -> Vec<(String, Value)> {
+        let mut variables: Vec<(String, Value)> = Vec::new();
+        for found in self.assignments() {
+            let (name, value) = (self.name(&found).to_owned(), self.value(&found));
+            match variables.iter_mut().find(|(known, _)| *known == name) {
+                Some(known) => known.1 = value,
+                None => variables.push((name, value)),
+            }
+        }
+        variables
+    }
+
+    /// Sets a variable: in each of its assignments, since programs disagree on which counts; at the end of the file
+    /// if it has none. Every other byte stays.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        if !is_name(name.as_bytes()) {
+            return Err(Error::new(format!("'{}' is no name of a variable", crate::name::escaped(name))));
+        }
+        let places: Vec<_> = self.assignments().into_iter().filter(|found| self.name(found) == name).collect();
+        if places.is_empty() {
+            let line = written(name, value, Quote::None)?;
+            self.append(&[name.as_bytes(), b"=", line.as_bytes()].concat());
+            return Ok(());
+        }
+        // from the back, so that the places before stay where they are
+        for place in places.iter().rev() {
+            if self.value(place) != Value::Text(value.to_owned()) {
+                let text = written(name, value, place.quote)?;
+                self.bytes.splice(place.value.clone(), text.into_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, found: &Assignment) -> &str {
+        std::str::from_utf8(&self.bytes[found.name.clone()]).unwrap_or_default()
+    }
+
+    fn value(&self, found: &Assignment) -> Value {
+        let raw = String::from_utf8_lossy(&self.bytes[found.value.clone()]).into_owned();
+        match found.quote {
+            Quote::None if raw.contains(['$', '`']) => Value::Dynamic(raw),
+            Quote::None => Value::Text(raw),
+            // some programs expand it even here
+            Quote::Single if raw.contains("${") => Value::Dynamic(raw),
+            Quote::Single => Value::Text(raw[1..raw.len() - 1].to_owned()),
+            Quote::Double if raw.contains(['$', '`']) => Value::Dynamic(raw),
+            Quote::Double => Value::Text(unescaped(&raw[1..raw.len() - 1])),
+            Quote::Odd => Value::Dynamic(raw),
+        }
+    }
+
+    fn assignments(&self) -> Vec<Assignment> {
+        let mut found = Vec::new();
+        let mut at = if self.bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        while at < self.bytes.len() {
+            match self.assignment(at) {
+                Some(assignment) => {
+                    at = assignment.end;
+                    found.push(assignment);
+                }
+                None => at = self.next_line(at),
+            }
+        }
+        found
+    }
+
+    /// Reads the line that begins at `at`, and those that a quoted value runs on over.
+    fn assignment(&self, at: usize) -> Option<Assignment> {
+        let mut start = self.past_blanks(at);
+        if let Some(rest) = self.bytes[start..].strip_prefix(b"export")
+            && rest.first().is_some_and(|b| is_blank(*b))
+        {
+            start = self.past_blanks(start + b"export".len());
+        }
+        let length = self.bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let name = start..start + length;
+        let equals = self.past_blanks(name.end);
+        if !is_name(&self.bytes[name.clone()]) || self.bytes.get(equals) != Some(&b'=') {
+            return None;
+        }
+        let after = equals + 1;
+        let begin = self.past_blanks(after);
+        let (value, quote) = self.quoted(begin).unwrap_or_else(|| self.bare(begin, begin > after));
+        let end = self.next_line(value.end);
+        Some(Assignment { name, value, quote, end })
+    }
+
+    /// Reads a quoted value. After it only blanks or a comment may follow on the line: else the quote is no quote.
+    fn quoted(&self, begin: usize) -> Option<(Range<usize>, Quote)> {
+        let quote = *self.bytes.get(begin).filter(|b| b"'\"`".contains(b))?;
+        let mut at = begin + 1;
+        loop {
+            match self.bytes.get(at)? {
+                b'\\' if quote == b'"' => at += 2,
+                b if *b == quote => break,
+                _ => at += 1,
+            }
+        }
+        let rest = self.past_blanks(at + 1);
+        let ends = matches!(self.bytes.get(rest), None | Some(b'\n' | b'\r')) || (rest > at + 1 && self.bytes[rest] == b'#');
+        let kind = match quote {
+            b'\'' => Quote::Single,
+            b'"' => Quote::Double,
+            _ => Quote::Odd,
+        };
+        ends.then_some((begin..at + 1, kind))
+    }
+
+    /// Reads an unquoted value: up to a comment or the end of the line, without trailing blanks.
+    fn bare(&self, begin: usize, after_blank: bool) -> (Range<usize>, Quote) {
+        let line = &self.bytes[begin..];
+        let line = &line[..line.iter().position(|b| *b == b'\n').unwrap_or(line.len())];
+        let comment = (0..line.len()).find(|at| {
+            let apart = if *at == 0 { after_blank } else { is_blank(line[at - 1]) };
+            line[*at] == b'#' && apart
+        });
+        let value = line[..comment.unwrap_or(line.len())].trim_ascii_end();
+        let quote = if value.first().is_some_and(|b| b"'\"`".contains(b)) { Quote::Odd } else { Quote::None };
+        (begin..begin + value.len(), quote)
+    }
+
+    fn past_blanks(&self, at: usize) -> usize {
+        at + self.bytes[at..].iter().take_while(|b| is_blank(**b)).count()
+    }
+
+    fn next_line(&self, at: usize) -> usize {
+        self.bytes[at..].iter().position(|b| *b == b'\n').map_or(self.bytes.len(), |length| at + length + 1)
+    }
+
+    /// Puts a line below our marker, which is made at the end of the file if it is not there.
+    fn append(&mut self, line: &[u8]) {
+        let crlf = self.bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && self.bytes[at - 1] == b'\r');
+        let eol: &[u8] = if crlf { b"\r\n" } else { b"\n" };
+        let at = match self.block_end() {
+            Some(at) if at < self.bytes.len() => at,
+            block => {
+                self.finish_last_line(eol);
+                if block.is_none() {
+                    self.bytes.extend_from_slice(&[MARKER, eol].concat());
+                }
+                self.bytes.len()
+            }
+        };
+        self.bytes.splice(at..at, [line, eol].concat());
+    }
+
+    fn finish_last_line(&mut self, eol: &[u8]) {
+        if self.bytes.last().is_some_and(|b| *b != b'\n') {
+            self.bytes.extend_from_slice(eol);
+        }
+    }
+
+    /// Where the assignments below our marker end.
+    fn block_end(&self) -> Option<usize> {
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let next = self.next_line(at);
+            if self.bytes[at..next].trim_ascii_end() == MARKER {
+                let mut end = next;
+                while let Some(found) = (end < self.bytes.len()).then(|| self.assignment(end)).flatten() {
+                    end = found.end;
+                }
+                return Some(end);
+            }
+            at = next;
+        }
+        None
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+fn is_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// Undoes the escapes that programs agree on inside double quotes; other backslashes stay.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match (c, rest.clone().next()) {
+            ('\\', Some(next @ ('"' | '\\' | 'n'))) => {
+                out.push(if next == 'n' { '\n' } else { next });
+                rest.next();
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Writes a value so that every program reads it alike, in the given quotes if they allow it.
+fn written(name: &str, value: &str, quote: Quote) -> Result<String> {
+    let bare = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_./:@%+,=?-".contains(&b));
+    let inside = !value.chars().any(|c| c.is_control() || "\\$`".contains(c));
+    match quote {
+        Quote::None if bare => Ok(value.to_owned()),
+        Quote::Single if inside && !value.contains('\'') => Ok(format!("'{value}'")),
+        _ if inside && !value.contains('"') => Ok(format!("\"{value}\"")),
+        _ if inside && !value.contains('\'') => Ok(format!("'{value}'")),
+        _ => Err(Error::new(format!("the value of {name} cannot be written so that all programs read it alike"))
+            .because("it holds a line break, both kinds of quotes, or one of \\ $ `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> Option<Value> {
+        Some(Value::Text(value.into()))
+    }
+
+    #[test]
+    fn values_are_read_as_programs_agree() {
+        for (line, want) in [
+            ("A=1", text("1")),
+            ("  export  A = 1 ", text("1")),
+            ("A=has#hash", text("has#hash")),
+            ("A=1 # comment", text("1")),
+            ("A= # comment", text("")),
+            ("A=", text("")),
+            ("A='x # y' # z", text("x # y")),
+            ("A=\"x \\\"y\\\"\\n\"", text("x \"y\"\n")),
+            ("A='one\ntwo'\nB=2", text("one\ntwo")),
+            ("A=\"unterminated\nB=2", Some(Value::Dynamic("\"unterminated".into()))),
+            ("A=1\r\n", text("1")),
+            ("\u{feff}A=1", text("1")),
+            ("A=1\nA=2", text("2")),
+            ("A=$B", Some(Value::Dynamic("$B".into()))),
+            ("A='${B}'", Some(Value::Dynamic("'${B}'".into()))),
+            ("A='it'\\''s'", Some(Value::Dynamic("'it'\\''s'".into()))),
+            ("A=`x`", Some(Value::Dynamic("`x`".into()))),
+            ("#A=1", None),
+            ("A B=1", None),
+            ("AA=1", None),
+            ("a.A=1", None),
+        ] {
+            assert_eq!(EnvText::parse(line.into()).get("A"), want, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_value_changes() {
+        for (before, value, after) in [
+            ("# c\nA=1 # web\nB=2", "8001", "# c\nA=8001 # web\nB=2"),
+            ("export A='1'\r\nB=2\r\n", "x", "export A='x'\r\nB=2\r\n"),
+            ("A = \"1\"\n", "x y", "A = \"x y\"\n"),
+            ("A=1\n", "x&y", "A=\"x&y\"\n"),
+            ("A=1\n", "~/x", "A=\"~/x\"\n"),
+            ("A=1\n", "say \"x\"", "A='say \"x\"'\n"),
+            ("A='1'\n", "it's", "A=\"it's\"\n"),
+            ("A=1\nB=2\nA=3\n", "4", "A=4\nB=2\nA=4\n"),
+            ("A='one\ntwo' # c\nB=2\n", "1", "A='1' # c\nB=2\n"),
+            ("A=`x`\n", "1", "A=\"1\"\n"),
+            ("A=\n", "1", "A=1\n"),
+            ("", "1", "# set by git-wt for this worktree\nA=1\n"),
+            ("B=2", "1", "B=2\n# set by git-wt for this worktree\nA=1\n"),
+            ("B=2\r\n", "1", "B=2\r\n# set by git-wt for this worktree\r\nA=1\r\n"),
+            (
+                "# set by git-wt for this worktree\nB=2\n\nC=3\n",
+                "1",
+                "# set by git-wt for this worktree\nB=2\nA=1\n\nC=3\n",
+            ),
+            ("# set by git-wt for this worktree\nB=2", "1", "# set by git-wt for this worktree\nB=2\nA=1\n"),
+        ] {
+            let mut env = EnvText::parse(before.into());
+            env.set("A", value).unwrap();
+            assert_eq!(String::from_utf8_lossy(env.as_bytes()), after, "{before:?}");
+            assert_eq!(env.get("A"), text(value));
+            let once = env.clone();
+            env.set("A", value).unwrap();
+            assert_eq!(env, once, "a second time");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_portably_is_refused_and_not_shown() {
+        for value in ["a\nb", "a$b", "a\\b", "a`b", "'\"", "\0"] {
+            let error = EnvText::parse(b"A=1\n".to_vec()).set("A", value).unwrap_err();
+            assert!(error.what.contains('A') && !error.in_one_line().contains(value), "{error:?}");
+        }
+        assert!(EnvText::parse(Vec::new()).set("A B", "1").is_err());
+    }
+
+    /// A small generator, so that failures repeat.
+    fn draw(state: &mut u64, most: usize) -> usize {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*state >> 33).unwrap_or(0) % most
+    }
+
+    #[test]
+    fn any_bytes_survive_and_an_edit_changes_nothing_else() {
+        let alphabet: &[&[u8]] = &[
+            b"A", b"B", b"=", b"\n", b"\r\n", b" ", b"#", b"'", b"\"", b"`", b"\\", b"$", b"export ", b"x", b"\xff", b"\xef\xbb\xbf",
+            b"# set by git-wt for this worktree\n", b"\t",
+        ];
+        let mut state = 7;
+        for _ in 0..5000 {
+            let bytes: Vec<u8> =
+                (0..draw(&mut state, 40)).flat_map(|_| alphabet[draw(&mut state, alphabet.len())].to_vec()).collect();
+            let before = EnvText::parse(bytes.clone());
+            assert_eq!(before.as_bytes(), bytes);
+            let mut after = before.clone();
+            after.set("A", "8001").unwrap();
+            assert_eq!(after.get("A"), text("8001"), "{:?}", String::from_utf8_lossy(&bytes));
+            let others = |env: &EnvText| {
+                env.variables().into_iter().filter(|(name, _)| name != "A").collect::<Vec<_>>()
+            };
+            assert_eq!(others(&after), others(&before), "{:?}", String::from_utf8_lossy(&bytes));
+            let once = after.clone();
+            after.set("A", "8001").unwrap();
+            assert_eq!(after, once);
+        }
     }
 }

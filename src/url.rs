@@ -1,13 +1,211 @@
-//! stub
-pub struct Url<'a>(&'a str);
-#[derive(PartialEq, Eq, Clone, Copy, Debug)]
-pub enum Engine { Sqlite, Postgres, Mysql }
-impl Engine { pub fn of(s: &str) -> Option<Self> { match s { "sqlite" => Some(Self::Sqlite), "postgres" => Some(Self::Postgres), "mysql" => Some(Self::Mysql), _ => None } } }
-pub enum SqlitePlace { Memory, Relative(String), Absolute(String) }
+//! URLs of databases, edited by component at its place and never printed anew.
+//!
+//! Scheme, user, password, host and query stay byte for byte: programs tell databases apart by the spelling of the
+//! scheme, and a normalised password may be another one.
+
+use std::ops::Range;
+
+/// A URL with the places of its parts.
+#[derive(Debug, Clone)]
+pub struct Url<'a> {
+    text: &'a str,
+    scheme: Range<usize>,
+    /// After the authority, up to the query; with its leading slash.
+    path: Range<usize>,
+}
+
+/// What keeps a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// PostgreSQL and what speaks like it.
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+}
+
+/// Where an SQLite URL points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SqlitePlace {
+    /// Nowhere: it lives in memory.
+    Memory,
+    /// At a file relative to the project.
+    Relative(String),
+    /// At a file with an absolute path.
+    Absolute(String),
+}
+
+impl Engine {
+    /// The engine of a scheme as dj-database-url, django-environ and SQLAlchemy know them: `postgresql+psycopg`, …
+    pub fn of(scheme: &str) -> Option<Self> {
+        let family = scheme.split('+').next()?.to_ascii_lowercase();
+        match family.as_str() {
+            "sqlite" | "sqlite3" | "spatialite" => Some(Self::Sqlite),
+            "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "postgresqls" | "cockroach" | "cockroachdb"
+            | "timescale" | "timescalegis" => Some(Self::Postgres),
+            "mysql" | "mysql2" | "mysqlgis" | "mysql-connector" | "mariadb" => Some(Self::Mysql),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> Url<'a> {
-    pub fn parse(t: &'a str) -> Option<Self> { t.contains("://").then_some(Self(t)) }
-    pub fn scheme(&self) -> &str { self.0.split(':').next().unwrap_or("") }
-    pub fn with_database(&self, n: &str) -> String { let (a,_) = self.0.rsplit_once('/').unwrap_or((self.0,"")); format!("{a}/{n}") }
-    pub fn with_path(&self, p: &str) -> String { format!("{}://{p}", self.scheme()) }
-    pub fn sqlite_place(&self) -> Option<SqlitePlace> { let p = self.0.strip_prefix("sqlite:///")?; Some(if p.starts_with('/') { SqlitePlace::Absolute(p.into()) } else { SqlitePlace::Relative(p.into()) }) }
+    /// Finds the parts of `scheme:…`; `None` for anything else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let colon = text.find(':')?;
+        let scheme = &text[..colon];
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        if !is_scheme {
+            return None;
+        }
+        let after = colon + 1;
+        let path_begin = match text[after..].strip_prefix("//") {
+            Some(rest) => after + 2 + authority_length(rest),
+            None => after,
+        };
+        let path_end = text[path_begin..].find(['?', '#']).map_or(text.len(), |length| path_begin + length);
+        Some(Self { text, scheme: 0..colon, path: path_begin..path_end })
+    }
+
+    /// The scheme as it is spelled.
+    pub fn scheme(&self) -> &str {
+        &self.text[self.scheme.clone()]
+    }
+
+    /// The URL of another database on the same server, for the same user, with the same options.
+    pub fn with_database(&self, name: &str) -> String {
+        let path = &self.text[self.path.clone()];
+        let rest = path.strip_prefix('/').and_then(|path| path.find('/').map(|at| &path[at..])).unwrap_or("");
+        self.with_path(&format!("/{name}{rest}"))
+    }
+
+    /// The URL with another path; what would end a path is percent-encoded.
+    pub fn with_path(&self, path: &str) -> String {
+        let mut out = self.text[..self.path.start].to_owned();
+        for c in path.chars() {
+            match c {
+                ' ' => out.push_str("%20"),
+                '#' => out.push_str("%23"),
+                '%' => out.push_str("%25"),
+                '?' => out.push_str("%3F"),
+                c => out.push(c),
+            }
+        }
+        out + &self.text[self.path.end..]
+    }
+
+    /// Where an SQLite URL points: `sqlite:///relative`, `sqlite:////absolute`, `sqlite://:memory:`.
+    pub fn sqlite_place(&self) -> Option<SqlitePlace> {
+        let whole = &self.text[self.scheme.end + 1..self.path.end];
+        if whole.contains(":memory:") || matches!(whole, "" | "//" | "///") {
+            return Some(SqlitePlace::Memory);
+        }
+        let path = match whole.strip_prefix("//") {
+            // a name where the host belongs is ignored or misread: no place can be told
+            Some(rest) => rest.strip_prefix('/')?,
+            None => whole,
+        };
+        let path = percent_decoded(path);
+        Some(if path.starts_with('/') { SqlitePlace::Absolute(path) } else { SqlitePlace::Relative(path) })
+    }
+}
+
+/// The length of `user:password@host:port`. A password that should have been encoded may hold any of `/ ? #`.
+fn authority_length(rest: &str) -> usize {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let has_user = rest[..end].contains('@');
+    let host_with_port = rest[..end].rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    match rest[end..].rfind('@') {
+        Some(at) if !has_user && !host_with_port => {
+            let host = end + at + 1;
+            host + rest[host..].find(['/', '?', '#']).unwrap_or(rest.len() - host)
+        }
+        _ => end,
+    }
+}
+
+/// Decodes `%XX`; what is malformed stays.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_database_changes() {
+        for (before, after) in [
+            ("postgres://u:p@h:5432/old?sslmode=require", "postgres://u:p@h:5432/new?sslmode=require"),
+            ("postgresql+psycopg://u:p%40ss@h/old", "postgresql+psycopg://u:p%40ss@h/new"),
+            ("postgres:///old", "postgres:///new"),
+            ("postgres://u@/old?host=/var/run", "postgres://u@/new?host=/var/run"),
+            ("postgres://%2Fvar%2Frun/old", "postgres://%2Fvar%2Frun/new"),
+            ("postgres://u:p@[::1]:5432/old", "postgres://u:p@[::1]:5432/new"),
+            ("postgres://a:1,b:2/old", "postgres://a:1,b:2/new"),
+            ("postgres://u:p#ss@h/old", "postgres://u:p#ss@h/new"),
+            ("postgres://u:p/s?s@h:1/old?x=1", "postgres://u:p/s?s@h:1/new?x=1"),
+            ("postgres://h", "postgres://h/new"),
+            ("postgres://h/?x=a/b", "postgres://h/new?x=a/b"),
+            ("mysql://u:@h/old", "mysql://u:@h/new"),
+        ] {
+            assert_eq!(Url::parse(before).unwrap().with_database("new"), after);
+        }
+    }
+
+    #[test]
+    fn sqlite_places() {
+        use SqlitePlace::{Absolute, Memory, Relative};
+        for (url, want) in [
+            ("sqlite:///db.sqlite3", Some(Relative("db.sqlite3".into()))),
+            ("sqlite:///a%20b/db", Some(Relative("a b/db".into()))),
+            ("sqlite:////srv/db.sqlite3?timeout=5", Some(Absolute("/srv/db.sqlite3".into()))),
+            ("sqlite://:memory:", Some(Memory)),
+            ("sqlite:///:memory:", Some(Memory)),
+            ("sqlite://", Some(Memory)),
+            ("sqlite:db", Some(Relative("db".into()))),
+            ("sqlite://db.sqlite3", None),
+        ] {
+            assert_eq!(Url::parse(url).unwrap().sqlite_place(), want, "{url}");
+        }
+        let url = Url::parse("sqlite:////srv/db?x=1").unwrap();
+        assert_eq!(url.with_path("//a b/c#d"), "sqlite:////a%20b/c%23d?x=1");
+    }
+
+    #[test]
+    fn what_is_no_url_is_none_and_nothing_panics() {
+        for text in ["", "x", "://", "1a://x", "a b:c", ":"] {
+            assert!(Url::parse(text).is_none(), "{text:?}");
+        }
+        for text in ["a:", "a://", "a://%", "a://%zz/%f", "a:?#", "sqlite:%", "é:x", "a:é@é?é"] {
+            if let Some(url) = Url::parse(text) {
+                let _ = (url.scheme(), url.with_database("x"), url.with_path("é"), url.sqlite_place());
+            }
+        }
+    }
+
+    #[test]
+    fn engines_by_scheme() {
+        assert_eq!(Engine::of("postgresql+psycopg"), Some(Engine::Postgres));
+        assert_eq!(Engine::of("sqlite"), Some(Engine::Sqlite));
+        assert_eq!(Engine::of("mysql2"), Some(Engine::Mysql));
+        assert_eq!(Engine::of("redis"), None);
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! It knows names and values, and shows no value but a port.
 
-use crate::recipe::is_variable;
-
 use super::Root;
+use crate::dotenv::{EnvText, Value};
+use crate::url::{Engine, SqlitePlace, Url};
 
 /// Where an env file or its example is, best first.
 const FILES: [&str; 5] = [".env", ".env.example", ".env.sample", ".env.template", ".env.dist"];
@@ -108,48 +108,21 @@ fn database(variables: &[(String, String)]) -> Option<String> {
 
 /// Returns whether it is the URL of a database that can be made for a worktree.
 fn is_database_url(value: &str) -> bool {
-    let Some((scheme, rest)) = value.split_once("://") else { return false };
-    let kind = scheme.split('+').next().unwrap_or(scheme).to_ascii_lowercase();
-    let in_memory = rest.is_empty() || rest.ends_with(":memory:");
-    match kind.as_str() {
-        "sqlite" | "sqlite3" => !in_memory,
-        "psql" | "pgsql" | "postgis" | "mariadb" => true,
-        kind => kind.starts_with("postgres") || kind.starts_with("mysql"),
+    let Some(url) = Url::parse(value).filter(|_| value.contains("://")) else { return false };
+    match Engine::of(url.scheme()) {
+        Some(Engine::Sqlite) => matches!(url.sqlite_place(), Some(place) if place != SqlitePlace::Memory),
+        Some(_) => true,
+        None => false,
     }
 }
 
-/// Returns the variables with their literal values; of several of one name, the last.
+/// Returns the variables with their literal values.
 fn variables(bytes: &[u8]) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = Vec::new();
-    for (name, value) in lines(bytes).into_iter().filter(|(name, _)| is_variable(name)) {
-        match variables.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => variables.push((name, value)),
-        }
-    }
-    variables
-}
-
-/// Reads lines of `NAME=value`, the value bare or in quotes.
-fn lines(bytes: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_start_matches('\u{feff}');
-    let assignments = text.lines().filter_map(|line| line.trim().split_once('='));
-    assignments
-        .map(|(name, value)| {
-            let name = name.trim().strip_prefix("export ").unwrap_or(name).trim();
-            (name.to_owned(), unquoted(value.trim()).to_owned())
-        })
-        .collect()
-}
-
-fn unquoted(value: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some((quoted, _)) = value.strip_prefix(quote).and_then(|rest| rest.split_once(quote)) {
-            return quoted;
-        }
-    }
-    value.split_once(" #").map_or(value, |(value, _)| value.trim_end())
+    let literal = |(name, value)| match value {
+        Value::Text(value) => Some((name, value)),
+        Value::Dynamic(_) => None,
+    };
+    EnvText::parse(bytes.to_vec()).variables().into_iter().filter_map(literal).collect()
 }
 
 #[cfg(test)]
@@ -158,23 +131,6 @@ mod tests {
 
     fn read(text: &str) -> Vec<(String, String)> {
         variables(text.as_bytes())
-    }
-
-    #[test]
-    fn lines_are_read_as_most_readers_do() {
-        for (line, expected) in [
-            ("PORT=8000", Some("8000")),
-            ("\u{feff}PORT=8000\r", Some("8000")),
-            ("export PORT = '8000' # ours", Some("8000")),
-            ("PORT=\"8000\"", Some("8000")),
-            ("PORT=8000 # ours", Some("8000")),
-            ("PORT=1\nPORT=2", Some("2")),
-            ("#PORT=8000", None),
-            ("PORT", None),
-        ] {
-            let value = read(line).into_iter().find(|(name, _)| name == "PORT").map(|(_, value)| value);
-            assert_eq!(value.as_deref(), expected, "{line:?}");
-        }
     }
 
     #[test]
