@@ -168,7 +168,7 @@ fn tell(told: &clap::Error, ui: Ui) -> u8 {
         ui.tell(&told.render().ansi().to_string());
         Error::USAGE
     } else {
-        let _ = ui.answer(told.render().ansi().to_string().as_bytes());
+        let _ = ui.show(&told.render().ansi().to_string());
         0
     }
 }

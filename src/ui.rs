@@ -67,9 +67,17 @@ impl Ui {
         }
     }
 
-    /// Prints the answer. A reader that has gone away is not an error.
+    /// Prints the answer, byte for byte. A reader that has gone away is not an error.
     pub fn answer(self, bytes: &[u8]) -> Result<()> {
-        let mut out = anstream::stdout().lock();
+        Self::print(&mut io::stdout().lock(), bytes)
+    }
+
+    /// Prints an answer for people, which may be coloured.
+    pub fn show(self, text: &str) -> Result<()> {
+        Self::print(&mut anstream::stdout().lock(), text.as_bytes())
+    }
+
+    fn print(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             done => done.explain(|| "cannot write to stdout".into()),

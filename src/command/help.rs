@@ -25,6 +25,6 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
             None => return Err(Error::usage(format!("no verb '{verb}'")).hint("git wt help")),
         },
     };
-    ui.answer(text.ansi().to_string().as_bytes())?;
+    ui.show(&text.ansi().to_string())?;
     Ok(0)
 }

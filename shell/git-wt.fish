@@ -1,0 +1,197 @@
+# git-wt for fish 3.4 and later. Load it with:  git-wt shell-init fish | source
+#
+# A child cannot move its shell, change its environment or its prompt: that is all that is done here. What comes from
+# git-wt is data, read and never evaluated.
+
+set -q __git_wt_exe
+or set -g __git_wt_exe git-wt
+
+# ---- change of directory
+
+# The file that git-wt writes a directory into; nobody else can guess or make it.
+set -l __gw_dir /tmp
+set -q TMPDIR
+and set __gw_dir (string trim --right --chars=/ -- $TMPDIR)
+set -q XDG_RUNTIME_DIR
+and set __gw_dir (string trim --right --chars=/ -- $XDG_RUNTIME_DIR)
+set -g __git_wt_file $__gw_dir/git-wt.$fish_pid.(random)(random)(random)
+
+# Go where FILE says. No directory in it is no failure.
+function __git_wt_follow --argument-names file
+    test -f "$file" -a -O "$file" -a ! -L "$file"
+    or return 0
+    set -l to (string split0 <$file)
+    command rm -f -- $file
+    string match --quiet -- '/*' "$to[1]"
+    or return 0
+    set -l was $PWD
+    builtin cd -- $to[1]
+    or return
+    # what fish's own cd keeps for `cd -`
+    if test "$was" != "$PWD"
+        set -g dirprev $dirprev $was
+        set -g dirnext
+        set -g __fish_cd_direction prev
+    end
+    return 0
+end
+
+# Run git-wt and follow it at once.
+function __git_wt_call
+    set -l code 0
+    GIT_WT_CD_FILE=$__git_wt_file command $__git_wt_exe $argv
+    or set code $status
+    if test -e $__git_wt_file
+        __git_wt_follow $__git_wt_file
+        or test $code -ne 0
+        or set code 1
+    end
+    if status is-interactive
+        set -g __git_wt_root '?'
+        __git_wt_enter
+    end
+    return $code
+end
+
+# ---- environment
+
+# Take over the environment of the worktree we came into, or give back that of the one we left.
+function __git_wt_enter --on-variable PWD
+    set -l root $PWD
+    while not test -e "$root/.git"
+        if not string match --quiet '*/*' -- "$root"
+            set root ''
+            break
+        end
+        set root (string replace --regex '/[^/]*$' '' -- $root)
+    end
+    set -l before ''
+    # a state inherited from another shell is looked at once
+    set -q GIT_WT_STATE
+    and set before '?'
+    set -q __git_wt_root
+    and set before $__git_wt_root
+    test "$root" != "$before"
+    or return 0
+    set -l fields
+    if test -n "$root"
+        set fields (command $__git_wt_exe hook 1 $root | string split0)
+    else
+        set fields (command $__git_wt_exe hook 1 | string split0)
+    end
+    # what was cut short changes nothing
+    test "$fields[-1]" = end
+    or return 0
+    set -g __git_wt_root $root
+    set -l at 1
+    while test $at -lt (count $fields)
+        set -l name $fields[(math $at + 1)]
+        string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*$' -- $name
+        or break
+        switch $fields[$at]
+            case set
+                set -l value $fields[(math $at + 2)]
+                if test $name = PATH
+                    set -gx PATH (string split : -- $value)
+                else
+                    set -gx $name $value
+                end
+                set at (math $at + 3)
+            case unset
+                set -e $name
+                set at (math $at + 2)
+            case '*'
+                break
+        end
+    end
+    return 0
+end
+
+# ---- prompt
+
+# Print the worktree's name, and its branch where that is another word.
+function __git_wt_ps1 --argument-names format
+    test -n "$GIT_WT_NAME"
+    or return 0
+    test -n "$format"
+    or set format '(%s) '
+    set -l label $GIT_WT_NAME
+    set -l head
+    if test -r "$GIT_WT_HEAD"
+        and read head <$GIT_WT_HEAD
+        set -l branch (string replace 'ref: refs/heads/' '' -- $head)
+        if test "$branch" = "$head"
+            set label "$label "(string sub --length 7 -- $head)
+        else if test "$branch" != "$GIT_WT_NAME"
+            set label "$label $branch"
+        end
+    end
+    test -n "$GIT_WT_PROTECTED"
+    and set_color --bold red
+    printf $format $label
+    test -n "$GIT_WT_PROTECTED"
+    and set_color normal
+    return 0
+end
+
+function __git_wt_status
+    return $argv[1]
+end
+
+if status is-interactive
+    # for a plain `git wt …`: the directory waits here for the next prompt
+    set -gx GIT_WT_PROMPT_CD_FILE $__git_wt_file
+    function __git_wt_prompt --on-event fish_prompt
+        if test -e $__git_wt_file
+            __git_wt_follow $__git_wt_file
+        end
+    end
+    __git_wt_enter
+    if test "$GIT_WT_PROMPT" != off
+        and functions --query fish_prompt
+        and not functions --query __git_wt_user_prompt
+        functions --copy fish_prompt __git_wt_user_prompt
+        function fish_prompt
+            set -l code $status
+            __git_wt_ps1
+            __git_wt_status $code
+            __git_wt_user_prompt
+        end
+    end
+end
+
+# ---- completion
+
+function __git_wt_complete
+    set -l words (commandline --tokenize --cut-at-cursor --current-process)
+    set -l current (commandline --current-token --cut-at-cursor)
+    set -l run $__git_wt_exe
+    if test "$words[1]" = git
+        # keep what says which repository is meant, drop the other options of git
+        set run git
+        set -l at 2
+        while test $at -le (count $words)
+            switch $words[$at]
+                case -C --git-dir --work-tree
+                    set -a run $words[$at] $words[(math $at + 1)]
+                    set at (math $at + 2)
+                case -c --namespace --exec-path
+                    set at (math $at + 2)
+                case '--git-dir=*' '--work-tree=*'
+                    set -a run $words[$at]
+                    set at (math $at + 1)
+                case '-*'
+                    set at (math $at + 1)
+                case '*'
+                    break
+            end
+        end
+        set -a run wt
+        set words $words[$at..-1]
+    end
+    GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=(count $words) command $run -- git-wt $words[2..-1] $current 2>/dev/null
+end
+
+complete --command git-wt --no-files --keep-order --arguments '(__git_wt_complete)'
+complete --command git --no-files --condition __fish_git_needs_command --arguments wt --description 'Worktrees with an environment'
+complete --command git --no-files --keep-order --condition '__fish_git_using_command wt' --arguments '(__git_wt_complete)'

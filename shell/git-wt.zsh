@@ -1,0 +1,175 @@
+# git-wt for zsh 5.3 and later. Load it with:  eval "$(git-wt shell-init zsh)"
+#
+# A child cannot move its shell, change its environment or its prompt: that is all that is done here. What comes from
+# git-wt is data, read and never evaluated.
+
+typeset -g __git_wt_exe="${__git_wt_exe:-git-wt}"
+\builtin zmodload zsh/system 2>/dev/null || true
+
+# ---- change of directory
+
+# The file that git-wt writes a directory into; nobody else can guess or make it.
+typeset -g __git_wt_file="${${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}%/}/git-wt.$$.$RANDOM$RANDOM$RANDOM"
+
+# Go where FILE says. No directory in it is no failure.
+function __git_wt_follow { # FILE
+    [[ -f "$1" && -O "$1" && ! -L "$1" ]] || return 0
+    local __gw_to=''
+    IFS= \builtin read -r -d '' __gw_to <"$1" || __gw_to=''
+    \command rm -f -- "$1"
+    [[ "$__gw_to" == /* ]] || return 0
+    \builtin cd -- "$__gw_to"
+}
+
+# Run git-wt and follow it at once. In a subshell the file is another one, so that the shell at the terminal stays.
+function __git_wt_call {
+    local __gw_status=0 __gw_file="$__git_wt_file"
+    if [[ "${ZSH_SUBSHELL:-0}" != 0 ]]; then __gw_file="$__gw_file.$RANDOM$RANDOM"; fi
+    GIT_WT_CD_FILE="$__gw_file" \command "$__git_wt_exe" "$@" || __gw_status=$?
+    # stopped and continued, this goes on in a fork: the prompt follows instead
+    if [[ "${sysparams[pid]:-$$}" != "$$" && "$__gw_file" == "$__git_wt_file" ]]; then return "$__gw_status"; fi
+    if [[ -e "$__gw_file" ]]; then
+        if __git_wt_follow "$__gw_file"; then :; elif [[ "$__gw_status" == 0 ]]; then __gw_status=1; fi
+    fi
+    if [[ -o interactive && "${ZSH_SUBSHELL:-0}" == 0 ]]; then
+        __git_wt_root='?'
+        __git_wt_enter
+    fi
+    return "$__gw_status"
+}
+
+# ---- environment
+
+# Take over the environment of the worktree we came into, or give back that of the one we left.
+function __git_wt_enter {
+    \builtin emulate -L zsh
+    local root="$PWD"
+    while [[ ! -e "$root/.git" ]]; do
+        if [[ "$root" != */* ]]; then root=''; break; fi
+        root="${root%/*}"
+    done
+    # a state inherited from another shell is looked at once
+    [[ "$root" != "${__git_wt_root-${GIT_WT_STATE:+?}}" ]] || return 0
+    local -a fields
+    local field
+    integer at=1
+    while IFS= \builtin read -r -d '' field; do
+        fields+=("$field")
+    done < <(\command "$__git_wt_exe" hook 1 ${root:+"$root"})
+    # what was cut short changes nothing
+    [[ "${fields[-1]-}" == end ]] || return 0
+    typeset -g __git_wt_root="$root"
+    while [[ "${fields[at]}" != end && "${fields[at+1]}" =~ '^[A-Za-z_][A-Za-z0-9_]*$' ]]; do
+        case "${fields[at]}" in
+        set) \builtin export "${fields[at+1]}=${fields[at+2]}"; (( at += 3 )) ;;
+        unset) \builtin unset "${fields[at+1]}"; (( at += 2 )) ;;
+        *) break ;;
+        esac
+    done
+    return 0
+}
+
+# ---- prompt
+
+# Set __git_wt_ps1 to the worktree's name, and its branch where that is another word.
+function __git_wt_label {
+    \builtin emulate -L zsh
+    typeset -g __git_wt_ps1="${GIT_WT_NAME-}"
+    local head=''
+    if [[ -z "$__git_wt_ps1" || ! -r "${GIT_WT_HEAD-}" ]]; then return 0; fi
+    IFS= \builtin read -r head <"$GIT_WT_HEAD" || return 0
+    case "$head" in
+    "ref: refs/heads/$GIT_WT_NAME") ;;
+    'ref: refs/heads/'*) __git_wt_ps1="$GIT_WT_NAME ${head#ref: refs/heads/}" ;;
+    *) __git_wt_ps1="$GIT_WT_NAME ${head[1,7]}" ;;
+    esac
+    return 0
+}
+
+# Before each prompt. Starts no process while the directory stays.
+function __git_wt_precmd {
+    if [[ -e "$__git_wt_file" ]]; then __git_wt_follow "$__git_wt_file" || true; fi
+    __git_wt_enter
+    __git_wt_label
+    # elements of psvar are shown as they are: nothing in a name is expanded
+    psvar[9]="$__git_wt_ps1"
+    psvar[10]="${GIT_WT_PROTECTED-}"
+    if [[ "${GIT_WT_PROMPT-}" != off && "${PROMPT-}" != *'%9v'* ]]; then
+        PROMPT='%(9V|%(10V.%B%F{red}.)(%9v%)%(10V.%f%b.) |)'"${PROMPT-}"
+    fi
+}
+
+if [[ -o interactive ]]; then
+    # for a plain `git wt …`: the directory waits here for the next prompt
+    \builtin export GIT_WT_PROMPT_CD_FILE="$__git_wt_file"
+    \builtin autoload -Uz add-zsh-hook
+    add-zsh-hook precmd __git_wt_precmd
+    add-zsh-hook chpwd __git_wt_enter
+fi
+
+# ---- completion
+
+# For git-wt, the function, and by zsh's own _git for `git wt`, which counts the words from `wt`.
+function _git-wt {
+    local -a run lines flags values args
+    local line value help
+    run=(command "$__git_wt_exe")
+    # PREFIX is the word under the cursor without an opening quote
+    args=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
+    if [[ "${service-}" == git ]]; then
+        run=(command git)
+        if [[ -n "${opt_args[-C]-}" ]]; then run+=(-C "${(Q)opt_args[-C]}"); fi
+        run+=(wt)
+    fi
+    lines=("${(@f)$(GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$((CURRENT - 1)) "${run[@]}" -- git-wt "${args[@]}" 2>/dev/null)}")
+    for line in "${lines[@]}"; do
+        [[ -n "$line" ]] || continue
+        value="${line%%$'\t'*}" help=''
+        if [[ "$line" == *$'\t'* ]]; then help="${line#*$'\t'}"; fi
+        value="${${value//\\/\\\\}//:/\\:}${help:+:$help}"
+        if [[ "$value" == -* ]]; then flags+=("$value"); else values+=("$value"); fi
+    done
+    local ret=1
+    if [[ "${args[-1]}" == --*=* ]]; then
+        compset -P '--*='
+        values+=("${(@)flags#--*=}")
+        flags=()
+    fi
+    (( ${#values} )) && _describe -V -t values 'git wt' values && ret=0
+    if (( ${#flags} )) && [[ "${args[-1]}" == -* || ${#values} == 0 ]]; then
+        _describe -V -o -t options option flags && ret=0
+    fi
+    return $ret
+}
+
+# For `git wt` under git's own zsh completion, which passes all words and a CURRENT of its own.
+function _git_wt {
+    \builtin emulate -L zsh
+    \builtin setopt ${_comp_options[@]}
+    integer at=2
+    while (( at <= $#words )) && [[ "${words[at]}" != wt ]]; do (( at++ )); done
+    words=("${(@)words[at,-1]}")
+    (( CURRENT = cword + 2 - at ))
+    _git-wt && _ret=0
+}
+
+typeset -ga __git_wt_commands=(git-wt)
+
+# Register with the completion system, which may be started after us.
+function __git_wt_register {
+    (( ${+functions[compdef]} )) || return 0
+    compdef _git-wt "${__git_wt_commands[@]}"
+    local -a known
+    zstyle -a ':completion:*:*:git:*' user-commands known
+    if [[ " ${known[*]} " != *' wt:'* ]]; then
+        zstyle ':completion:*:*:git:*' user-commands "${known[@]}" 'wt:worktrees with an environment'
+    fi
+    add-zsh-hook -d precmd __git_wt_register
+}
+
+function __git_wt_complete_for { # NAME...
+    [[ -o interactive ]] || return 0
+    __git_wt_commands+=("$@")
+    add-zsh-hook precmd __git_wt_register
+}
+__git_wt_complete_for
