@@ -24,11 +24,12 @@ use crate::channel::Channel;
 use crate::claim::Claims;
 use crate::detect::Project;
 use crate::error::{Explain, Result};
+use crate::exec;
 use crate::facts;
 use crate::git::Repo;
 use crate::name::Branch;
-use crate::recipe::{Recipe, RecipeSource};
-use crate::record::Records;
+use crate::recipe::{Recipe, RecipeSource, Words};
+use crate::record::{Record, Records};
 use crate::ui::Ui;
 
 /// What every verb works with.
@@ -89,6 +90,21 @@ impl Context {
             _ => Recipe::default(),
         };
         source.for_worktree(base, name, branch.map(Branch::as_str), template)
+    }
+
+    /// The words that a recipe's commands may use in the worktree at `root`.
+    pub fn words(&self, record: &Record, root: &Path) -> Words {
+        let main = self.main.as_deref().unwrap_or(self.repo.common_dir());
+        Words {
+            repo: self.repo.name(),
+            name: record.name.as_str().to_owned(),
+            branch: record.branch.as_ref().map(|branch| branch.as_str().to_owned()),
+            path: root.to_string_lossy().into_owned(),
+            main: main.to_string_lossy().into_owned(),
+            cwd: root.to_string_lossy().into_owned(),
+            home: exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default(),
+            ports: record.ports(),
+        }
     }
 
     /// Ends a verb that leads somewhere: tells the shell, and prints the directory on stdout.

@@ -19,7 +19,11 @@ use crate::target::Worktrees;
 /// The script sets `GIT_WT_COMPLETE=raw` and `GIT_WT_COMPLETE_INDEX` to the number of the word under the cursor, and
 /// calls `git-wt -- git-wt WORD…`. The answer is a line a candidate: value, TAB, help.
 pub fn answer(command: fn() -> clap::Command) {
-    CompleteEnv::with_factory(command).var("GIT_WT_COMPLETE").bin("git-wt").shells(Shells(&[&Raw])).complete();
+    CompleteEnv::with_factory(command)
+        .var("GIT_WT_COMPLETE")
+        .bin("git-wt")
+        .shells(Shells(&[&Raw]))
+        .complete();
 }
 
 /// The format of our own scripts, which quote by themselves.

@@ -81,7 +81,8 @@ impl EnvText {
         if !is_name(name.as_bytes()) {
             return Err(Error::new(format!("'{}' is no name of a variable", crate::name::escaped(name))));
         }
-        let places: Vec<_> = self.assignments().into_iter().filter(|found| self.name(found) == name).collect();
+        let places: Vec<_> =
+            self.assignments().into_iter().filter(|found| self.name(found) == name).collect();
         if places.is_empty() {
             let line = written(name, value, Quote::None)?;
             self.append(&[name.as_bytes(), b"=", line.as_bytes()].concat());
@@ -104,12 +105,11 @@ impl EnvText {
     fn value(&self, found: &Assignment) -> Value {
         let raw = String::from_utf8_lossy(&self.bytes[found.value.clone()]).into_owned();
         match found.quote {
-            Quote::None if raw.contains(['$', '`']) => Value::Dynamic(raw),
+            Quote::None | Quote::Double if raw.contains(['$', '`']) => Value::Dynamic(raw),
             Quote::None => Value::Text(raw),
             // some programs expand it even here
             Quote::Single if raw.contains("${") => Value::Dynamic(raw),
             Quote::Single => Value::Text(raw[1..raw.len() - 1].to_owned()),
-            Quote::Double if raw.contains(['$', '`']) => Value::Dynamic(raw),
             Quote::Double => Value::Text(unescaped(&raw[1..raw.len() - 1])),
             Quote::Odd => Value::Dynamic(raw),
         }
@@ -138,7 +138,8 @@ impl EnvText {
         {
             start = self.past_blanks(start + b"export".len());
         }
-        let length = self.bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let length =
+            self.bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
         let name = start..start + length;
         let equals = self.past_blanks(name.end);
         if !is_name(&self.bytes[name.clone()]) || self.bytes.get(equals) != Some(&b'=') {
@@ -163,7 +164,8 @@ impl EnvText {
             }
         }
         let rest = self.past_blanks(at + 1);
-        let ends = matches!(self.bytes.get(rest), None | Some(b'\n' | b'\r')) || (rest > at + 1 && self.bytes[rest] == b'#');
+        let ends = matches!(self.bytes.get(rest), None | Some(b'\n' | b'\r'))
+            || (rest > at + 1 && self.bytes[rest] == b'#');
         let kind = match quote {
             b'\'' => Quote::Single,
             b'"' => Quote::Double,
@@ -195,7 +197,11 @@ impl EnvText {
 
     /// Puts a line below our marker, which is made at the end of the file if it is not there.
     fn append(&mut self, line: &[u8]) {
-        let crlf = self.bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && self.bytes[at - 1] == b'\r');
+        let crlf = self
+            .bytes
+            .iter()
+            .position(|b| *b == b'\n')
+            .is_some_and(|at| at > 0 && self.bytes[at - 1] == b'\r');
         let eol: &[u8] = if crlf { b"\r\n" } else { b"\n" };
         let at = match self.block_end() {
             Some(at) if at < self.bytes.len() => at,
@@ -268,8 +274,10 @@ fn written(name: &str, value: &str, quote: Quote) -> Result<String> {
         Quote::Single if inside && !value.contains('\'') => Ok(format!("'{value}'")),
         _ if inside && !value.contains('"') => Ok(format!("\"{value}\"")),
         _ if inside && !value.contains('\'') => Ok(format!("'{value}'")),
-        _ => Err(Error::new(format!("the value of {name} cannot be written so that all programs read it alike"))
-            .because("it holds a line break, both kinds of quotes, or one of \\ $ `")),
+        _ => Err(Error::new(format!(
+            "the value of {name} cannot be written so that all programs read it alike"
+        ))
+        .because("it holds a line break, both kinds of quotes, or one of \\ $ `")),
     }
 }
 
@@ -277,6 +285,7 @@ fn written(name: &str, value: &str, quote: Quote) -> Result<String> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "compared with what get returns")]
     fn text(value: &str) -> Option<Value> {
         Some(Value::Text(value.into()))
     }
@@ -362,13 +371,30 @@ mod tests {
     #[test]
     fn any_bytes_survive_and_an_edit_changes_nothing_else() {
         let alphabet: &[&[u8]] = &[
-            b"A", b"B", b"=", b"\n", b"\r\n", b" ", b"#", b"'", b"\"", b"`", b"\\", b"$", b"export ", b"x", b"\xff", b"\xef\xbb\xbf",
-            b"# set by git-wt for this worktree\n", b"\t",
+            b"A",
+            b"B",
+            b"=",
+            b"\n",
+            b"\r\n",
+            b" ",
+            b"#",
+            b"'",
+            b"\"",
+            b"`",
+            b"\\",
+            b"$",
+            b"export ",
+            b"x",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"# set by git-wt for this worktree\n",
+            b"\t",
         ];
         let mut state = 7;
         for _ in 0..5000 {
-            let bytes: Vec<u8> =
-                (0..draw(&mut state, 40)).flat_map(|_| alphabet[draw(&mut state, alphabet.len())].to_vec()).collect();
+            let bytes: Vec<u8> = (0..draw(&mut state, 40))
+                .flat_map(|_| alphabet[draw(&mut state, alphabet.len())].to_vec())
+                .collect();
             let before = EnvText::parse(bytes.clone());
             assert_eq!(before.as_bytes(), bytes);
             let mut after = before.clone();

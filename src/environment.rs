@@ -69,7 +69,8 @@ impl Environment {
         environment.read_file(root, recorded.unwrap_or(&recipe.env.file))?;
         let configured = recipe.venv.as_ref().map(|rule| rule.path.as_str());
         let candidates = configured.into_iter().chain([".venv", "venv"]);
-        if let Some(venv) = candidates.map(Path::new).find(|path| root.join(path).join("pyvenv.cfg").exists()) {
+        if let Some(venv) = candidates.map(Path::new).find(|path| root.join(path).join("pyvenv.cfg").exists())
+        {
             for (name, path) in venv::variables(root, venv) {
                 environment.set(name.into(), path.to_string_lossy().into_owned(), Origin::Venv);
             }
@@ -91,7 +92,9 @@ impl Environment {
                 }
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs
-                Value::Dynamic(_) => self.left_out.push((name, "its value has an expansion, which programs read differently")),
+                Value::Dynamic(_) => {
+                    self.left_out.push((name, "its value has an expansion, which programs read differently"));
+                }
             }
         }
         Ok(())

@@ -164,7 +164,10 @@ impl Program {
 
     /// A variable as the program will see it, if it was set for it.
     pub fn variable(&self, name: &str) -> Option<OsString> {
-        self.command.get_envs().find(|(known, _)| *known == name).and_then(|(_, value)| value.map(OsStr::to_owned))
+        self.command
+            .get_envs()
+            .find(|(known, _)| *known == name)
+            .and_then(|(_, value)| value.map(OsStr::to_owned))
     }
 
     /// The program's name, for messages.

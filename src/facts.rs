@@ -92,7 +92,13 @@ pub fn main_worktree(repo: &Repo, listing: &Listing) -> Option<PathBuf> {
 impl Facts {
     /// Looks at everything a plan needs. The caller holds the repository lock, so that it stays true until the
     /// record is written.
-    pub fn gather(repo: &Repo, wish: &Wish, recipe: &Recipe, records: &Records, claims: &Claims) -> Result<Self> {
+    pub fn gather(
+        repo: &Repo,
+        wish: &Wish,
+        recipe: &Recipe,
+        records: &Records,
+        claims: &Claims,
+    ) -> Result<Self> {
         let listing = repo.worktrees()?;
         let main = main_worktree(repo, &listing);
         let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
@@ -154,7 +160,9 @@ pub fn is_ignored(root: &Path, path: &Path) -> bool {
 fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     let mut patterns = recipe.copy.clone();
     if let Ok(text) = fs::read_to_string(main.join(".worktreeinclude")) {
-        patterns.extend(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned));
+        patterns.extend(
+            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
+        );
     }
     if patterns.is_empty() {
         return Ok(Selection::default());

@@ -118,14 +118,15 @@ impl Repo {
             match_ceiling_dir_or_error: false,
             ..gix::discover::upwards::Options::default()
         };
-        let gix = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(directory, ceilings, trust)
-            .map_err(|cause| {
-                let plain = cause.to_string().contains("not a git repository")
-                    || cause.to_string().contains("Could not find a git repository");
-                let error = Error::new("not a git repository (or any of the parent directories): .git");
-                if plain { error } else { error.because(cause) }
-            })?
-            .to_thread_local();
+        let gix =
+            gix::ThreadSafeRepository::discover_with_environment_overrides_opts(directory, ceilings, trust)
+                .map_err(|cause| {
+                    let plain = cause.to_string().contains("not a git repository")
+                        || cause.to_string().contains("Could not find a git repository");
+                    let error = Error::new("not a git repository (or any of the parent directories): .git");
+                    if plain { error } else { error.because(cause) }
+                })?
+                .to_thread_local();
         let here = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let git_dir = absolute(&here, gix.git_dir());
         let common_dir = absolute(&here, gix.common_dir());
@@ -157,7 +158,8 @@ impl Repo {
     /// Whether the main repository has no worktree of its own.
     pub fn is_bare(&self) -> bool {
         // a linked worktree's own view is never bare: read the shared setting
-        self.flag("core.bare").unwrap_or(false) && self.gix.config_snapshot().string("core.worktree").is_none()
+        self.flag("core.bare").unwrap_or(false)
+            && self.gix.config_snapshot().string("core.worktree").is_none()
     }
 
     /// The main worktree's directory; `None` when the repository is bare.
@@ -213,7 +215,7 @@ impl Repo {
             };
             let mut seen = std::collections::HashMap::<String, usize>::new();
             for key in found.value_names() {
-                let key = key.to_string();
+                let key = key.clone();
                 let nth = seen.entry(key.to_ascii_lowercase()).or_default();
                 // a key without `=` is git's way to say true
                 let value = found.values(&key).get(*nth).map_or_else(|| "true".into(), ToString::to_string);
@@ -240,7 +242,7 @@ impl Repo {
             return self.ask_git(&["rev-parse", "--verify", "--quiet", "--end-of-options", full]);
         }
         let mut found = self.gix.try_find_reference(full).ok()??;
-        (found.name().as_bstr() == full).then(|| ())?;
+        (found.name().as_bstr() == full).then_some(())?;
         found.follow_to_object().ok().and_then(|id| Oid::parse(&id.to_string()))
     }
 
@@ -339,7 +341,9 @@ impl Repo {
         let Ok(found) = platform.prefixed(prefix) else { return Vec::new() };
         found
             .filter_map(std::result::Result::ok)
-            .filter_map(|r| r.name().as_bstr().strip_prefix(prefix.as_bytes()).map(|n| n.as_bstr().to_string()))
+            .filter_map(|r| {
+                r.name().as_bstr().strip_prefix(prefix.as_bytes()).map(|n| n.as_bstr().to_string())
+            })
             .collect()
     }
 

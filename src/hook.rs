@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::environment::Environment;
 use crate::error::{Explain, Result};
 use crate::exec::{self, Program};
-use crate::recipe::HookCommand;
+use crate::recipe::{HookCommand, Words};
 use crate::record::{Ended, Held, HookRun, Records};
 
 /// Writes the hooks of a recipe into a record: what ended well before stays done, as far as the list is the same.
@@ -38,6 +38,7 @@ pub fn run_pending(
     records: &Records,
     root: &Path,
     environment: &Environment,
+    words: &Words,
     told: &mut dyn FnMut(&str),
 ) -> Result<Option<HookRun>> {
     let path = records.log(&held.record.id);
@@ -47,7 +48,7 @@ pub fn run_pending(
         if held.record.hooks[at].ended == Ended::Done {
             continue;
         }
-        let command = held.record.hooks[at].command.clone();
+        let command = words.render_command(&held.record.hooks[at].command)?;
         told(&command);
         std::io::Write::write_all(&mut log, format!("$ {command}\n").as_bytes()).explain(failed)?;
         let status = shell(&command, root, environment).tee(&mut log)?;

@@ -57,10 +57,10 @@ use crate::git::Repo;
 use crate::ui::Ui;
 
 /// Runs one command line and returns its exit status.
-pub fn run(args: Vec<OsString>) -> u8 {
+pub fn run(args: &[OsString]) -> u8 {
     complete::answer(Cli::command);
     let ui = Ui::default();
-    match dispatch(&args, ui) {
+    match dispatch(args, ui) {
         Ok(status) => status,
         Err(error) => {
             ui.error(&error);

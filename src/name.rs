@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn names_that_would_hurt_are_refused() {
-        for bad in ["", "-x", "a..b", "a\nb", "a\x1b[31m", "日本語", "a b", "x.lock", "@", ".x", "a//b", "x/", "a~1"] {
+        for bad in
+            ["", "-x", "a..b", "a\nb", "a\x1b[31m", "日本語", "a b", "x.lock", "@", ".x", "a//b", "x/", "a~1"]
+        {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
         for good in ["staging", "feature/x", "v1.0.0", "Fix-7", "naïve"] {

@@ -151,7 +151,9 @@ impl Start {
         let head = Self::head(wish, refs, &word)?;
         let name = match &head {
             // origin/x is called x
-            Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => branch.as_str(),
+            Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => {
+                branch.as_str()
+            }
             _ => &word,
         };
         let name = match &wish.unique {
@@ -173,7 +175,8 @@ impl Start {
             return Self::from_commit_ish(wish, &refs.commit_ish, commit_ish);
         }
         let what = &refs.what;
-        let commit = what.branch.clone().or(what.remote.as_ref().map(|r| r.oid.clone())).or(what.commit.clone());
+        let commit =
+            what.branch.clone().or(what.remote.as_ref().map(|r| r.oid.clone())).or(what.commit.clone());
         if wish.detach {
             return match commit {
                 Some(oid) => Ok(Head::Detached(oid)),
@@ -231,19 +234,24 @@ fn last_part(path: &Path) -> Result<String> {
     name.ok_or_else(|| Error::new(format!("'{}' has no last part to name the worktree by", path.display())))
 }
 
-fn the_one_remote(word: &str, found: &[RemoteBranch], preferred: Option<&str>) -> Result<Option<RemoteBranch>> {
+fn the_one_remote(
+    word: &str,
+    found: &[RemoteBranch],
+    preferred: Option<&str>,
+) -> Result<Option<RemoteBranch>> {
     match found {
         [] => Ok(None),
         [only] => Ok(Some(only.clone())),
-        several => match several.iter().find(|hit| Some(hit.remote.as_str()) == preferred) {
-            Some(hit) => Ok(Some(hit.clone())),
-            None => {
+        several => {
+            if let Some(hit) = several.iter().find(|hit| Some(hit.remote.as_str()) == preferred) {
+                Ok(Some(hit.clone()))
+            } else {
                 let names: Vec<String> = several.iter().map(RemoteBranch::short).collect();
                 Err(Error::new(format!("'{word}' is on several remotes: {}", names.join(", ")))
                     .hint(format!("git wt add {}", names[0]))
                     .hint(format!("git config checkout.defaultRemote {}", several[0].remote)))
             }
-        },
+        }
     }
 }
 
@@ -350,7 +358,8 @@ impl Plan {
             && matches!(start.head, Head::Detached(_))
             && !wish.detach
         {
-            let hint = format!("HEAD is detached; for a branch of its own: git wt add --base {word} {}", start.name);
+            let hint =
+                format!("HEAD is detached; for a branch of its own: git wt add --base {word} {}", start.name);
             plan.notes.push(hint);
         }
         Ok(plan)
@@ -421,10 +430,15 @@ impl Plan {
         let path = (facts.real)(&self.path);
         let main = facts.listing.main();
         if path.starts_with((facts.real)(&main.git_dir)) && main.head != git::worktrees::Head::Bare {
-            return Err(Error::new(format!("'{}' is inside the repository's own directory", self.path.display())));
+            return Err(Error::new(format!(
+                "'{}' is inside the repository's own directory",
+                self.path.display()
+            )));
         }
-        let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != git::worktrees::Head::Bare);
-        let around = with_files.filter(|tree| path != tree.path && path.starts_with((facts.real)(&tree.path)));
+        let with_files =
+            facts.listing.worktrees.iter().filter(|tree| tree.head != git::worktrees::Head::Bare);
+        let around =
+            with_files.filter(|tree| path != tree.path && path.starts_with((facts.real)(&tree.path)));
         let Some(outer) = around.max_by_key(|tree| tree.path.as_os_str().len()) else { return Ok(None) };
         let outer_path = (facts.real)(&outer.path);
         let inner = path.strip_prefix(&outer_path).unwrap_or(&path);
@@ -450,7 +464,10 @@ impl Plan {
                         .hint(format!("git wt add --orphan {branch}")));
                 };
                 self.base = Some(base.clone());
-                Ok(Some(resource::Branch { was: was.clone(), ..resource::Branch::new(branch.clone(), oid.clone()) }))
+                Ok(Some(resource::Branch {
+                    was: was.clone(),
+                    ..resource::Branch::new(branch.clone(), oid.clone())
+                }))
             }
         }
     }
@@ -522,7 +539,8 @@ impl Plan {
         if !recipe.sparse.is_empty() {
             self.notes.push("'sparse' is not applied yet".into());
         }
-        let mut values = words.ports.iter().map(|(name, port)| (name.clone(), port.to_string())).collect::<Vec<_>>();
+        let mut values =
+            words.ports.iter().map(|(name, port)| (name.clone(), port.to_string())).collect::<Vec<_>>();
         values.extend(self.database(recipe, facts, words)?);
         for (name, template) in &recipe.env.values {
             let value = words.render(template)?;
@@ -544,7 +562,12 @@ impl Plan {
     }
 
     /// Plans a database of the worktree's own; returns the variable that names it, with its new value.
-    fn database(&mut self, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Option<(String, String)>> {
+    fn database(
+        &mut self,
+        recipe: &Recipe,
+        facts: &Facts,
+        words: &Words,
+    ) -> Result<Option<(String, String)>> {
         let main_url = |variable: &str| {
             let (_, text) = facts.env_source.as_ref()?;
             match text.get(variable)? {
@@ -564,16 +587,21 @@ impl Plan {
             return Ok(None);
         }
         let Some(text) = main_url(&rule.variable) else {
-            return Err(Error::new(format!("no {} with a database URL in '{}'", rule.variable, recipe.env.from))
-                .because("[database] gives each worktree its own, made from main's")
-                .hint(format!("set {} in '{}', or [database] shared = true", rule.variable, recipe.env.from)));
+            return Err(Error::new(format!(
+                "no {} with a database URL in '{}'",
+                rule.variable, recipe.env.from
+            ))
+            .because("[database] gives each worktree its own, made from main's")
+            .hint(format!("set {} in '{}', or [database] shared = true", rule.variable, recipe.env.from)));
         };
         let unusable = || Error::new(format!("{} is no database URL that git-wt knows", rule.variable));
         let url = Url::parse(&text).ok_or_else(unusable)?;
         let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
         let name = words.render(&rule.name)?;
         if engine != Engine::Sqlite {
-            self.notes.push(format!("the database '{name}' is not created yet: create it with your server's tools"));
+            self.notes.push(format!(
+                "the database '{name}' is not created yet: create it with your server's tools"
+            ));
             return Ok(Some((rule.variable.clone(), url.with_database(&name))));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
@@ -597,13 +625,14 @@ impl Plan {
             SqlitePlace::Relative(path) => Some((inside(&path), text.to_owned())),
             SqlitePlace::Absolute(path) => {
                 let path = PathBuf::from(path);
-                let own = match facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok()) {
-                    Some(within) => inside(&within.to_string_lossy()),
-                    None => {
-                        let ending = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+                let own =
+                    if let Some(within) = facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok()) {
+                        inside(&within.to_string_lossy())
+                    } else {
+                        let ending =
+                            path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
                         path.with_file_name(format!("{name}{ending}")).to_string_lossy().into_owned()
-                    }
-                };
+                    };
                 let text = url.with_path(&format!("/{own}"));
                 Some((own, text))
             }
@@ -653,12 +682,14 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<PathBuf> {
 
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
 fn is_taken(path: &Path, start: &Start, facts: &Facts) -> bool {
-    let unfinished = facts.records.iter().any(|record| {
-        record.stage != Stage::Ready && record.path == path && record.name != start.name
-    });
+    let unfinished = facts
+        .records
+        .iter()
+        .any(|record| record.stage != Stage::Ready && record.path == path && record.name != start.name);
     let ours = facts.listing.at(path).is_some_and(|tree| {
         // a vanished worktree of the same name is healed instead
-        let name = facts.records.iter().find(|record| tree.record.as_deref() == Some(&record.id)).map(|r| &r.name);
+        let name =
+            facts.records.iter().find(|record| tree.record.as_deref() == Some(&record.id)).map(|r| &r.name);
         !tree.missing || (name.is_some() && name != Some(&start.name))
     });
     unfinished || ours || (facts.place)(path) == Place::Foreign
@@ -668,11 +699,14 @@ fn is_taken(path: &Path, start: &Start, facts: &Facts) -> bool {
 fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
     let shown = path.display();
     if facts.records.iter().any(|record| record.stage != Stage::Ready && record.path == path) {
-        return Err(Error::new(format!("'{shown}' is being made or removed by another git-wt")).hint("git wt doctor"));
+        return Err(
+            Error::new(format!("'{shown}' is being made or removed by another git-wt")).hint("git wt doctor")
+        );
     }
     let vanished = match facts.listing.at(path) {
         Some(tree) if !tree.missing => {
-            return Err(Error::new(format!("'{shown}' is a worktree already")).hint(format!("cd -- {}", quoted(path))));
+            return Err(Error::new(format!("'{shown}' is a worktree already"))
+                .hint(format!("cd -- {}", quoted(path))));
         }
         vanished => vanished,
     };
@@ -680,9 +714,12 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
         Place::Free | Place::EmptyDir => {}
         Place::Occupied => return Err(Error::new(format!("'{shown}' already exists and is not empty"))),
         Place::Foreign => return Err(Error::new(format!("'{shown}' belongs to another repository"))),
-        Place::NotADirectory(what) => return Err(Error::new(format!("'{}' is not a directory", what.display()))),
+        Place::NotADirectory(what) => {
+            return Err(Error::new(format!("'{}' is not a directory", what.display())));
+        }
         Place::Denied(dir) => {
-            return Err(Error::new(format!("cannot write to '{}'", dir.display())).hint("git wt add --path PLACE NAME"));
+            return Err(Error::new(format!("cannot write to '{}'", dir.display()))
+                .hint("git wt add --path PLACE NAME"));
         }
     }
     let Some(tree) = vanished else { return Ok(None) };
@@ -708,8 +745,11 @@ fn refuse_branch_in_use(wish: &Wish, start: &Start, heal: Option<&Worktree>, fac
     }
     let adding = |record: &&Record| record.stage == Stage::Adding && record.branch.as_ref() == Some(branch);
     if let Some(record) = facts.records.iter().find(adding) {
-        return Err(Error::new(format!("'{branch}' is being added by another git-wt, at '{}'", record.path.display()))
-            .hint("git wt doctor"));
+        return Err(Error::new(format!(
+            "'{branch}' is being added by another git-wt, at '{}'",
+            record.path.display()
+        ))
+        .hint("git wt doctor"));
     }
     let Some(holder) = facts.listing.holder(branch) else { return Ok(()) };
     let shown = holder.path.display();

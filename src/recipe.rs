@@ -261,7 +261,8 @@ impl RecipeSource {
     /// Returns the recipe of a worktree that no template fits, and those of each template.
     pub fn all(&self) -> Result<Vec<Recipe>> {
         let plain = self.for_worktree(Recipe::default(), "", None, None);
-        let each = self.template_names().map(|name| self.for_worktree(Recipe::default(), "", None, Some(name)));
+        let each =
+            self.template_names().map(|name| self.for_worktree(Recipe::default(), "", None, Some(name)));
         std::iter::once(plain).chain(each).collect()
     }
 

@@ -344,7 +344,9 @@ impl Records {
         let start = std::time::Instant::now();
         loop {
             match self.hold(id) {
-                Err(_) if start.elapsed() < patience => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Err(_) if start.elapsed() < patience => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
                 held => return held,
             }
         }
@@ -462,7 +464,8 @@ impl Held<'_> {
         told: &mut dyn FnMut(&Resource, &Destroyed),
     ) -> Result<Vec<String>> {
         let _inherited = Inherited::by_children(self.file.clone())?;
-        let has_checkout = self.record.steps.iter().any(|step| matches!(step.resource, Resource::Checkout(_)));
+        let has_checkout =
+            self.record.steps.iter().any(|step| matches!(step.resource, Resource::Checkout(_)));
         let mut left = Vec::new();
         for at in (0..self.record.steps.len()).rev() {
             let step = &self.record.steps[at];
@@ -504,7 +507,8 @@ struct Inherited(Arc<File>);
 
 impl Inherited {
     fn by_children(lock: Arc<File>) -> Result<Self> {
-        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty()).explain(|| "cannot share a lock".into())?;
+        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())
+            .explain(|| "cannot share a lock".into())?;
         Ok(Self(lock))
     }
 }

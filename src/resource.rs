@@ -115,7 +115,9 @@ impl Resource {
                 database.look();
                 Ok(())
             }
-            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) | Self::EnvFile(_) => Ok(()),
+            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) | Self::EnvFile(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -157,11 +159,9 @@ impl Resource {
         match self {
             Self::Copy(_) | Self::Link(_) | Self::Venv(_) | Self::EnvFile(_) => true,
             // its claim lies outside, wherever its file is
-            Self::Database(_)
-            | Self::Port(_)
-            | Self::Branch(_)
-            | Self::Exclude(_)
-            | Self::Checkout(_) => false,
+            Self::Database(_) | Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) => {
+                false
+            }
         }
     }
 

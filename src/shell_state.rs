@@ -59,9 +59,34 @@ struct State {
 /// Whether a name may be set from a worktree's files: never one that programs take orders from.
 pub fn may_be_set(name: &str) -> bool {
     const NEVER: [&str; 28] = [
-        "PATH", "HOME", "SHELL", "USER", "LOGNAME", "TERM", "PWD", "OLDPWD", "SHLVL", "IFS", "CDPATH", "ENV", "BASH_ENV",
-        "PROMPT_COMMAND", "SHELLOPTS", "BASHOPTS", "ZDOTDIR", "EDITOR", "VISUAL", "PAGER", "BROWSER", "TMPDIR",
-        "PYTHONHOME", "PYTHONSTARTUP", "PERL5OPT", "RUBYOPT", "NODE_OPTIONS", "LESSOPEN",
+        "PATH",
+        "HOME",
+        "SHELL",
+        "USER",
+        "LOGNAME",
+        "TERM",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "IFS",
+        "CDPATH",
+        "ENV",
+        "BASH_ENV",
+        "PROMPT_COMMAND",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "ZDOTDIR",
+        "EDITOR",
+        "VISUAL",
+        "PAGER",
+        "BROWSER",
+        "TMPDIR",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "PERL5OPT",
+        "RUBYOPT",
+        "NODE_OPTIONS",
+        "LESSOPEN",
     ];
     const FAMILIES: [&str; 8] = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_", "fish_", "XDG_", "SSH_", "LC_"];
     let prompt = name.strip_prefix("PS").is_some_and(|rest| rest.len() == 1);
@@ -70,7 +95,11 @@ pub fn may_be_set(name: &str) -> bool {
 }
 
 /// Returns what to change: first what the worktree left behind is undone, then what is wanted is set.
-pub fn changes(state: Option<&str>, wanted: Option<&Wanted>, env: &dyn Fn(&str) -> Option<String>) -> Vec<Change> {
+pub fn changes(
+    state: Option<&str>,
+    wanted: Option<&Wanted>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Change> {
     let before: State = state.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     // the environment as it is without us: absent means untouched
     let mut base: BTreeMap<String, Option<String>> = BTreeMap::new();
@@ -136,7 +165,8 @@ mod tests {
         }
 
         fn go(&mut self, wanted: Option<&Wanted>) -> usize {
-            let changes = changes(self.0.get(STATE).map(String::as_str), wanted, &|name| self.0.get(name).cloned());
+            let changes =
+                changes(self.0.get(STATE).map(String::as_str), wanted, &|name| self.0.get(name).cloned());
             for change in &changes {
                 match change {
                     Change::Set(name, value) => self.0.insert(name.clone(), value.clone()),
@@ -184,7 +214,8 @@ mod tests {
 
     #[test]
     fn no_file_takes_over_the_shell() {
-        let names = ["PATH", "LD_PRELOAD", "BASH_ENV", "PS1", "PROMPT_COMMAND", "GIT_DIR", "IFS", "DYLD_X", "fish_x"];
+        let names =
+            ["PATH", "LD_PRELOAD", "BASH_ENV", "PS1", "PROMPT_COMMAND", "GIT_DIR", "IFS", "DYLD_X", "fish_x"];
         let mut shell = Shell::new(&[("PATH", "/bin")]);
         shell.go(Some(&worktree("a", &names.map(|name| (name, "evil")))));
         assert!(shell.0.values().all(|value| value != "evil"), "{:?}", shell.0);

@@ -56,7 +56,8 @@ fn tracked_files(command: &str, root: &Path) -> Vec<PathBuf> {
 /// The words of a command that are files of the worktree.
 fn named_files(command: &str, root: &Path) -> Vec<PathBuf> {
     let apart = |c: char| c.is_whitespace() || ";&|()<>'\"=`$".contains(c);
-    let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let inside =
+        |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     let mut files: Vec<PathBuf> = command
         .split(apart)
         .map(PathBuf::from)
@@ -107,9 +108,16 @@ impl Trust {
 
     /// The commands that still need consent before they may run in the worktree at `root`. Those of the user's own git
     /// configuration never do.
-    pub fn missing<'a>(&self, commands: impl IntoIterator<Item = &'a HookCommand>, root: &Path) -> Vec<Request> {
+    pub fn missing<'a>(
+        &self,
+        commands: impl IntoIterator<Item = &'a HookCommand>,
+        root: &Path,
+    ) -> Vec<Request> {
         let committed = commands.into_iter().filter(|command| command.origin == Origin::File);
-        committed.map(|command| Request::of(&command.text, root)).filter(|request| !self.covers(request)).collect()
+        committed
+            .map(|command| Request::of(&command.text, root))
+            .filter(|request| !self.covers(request))
+            .collect()
     }
 
     /// Remembers consent.

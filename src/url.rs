@@ -42,8 +42,8 @@ impl Engine {
         let family = scheme.split('+').next()?.to_ascii_lowercase();
         match family.as_str() {
             "sqlite" | "sqlite3" | "spatialite" => Some(Self::Sqlite),
-            "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "postgresqls" | "cockroach" | "cockroachdb"
-            | "timescale" | "timescalegis" => Some(Self::Postgres),
+            "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "postgresqls" | "cockroach"
+            | "cockroachdb" | "timescale" | "timescalegis" => Some(Self::Postgres),
             "mysql" | "mysql2" | "mysqlgis" | "mysql-connector" | "mariadb" => Some(Self::Mysql),
             _ => None,
         }
@@ -116,7 +116,8 @@ impl<'a> Url<'a> {
 fn authority_length(rest: &str) -> usize {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let has_user = rest[..end].contains('@');
-    let host_with_port = rest[..end].rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let host_with_port =
+        rest[..end].rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     match rest[end..].rfind('@') {
         Some(at) if !has_user && !host_with_port => {
             let host = end + at + 1;
@@ -132,15 +133,12 @@ fn percent_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let (b'%', Some(byte)) = (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -36,10 +36,11 @@ fn b_makes_a_branch_and_refuses_one_that_exists() {
     world.wt(&["add", "-b", "feature/new-feature"]).ok().prints("[ROOT]/myproject-feature-new-feature\n");
     world.git(&world.path("myproject"), &["branch", "old"]);
     let before = world.everything();
-    world
-        .wt(&["add", "-b", "old"])
-        .code(128)
-        .says(&["error: a branch named 'old' already exists", "hint: git wt add old", "without -b"]);
+    world.wt(&["add", "-b", "old"]).code(128).says(&[
+        "error: a branch named 'old' already exists",
+        "hint: git wt add old",
+        "without -b",
+    ]);
     before.is_still(&world.everything(), "");
 }
 
@@ -280,7 +281,10 @@ fn a_failed_smudge_filter_leaves_nothing() {
     world.git(&repo, &["config", "filter.broken.smudge", "false"]);
     world.git(&repo, &["config", "filter.broken.required", "true"]);
     let before = world.everything();
-    world.wt(&["add", "staging"]).code(128).says(&["could not make the worktree", "undone: branch 'staging'"]);
+    world
+        .wt(&["add", "staging"])
+        .code(128)
+        .says(&["could not make the worktree", "undone: branch 'staging'"]);
     before.is_still(&world.everything(), "");
 }
 
@@ -288,7 +292,8 @@ fn a_failed_smudge_filter_leaves_nothing() {
 fn a_failing_post_checkout_hook_keeps_the_worktree_and_its_status() {
     let world = World::with_repo();
     world.write("myproject/.git/hooks/post-checkout", "#!/bin/sh\nexit 7\n");
-    fs::set_permissions(world.path("myproject/.git/hooks/post-checkout"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(world.path("myproject/.git/hooks/post-checkout"), fs::Permissions::from_mode(0o755))
+        .unwrap();
     world.wt(&["add", "staging"]).code(7).prints("[ROOT]/myproject-staging\n");
     assert!(!world.git(&world.path("myproject"), &["worktree", "list", "--porcelain"]).contains("locked"));
 }
@@ -298,7 +303,10 @@ fn a_plan_can_be_looked_at_first() {
     let world = World::with_repo();
     let before = world.everything();
     let seen = world.wt(&["add", "--dry-run", "staging"]).ok();
-    assert!(seen.stdout.starts_with("worktree 'staging' at '[ROOT]/myproject-staging'\n  branch 'staging' at "), "{seen:?}");
+    assert!(
+        seen.stdout.starts_with("worktree 'staging' at '[ROOT]/myproject-staging'\n  branch 'staging' at "),
+        "{seen:?}"
+    );
     before.is_still(&world.everything(), "");
 }
 

@@ -1,9 +1,16 @@
 //! One test binary: each file is a verb or a promise.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests make the world they look at"
+)]
 
 mod add;
 mod git_mode;
+mod house;
 mod remove;
 mod setup;
 mod shell;

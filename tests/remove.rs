@@ -30,7 +30,12 @@ fn changes_are_refused_and_listed() {
     world.wt(&["add", "staging"]).ok();
     world.write("myproject-staging/README", "changed\n");
     world.write("myproject-staging/new", "new\n");
-    world.wt(&["remove", "staging"]).code(128).says(&["modified or untracked files", "M README", "?? new", "-f staging"]);
+    world.wt(&["remove", "staging"]).code(128).says(&[
+        "modified or untracked files",
+        "M README",
+        "?? new",
+        "-f staging",
+    ]);
     assert!(world.path("myproject-staging/new").exists());
     world.wt(&["remove", "-f", "staging"]).ok();
     assert!(!world.path("myproject-staging").exists());
@@ -46,10 +51,13 @@ fn ignored_data_is_named_and_needs_an_answer_but_caches_do_not() {
     world.write("myproject-staging/db.sqlite3", "data");
     world.write("myproject-staging/media/photo", "data");
     world.write("myproject-staging/.env", "PORT=8001\nEDITED=by hand\n");
-    world
-        .wt(&["remove", "staging"])
-        .code(128)
-        .says(&["would lose data", "'db.sqlite3'", "'media/'", "'.env'", "hint: git wt remove -y staging"]);
+    world.wt(&["remove", "staging"]).code(128).says(&[
+        "would lose data",
+        "'db.sqlite3'",
+        "'media/'",
+        "'.env'",
+        "hint: git wt remove -y staging",
+    ]);
     assert!(world.path("myproject-staging/db.sqlite3").exists());
     world.wt(&["remove", "-y", "staging"]).ok();
     assert!(!world.path("myproject-staging").exists());
@@ -63,7 +71,10 @@ fn the_main_worktree_is_never_removed() {
     for target in ["@", "myproject", ".", "../link", "../myproject/", "main"] {
         world.wt(&["remove", "-f", "-f", "-y", target]).code(128).says(&["is the main worktree"]);
     }
-    world.wt_in("myproject-staging", &["remove", "-f", "../myproject"]).code(128).says(&["is the main worktree"]);
+    world
+        .wt_in("myproject-staging", &["remove", "-f", "../myproject"])
+        .code(128)
+        .says(&["is the main worktree"]);
     assert!(world.path("myproject/README").exists());
 }
 
@@ -142,7 +153,10 @@ fn removing_one_changes_no_other_ports() {
 fn a_merged_branch_goes_on_request_and_an_unmerged_one_stays() {
     let world = provisioned();
     world.wt(&["add", "merged"]).ok();
-    world.wt(&["remove", "--delete-branch", "merged"]).ok().says(&["deleted branch 'merged'", "brings it back"]);
+    world
+        .wt(&["remove", "--delete-branch", "merged"])
+        .ok()
+        .says(&["deleted branch 'merged'", "brings it back"]);
     world.wt(&["add", "unmerged"]).ok();
     world.write("myproject-unmerged/work", "x");
     world.commit(&world.path("myproject-unmerged"), "work");

@@ -59,7 +59,8 @@ fn two_services_never_meet() {
     let mut seen = vec![8000, 8001];
     for name in ["a", "b", "c"] {
         world.wt(&["add", name]).ok();
-        for line in world.read(format!("myproject-{name}/.env")).lines().filter(|line| line.contains("PORT=")) {
+        for line in world.read(format!("myproject-{name}/.env")).lines().filter(|line| line.contains("PORT="))
+        {
             seen.push(line.rsplit('=').next().unwrap().parse().unwrap());
         }
     }
@@ -85,7 +86,8 @@ fn two_repositories_never_share_a_port() {
 
 #[test]
 fn a_port_in_use_is_not_given() {
-    let listener = (18_101..18_999).find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
+    let listener =
+        (18_101..18_999).find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
     let taken = listener.local_addr().unwrap().port();
     let world = with_recipe(&format!("[port]\nPORT = {}\n", taken - 1));
     world.wt(&["add", "x"]).ok();
@@ -196,11 +198,16 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
     let world = with_recipe(
         "[port]\nPORT = 8000\n[hooks]\nsetup = [\"echo one $PORT >> hooks.sqlite3\", \"./second.sh\", \"echo three >> hooks.sqlite3\"]\n",
     );
-    world.write("myproject/second.sh", "#!/bin/sh\ntest -e go.sqlite3 || exit 5\necho two >> hooks.sqlite3\n");
+    world
+        .write("myproject/second.sh", "#!/bin/sh\ntest -e go.sqlite3 || exit 5\necho two >> hooks.sqlite3\n");
     fs::set_permissions(world.path("myproject/second.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     world.commit(&world.path("myproject"), "script");
     // nobody to ask: the worktree is made, the hooks are not run
-    world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n").says(&["hooks were not run", "git wt trust x"]);
+    world
+        .wt(&["add", "x"])
+        .code(3)
+        .prints("[ROOT]/myproject-x\n")
+        .says(&["hooks were not run", "git wt trust x"]);
     assert!(!world.path("myproject-x/hooks.sqlite3").exists());
     assert!(world.wt(&["list"]).ok().stdout.contains("setup unfinished"));
     world.wt(&["trust"]).code(128).says(&["./second.sh", "with the file 'second.sh'", "--yes"]);

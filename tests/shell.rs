@@ -94,7 +94,9 @@ impl Terminal {
             }
             match self.output.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
                 Ok(more) => bytes.extend(more),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => panic!("waited in vain: {shown:?}"),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("waited in vain: {shown:?}")
+                }
             }
         }
     }
@@ -159,9 +161,16 @@ fn the_function_moves_the_shell_at_once() {
         let shown = terminal.shows(&format!("wt add -q {shell} && pwd"));
         assert_eq!(shown.lines().last(), Some(&*format!("[ROOT]/myproject-{shell}")), "{shell}: {shown:?}");
         assert_eq!(terminal.shows("cd - >/dev/null; pwd"), "[ROOT]/myproject", "{shell}");
-        assert_eq!(terminal.shows(&format!("wt cd {shell} >/dev/null; pwd")), format!("[ROOT]/myproject-{shell}"));
+        assert_eq!(
+            terminal.shows(&format!("wt cd {shell} >/dev/null; pwd")),
+            format!("[ROOT]/myproject-{shell}")
+        );
         terminal.shows("wt cd nowhere");
-        let failed = if shell == "fish" { "wt cd nowhere 2>/dev/null; echo $status" } else { "wt cd nowhere 2>/dev/null; echo $?" };
+        let failed = if shell == "fish" {
+            "wt cd nowhere 2>/dev/null; echo $status"
+        } else {
+            "wt cd nowhere 2>/dev/null; echo $?"
+        };
         assert_eq!(terminal.shows(failed), "128", "{shell}");
         assert_eq!(terminal.shows("pwd"), format!("[ROOT]/myproject-{shell}"), "{shell}");
         // the directory one stands in goes: the shell stands in the main worktree
@@ -176,7 +185,12 @@ fn plain_git_moves_the_shell_at_the_next_prompt() {
     world.wt(&["add", "staging"]).ok();
     for shell in SHELLS {
         let Some(mut terminal) = Terminal::open(&world, shell, "", "") else { continue };
-        for line in ["git wt cd staging", "git -C ../myproject wt cd staging", "git-wt cd staging", "git wt cd staging | cat"] {
+        for line in [
+            "git wt cd staging",
+            "git -C ../myproject wt cd staging",
+            "git-wt cd staging",
+            "git wt cd staging | cat",
+        ] {
             terminal.shows("cd ../myproject");
             assert_eq!(terminal.shows(line), "[ROOT]/myproject-staging", "{shell}: {line}");
             assert_eq!(terminal.shows("pwd"), "[ROOT]/myproject-staging", "{shell}: {line}");
@@ -190,7 +204,8 @@ fn scripts_and_subshells_move_nothing_and_are_told_the_command() {
     world.wt(&["add", "staging"]).ok();
     for shell in SHELLS {
         let Some(mut terminal) = Terminal::open(&world, shell, "", "") else { continue };
-        for line in ["sh -c 'git wt cd staging; :'", "echo (git wt cd staging)", "echo $(git wt cd staging)"] {
+        for line in ["sh -c 'git wt cd staging; :'", "echo (git wt cd staging)", "echo $(git wt cd staging)"]
+        {
             if line.contains("$(") == (shell == "fish") && line.starts_with("echo") {
                 continue;
             }
@@ -205,7 +220,17 @@ fn scripts_and_subshells_move_nothing_and_are_told_the_command() {
 fn odd_directories_are_reached_and_nothing_in_them_runs() {
     let world = world();
     let repo = world.path("myproject");
-    let odd = ["a b", "it's", "say \"x\"", "$(touch pwned)", "`touch pwned`", "%F{red}", "-dash", "semi;colon", "back\\slash"];
+    let odd = [
+        "a b",
+        "it's",
+        "say \"x\"",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "%F{red}",
+        "-dash",
+        "semi;colon",
+        "back\\slash",
+    ];
     for (at, name) in odd.iter().enumerate() {
         world.git(&repo, &["worktree", "add", "--quiet", "-b", &format!("b{at}"), &format!("../odd/{name}")]);
         world.wt(&["setup", &format!("b{at}")]).ok();

@@ -95,8 +95,8 @@ impl World {
     pub fn repo(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         self.git(&self.root(), &["init", "--quiet", name]);
-        self.write(&format!("{name}/README"), "hello\n");
-        self.write(&format!("{name}/.gitignore"), ".env\n.env.*\n.venv/\n*.sqlite3\nmedia/\nnode_modules/\n");
+        self.write(format!("{name}/README"), "hello\n");
+        self.write(format!("{name}/.gitignore"), ".env\n.env.*\n.venv/\n*.sqlite3\nmedia/\nnode_modules/\n");
         self.commit(&path, "first");
         path
     }
@@ -167,7 +167,11 @@ impl World {
         let output = command.output().unwrap();
         let root = self.root().to_string_lossy().into_owned();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&root, "[ROOT]");
-        Seen { stdout: text(&output.stdout), stderr: text(&output.stderr), code: output.status.code().unwrap_or(-1) }
+        Seen {
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            code: output.status.code().unwrap_or(-1),
+        }
     }
 
     /// Runs `git wt` in a directory.
@@ -212,7 +216,8 @@ impl World {
             let path = entry.path();
             let rel = path.strip_prefix(self.root()).unwrap().to_string_lossy().into_owned();
             let kind = entry.file_type().unwrap();
-            let passing = ["/objects", "/logs", "ORIG_HEAD", "/wt/lock", "/index", "COMMIT_EDITMSG", "FETCH_HEAD"];
+            let passing =
+                ["/objects", "/logs", "ORIG_HEAD", "/wt/lock", "/index", "COMMIT_EDITMSG", "FETCH_HEAD"];
             if passing.iter().any(|end| rel.ends_with(end)) {
                 continue;
             }

@@ -124,7 +124,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             Ok(made) => break (held, made),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
-                let error = undo(held, failure.error, context)?;
+                let error = undo(held, failure.error, context);
                 if !retry {
                     return Err(error);
                 }
@@ -168,7 +168,8 @@ fn what(word: &std::ffi::OsStr, repo: &Repo) -> Result<What> {
     if text.is_empty() {
         return Err(Error::new("the name is empty").hint("git wt add NAME"));
     }
-    let is_path = text.starts_with(['/', '~']) || text.starts_with("./") || text.starts_with("../") || text == "..";
+    let is_path =
+        text.starts_with(['/', '~']) || text.starts_with("./") || text.starts_with("../") || text == "..";
     if is_path {
         return Ok(What::Path(word.into()));
     }
@@ -262,13 +263,8 @@ pub fn make(
 ) -> std::result::Result<Made, Failure> {
     let owner = held.record.owner(&context.repo);
     let main = context.main.clone();
-    let site = Site {
-        repo: &context.repo,
-        claims: &context.claims,
-        owner: &owner,
-        root,
-        main: main.as_deref(),
-    };
+    let site =
+        Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main: main.as_deref() };
     let ui = context.ui;
     let mut post_checkout = 0;
     let mut told = |resource: &Resource, created: &Created| {
@@ -305,7 +301,7 @@ fn set_upstream(held: &Held, context: &Context) -> Result<()> {
 }
 
 /// Takes back what was made and returns the error, which then says so.
-fn undo(held: Held, mut error: Error, context: &Context) -> Result<Error> {
+fn undo(held: Held, mut error: Error, context: &Context) -> Error {
     match take_back(held, context) {
         Ok((undone, left)) => {
             error.undone = undone;
@@ -318,7 +314,7 @@ fn undo(held: Held, mut error: Error, context: &Context) -> Result<Error> {
             error = error.hint("git wt doctor --fix");
         }
     }
-    Ok(error)
+    error
 }
 
 /// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.

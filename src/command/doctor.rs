@@ -87,7 +87,8 @@ impl Findings<'_> {
     fn foreign_records(&mut self) -> Result<()> {
         let here = self.context.repo.identity()?;
         for record in self.context.records.all()?.0.iter().filter(|record| record.repository != here) {
-            let what = format!("the record '{}' was made in another repository than this copy of it", record.name);
+            let what =
+                format!("the record '{}' was made in another repository than this copy of it", record.name);
             if self.problem(&what) {
                 self.context.records.discard(&record.id)?;
             }
@@ -113,7 +114,9 @@ impl Findings<'_> {
             match held.record.stage {
                 Stage::Adding => {
                     let (_, left) = add::take_back(held, self.context)?;
-                    left.iter().for_each(|why| self.context.ui.warn(&format!("left: {why}")));
+                    for why in left {
+                        self.context.ui.warn(&format!("left: {why}"));
+                    }
                 }
                 Stage::Removing => {
                     let root = held.record.path.clone();
@@ -132,10 +135,16 @@ impl Findings<'_> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let here = self.context.repo.identity()?;
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
-        for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready && r.repository == here).filter(bound) {
+        for record in
+            worktrees.records.iter().filter(|r| r.stage == Stage::Ready && r.repository == here).filter(bound)
+        {
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
-            if record.databases().any(|database| database.has_data()) && !drop_databases {
-                self.for_the_user(&format!("{what}; its database is still there"), "git wt doctor --fix --yes    (drops it)");
+            if record.databases().any(super::super::resource::database::Database::has_data) && !drop_databases
+            {
+                self.for_the_user(
+                    &format!("{what}; its database is still there"),
+                    "git wt doctor --fix --yes    (drops it)",
+                );
                 continue;
             }
             if self.problem(&what)
@@ -155,13 +164,15 @@ impl Findings<'_> {
                 continue;
             }
             let worktrees = Worktrees::read(&self.context.repo)?;
-            let tree = worktrees.listing.worktrees.iter().find(|tree| tree.record.as_deref() == Some(&damaged.id));
+            let tree =
+                worktrees.listing.worktrees.iter().find(|tree| tree.record.as_deref() == Some(&damaged.id));
             let identity = self.context.repo.identity()?;
             let mut claims = self.context.claims.all_of(identity.dev, identity.ino)?;
             claims.retain(|claim| claim.owner.as_ref().is_some_and(|owner| owner.record == damaged.id));
             let named = claims.iter().find_map(|claim| claim.owner.as_ref()).map(|owner| owner.name.clone());
             let path = tree.map_or(Path::new(""), |tree| tree.path.as_path());
-            let name = named.or_else(|| tree.map(|tree| worktrees.name(tree))).unwrap_or_else(|| damaged.id.clone());
+            let name =
+                named.or_else(|| tree.map(|tree| worktrees.name(tree))).unwrap_or_else(|| damaged.id.clone());
             let mut record = Record::new(Name::of_place(&name), path, identity, Vec::new())?;
             record.rebuild(&damaged.id, tree, &claims);
             self.context.records.rewrite(record)?;
@@ -178,7 +189,9 @@ impl Findings<'_> {
             let Some(owner) = &claim.owner else { continue };
             let known = records.iter().any(|record| record.id == owner.record)
                 || damaged.iter().any(|record| record.id == owner.record);
-            if !known && self.problem(&format!("{} is claimed by '{}', which is gone", claim.thing, owner.name)) {
+            if !known
+                && self.problem(&format!("{} is claimed by '{}', which is gone", claim.thing, owner.name))
+            {
                 self.context.claims.release(&claim.thing, owner)?;
             }
         }
@@ -203,7 +216,10 @@ impl Findings<'_> {
                 &format!("this one is '{}'", ours.display()),
             ),
             Ok(_) => {}
-            Err(_) => self.for_the_user("git-wt is not on PATH, so 'git wt' does not find it", &format!("this one is '{}'", ours.display())),
+            Err(_) => self.for_the_user(
+                "git-wt is not on PATH, so 'git wt' does not find it",
+                &format!("this one is '{}'", ours.display()),
+            ),
         }
     }
 }

@@ -50,7 +50,9 @@ fn table(environment: &Environment) -> String {
     let lines: Vec<(String, &str)> = environment
         .variables
         .iter()
-        .map(|variable| (format!("{}={}", variable.name, escaped(&variable.value)), variable.origin.describe()))
+        .map(|variable| {
+            (format!("{}={}", variable.name, escaped(&variable.value)), variable.origin.describe())
+        })
         .collect();
     let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|n| *n < 60).max().unwrap_or(0);
     lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()

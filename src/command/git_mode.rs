@@ -20,8 +20,18 @@ pub const VERBS: [&str; 8] = ["add", "list", "lock", "move", "prune", "remove", 
 
 /// Long options of `git worktree add` (2.47), which win over ours when one is abbreviated.
 const ADD_OPTIONS: [&str; 12] = [
-    "--checkout", "--detach", "--force", "--guess-remote", "--lock", "--no-checkout", "--no-guess-remote", "--no-track",
-    "--orphan", "--quiet", "--reason", "--track",
+    "--checkout",
+    "--detach",
+    "--force",
+    "--guess-remote",
+    "--lock",
+    "--no-checkout",
+    "--no-guess-remote",
+    "--no-track",
+    "--orphan",
+    "--quiet",
+    "--reason",
+    "--track",
 ];
 
 /// Whether git's own interface is asked for.

@@ -40,7 +40,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             return Err(Error::new(format!("'{shown}' exists already"))
                 .hint("git wt init --dry-run    (prints what it would write)"));
         }
-        file => file.and_then(|mut file| file.write_all(text.as_bytes())).explain(|| format!("cannot write '{shown}'"))?,
+        file => file
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .explain(|| format!("cannot write '{shown}'"))?,
     }
     context.ui.say(&format!("wrote '{shown}': read it, change it, commit it"));
     context.ui.hint("git wt trust    (so that its hooks may run)");

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -22,7 +22,6 @@ use crate::ui;
 
 /// List the worktrees
 #[derive(Debug, Clone, Default, ClapArgs)]
-#[allow(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 pub struct Args {
     /// Look at no file: names, branches and addresses only
     #[arg(long)]
@@ -52,11 +51,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
     let statuses = if args.no_status { vec![None; trees.len()] } else { statuses(&trees) };
-    let rows: Vec<Row> = trees
-        .iter()
-        .zip(statuses)
-        .map(|(tree, status)| Row::of(tree, status, &worktrees, context))
-        .collect();
+    let rows: Vec<Row> =
+        trees.iter().zip(statuses).map(|(tree, status)| Row::of(tree, status, &worktrees, context)).collect();
     if args.json {
         let text = serde_json::json!({"version": 1, "worktrees": rows}).to_string();
         context.ui.answer(format!("{text}\n").as_bytes())?;
@@ -109,7 +105,8 @@ fn statuses(trees: &[&Worktree]) -> Vec<Option<Status>> {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(tree) = trees.get(at) else { break };
-                    let status = if tree.missing || tree.head == Head::Bare { None } else { Status::of(tree).ok() };
+                    let status =
+                        if tree.missing || tree.head == Head::Bare { None } else { Status::of(tree).ok() };
                     if let Ok(mut found) = found.lock() {
                         found[at] = status;
                     }
@@ -148,7 +145,8 @@ impl Status {
             }
         }
         if status.changed > 0 && tree.head.oid().is_some() {
-            let numbers = git::looking_at(root).args(["diff", "--numstat", "--no-renames", "-z", "HEAD"]).stdout()?;
+            let numbers =
+                git::looking_at(root).args(["diff", "--numstat", "--no-renames", "-z", "HEAD"]).stdout()?;
             for line in numbers.split(|b| *b == 0) {
                 let line = String::from_utf8_lossy(line);
                 let mut numbers = line.split('\t').map(|number| number.parse().unwrap_or(0));
@@ -273,11 +271,7 @@ impl Row {
     }
 
     fn branch_cell(&self) -> String {
-        if self.bare {
-            "(bare)".into()
-        } else {
-            self.branch.clone().unwrap_or_else(|| "(detached)".into())
-        }
+        if self.bare { "(bare)".into() } else { self.branch.clone().unwrap_or_else(|| "(detached)".into()) }
     }
 
     fn address_cell(&self) -> String {
@@ -312,13 +306,21 @@ fn table(rows: &[Row]) -> String {
         .map(|row| {
             let head = row.head.as_deref().map(|head| head[..7].to_owned()).unwrap_or_default();
             let changes = row.status.as_ref().map(Status::describe).unwrap_or_default();
-            let cells =
-                [row.name.clone(), row.branch_cell(), head, changes, row.address_cell(), row.path.clone(), row.marks()];
+            let cells = [
+                row.name.clone(),
+                row.branch_cell(),
+                head,
+                changes,
+                row.address_cell(),
+                row.path.clone(),
+                row.marks(),
+            ];
             cells.map(|cell| escaped(&cell))
         })
         .collect();
-    let widths: [usize; 7] =
-        std::array::from_fn(|column| cells.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0));
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        cells.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0)
+    });
     let _ = ui::columns();
     let mut text = String::new();
     for (row, cells) in rows.iter().zip(&cells) {

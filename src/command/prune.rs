@@ -29,7 +29,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     for tree in worktrees.listing.worktrees.iter().filter(|tree| tree.missing && tree.locked.is_none()) {
         let name = worktrees.name(tree);
         if tree.path.parent().is_some_and(|parent| !parent.exists()) {
-            context.ui.say(&format!("kept '{name}': the disk of '{}' seems to be absent", tree.path.display()));
+            context
+                .ui
+                .say(&format!("kept '{name}': the disk of '{}' seems to be absent", tree.path.display()));
             continue;
         }
         let record = worktrees.record(tree);
@@ -38,7 +40,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             context.ui.hint("git wt prune --yes    (drops it)");
             continue;
         }
-        context.ui.say(&format!("{} '{name}': its directory is gone", if args.dry_run { "would prune" } else { "pruned" }));
+        context.ui.say(&format!(
+            "{} '{name}': its directory is gone",
+            if args.dry_run { "would prune" } else { "pruned" }
+        ));
         if args.dry_run {
             continue;
         }

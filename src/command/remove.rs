@@ -26,7 +26,6 @@ use crate::trust::Trust;
 
 /// Remove worktrees with all that was made for them
 #[derive(Debug, Clone, Default, ClapArgs)]
-#[allow(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 pub struct Args {
     /// Worktrees: name, branch, unique end of a path, path, . (the current one)
     #[arg(value_name = "WORKTREE", required_unless_present = "all", add = ArgValueCandidates::new(complete::linked_worktrees))]
@@ -73,7 +72,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let next = removals.iter().any(|removal| worktrees.is_current(removal.tree));
     // from here on nothing stands in a directory that goes
     let outside = context.from_outside()?;
-    std::env::set_current_dir(outside.repo.common_dir()).explain(|| "cannot leave the current directory".into())?;
+    std::env::set_current_dir(outside.repo.common_dir())
+        .explain(|| "cannot leave the current directory".into())?;
     for removal in &removals {
         removal.carry_out(args, &outside)?;
     }
@@ -129,7 +129,10 @@ impl<'a> Removal<'a> {
     fn judge(tree: &'a Worktree, args: &Args, worktrees: &Worktrees, context: &Context) -> Result<Self> {
         let name = worktrees.name(tree);
         if tree.is_main() {
-            return Err(Error::new(format!("'{}' is the main worktree, which is never removed", tree.path.display())));
+            return Err(Error::new(format!(
+                "'{}' is the main worktree, which is never removed",
+                tree.path.display()
+            )));
         }
         if let Some(reason) = &tree.locked
             && args.force < 2
@@ -157,7 +160,7 @@ impl<'a> Removal<'a> {
         }
         let error = Error::new(format!("'{}' has modified or untracked files", self.name));
         let shown = status.changes.iter().take(20);
-        let error = shown.fold(error, |error, line| error.because(line));
+        let error = shown.fold(error, super::super::error::Error::because);
         let more = status.changes.len().saturating_sub(20);
         let error = if more > 0 { error.because(format!("and {more} more")) } else { error };
         Err(error.hint(format!("git wt remove -f {}    (they are lost)", self.name)))
@@ -169,7 +172,9 @@ impl<'a> Removal<'a> {
         let ours = |path: &Path| {
             self.record.iter().flat_map(Record::made).any(|resource| match resource {
                 Resource::EnvFile(file) => Path::new(&file.path) == path && file.is_as_written(root),
-                Resource::Copy(copy) => copy.path == path && is_same_file(context.main.as_deref(), root, path),
+                Resource::Copy(copy) => {
+                    copy.path == path && is_same_file(context.main.as_deref(), root, path)
+                }
                 Resource::Link(link) => link.path == path,
                 Resource::Venv(venv) => venv.path == path,
                 Resource::Database(database) => database.covers(&root.join(path)),
@@ -182,7 +187,10 @@ impl<'a> Removal<'a> {
     /// The databases that go.
     fn databases(&self, args: &Args) -> Vec<String> {
         let databases = self.record.iter().flat_map(Record::databases);
-        databases.filter(|database| !args.keep_db && database.has_data()).map(|d| d.describe()).collect()
+        databases
+            .filter(|database| !args.keep_db && database.has_data())
+            .map(super::super::resource::database::Database::describe)
+            .collect()
     }
 
     /// Names the data that would be lost, and asks.
@@ -193,7 +201,11 @@ impl<'a> Removal<'a> {
         }
         let lines: Vec<String> = databases
             .into_iter()
-            .chain(self.data.iter().map(|path| format!("'{}' (ignored by git)", escaped(&path.to_string_lossy()))))
+            .chain(
+                self.data
+                    .iter()
+                    .map(|path| format!("'{}' (ignored by git)", escaped(&path.to_string_lossy()))),
+            )
             .collect();
         let what = format!("removing '{}' loses {}", self.name, lines.join(", "));
         match context.ui.ask(&format!("{what}\nremove it?")) {
@@ -201,9 +213,13 @@ impl<'a> Removal<'a> {
             Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
             None => {
                 let error = Error::new(format!("removing '{}' would lose data", self.name));
-                let error = lines.iter().fold(error, |error, line| error.because(line));
+                let error = lines.iter().fold(error, super::super::error::Error::because);
                 let error = error.hint(format!("git wt remove -y {}", self.name));
-                Err(if self.databases(args).is_empty() { error } else { error.hint(format!("git wt remove --keep-db {}", self.name)) })
+                Err(if self.databases(args).is_empty() {
+                    error
+                } else {
+                    error.hint(format!("git wt remove --keep-db {}", self.name))
+                })
             }
         }
     }
@@ -252,20 +268,25 @@ impl<'a> Removal<'a> {
 fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
     let record = &held.record;
     let torn_down = || -> Result<()> {
-        let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+        let recipe =
+            context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
         if recipe.hooks.teardown.is_empty() {
             return Ok(());
         }
         let missing = Trust::of(&context.repo, &context.claims)?.missing(&recipe.hooks.teardown, &tree.path);
         if !missing.is_empty() {
-            return Err(Error::new("the recipe's teardown hooks were not run, since you have not trusted them"));
+            return Err(Error::new(
+                "the recipe's teardown hooks were not run, since you have not trusted them",
+            ));
         }
         let environment = Environment::of(&tree.path, Some(record), &recipe)?;
+        let words = context.words(record, &tree.path);
         for command in &recipe.hooks.teardown {
-            context.ui.say(&format!("$ {}", escaped(&command.text)));
-            let status = hook::shell(&command.text, &tree.path, &environment).narrate()?;
+            let command = words.render_command(&command.text)?;
+            context.ui.say(&format!("$ {}", escaped(&command)));
+            let status = hook::shell(&command, &tree.path, &environment).narrate()?;
             if status != 0 {
-                context.ui.warn(&format!("'{}' ended with status {status}", escaped(&command.text)));
+                context.ui.warn(&format!("'{}' ended with status {status}", escaped(&command)));
             }
         }
         Ok(())
@@ -301,7 +322,9 @@ fn delete_branch(branch: &Branch, force: bool, context: &Context) -> Result<()> 
         context.ui.warn(&format!("the branch '{branch}' stays: {}", output.stderr.trim()));
         return Ok(());
     }
-    let back = was.map(|oid| format!("    (git branch {branch} {} brings it back)", oid.short())).unwrap_or_default();
+    let back = was
+        .map(|oid| format!("    (git branch {branch} {} brings it back)", oid.short()))
+        .unwrap_or_default();
     context.ui.say(&format!("deleted branch '{branch}'{back}"));
     Ok(())
 }
@@ -341,11 +364,33 @@ impl Status {
 /// Whether what is ignored here is a cache, or is made again by a package manager or a build.
 fn is_regenerable(path: &Path) -> bool {
     const NAMES: [&str; 24] = [
-        ".venv", "venv", "node_modules", "__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
-        ".nox", "target", "dist", "build", ".next", ".nuxt", ".turbo", ".parcel-cache", ".gradle", "vendor", "_build",
-        "deps", ".DS_Store", ".eggs", "htmlcov",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".cache",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        "target",
+        "dist",
+        "build",
+        ".next",
+        ".nuxt",
+        ".turbo",
+        ".parcel-cache",
+        ".gradle",
+        "vendor",
+        "_build",
+        "deps",
+        ".DS_Store",
+        ".eggs",
+        "htmlcov",
     ];
-    let by_ending = path.extension().is_some_and(|ending| ["pyc", "pyo", "egg-info", "o"].iter().any(|e| ending == *e));
+    let by_ending =
+        path.extension().is_some_and(|ending| ["pyc", "pyo", "egg-info", "o"].iter().any(|e| ending == *e));
     by_ending || path.components().any(|part| NAMES.iter().any(|name| part.as_os_str() == *name))
 }
 

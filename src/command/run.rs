@@ -56,7 +56,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 fn wants_port(command: &[OsString]) -> bool {
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
     let Some(at) = words.iter().position(|word| word == "runserver") else { return false };
-    let by_django = at > 0 && (words[at - 1].ends_with("manage.py") || words[at - 1].ends_with("django-admin") || words[at - 1] == "django");
+    let by_django = at > 0
+        && (words[at - 1].ends_with("manage.py")
+            || words[at - 1].ends_with("django-admin")
+            || words[at - 1] == "django");
     by_django && words[at + 1..].iter().all(|word| word.starts_with('-'))
 }
 

@@ -74,8 +74,9 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     record.stage = Stage::Ready;
     let lock = context.records.lock()?;
     let held = context.records.begin(record)?;
-    crate::file::replace(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
-        .map_err(|cause| Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause))?;
+    crate::file::replace(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes()).map_err(
+        |cause| Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause),
+    )?;
     drop(lock);
     Ok(held)
 }
@@ -83,8 +84,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
 /// Makes what the recipe has and the worktree has not; returns the hooks to run.
 pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
     let record = &held.record;
-    let recipe =
-        context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     let wish = Wish { env: true, hooks: true, ..Wish::default() };
     let lock = context.records.lock()?;
     let facts = Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims)?;
@@ -148,12 +148,16 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
     let recipe = context.recipe_for(name.as_str(), held.record.branch.as_ref(), None)?;
     let environment = Environment::of(root, Some(&held.record), &recipe)?;
     let ui = context.ui;
-    let failed = hook::run_pending(held, &context.records, root, &environment, &mut |command| {
+    let words = context.words(&held.record, root);
+    let failed = hook::run_pending(held, &context.records, root, &environment, &words, &mut |command| {
         ui.say(&format!("$ {}", escaped(command)));
     })?;
     let Some(failed) = failed else { return Ok(0) };
     let crate::record::Ended::Failed(status) = failed.ended else { return Ok(0) };
-    ui.warn(&format!("the hook '{}' ended with status {status}; the worktree stays", escaped(&failed.command)));
+    ui.warn(&format!(
+        "the hook '{}' ended with status {status}; the worktree stays",
+        escaped(&failed.command)
+    ));
     ui.hint(&format!("git wt setup {name}    (resumes there)"));
     ui.hint(&format!("its output is in {}", context.records.log(&held.record.id).display()));
     Ok(Error::HOOK)

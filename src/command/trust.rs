@@ -34,7 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
-    let commands = commands(&args.target, tree, &worktrees, context)?;
+    let commands = commands(args.target.as_deref(), tree, &worktrees, context)?;
     let missing = trust.missing(&commands, &tree.path);
     if missing.is_empty() {
         context.ui.say(&format!("nothing in '{RECIPE}' needs consent"));
@@ -56,7 +56,7 @@ fn no_terminal() -> Error {
 
 /// All commands of a worktree's recipe; in the main worktree those of every template, as they will be used from there.
 fn commands(
-    target: &Option<String>,
+    target: Option<&str>,
     tree: &crate::git::worktrees::Worktree,
     worktrees: &Worktrees,
     context: &Context,

@@ -70,7 +70,8 @@ impl Worktree {
 
     /// Whether `path` is this worktree's directory, whatever way it is written.
     pub fn is_at(&self, path: &Path) -> bool {
-        self.path == path || (!self.missing && Identity::of(path).is_some_and(|it| Identity::of(&self.path) == Some(it)))
+        self.path == path
+            || (!self.missing && Identity::of(path).is_some_and(|it| Identity::of(&self.path) == Some(it)))
     }
 }
 
@@ -182,7 +183,7 @@ impl Repo {
     }
 
     fn head_of(&self, git_dir: &Path) -> Head {
-        let head = if self.only_git_reads_refs() { self.head_by_git(git_dir) } else { head_file(git_dir) };
+        let head = if self.only_git_reads_refs() { head_by_git(git_dir) } else { head_file(git_dir) };
         match head {
             Head::Branch(branch, None) => {
                 let oid = self.branch(&branch);
@@ -191,19 +192,23 @@ impl Repo {
             other => other,
         }
     }
+}
 
-    fn head_by_git(&self, git_dir: &Path) -> Head {
-        let ask = |args: &[&str]| {
-            let git = crate::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
-            git.output().ok().filter(|o| o.code == 0).map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
-        };
-        if let Some(branch) = ask(&["symbolic-ref", "-q", "HEAD"]).and_then(|full| Branch::of_ref(&full)) {
-            return Head::Branch(branch, None);
-        }
-        ask(&["rev-parse", "--verify", "-q", "HEAD"])
-            .and_then(|oid| Oid::parse(&oid))
-            .map_or(Head::Unknown, Head::Detached)
+/// Asks git what a worktree has checked out, where its files do not say.
+fn head_by_git(git_dir: &Path) -> Head {
+    let ask = |args: &[&str]| {
+        let git = crate::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
+        git.output()
+            .ok()
+            .filter(|o| o.code == 0)
+            .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+    };
+    if let Some(branch) = ask(&["symbolic-ref", "-q", "HEAD"]).and_then(|full| Branch::of_ref(&full)) {
+        return Head::Branch(branch, None);
     }
+    ask(&["rev-parse", "--verify", "-q", "HEAD"])
+        .and_then(|oid| Oid::parse(&oid))
+        .map_or(Head::Unknown, Head::Detached)
 }
 
 /// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.

@@ -13,7 +13,8 @@ use minijinja::value::{Object, Value};
 use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior};
 
 use crate::error::{Error, Explain, Result};
-use crate::{exec, name};
+use crate::exec;
+use crate::name;
 
 use super::nearest;
 

@@ -59,7 +59,8 @@ impl Branch {
         while parts.pop().is_some() && !parts.is_empty() {
             let prefix = parts.join("/");
             if repo.reference(&format!("refs/heads/{prefix}")).is_some() {
-                return error.because(format!("a branch '{prefix}' exists, so no branch can be below '{prefix}/'"));
+                return error
+                    .because(format!("a branch '{prefix}' exists, so no branch can be below '{prefix}/'"));
             }
         }
         error
@@ -78,17 +79,14 @@ impl Branch {
             (Some(_), Care::JustMade) => {}
         }
         let full = self.name.full();
-        match &self.was {
-            Some(was) => {
-                repo.git().args(["update-ref", &full, was.as_str(), self.oid.as_str()]).stdout()?;
-            }
-            None => {
-                repo.git().args(["update-ref", "-d", &full, self.oid.as_str()]).stdout()?;
-                if self.upstream.is_some() {
-                    // status 128 when there is no such section: already gone
-                    let section = format!("branch.{}", self.name);
-                    repo.git().args(["config", "--local", "--remove-section", &section]).output()?;
-                }
+        if let Some(was) = &self.was {
+            repo.git().args(["update-ref", &full, was.as_str(), self.oid.as_str()]).stdout()?;
+        } else {
+            repo.git().args(["update-ref", "-d", &full, self.oid.as_str()]).stdout()?;
+            if self.upstream.is_some() {
+                // status 128 when there is no such section: already gone
+                let section = format!("branch.{}", self.name);
+                repo.git().args(["config", "--local", "--remove-section", &section]).output()?;
             }
         }
         Ok(Destroyed::Gone)

@@ -258,7 +258,8 @@ impl Trash {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 let beside = path.with_file_name(format!("{ASIDE}{unique}"));
                 // written first: whatever is killed, the sweep knows where to look
-                let mut pointer = fs::File::create(self.dir.join(format!("{unique}.path"))).explain(failed)?;
+                let mut pointer =
+                    fs::File::create(self.dir.join(format!("{unique}.path"))).explain(failed)?;
                 io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes()).explain(failed)?;
                 fs::rename(path, &beside).explain(failed)
             }
@@ -294,7 +295,8 @@ impl Trash {
             if path.extension() == Some(OsStr::new("path")) {
                 let aside = fs::read(&path).explain(failed)?;
                 let aside = Path::new(OsStr::from_bytes(&aside));
-                let named_by_us = aside.file_name().is_some_and(|name| name.as_bytes().starts_with(ASIDE.as_bytes()));
+                let named_by_us =
+                    aside.file_name().is_some_and(|name| name.as_bytes().starts_with(ASIDE.as_bytes()));
                 if named_by_us {
                     gone(delete_tree(aside)).explain(failed)?;
                 }

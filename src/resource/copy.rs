@@ -15,8 +15,8 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Kind, Tree};
 use super::mark::{Before, Birthmark};
+use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Kind, Tree};
 use super::mark::Birthmark;
+use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Result};
@@ -112,7 +112,9 @@ impl Database {
 
     /// Whether this file belongs to it: itself, or one that SQLite keeps beside it.
     pub fn covers(&self, path: &Path) -> bool {
-        ["", "-wal", "-shm", "-journal"].iter().any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
+        ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
     }
 
     /// Whether anything has been written into it.

@@ -44,7 +44,8 @@ impl Exclude {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
         let content = read(&file).explain(failed)?;
-        let kept: String = content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect();
+        let kept: String =
+            content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect();
         if kept != content {
             crate::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }

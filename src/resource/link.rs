@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Kind, Tree};
 use super::mark::Before;
+use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Explain, Result};

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::tree::{Kind, Tree};
 use super::mark::{Before, Birthmark};
+use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
@@ -37,7 +37,13 @@ pub struct Venv {
 impl Venv {
     /// An environment at this path, to be made.
     pub fn new(path: impl Into<PathBuf>, python: impl Into<String>) -> Self {
-        Self { path: path.into(), python: python.into(), before: Before::default(), made: None, seed_pip: false }
+        Self {
+            path: path.into(),
+            python: python.into(),
+            before: Before::default(),
+            made: None,
+            seed_pip: false,
+        }
     }
 
     /// Notes what is there now; without it, what a crash left unrecorded is never removed.

@@ -1,0 +1,80 @@
+//! The house itself: imports go down only, and no test file is forgotten.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules from the bottom up. A module imports only from those below it.
+const FLOORS: [&[&str]; 12] = [
+    &["error", "name"],
+    &["file", "ui"],
+    &["exec"],
+    &["dotenv", "url", "shell_state", "claim"],
+    &["git", "channel"],
+    &["recipe"],
+    &["detect", "resource"],
+    &["record"],
+    &["plan", "trust", "environment"],
+    &["facts", "hook", "target"],
+    &["complete"],
+    &["command", "cli"],
+];
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        if entry.path().is_dir() { found.extend(sources(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+fn floor(module: &str) -> usize {
+    FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or_else(|| panic!("{module} has no floor"))
+}
+
+#[test]
+fn imports_go_down_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&src) {
+        let rel = file.strip_prefix(&src).unwrap().with_extension("");
+        let module = rel.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for part in code.split("crate::").skip(1) {
+            let used: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let same = used == module;
+            // the types of the command line and the verbs know each other
+            let pair = module == "command" && used == "cli" || module == "cli" && used == "command";
+            assert!(same || pair || floor(&used) < floor(&module), "{} imports {used}", rel.display());
+        }
+    }
+}
+
+#[test]
+fn one_door_each() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&src) {
+        let rel = file.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+        let code = fs::read_to_string(&file).unwrap();
+        for (word, door) in [("gix::", "git"), ("Command::new(", "exec"), ("anstream::", "ui")] {
+            let at_door = rel.starts_with(door);
+            assert!(at_door || !code.contains(word) || rel == "cli.rs", "{rel} uses {word} past its door");
+        }
+    }
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = fs::read_to_string(tests.join("main.rs")).unwrap();
+    for entry in fs::read_dir(&tests).unwrap().flatten().filter(|entry| entry.path().extension().is_some()) {
+        let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            name == "main" || main.contains(&format!("mod {name};")),
+            "tests/{name}.rs is not in tests/main.rs"
+        );
+    }
+}
