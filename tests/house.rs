@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up. A module imports only from those below it.
-const FLOORS: [&[&str]; 12] = [
-    &["error", "name"],
+const FLOORS: [&[&str]; 13] = [
+    &["error"],
+    &["name"],
     &["file", "ui"],
     &["exec"],
     &["dotenv", "url", "shell_state", "claim"],
