@@ -2,12 +2,20 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where a file is written before it takes its place: always the same, so that the next write clears up after one
+/// that was killed.
+pub fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.new"))
+}
 
 /// Replaces a file whole: written aside, then renamed; keeps the mode of the one that is there.
+///
+/// The caller holds a lock on whatever the file is part of.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let aside = aside(path);
     let mut file = File::options().create(true).write(true).truncate(true).open(&aside)?;
     let done = file.write_all(bytes).and_then(|()| match fs::metadata(path) {
         Ok(there) => file.set_permissions(there.permissions()),

@@ -9,25 +9,26 @@ use crate::environment::Environment;
 use crate::error::{Explain, Result};
 use crate::exec::{self, Program};
 use crate::recipe::{HookCommand, Words};
-use crate::record::{Ended, Held, HookRun, Records};
+use crate::record::{Ended, Held, HookRun, Record, Records};
 
-/// Writes the hooks of a recipe into a record: what ended well before stays done, as far as the list is the same.
-pub fn schedule(held: &mut Held, commands: &[HookCommand]) -> Result<()> {
-    let before = std::mem::take(&mut held.record.hooks);
-    let done = before
+/// Puts the hooks of a recipe on a record: what ended well before stays done, as far as the list is the same.
+/// Returns whether that changed the record.
+pub fn schedule(record: &mut Record, commands: &[HookCommand]) -> bool {
+    let done = record
+        .hooks
         .iter()
         .zip(commands)
         .take_while(|(run, command)| run.ended == Ended::Done && run.command == command.text)
         .count();
-    held.record.hooks = commands
+    let ended = |at| if at < done { Ended::Done } else { Ended::Pending };
+    let hooks: Vec<HookRun> = commands
         .iter()
         .enumerate()
-        .map(|(at, command)| HookRun {
-            command: command.text.clone(),
-            ended: if at < done { Ended::Done } else { Ended::Pending },
-        })
+        .map(|(at, command)| HookRun { command: command.text.clone(), ended: ended(at) })
         .collect();
-    held.write()
+    let changed = hooks != record.hooks;
+    record.hooks = hooks;
+    changed
 }
 
 /// Runs the hooks that have not ended well, in order, and stops at the first that fails: it is returned.

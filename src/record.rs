@@ -381,10 +381,36 @@ impl Records {
         Held { records: self, file: Arc::new(file), record }.write()
     }
 
-    /// Deletes the file of a damaged record.
-    pub fn discard(&self, id: &str) -> Result<()> {
-        let path = self.file(id, "json");
-        fs::remove_file(&path).explain(|| format!("cannot delete '{}'", path.display()))
+    /// Deletes all files of a record.
+    pub fn delete(&self, id: &str) -> Result<()> {
+        let json = self.file(id, "json");
+        for path in [crate::file::aside(&json), self.file(id, "log"), json] {
+            match fs::remove_file(&path) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(cause).explain(|| format!("cannot delete '{}'", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what a process left behind that was killed before its record was there, or after it was gone.
+    pub fn sweep(&self) -> Result<()> {
+        let Ok(entries) = fs::read_dir(self.dir.join("records")) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.trim_start_matches('.').split('.').next().unwrap_or_default();
+            if self.file(id, "json").exists() {
+                continue;
+            }
+            // whoever holds the lock is about to write the record
+            if let Some(_lock) = self.try_hold(id)? {
+                self.delete(id)?;
+                let _ = fs::remove_file(self.file(id, "lock"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -413,16 +439,7 @@ impl Held<'_> {
 
     /// Deletes the record: nothing of it is left to undo.
     pub fn forget(self) -> Result<()> {
-        for kind in ["json", "log"] {
-            let path = self.records.file(&self.record.id, kind);
-            match fs::remove_file(&path) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                    return Err(cause).explain(|| format!("cannot delete '{}'", path.display()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.records.delete(&self.record.id)
     }
 
     /// Makes what is not there yet, in order; `told` hears of each thing. Stops at the first failure.
@@ -447,6 +464,11 @@ impl Held<'_> {
             })?;
             step.state = if created == Created::Made { State::Made } else { State::Planned };
             told(&step.resource, &created);
+            if let (Created::Made, Resource::Database(database)) = (created, &step.resource) {
+                let database = database.clone();
+                self.write()?;
+                database.settle(site.owner)?;
+            }
         }
         // what was found or left out is no part of the undo
         self.record.steps.retain(|step| step.state == State::Made);

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::Repo;
+use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
 use crate::recipe::HookCommand;
@@ -220,6 +221,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     record.note.clone_from(&wish.note);
     record.template.clone_from(&wish.template);
     record.protected = plan.protected;
+    hook::schedule(&mut record, &plan.hooks);
     let held = context.records.begin(record)?;
     drop(lock);
     Ok((plan, held))

@@ -90,7 +90,7 @@ impl Findings<'_> {
             let what =
                 format!("the record '{}' was made in another repository than this copy of it", record.name);
             if self.problem(&what) {
-                self.context.records.discard(&record.id)?;
+                self.context.records.delete(&record.id)?;
             }
         }
         Ok(())
@@ -200,6 +200,9 @@ impl Findings<'_> {
 
     fn trash(&mut self) -> Result<()> {
         let trash = Trash::of(&self.context.repo);
+        if self.fix {
+            self.context.records.sweep()?;
+        }
         if !trash.is_empty() && self.problem("files of removed worktrees were not deleted yet") {
             trash.sweep()?;
         }

@@ -132,7 +132,9 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
 
 /// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
 pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &Context) -> Result<u8> {
-    hook::schedule(held, hooks)?;
+    if hook::schedule(&mut held.record, hooks) {
+        held.write()?;
+    }
     if held.record.unfinished_hook().is_none() {
         return Ok(0);
     }
@@ -167,7 +169,10 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
 pub fn consent(requests: &[Request], trust: &mut Trust, context: &Context) -> Result<bool> {
     show(requests, context);
     match context.ui.ask("trust these commands and run them?") {
-        Some(true) => trust.approve(requests).map(|()| true),
+        Some(true) => {
+            let _lock = context.records.lock()?;
+            trust.approve(requests).map(|()| true)
+        }
         Some(false) | None => Ok(false),
     }
 }

@@ -45,6 +45,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if !agreed {
         return Err(Error::new("not trusted: the commands will not be run"));
     }
+    let _lock = context.records.lock()?;
     trust.approve(&missing)?;
     context.ui.say("trusted; you are asked again when a command or a file that it names changes");
     Ok(0)

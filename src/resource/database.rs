@@ -89,6 +89,13 @@ impl Database {
         Ok(Created::Found)
     }
 
+    /// Ends the making, once the record has our mark on disk.
+    pub fn settle(&self, owner: &Owner) -> Result<()> {
+        match self.engine {
+            Engine::Sqlite => sqlite::settle(self.path(), &owner.record),
+        }
+    }
+
     /// Drops the database, if it is the one that we made, and releases its place.
     pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
         let claim = claims.find(&Thing::Database(self.claimed()));

@@ -45,11 +45,31 @@ pub(super) fn create(place: &Path, from: &Origin, record: &str) -> Result<Option
     remove_with_journals(&half).explain(failed)?;
     let made = fill(&half, from).and_then(|()| {
         let made = fs::metadata(&half).explain(failed)?;
-        let placed = rename_new(&half, place).explain(failed)?;
+        let placed = put_in_place(&half, place).explain(failed)?;
         Ok(placed.then(|| Birthmark::of(&made)))
     });
-    remove_with_journals(&half).explain(failed)?;
+    if !matches!(made, Ok(Some(_))) {
+        remove_with_journals(&half).explain(failed)?;
+    }
     made
+}
+
+/// Takes away the name that tells whose a half-made database is, once the record tells it.
+pub(super) fn settle(place: &Path, record: &str) -> Result<()> {
+    remove_with_journals(&half(place, record))
+        .explain(|| format!("cannot make database '{}'", place.display()))
+}
+
+/// Gives a finished database its name, unless something has it; tells whether it did.
+///
+/// It keeps its first name too, which carries the record's: a crash before the record knows of it leaves no doubt.
+fn put_in_place(half: &Path, place: &Path) -> io::Result<bool> {
+    match fs::hard_link(half, place) {
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // a file system without hard links
+        Err(_) => rename_new(half, place),
+    }
 }
 
 /// Removes a database with its journals if it is the one we made; tells whether nothing is there now.
@@ -59,11 +79,14 @@ pub(super) fn destroy(place: &Path, made: &Birthmark, record: &str) -> Result<bo
 
 /// Removes what a crash left of a database that the record only says was begun.
 ///
-/// Under its own name it may be ours from the last moment before the record was written, or the user's from a
-/// moment later: it goes only when it is empty, and nothing was there before.
+/// It is ours if it still has the name that carries the record's. Else it may be the user's from a moment later: it
+/// goes only when it is empty, and nothing was there before.
 pub(super) fn destroy_half(place: &Path, was_absent: bool, record: &str) -> Result<bool> {
     let unused = !BESIDE.iter().any(|suffix| exists(&beside(place, suffix)));
-    remove_if(place, record, |found| was_absent && unused && found.len() == 0)
+    let named_by_us = fs::symlink_metadata(half(place, record)).ok().map(|found| Birthmark::of(&found));
+    remove_if(place, record, |found| {
+        named_by_us.as_ref().is_some_and(|made| made.is(found)) || (was_absent && unused && found.len() == 0)
+    })
 }
 
 fn remove_if(place: &Path, record: &str, is_ours: impl Fn(&fs::Metadata) -> bool) -> Result<bool> {
@@ -203,6 +226,13 @@ fn beside(place: &Path, suffix: &str) -> PathBuf {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+
+    /// Makes a database to its end.
+    fn make(place: &Path, from: &Origin, record: &str) -> Result<Option<Birthmark>> {
+        let made = create(place, from, record)?;
+        settle(place, record)?;
+        Ok(made)
+    }
     use std::sync::atomic::{AtomicBool, Ordering};
 
     /// Stops the writer, also when an assertion fails.
@@ -246,11 +276,11 @@ mod tests {
     fn an_empty_one_is_a_valid_database() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("db");
-        let made = create(&place, &Origin::Empty, "a").unwrap().unwrap();
+        let made = make(&place, &Origin::Empty, "a").unwrap().unwrap();
         assert_eq!(names(dir.path()), ["db"]);
         assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
         drop(run(&place, "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES (1)"));
-        assert_eq!(create(&place, &Origin::Empty, "a").unwrap(), None);
+        assert_eq!(make(&place, &Origin::Empty, "a").unwrap(), None);
         assert!(destroy(&place, &made, "a").unwrap());
         assert!(destroy(&place, &made, "a").unwrap());
         assert!(names(dir.path()).is_empty());
@@ -289,7 +319,7 @@ mod tests {
                 let _stop = Stop(&stop);
                 for copy in 0..5 {
                     let place = dir.path().join(format!("copy{copy}"));
-                    create(&place, &from_main(&main), "a").unwrap().unwrap();
+                    make(&place, &from_main(&main), "a").unwrap().unwrap();
                     let copy = run(&place, "");
                     assert_eq!(text(&copy, "PRAGMA integrity_check"), "ok", "{mode}");
                     assert!(number(&copy, "SELECT count(*) FROM a") > 50, "{mode}");
@@ -315,7 +345,7 @@ mod tests {
             fs::set_permissions(&main, PermissionsExt::from_mode(0o640)).unwrap();
             let before = fs::read(&main).unwrap();
             let place = dir.path().join("copy");
-            create(&place, &from_main(&main), "a").unwrap().unwrap();
+            make(&place, &from_main(&main), "a").unwrap().unwrap();
             assert_eq!(names(dir.path()), ["copy", "main"], "{mode}");
             assert_eq!(fs::read(&main).unwrap(), before, "{mode}");
             assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o640, "{mode}");
@@ -330,11 +360,11 @@ mod tests {
         let place = dir.path().join("copy");
         fs::write(&main, "x".repeat(5000)).unwrap();
         for main in [main.clone(), dir.path().join("missing"), dir.path().to_owned()] {
-            assert!(create(&place, &from_main(&main), "a").is_err(), "{main:?}");
+            assert!(make(&place, &from_main(&main), "a").is_err(), "{main:?}");
         }
         assert_eq!(names(dir.path()), ["main"]);
         fs::write(&main, "").unwrap();
-        assert!(create(&place, &from_main(&main), "a").unwrap().is_some());
+        assert!(make(&place, &from_main(&main), "a").unwrap().is_some());
         assert_eq!(text(&run(&place, ""), "PRAGMA integrity_check"), "ok");
     }
 
@@ -358,7 +388,7 @@ mod tests {
         ];
         for (statements, loads) in cases {
             fs::write(&dump, &statements).unwrap();
-            let made = create(&place, &Origin::Dump(dump.clone()), "a");
+            let made = make(&place, &Origin::Dump(dump.clone()), "a");
             assert_eq!(made.is_ok(), loads, "{statements}");
             if let Ok(made) = made {
                 assert_eq!(names(dir.path()), ["db", "dump.sql", "other"], "{statements}");
@@ -373,7 +403,7 @@ mod tests {
     fn a_stale_journal_is_not_applied_to_a_new_database() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("db-journal"), "stale").unwrap();
-        let error = create(&dir.path().join("db"), &Origin::Empty, "a").unwrap_err();
+        let error = make(&dir.path().join("db"), &Origin::Empty, "a").unwrap_err();
         assert!(error.what.contains("db-journal' is left of an earlier database"), "{}", error.what);
         assert_eq!(names(dir.path()), ["db-journal"]);
     }
@@ -396,7 +426,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("db");
         fs::write(half(&place, "b"), "theirs").unwrap();
-        create(&place, &Origin::Empty, "a").unwrap().unwrap();
+        make(&place, &Origin::Empty, "a").unwrap().unwrap();
         assert!(destroy_half(&place, true, "a").unwrap());
         assert_eq!(names(dir.path()), [".db.git-wt-b"]);
     }
