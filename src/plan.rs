@@ -54,6 +54,8 @@ pub struct Wish {
     pub no_checkout: bool,
     /// `--track` or `--no-track`.
     pub track: Option<bool>,
+    /// `--guess-remote` or `--no-guess-remote`.
+    pub guess_remote: Option<bool>,
     /// `--lock`, with its reason.
     pub lock: Option<String>,
     /// `--base`.
@@ -98,7 +100,7 @@ pub struct Refs {
     pub new_branch: Known,
     /// `checkout.defaultRemote`.
     pub default_remote: Option<String>,
-    /// Whether a branch is derived from a path's last part by `worktree.guessRemote`.
+    /// `worktree.guessRemote`: whether the branch of a path is derived from a remote's.
     pub guess_remote: bool,
 }
 
@@ -192,7 +194,8 @@ impl Start {
             return Ok(if exists { Head::Existing(branch) } else { Head::Tracking(branch, remote.clone()) });
         }
         let by_path = matches!(wish.what, Some(What::Path(_)));
-        if (!by_path || refs.guess_remote)
+        // git looks for the branch of a path only when it is told to; a name is looked for everywhere
+        if wish.guess_remote.unwrap_or(!by_path || refs.guess_remote)
             && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
         {
             return Ok(Head::Tracking(Branch::parse(word)?, remote));
@@ -337,7 +340,7 @@ impl Plan {
         let exclude = plan.choose_place(wish, start, recipe, facts, &words)?;
         refuse_branch_in_use(wish, start, plan.heal.as_ref(), facts)?;
         words.path = plan.path.to_string_lossy().into_owned();
-        let branch = plan.branch_resource(start, facts)?;
+        let branch = plan.branch_resource(wish, start, facts)?;
         let checkout = Resource::Checkout(plan.checkout(wish, start));
         let env = wish.env && recipe.env_enabled;
         if env {
@@ -454,20 +457,29 @@ impl Plan {
         Ok(Some(Exclude { pattern: format!("/{}/", inner.display()) }))
     }
 
-    fn branch_resource(&mut self, start: &Start, facts: &Facts) -> Result<Option<resource::Branch>> {
+    fn branch_resource(
+        &mut self,
+        wish: &Wish,
+        start: &Start,
+        facts: &Facts,
+    ) -> Result<Option<resource::Branch>> {
         match &start.head {
             Head::Existing(_) | Head::Detached(_) | Head::Orphan(_) => Ok(None),
-            Head::Tracking(branch, remote) => Ok(Some(resource::Branch::tracking(branch.clone(), remote))),
+            Head::Tracking(branch, remote) => {
+                let tracking = resource::Branch::tracking(branch.clone(), remote);
+                let upstream = tracking.upstream.clone().filter(|_| wish.track != Some(false));
+                Ok(Some(resource::Branch { upstream, ..tracking }))
+            }
             Head::New(branch, was) => {
                 let Some((base, oid)) = &facts.base else {
                     return Err(Error::new("there is no commit to start from yet")
                         .hint(format!("git wt add --orphan {branch}")));
                 };
                 self.base = Some(base.clone());
-                Ok(Some(resource::Branch {
-                    was: was.clone(),
-                    ..resource::Branch::new(branch.clone(), oid.clone())
-                }))
+                // never by itself: a push from the new branch would go to the base
+                let upstream = Some(base.clone()).filter(|_| wish.track == Some(true));
+                let new = resource::Branch::new(branch.clone(), oid.clone());
+                Ok(Some(resource::Branch { was: was.clone(), upstream, ..new }))
             }
         }
     }

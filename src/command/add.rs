@@ -65,10 +65,10 @@ pub struct Args {
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// Check out a commit without a branch
-    #[arg(short = 'd', long)]
+    #[arg(short = 'd', long, conflicts_with_all = ["branch", "reset_branch", "orphan"])]
     pub detach: bool,
     /// Make a branch without a commit
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["commit_ish", "no_checkout"])]
     pub orphan: bool,
     /// Allow a branch that is in use and a place that is registered but missing; twice: a locked one
     #[arg(short = 'f', long, action = clap::ArgAction::Count)]
@@ -151,6 +151,7 @@ fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
         force: args.force,
         no_checkout: args.no_checkout,
         track: (args.track || args.no_track).then_some(args.track),
+        guess_remote: (args.guess_remote || args.no_guess_remote).then_some(args.guess_remote),
         lock: args.lock.then(|| args.reason.clone().unwrap_or_default()),
         base: args.base.clone(),
         unique: if args.unique { Some(random_hex(4)?) } else { None },
