@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::claim::Claims;
+use crate::claim::{Claims, Thing};
 use crate::dotenv::EnvText;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
@@ -91,13 +91,14 @@ pub fn main_worktree(repo: &Repo, listing: &Listing) -> Option<PathBuf> {
 
 impl Facts {
     /// Looks at everything a plan needs. The caller holds the repository lock, so that it stays true until the
-    /// record is written.
+    /// record is written. `own` is the record that the plan is for, if there is one already.
     pub fn gather(
         repo: &Repo,
         wish: &Wish,
         recipe: &Recipe,
         records: &Records,
         claims: &Claims,
+        own: Option<&str>,
     ) -> Result<Self> {
         let listing = repo.worktrees()?;
         let main = main_worktree(repo, &listing);
@@ -118,6 +119,7 @@ impl Facts {
             place: Box::new(move |path| place(path, &common)),
             real: Box::new(real),
             ignored: Box::new(move |path| ignoring.as_ref().is_some_and(|main| is_ignored(main, path))),
+            databases: if provisions { others(claims, own)? } else { Vec::new() },
             claims: claims.ports()?,
             bound: port::is_bound,
             ephemeral: port::ephemeral(),
@@ -127,6 +129,19 @@ impl Facts {
             main,
         })
     }
+}
+
+/// The places of databases that other records have claimed.
+fn others(claims: &Claims, own: Option<&str>) -> Result<Vec<String>> {
+    let others = claims.databases()?.into_iter();
+    let others = others
+        .filter(|claim| claim.owner.as_ref().map(|owner| owner.record.as_str()) != own || own.is_none());
+    Ok(others
+        .filter_map(|claim| match claim.thing {
+            Thing::Database(place) => Some(place),
+            Thing::Port(_) => None,
+        })
+        .collect())
 }
 
 /// Resolves what a new branch starts from.

@@ -19,7 +19,9 @@ use crate::record::{Record, Stage};
 use crate::resource::copy::Selection;
 use crate::resource::database::{self, Database};
 use crate::resource::env_file::Source;
-use crate::resource::{self, Checkout, Copy, EnvFile, Exclude, Link, Port, Resource, Venv, port};
+use crate::resource::{
+    self, Checkout, Copy, DatabaseName, EnvFile, Exclude, Link, Port, Resource, Venv, port,
+};
 use crate::url::{Engine, SqlitePlace, Url};
 
 /// What the first word of `add` means.
@@ -297,6 +299,8 @@ pub struct Facts {
     pub real: Box<dyn Fn(&Path) -> PathBuf>,
     /// Says whether git ignores a path of the main worktree.
     pub ignored: Box<dyn Fn(&Path) -> bool>,
+    /// Databases claimed on this host by other worktrees, as `engine:server/name`.
+    pub databases: Vec<String>,
     /// Ports claimed on this host.
     pub claims: BTreeMap<u16, Claim>,
     /// Says whether a port is bound now.
@@ -611,9 +615,7 @@ impl Plan {
         let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
         let name = words.render(&rule.name)?;
         if engine != Engine::Sqlite {
-            self.notes.push(format!(
-                "the database '{name}' is not created yet: create it with your server's tools"
-            ));
+            let name = self.database_name(engine, &url, name, facts);
             return Ok(Some((rule.variable.clone(), url.with_database(&name))));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
@@ -627,6 +629,22 @@ impl Plan {
         };
         self.resources.push(Resource::Database(Database::new(database::Engine::Sqlite, place, origin)));
         Ok(Some((rule.variable.clone(), own)))
+    }
+
+    /// Reserves a name on the URL's server; one that another worktree has gets a hash of ours behind it.
+    fn database_name(&mut self, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
+        let engine = if engine == Engine::Postgres { "postgres" } else { "mysql" };
+        let place = |name: &str| format!("{engine}:{}/{name}", url.server());
+        let taken = |name: &str| facts.databases.contains(&place(name));
+        let name = if taken(&name) {
+            let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), self.path.display());
+            format!("{}_{}", &name[..name.len().min(49)], &hash(apart.as_bytes())[..8])
+        } else {
+            name
+        };
+        self.notes.push(format!("the database '{name}' is yours to create, with your server's own tools"));
+        self.resources.push(Resource::DatabaseName(DatabaseName { place: place(&name) }));
+        name
     }
 
     /// A relative file is each worktree's own for free; an absolute one gets a place of its own.

@@ -7,6 +7,7 @@ pub mod branch;
 pub mod checkout;
 pub mod copy;
 pub mod database;
+pub mod database_name;
 pub mod env_file;
 pub mod exclude;
 pub mod link;
@@ -23,6 +24,7 @@ pub use branch::Branch;
 pub use checkout::Checkout;
 pub use copy::Copy;
 pub use database::Database;
+pub use database_name::DatabaseName;
 pub use env_file::EnvFile;
 pub use exclude::Exclude;
 pub use link::Link;
@@ -99,6 +101,8 @@ pub enum Resource {
     Venv(Venv),
     /// A database.
     Database(Database),
+    /// The name of a database on a server.
+    DatabaseName(DatabaseName),
     /// The env file.
     EnvFile(EnvFile),
 }
@@ -115,9 +119,12 @@ impl Resource {
                 database.look();
                 Ok(())
             }
-            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) | Self::EnvFile(_) => {
-                Ok(())
-            }
+            Self::Port(_)
+            | Self::Branch(_)
+            | Self::Exclude(_)
+            | Self::Checkout(_)
+            | Self::DatabaseName(_)
+            | Self::EnvFile(_) => Ok(()),
         }
     }
 
@@ -135,6 +142,7 @@ impl Resource {
             Self::Link(link) => with_trees(site, |main, own| link.create(main, own)),
             Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
             Self::Database(database) => database.create(&Tree::open(site.root)?, site.claims, site.owner),
+            Self::DatabaseName(name) => name.create(site.claims, site.owner),
             Self::EnvFile(file) => file.create(site.root),
         }
     }
@@ -150,6 +158,7 @@ impl Resource {
             Self::Link(link) => in_trees(site, |main, own| link.destroy(main, own)),
             Self::Venv(venv) => in_trees(site, |_, own| venv.destroy(own)),
             Self::Database(database) => database.destroy(site.claims, site.owner),
+            Self::DatabaseName(name) => name.destroy(site.claims, site.owner),
             Self::EnvFile(file) => file.destroy(site.root),
         }
     }
@@ -159,9 +168,12 @@ impl Resource {
         match self {
             Self::Copy(_) | Self::Link(_) | Self::Venv(_) | Self::EnvFile(_) => true,
             // its claim lies outside, wherever its file is
-            Self::Database(_) | Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::Checkout(_) => {
-                false
-            }
+            Self::Database(_)
+            | Self::DatabaseName(_)
+            | Self::Port(_)
+            | Self::Branch(_)
+            | Self::Exclude(_)
+            | Self::Checkout(_) => false,
         }
     }
 
@@ -178,6 +190,8 @@ impl Resource {
             (Self::Link(a), Self::Link(b)) => a.path == b.path,
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
             (Self::Database(a), Self::Database(b)) => a.place == b.place,
+            // a worktree keeps the name it has
+            (Self::DatabaseName(_), Self::DatabaseName(_)) => true,
             (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
             (Self::Branch(_), Self::Branch(_)) | (Self::Checkout(_), Self::Checkout(_)) => true,
             _ => false,
@@ -198,6 +212,7 @@ impl Resource {
             Self::Link(link) => format!("link to '{}'", link.path.display()),
             Self::Venv(venv) => format!("venv '{}'", venv.path.display()),
             Self::Database(database) => database.describe(),
+            Self::DatabaseName(name) => format!("database name '{}'", crate::name::escaped(&name.place)),
             Self::EnvFile(file) => {
                 let names: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();
                 match names.as_slice() {

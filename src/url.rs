@@ -5,17 +5,22 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// A URL with the places of its parts.
 #[derive(Debug, Clone)]
 pub struct Url<'a> {
     text: &'a str,
     scheme: Range<usize>,
+    /// User, password, host and port; empty where there is none.
+    authority: Range<usize>,
     /// After the authority, up to the query; with its leading slash.
     path: Range<usize>,
 }
 
 /// What keeps a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// A file.
     Sqlite,
@@ -61,17 +66,24 @@ impl<'a> Url<'a> {
             return None;
         }
         let after = colon + 1;
-        let path_begin = match text[after..].strip_prefix("//") {
-            Some(rest) => after + 2 + authority_length(rest),
-            None => after,
+        let authority = match text[after..].strip_prefix("//") {
+            Some(rest) => after + 2..after + 2 + authority_length(rest),
+            None => after..after,
         };
+        let path_begin = authority.end;
         let path_end = text[path_begin..].find(['?', '#']).map_or(text.len(), |length| path_begin + length);
-        Some(Self { text, scheme: 0..colon, path: path_begin..path_end })
+        Some(Self { text, scheme: 0..colon, authority, path: path_begin..path_end })
     }
 
     /// The scheme as it is spelled.
     pub fn scheme(&self) -> &str {
         &self.text[self.scheme.clone()]
+    }
+
+    /// Host and port as they are spelled, without user and password.
+    pub fn server(&self) -> &str {
+        let authority = &self.text[self.authority.clone()];
+        authority.rsplit_once('@').map_or(authority, |(_, server)| server)
     }
 
     /// The URL of another database on the same server, for the same user, with the same options.
@@ -165,6 +177,18 @@ mod tests {
             ("mysql://u:@h/old", "mysql://u:@h/new"),
         ] {
             assert_eq!(Url::parse(before).unwrap().with_database("new"), after);
+        }
+    }
+
+    #[test]
+    fn the_server_is_without_a_password() {
+        for (url, server) in [
+            ("postgres://u:p@h:5432/x", "h:5432"),
+            ("postgres://u:p@ss@h/x", "h"),
+            ("postgres:///x", ""),
+            ("a:b", ""),
+        ] {
+            assert_eq!(Url::parse(url).unwrap().server(), server);
         }
     }
 

@@ -263,3 +263,31 @@ fn run_gives_the_environment_and_the_status() {
     command.env("VIRTUAL_ENV", "/elsewhere").env("GIT_DIR", repo.join(".git"));
     world.see(&mut command).ok().prints("none none\n");
 }
+
+#[test]
+fn two_repositories_never_share_the_name_of_a_database() {
+    let world = World::new();
+    for repo in ["a/app", "b/app"] {
+        world.repo(repo);
+        world.write(format!("{repo}/.wt.toml"), "[database]\n");
+        world.commit(&world.path(repo), "recipe");
+        world.write(format!("{repo}/.env"), "DATABASE_URL=postgres://u:p@localhost/app_dev\n");
+    }
+    let url = |tree: &str| world.read(format!("{tree}/.env")).trim().to_owned();
+    world.wt_in("a/app", &["add", "staging"]).ok();
+    world.wt_in("b/app", &["add", "staging"]).ok();
+    assert_eq!(url("a/app-staging"), "DATABASE_URL=postgres://u:p@localhost/app_staging");
+    let second = url("b/app-staging");
+    assert!(second.starts_with("DATABASE_URL=postgres://u:p@localhost/app_staging_"), "{second}");
+    // names that look alike stay apart, and setup keeps the one that is there
+    world.wt_in("a/app", &["add", "feature/a"]).ok();
+    world.wt_in("a/app", &["add", "feature_a"]).ok();
+    let trees: Vec<_> =
+        std::fs::read_dir(world.path("a")).unwrap().flatten().map(|e| e.file_name()).collect();
+    let mut urls: Vec<_> = trees.iter().map(|tree| url(&format!("a/{}", tree.to_string_lossy()))).collect();
+    urls.sort();
+    urls.dedup();
+    assert_eq!(urls.len(), 4, "{urls:?}");
+    world.wt_in("b/app", &["setup", "staging"]).ok();
+    assert_eq!(url("b/app-staging"), second);
+}

@@ -200,7 +200,7 @@ fn plan(wish: &Wish, context: &Context) -> Result<(Plan, crate::record::Lock)> {
     let start = Start::of(wish, &refs)?;
     let recipe = context.recipe_for(start.name.as_str(), start.head.branch(), wish.template.as_deref())?;
     let lock = records.lock()?;
-    let facts = Facts::gather(repo, wish, &recipe, records, claims)?;
+    let facts = Facts::gather(repo, wish, &recipe, records, claims, None)?;
     Ok((Plan::of(wish, &start, &recipe, &facts)?, lock))
 }
 

@@ -87,7 +87,8 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     let wish = Wish { env: true, hooks: true, ..Wish::default() };
     let lock = context.records.lock()?;
-    let facts = Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims)?;
+    let facts =
+        Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
     let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
     for note in &plan.notes {
         context.ui.hint(note);
