@@ -11,6 +11,7 @@
 mod add;
 mod git_mode;
 mod house;
+mod man;
 mod remove;
 mod setup;
 mod shell;
