@@ -39,7 +39,9 @@ fn verbs(command: &clap::Command, text: &mut Vec<u8>) {
     text.extend_from_slice(b".SH VERBS\n");
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-        text.extend_from_slice(format!(".TP\n\\fB{}\\fR\n{about}\n", verb.get_name().replace('-', "\\-")).as_bytes());
+        text.extend_from_slice(
+            format!(".TP\n\\fB{}\\fR\n{about}\n", verb.get_name().replace('-', "\\-")).as_bytes(),
+        );
     }
 }
 
@@ -61,8 +63,15 @@ fn the_pages_are_what_the_command_line_says() {
             fs::write(&path, text).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == *text, "man/{name}.1 is not what the command line says: SNAPSHOTS=overwrite cargo test man");
+        assert!(
+            committed == *text,
+            "man/{name}.1 is not what the command line says: SNAPSHOTS=overwrite cargo test man"
+        );
     }
-    let count = fs::read_dir(&man).unwrap().flatten().filter(|e| e.path().extension().is_some_and(|x| x == "1")).count();
+    let count = fs::read_dir(&man)
+        .unwrap()
+        .flatten()
+        .filter(|e| e.path().extension().is_some_and(|x| x == "1"))
+        .count();
     assert_eq!(count, pages.len(), "a page of a verb that is gone");
 }

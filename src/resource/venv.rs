@@ -112,8 +112,10 @@ pub fn bin_dir(root: &Path, rel: &Path) -> PathBuf {
 struct Maker {
     program: PathBuf,
     arguments: Vec<PathBuf>,
-    /// The interpreter, when it makes the environment itself.
+    /// Whether it is the interpreter itself, which puts pip into the environment.
     ensures_pip: bool,
+    /// Whether something is going to call pip.
+    needs_pip: bool,
 }
 
 fn maker(uv: Option<&Path>, python: PathBuf, seed_pip: bool) -> Maker {
@@ -124,18 +126,30 @@ fn maker(uv: Option<&Path>, python: PathBuf, seed_pip: bool) -> Maker {
                 arguments.push("--seed".into());
             }
             arguments.extend(["--python".into(), python]);
-            Maker { program: uv.to_owned(), arguments, ensures_pip: false }
+            Maker { program: uv.to_owned(), arguments, ensures_pip: false, needs_pip: seed_pip }
         }
         // isolated: else `venv.py` in the current directory would be run instead of the standard one
         None => Maker {
             program: python,
             arguments: ["-I", "-m", "venv"].map(PathBuf::from).into(),
             ensures_pip: true,
+            needs_pip: seed_pip,
         },
     }
 }
 
 impl Maker {
+    /// The same for an environment that nothing installs into: Debian's Python makes that without a further package.
+    fn without_pip(&self) -> Option<Self> {
+        let arguments = self.arguments.iter().cloned().chain(["--without-pip".into()]).collect();
+        (self.ensures_pip && !self.needs_pip).then(|| Self {
+            program: self.program.clone(),
+            arguments,
+            ensures_pip: false,
+            needs_pip: false,
+        })
+    }
+
     fn run(&self, path: &Path) -> Result<()> {
         // not in the repository, whose uv.toml would have a say
         let output =
@@ -143,6 +157,9 @@ impl Maker {
         check_stopped()?;
         if output.code == 0 {
             return Ok(());
+        }
+        if let Some(without_pip) = self.without_pip().filter(|_| lacks_ensurepip(&self.program)) {
+            return without_pip.run(path);
         }
         let error = Error::new(format!("cannot make the Python environment '{}'", path.display()))
             .because(format!("'{}' ended with status {}", self.program.display(), output.code))
