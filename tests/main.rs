@@ -9,6 +9,7 @@
 )]
 
 mod add;
+mod django;
 mod git_mode;
 mod house;
 mod man;

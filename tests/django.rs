@@ -1,0 +1,249 @@
+//! The real run: a Django project from PyPI, three worktrees, three servers, three databases.
+//!
+//! Package downloads are the only network, behind `GIT_WT_TEST_NETWORK=1`.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::world::{Seen, World};
+
+const DJANGO: &str = "django==5.2.8";
+
+/// A Django project in a world, with the host's package tools within reach.
+struct Project {
+    world: World,
+    tools: PathBuf,
+}
+
+impl Project {
+    fn new() -> Self {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned();
+        let project = Self { world: World::new(), tools: target.join("django-tools") };
+        if !project.tools.join("bin/django-admin").exists() {
+            project.run(
+                &project.world.root(),
+                &["uv", "venv", "--quiet", "--clear", &project.tools.to_string_lossy()],
+            );
+            let python = project.tools.join("bin/python").to_string_lossy().into_owned();
+            project.run(
+                &project.world.root(),
+                &["uv", "pip", "install", "--quiet", "--python", &python, DJANGO],
+            );
+        }
+        project
+    }
+
+    /// A command that also finds the host's uv and its settings for package indexes.
+    fn command(&self, dir: &Path, line: &[&str]) -> Command {
+        let mut command = self.world.command(line[0], dir);
+        let own = command
+            .get_envs()
+            .find(|(name, _)| *name == "PATH")
+            .and_then(|(_, path)| path)
+            .unwrap()
+            .to_owned();
+        let host = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", [own, host].join(std::ffi::OsStr::new(":")));
+        command.env("UV_CACHE_DIR", self.tools.with_file_name("uv-cache"));
+        for (name, value) in std::env::vars_os() {
+            let text = name.to_string_lossy().to_ascii_uppercase();
+            let tools = ["PIP_", "UV_", "SSL_", "PYENV_", "REQUESTS_CA"]
+                .iter()
+                .any(|family| text.starts_with(family));
+            if tools || text.ends_with("_PROXY") {
+                command.env(name, value);
+            }
+        }
+        command.args(&line[1..]);
+        command
+    }
+
+    fn see(&self, dir: &str, line: &[&str]) -> Seen {
+        self.world.see(&mut self.command(&self.world.path(dir), line))
+    }
+
+    #[track_caller]
+    fn run(&self, dir: &Path, line: &[&str]) -> String {
+        self.world.see(&mut self.command(dir, line)).ok().stdout
+    }
+
+    /// Lays out a project that reads its environment, with a page that keeps notes.
+    fn lay_out(&self, port: u16) {
+        let world = &self.world;
+        world.git(&world.root(), &["init", "--quiet", "shop"]);
+        let admin = self.tools.join("bin/django-admin").to_string_lossy().into_owned();
+        self.run(&world.path("shop"), &[&admin, "startproject", "shop", "."]);
+        world.write("shop/requirements.txt", &format!("{DJANGO}\n"));
+        world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\n");
+        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL=sqlite:///db.sqlite3\nPORT={port}\n");
+        world.write("shop/.env.example", &env);
+        world.write("shop/.env", &env);
+        let settings = world.read("shop/shop/settings.py");
+        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}"));
+        world.write("shop/notes/__init__.py", "");
+        world.write("shop/notes/models.py", MODELS);
+        world.write("shop/notes/migrations/__init__.py", "");
+        world.write("shop/notes/migrations/0001_initial.py", MIGRATION);
+        world.write("shop/shop/urls.py", URLS);
+        world.commit(&world.path("shop"), "a shop");
+        // the main worktree is set up by hand
+        self.run(&world.path("shop"), &["uv", "venv", "--quiet", ".venv"]);
+        self.run(
+            &world.path("shop"),
+            &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", DJANGO],
+        );
+        self.run(&world.path("shop"), &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
+    }
+
+    /// Starts the server of a worktree; the port is git-wt's business.
+    fn serve(&self, name: &str) -> Server {
+        let line = ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload"];
+        let mut command = self.command(&self.world.path("shop"), &line);
+        let log =
+            std::fs::File::create(self.world.path(format!("{}.log", name.replace('@', "main")))).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Server(command.spawn().unwrap())
+    }
+}
+
+const SETTINGS: &str = r##"
+import os
+for line in (BASE_DIR / ".env").read_text().splitlines():
+    name, equals, value = line.partition("=")
+    if equals and not line.startswith("#"):
+        os.environ.setdefault(name, value)
+SECRET_KEY = os.environ["SECRET_KEY"]
+DEBUG = os.environ["DEBUG"] == "1"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS += ["notes"]
+DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")
+"##;
+
+const MODELS: &str = "from django.db import models\n\n\nclass Note(models.Model):\n    text = models.CharField(max_length=100)\n";
+
+const MIGRATION: &str = r#"from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel("Note", [("id", models.BigAutoField(primary_key=True)), ("text", models.CharField(max_length=100))]),
+    ]
+"#;
+
+const URLS: &str = r#"from django.http import HttpResponse
+from django.urls import path
+from notes.models import Note
+
+
+def notes(request):
+    if "add" in request.GET:
+        Note.objects.create(text=request.GET["add"])
+    return HttpResponse("notes: " + ",".join(Note.objects.values_list("text", flat=True)))
+
+
+urlpatterns = [path("", notes)]
+"#;
+
+/// A server that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks a server that may still be starting.
+#[track_caller]
+fn get(port: u16, path: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+            stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        });
+        match asked {
+            Ok(answer) if answer.contains(" 200 OK") => {
+                return answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+            }
+            answer if start.elapsed() > Duration::from_secs(60) => panic!("port {port}: {answer:?}"),
+            _ => std::thread::park_timeout(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// A port such that it and the next two are free.
+fn free_port() -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (20_100..29_000).step_by(7).find(|port| (0..3).all(|offset| free(port + offset))).unwrap()
+}
+
+#[test]
+fn three_environments_of_a_django_project() {
+    if std::env::var_os("GIT_WT_TEST_NETWORK").is_none() {
+        eprintln!("skipped: set GIT_WT_TEST_NETWORK=1 to download Django");
+        return;
+    }
+    let project = Project::new();
+    let world = &project.world;
+    let port = free_port();
+    project.lay_out(port);
+    let shop = world.path("shop");
+
+    // what is there is found, written down, and trusted
+    project.see("shop", &["git", "wt", "init"]).ok().says(&[
+        "django project (manage.py)",
+        "requirements.txt",
+        "port PORT",
+        "database url DATABASE_URL",
+    ]);
+    let recipe = world.read("shop/.wt.toml");
+    assert!(
+        recipe.contains("uv pip install -r requirements.txt") && recipe.contains("manage.py migrate"),
+        "{recipe}"
+    );
+    world.commit(&shop, "what a worktree gets");
+    project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
+
+    // each has its venv, env file, port and database, and is migrated
+    for (name, port) in [("staging", port + 1), ("production", port + 2)] {
+        project.see("shop", &["git", "wt", "add", name]).ok().prints(&format!("[ROOT]/shop-{name}\n"));
+        let tree = world.path(format!("shop-{name}"));
+        let env = world.read(format!("shop-{name}/.env"));
+        assert!(env.contains(&format!("PORT={port}\n")) && !env.contains("change-me"), "{env}");
+        let line = ["git-wt", "run", name, "--", "python", "-c", "import sys, django; print(sys.prefix)"];
+        assert_eq!(project.see("shop", &line).ok().stdout, format!("[ROOT]/shop-{name}/.venv\n"));
+        let plain = ". .venv/bin/activate && python manage.py migrate --check && python manage.py check";
+        world.see(world.command("sh", &tree).args(["-c", plain])).ok();
+        assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    }
+
+    // three servers at once, each with its own rows
+    let servers = ["@", "staging", "production"].map(|name| project.serve(name));
+    assert_eq!(get(port + 1, "/?add=from-staging"), "notes: from-staging");
+    assert_eq!(get(port + 2, "/?add=from-production"), "notes: from-production");
+    assert_eq!(get(port, "/"), "notes: ");
+    assert_eq!(get(port + 1, "/"), "notes: from-staging");
+    let list = project.see("shop", &["git", "wt", "list"]).ok().stdout;
+    assert_eq!(list.matches(" running ").count(), 2, "{list}");
+
+    // one goes without a trace, the others run on
+    let [_main, staging, _production] = servers;
+    drop(staging);
+    project.see("shop", &["git", "wt", "remove", "staging"]).code(128).says(&["db.sqlite3", "-y staging"]);
+    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
+    assert!(!world.path("shop-staging").exists());
+    assert!(!world.path(format!("state/git-wt/ports/{}", port + 1)).exists());
+    assert_eq!(std::fs::read_dir(shop.join(".git/worktrees")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(shop.join(".git/wt/records")).unwrap().count(), 2, "a record and its log");
+    assert_eq!(world.git(&shop, &["branch", "--list", "staging"]).trim(), "staging");
+    assert_eq!(get(port + 2, "/"), "notes: from-production");
+    assert_eq!(get(port, "/"), "notes: ");
+}
