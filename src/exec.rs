@@ -89,6 +89,11 @@ pub fn check_stopped() -> Result<()> {
     }
 }
 
+/// Carries on though a signal has asked us to stop: taking back what is half made is the way to stop.
+pub fn carry_on() {
+    STOPPED_BY.store(0, Ordering::SeqCst);
+}
+
 /// A program about to be started.
 #[derive(Debug)]
 pub struct Program {

@@ -459,8 +459,9 @@ impl Held<'_> {
             drop(lock);
             let step = &mut self.record.steps[at];
             let created = created.inspect_err(|_| {
-                // a create that fails leaves nothing of its own, and what stands there instead is not ours
-                step.state = State::Planned;
+                if !step.resource.knows_its_own() {
+                    step.state = State::Planned;
+                }
             })?;
             step.state = if created == Created::Made { State::Made } else { State::Planned };
             told(&step.resource, &created);

@@ -177,6 +177,21 @@ impl Resource {
         }
     }
 
+    /// Whether `destroy` can tell what a `create` that failed has left. The others leave nothing, and what stands
+    /// there instead is somebody else's.
+    pub fn knows_its_own(&self) -> bool {
+        match self {
+            Self::Branch(_) | Self::Exclude(_) | Self::EnvFile(_) => false,
+            Self::Port(_)
+            | Self::Checkout(_)
+            | Self::Copy(_)
+            | Self::Link(_)
+            | Self::Venv(_)
+            | Self::Database(_)
+            | Self::DatabaseName(_) => true,
+        }
+    }
+
     /// Whether it is made and unmade under the repository lock, since it edits a file that all worktrees share.
     pub fn needs_repository_lock(&self) -> bool {
         matches!(self, Self::Exclude(_))

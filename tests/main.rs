@@ -14,6 +14,7 @@ mod git_mode;
 mod house;
 mod man;
 mod remove;
+mod rollback;
 mod setup;
 mod shell;
 mod world;

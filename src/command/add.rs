@@ -285,7 +285,7 @@ pub fn make(
         Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, hooks: hooks.to_vec() }),
         Err(error) => {
             // another repository may have claimed the port since we looked
-            let at = held.record.steps.iter().find(|step| step.state == State::Planned);
+            let at = held.record.steps.iter().find(|step| step.state != State::Made);
             let port_taken = at.is_some_and(|step| matches!(step.resource, Resource::Port(_)));
             Err(Failure { error, port_taken })
         }
@@ -322,6 +322,7 @@ fn undo(held: Held, mut error: Error, context: &Context) -> Error {
 
 /// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.
 pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
+    exec::carry_on();
     let owner = held.record.owner(&context.repo);
     let root = held.record.path.clone();
     let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main: None };

@@ -39,8 +39,8 @@ impl Branch {
         let git = repo.git().args(["branch", "--no-track", "--quiet"]);
         let git = if self.was.is_some() { git.arg("--force") } else { git };
         let output = git.arg("--end-of-options").arg(self.name.as_str()).arg(self.oid.as_str()).output()?;
-        crate::exec::check_stopped()?;
         if output.code != 0 {
+            crate::exec::check_stopped()?;
             return Err(self.refusal(repo, &output.stderr));
         }
         Ok(Created::Made)

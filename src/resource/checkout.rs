@@ -99,8 +99,8 @@ impl Checkout {
             git.args(&self.arguments).narrate()?
         };
         let Some(tree) = self.entry_of(repo, record)? else {
-            exec::check_stopped()?;
             self.take_back(repo, record)?;
+            exec::check_stopped()?;
             let shown = self.path.display();
             let error = Error::new(format!("git could not make the worktree '{shown}'"))
                 .because(format!("'git worktree add' ended with status {status}"));
@@ -146,7 +146,10 @@ impl Checkout {
             Care::JustMade => self.take_back(repo, record),
             Care::LivedIn => match self.entry_of(repo, record)? {
                 Some(tree) => put_aside(repo, &tree),
-                None => Ok(Destroyed::Gone),
+                None => {
+                    delete_empty_entries(repo);
+                    Ok(Destroyed::Gone)
+                }
             },
         }
     }
@@ -155,13 +158,15 @@ impl Checkout {
         let entry = self.entry_of(repo, record)?;
         if let Some(tree) = &entry {
             if is_linked(&tree.path, tree) {
-                clear(&tree.path, self.was_empty_dir)
-                    .explain(|| format!("cannot delete '{}'", tree.path.display()))?;
+                if self.was_empty_dir {
+                    empty(&tree.path).explain(|| format!("cannot empty '{}'", tree.path.display()))?;
+                } else {
+                    Trash::of(repo).take_now(&tree.path)?;
+                }
             }
             delete_entry(repo, tree)?;
         }
-        // git leaves it behind when it takes a failed entry back; with other entries in it this fails, and should
-        let _ = fs::remove_dir(repo.common_dir().join("worktrees"));
+        delete_empty_entries(repo);
         if !self.was_empty_dir {
             // a directory git made before it was stopped; one with anything in it is not ours to delete
             let _ = fs::remove_dir(&self.path);
@@ -190,8 +195,6 @@ pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
 }
 
 /// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
-///
-/// A rename is all or nothing: whatever is killed, the worktree is either whole or in the trash.
 pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     if tree.is_main() {
         return Err(Error::new("the main worktree is never removed"));
@@ -212,10 +215,14 @@ fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
         return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
     }
-    gone(delete_tree(&tree.git_dir)).explain(|| format!("cannot delete '{}'", tree.git_dir.display()))?;
-    // as git does when the last entry goes
-    let _ = fs::remove_dir(&entries);
+    Trash::of(repo).take_now(&tree.git_dir)?;
+    delete_empty_entries(repo);
     Ok(())
+}
+
+/// Deletes `.git/worktrees` when the last entry is gone, as git does; with others in it this fails, and should.
+fn delete_empty_entries(repo: &Repo) {
+    let _ = fs::remove_dir(repo.common_dir().join("worktrees"));
 }
 
 /// Moves a damaged entry out of git's sight, to where it can be looked at; returns its place.
@@ -249,22 +256,36 @@ impl Trash {
         Self { dir: common_dir.join("wt").join("trash") }
     }
 
-    /// Renames `path` into the trash, or beside itself when that is on another device.
-    fn take(&self, path: &Path) -> Result<()> {
+    /// Renames `path` into the trash, or beside itself when that is on another device; returns its new place.
+    ///
+    /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
+    fn take(&self, path: &Path) -> Result<PathBuf> {
         let failed = || format!("cannot move '{}' aside", path.display());
         fs::create_dir_all(&self.dir).explain(failed)?;
         let unique = crate::name::random_hex(16)?;
-        match fs::rename(path, self.dir.join(&unique)) {
+        let inside = self.dir.join(&unique);
+        match fs::rename(path, &inside) {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 let beside = path.with_file_name(format!("{ASIDE}{unique}"));
                 // written first: whatever is killed, the sweep knows where to look
                 let mut pointer =
                     fs::File::create(self.dir.join(format!("{unique}.path"))).explain(failed)?;
                 io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes()).explain(failed)?;
-                fs::rename(path, &beside).explain(failed)
+                fs::rename(path, &beside).explain(failed).map(|()| beside)
             }
-            done => done.explain(failed),
+            done => done.explain(failed).map(|()| inside),
         }
+    }
+
+    /// Renames `path` aside and deletes it at once, since it is small.
+    fn take_now(&self, path: &Path) -> Result<()> {
+        if fs::symlink_metadata(path).is_err() {
+            return Ok(());
+        }
+        let doomed = self.take(path)?;
+        gone(delete_tree(&doomed)).explain(|| format!("cannot delete '{}'", doomed.display()))?;
+        let _ = fs::remove_dir(&self.dir);
+        Ok(())
     }
 
     /// Whether something waits to be deleted.
@@ -310,16 +331,20 @@ impl Trash {
     }
 }
 
-/// Empties a directory, and deletes it unless it is to be kept.
-fn clear(dir: &Path, keep: bool) -> io::Result<()> {
-    if !keep {
-        return gone(delete_tree(dir));
-    }
+/// Empties a worktree's directory; the file that says whose it is goes last.
+fn empty(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() { delete_tree(&entry.path())? } else { fs::remove_file(entry.path())? }
+        if entry.file_name() == ".git" {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            delete_tree(&entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
     }
-    Ok(())
+    gone(fs::remove_file(dir.join(".git")))
 }
 
 /// Deletes a directory and what is in it, never through a link; directories that deny writing are opened up first.

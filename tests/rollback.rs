@@ -1,0 +1,205 @@
+//! The record is the undo: `add` fails or is killed at every step, `remove` is killed at every step, and nothing is
+//! left half.
+//!
+//! strace makes the steps fail, so that the program itself needs no hook for it. It follows git-wt alone: children go
+//! on, as in life.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::{Everything, Seen, World};
+
+/// Every call by which something comes into being or takes its place.
+const MAKING: &str = "?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat,?symlink,?symlinkat,openat";
+/// Every call by which something is placed or goes.
+const PLACING: &str =
+    "?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat,?symlinkat,?unlink,?unlinkat,?rmdir";
+
+/// A repository whose worktrees get everything there is, inside the main one (so with a line in info/exclude).
+fn crowded(place: &str) -> World {
+    let world = World::with_repo();
+    world.write("myproject/.gitignore", ".env\n.env.local\n.venv/\nmedia\n");
+    let database = world.path("main.sqlite3").display().to_string();
+    world.write(
+        "myproject/.wt.toml",
+        &format!(
+            "path = \"{place}\"\nlink = [\"media\"]\n[port]\nPORT = 8000\nAPI_PORT = 8001\n[env]\nA = \"1\"\n[venv]\n\
+             [database]\nfrom = \"main\"\n"
+        ),
+    );
+    world.commit(&world.path("myproject"), "recipe");
+    world.write("myproject/media/photo", "x");
+    world.write("myproject/.env.local", "LOCAL=1\n");
+    world.write("myproject/.env", &format!("DATABASE_URL=sqlite:///{database}\n"));
+    rusqlite::Connection::open(database)
+        .unwrap()
+        .execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+        .unwrap();
+    let uv = "#!/bin/sh\nfor last; do :; done\nmkdir -p \"$last/bin\"\necho home = /usr/bin > \"$last/pyvenv.cfg\"\n";
+    world.program("uv", uv);
+    // what stays once it is there is made beforehand
+    add(&world).ok();
+    world.wt(&["remove", "-y", "staging"]).ok();
+    forget_branch(&world);
+    world
+}
+
+fn add(world: &World) -> Seen {
+    world.wt(&["add", "staging"])
+}
+
+fn forget_branch(world: &World) {
+    world.swept();
+    world.git(&world.path("myproject"), &["branch", "--quiet", "-D", "staging"]);
+}
+
+/// Runs git-wt with the `at`th of some calls made to fail; tells also whether there was one.
+fn injected(world: &World, calls: &str, fault: &str, at: usize, line: &[&str]) -> (Seen, bool) {
+    let log = world.path("home/strace");
+    let mut command = world.command("strace", &world.path("myproject"));
+    command.args(["-qq", "-o"]).arg(&log);
+    command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{fault}:when={at}")]);
+    let seen = world.see(command.arg(env!("CARGO_BIN_EXE_git-wt")).args(line));
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    std::fs::remove_file(&log).unwrap();
+    let hit = text.contains("(INJECTED)") || text.contains("killed by SIGKILL");
+    (seen, hit)
+}
+
+fn strace_is_there() -> bool {
+    let there = Command::new("strace").arg("-V").output().is_ok();
+    assert!(there || std::env::var_os("CI").is_none(), "strace is not installed");
+    if !there {
+        eprintln!("skipped: strace is not installed");
+    }
+    there
+}
+
+/// The same as before, or complete: then it is removed, and the same as before.
+#[track_caller]
+fn all_or_nothing(world: &World, before: &Everything, when: &str) {
+    if world.path("myproject/.git/worktrees").exists() {
+        let list = world.wt(&["list", "--no-status"]).ok().stdout;
+        assert!(list.contains("staging") && !list.contains("missing"), "{when}: {list}");
+        assert!(worktree(world).join(".env").exists(), "{when}");
+        let env = world.read(worktree(world).join(".env"));
+        assert!(env.contains("PORT=8010") && env.contains("API_PORT=8011"), "{when}: {env}");
+        world.wt(&["remove", "-y", "staging"]).ok();
+        forget_branch(world);
+    }
+    world.swept();
+    before.is_still(&world.everything(), when);
+}
+
+fn worktree(world: &World) -> std::path::PathBuf {
+    let sibling = world.path("myproject-staging");
+    if sibling.exists() { sibling } else { world.path("myproject/.trees/staging") }
+}
+
+#[test]
+fn an_add_that_fails_at_any_step_leaves_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    let mut failures = 0;
+    for at in 1.. {
+        let (seen, hit) = injected(&world, MAKING, "error=ENOSPC", at, &["add", "staging"]);
+        failures += usize::from(seen.code != 0);
+        all_or_nothing(&world, &before, &format!("call {at} failed: {seen:#?}"));
+        if !hit {
+            assert_eq!(seen.code, 0, "{seen:#?}");
+            break;
+        }
+    }
+    assert!(failures > 12, "only {failures} calls were essential");
+}
+
+#[test]
+fn an_add_that_is_killed_at_any_step_is_undone_by_doctor() {
+    if !strace_is_there() {
+        return;
+    }
+    for place in ["../{{ repo }}-{{ name }}", ".trees/{{ name }}"] {
+        let world = crowded(place);
+        let before = world.everything();
+        for at in 1.. {
+            let (seen, hit) = injected(&world, PLACING, "signal=SIGKILL", at, &["add", "staging"]);
+            world.wt(&["doctor", "--fix"]).ok();
+            all_or_nothing(&world, &before, &format!("killed at call {at}: {seen:#?}"));
+            world.wt(&["doctor"]).ok();
+            if !hit {
+                break;
+            }
+        }
+        add(&world).ok();
+    }
+}
+
+#[test]
+fn a_removal_that_is_killed_at_any_step_is_finished() {
+    if !strace_is_there() {
+        return;
+    }
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    for at in 1.. {
+        add(&world).ok();
+        let (seen, hit) = injected(&world, PLACING, "signal=SIGKILL", at, &["remove", "-y", "staging"]);
+        world.wt(&["doctor", "--fix"]).ok();
+        let half =
+            world.path("myproject-staging").exists() != world.path("myproject/.git/worktrees").exists();
+        assert!(!half, "killed at call {at}: {seen:#?}");
+        if world.path("myproject-staging").exists() {
+            all_or_nothing(&world, &before, &format!("killed at call {at}: {seen:#?}"));
+        } else {
+            forget_branch(&world);
+            before.is_still(&world.everything(), &format!("killed at call {at}: {seen:#?}"));
+        }
+        if !hit {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_child_that_fails_is_no_reason_to_leave_anything() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    let git =
+        ["/usr/local/bin/git", "/usr/bin/git"].into_iter().find(|path| Path::new(path).exists()).unwrap();
+    let failing = |verb: &str| {
+        format!("#!/bin/sh\ncase \" $* \" in *\" {verb} \"*) exit 77;; esac\nexec {git} \"$@\"\n")
+    };
+    let wt = |line: &[&str]| {
+        world.see(world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path("myproject")).args(line))
+    };
+    for verb in ["branch", "worktree add", "check-ignore", "ls-files"] {
+        world.program("git", &failing(verb));
+        let seen = wt(&["add", "staging"]).code(128);
+        std::fs::remove_file(world.path("bin/git")).unwrap();
+        before.is_still(&world.everything(), &format!("git {verb}: {seen:#?}"));
+    }
+    let uv = world.read("bin/uv");
+    world.program("uv", "#!/bin/sh\necho no space left >&2\nexit 2\n");
+    let seen = add(&world).code(128).says(&[
+        "cannot make the Python environment",
+        "no space left",
+        "undone: branch",
+    ]);
+    world.program("uv", &uv);
+    before.is_still(&world.everything(), &format!("{seen:#?}"));
+}
+
+#[test]
+fn an_interrupted_add_is_undone() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    let uv = world.read("bin/uv");
+    // the venv maker interrupts its parent, as a terminal would, and goes on for a moment
+    world.program("uv", &format!("{uv}kill -TERM $PPID\n"));
+    let seen = add(&world).code(143).says(&["error: interrupted", "undone: "]);
+    world.program("uv", &uv);
+    before.is_still(&world.everything(), &format!("{seen:#?}"));
+}
