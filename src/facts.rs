@@ -114,7 +114,7 @@ impl Facts {
             repo_name: repo.name(),
             cwd,
             home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
-            records: records.all()?.0,
+            records: records.own(repo)?,
             base: base(repo, wish, recipe)?,
             place: Box::new(move |path| place(path, &common)),
             real: Box::new(real),

@@ -290,6 +290,13 @@ impl Records {
         Ok((records, damaged))
     }
 
+    /// Reads the records that are this repository's own. Those of a copied repository are the original's: their
+    /// ports, databases and worktrees are not ours to touch.
+    pub fn own(&self, repo: &Repo) -> Result<Vec<Record>> {
+        let here = repo.identity()?;
+        Ok(self.all()?.0.into_iter().filter(|record| record.repository == here).collect())
+    }
+
     /// Reads one record; `None` when there is no such file.
     pub fn find(&self, id: &str) -> Result<Option<Record>> {
         // an id comes from a file in the repository: it must not lead out of the directory

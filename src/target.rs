@@ -6,13 +6,13 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::git::{Repo, absolute};
-use crate::record::Record;
+use crate::record::{Record, Records};
 
 /// The worktrees of a repository with what is recorded of them.
 pub struct Worktrees {
     /// As git has them registered.
     pub listing: Listing,
-    /// The records.
+    /// The repository's own records.
     pub records: Vec<Record>,
     here: Option<PathBuf>,
     cwd: PathBuf,
@@ -24,7 +24,7 @@ impl Worktrees {
     pub fn read(repo: &Repo) -> Result<Self> {
         Ok(Self {
             listing: repo.worktrees()?,
-            records: crate::record::Records::of(repo).all()?.0,
+            records: Records::of(repo).own(repo)?,
             here: repo.root().map(Path::to_owned),
             cwd: std::env::current_dir().unwrap_or_default(),
             repo_name: repo.name(),

@@ -9,9 +9,12 @@
 )]
 
 mod add;
+mod cd;
 mod django;
+mod doctor;
 mod git_mode;
 mod house;
+mod list;
 mod man;
 mod remove;
 mod rollback;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::exec;
 use crate::name::Name;
 use crate::record::{Record, Stage};
+use crate::resource::Database;
 use crate::resource::checkout::Trash;
 use crate::target::Worktrees;
 
@@ -98,9 +99,8 @@ impl Findings<'_> {
 
     /// An add that was killed is undone; a removal that was killed is finished.
     fn halves(&mut self) -> Result<()> {
-        let here = self.context.repo.identity()?;
-        for record in self.context.records.all()?.0 {
-            if record.stage == Stage::Ready || record.repository != here {
+        for record in self.context.records.own(&self.context.repo)? {
+            if record.stage == Stage::Ready {
                 continue;
             }
             let verb = if record.stage == Stage::Adding { "adding" } else { "removing" };
@@ -133,14 +133,10 @@ impl Findings<'_> {
     /// Records whose worktree was removed or pruned by git itself.
     fn unbound(&mut self, drop_databases: bool) -> Result<()> {
         let worktrees = Worktrees::read(&self.context.repo)?;
-        let here = self.context.repo.identity()?;
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
-        for record in
-            worktrees.records.iter().filter(|r| r.stage == Stage::Ready && r.repository == here).filter(bound)
-        {
+        for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready).filter(bound) {
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
-            if record.databases().any(super::super::resource::database::Database::has_data) && !drop_databases
-            {
+            if record.databases().any(Database::has_data) && !drop_databases {
                 self.for_the_user(
                     &format!("{what}; its database is still there"),
                     "git wt doctor --fix --yes    (drops it)",

@@ -20,7 +20,7 @@ use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
 use crate::resource::checkout::{Trash, put_aside};
-use crate::resource::{Care, Destroyed, Resource, Site};
+use crate::resource::{Care, Database, Destroyed, Resource, Site};
 use crate::target::Worktrees;
 use crate::trust::Trust;
 
@@ -187,10 +187,7 @@ impl<'a> Removal<'a> {
     /// The databases that go.
     fn databases(&self, args: &Args) -> Vec<String> {
         let databases = self.record.iter().flat_map(Record::databases);
-        databases
-            .filter(|database| !args.keep_db && database.has_data())
-            .map(super::super::resource::database::Database::describe)
-            .collect()
+        databases.filter(|database| !args.keep_db && database.has_data()).map(Database::describe).collect()
     }
 
     /// Names the data that would be lost, and asks.

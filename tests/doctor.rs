@@ -1,0 +1,135 @@
+//! `git wt doctor`: what a crash, a copy, plain git or a bad disk left behind is named and repaired.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::world::World;
+
+fn with_staging() -> World {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.wt(&["add", "staging"]).ok();
+    world
+}
+
+fn record(world: &World) -> PathBuf {
+    let records = fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten();
+    records.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "json")).unwrap()
+}
+
+#[test]
+fn a_sound_repository_is_sound() {
+    let world = with_staging();
+    let before = world.everything();
+    world.wt(&["doctor"]).ok().says(&["nothing is broken"]);
+    world.wt(&["doctor", "--fix"]).ok().says(&["nothing is broken"]);
+    before.is_still(&world.everything(), "after doctor");
+}
+
+#[test]
+fn a_damaged_record_is_reported_and_made_anew_from_what_names_it() {
+    let world = with_staging();
+    let path = record(&world);
+    let whole = fs::read_to_string(&path).unwrap();
+    for damaged in [&whole[..whole.len() / 2], "", "{}"] {
+        fs::write(&path, damaged).unwrap();
+        world.wt(&["list"]).ok();
+        world.wt(&["cd", "staging"]);
+        world.wt(&["doctor"]).code(1).says(&["is damaged"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), damaged, "looking changes nothing");
+        world.wt(&["doctor", "--fix"]).ok().says(&["is damaged", "git wt setup staging"]);
+        let json = world.wt(&["list", "--json", "--no-status"]).ok().stdout;
+        assert!(json.contains(r#""name":"staging""#) && json.contains(r#""port":8001"#), "{json}");
+    }
+    world.wt(&["remove", "-y", "staging"]).ok();
+    assert!(!world.path("state/git-wt/ports/8001").exists());
+}
+
+#[test]
+fn a_damaged_claim_is_still_a_claim() {
+    let world = with_staging();
+    world.write("state/git-wt/ports/8001", "");
+    world.wt(&["add", "qa"]).ok();
+    assert!(world.read("myproject-qa/.env").contains("PORT=8002"));
+}
+
+#[test]
+fn a_copied_repository_owns_nothing_of_the_original() {
+    let world = with_staging();
+    let copied = std::process::Command::new("cp")
+        .args(["-a"])
+        .arg(world.path("myproject"))
+        .arg(world.path("copy"))
+        .status();
+    assert!(copied.unwrap().success());
+    let claim = world.path("state/git-wt/ports/8001");
+    world.wt_in("copy", &["doctor"]).code(1).says(&["'staging' was made in another repository"]);
+    world.wt_in("copy", &["remove", "-f", "-y", "staging"]);
+    world.wt_in("copy", &["prune", "--yes"]);
+    world.wt_in("copy", &["doctor", "--fix"]);
+    assert!(claim.exists());
+    assert_eq!(world.git(&world.path("myproject-staging"), &["status", "--porcelain"]), "");
+    world.wt(&["doctor"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    assert!(!claim.exists());
+}
+
+#[test]
+fn a_worktree_removed_by_git_gives_its_port_back() {
+    let world = with_staging();
+    fs::remove_file(world.path("myproject-staging/.env")).unwrap();
+    world.git(&world.path("myproject"), &["worktree", "remove", "../myproject-staging"]);
+    world.wt(&["doctor"]).code(1).says(&["the worktree of 'staging' was removed without git-wt"]);
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(!world.path("state/git-wt/ports/8001").exists());
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_claim_without_a_record_is_freed() {
+    let world = with_staging();
+    fs::remove_file(record(&world)).unwrap();
+    world.wt(&["doctor"]).code(1).says(&["port 8001 is claimed by 'staging', which is gone"]);
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(!world.path("state/git-wt/ports/8001").exists());
+}
+
+#[test]
+fn a_moved_worktree_keeps_its_record() {
+    let world = with_staging();
+    world.wt(&["move", "myproject-staging", "../elsewhere"]).ok();
+    world.wt(&["cd", "staging"]).ok().prints("[ROOT]/elsewhere\n");
+    world.wt(&["doctor"]).ok();
+    world.wt(&["remove", "-y", "staging"]).ok();
+    assert!(!world.path("elsewhere").exists() && !world.path("state/git-wt/ports/8001").exists());
+}
+
+#[test]
+fn a_database_that_nobody_here_made_is_never_dropped() {
+    let world = World::with_repo();
+    let database = |name: &str| world.path(name).display().to_string();
+    world.write("myproject/.wt.toml", "[database]\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.write("myproject/.env", &format!("DATABASE_URL=sqlite:///{}\n", database("main.sqlite3")));
+    rusqlite::Connection::open(database("myproject_staging.sqlite3"))
+        .unwrap()
+        .execute_batch("CREATE TABLE mine (a)")
+        .unwrap();
+    world.wt(&["add", "staging"]).ok().says(&["there already, used as it is"]);
+    assert!(world.read("myproject-staging/.env").contains("/myproject_staging.sqlite3"));
+    world.wt(&["remove", "-y", "staging"]).ok();
+    assert!(world.path("myproject_staging.sqlite3").exists());
+    // our own goes, after it was named
+    world.wt(&["add", "qa"]).ok();
+    rusqlite::Connection::open(database("myproject_qa.sqlite3"))
+        .unwrap()
+        .execute_batch("CREATE TABLE t (a)")
+        .unwrap();
+    world.wt(&["remove", "qa"]).code(128).says(&["database '[ROOT]/myproject_qa.sqlite3'", "--keep-db"]);
+    world.wt(&["remove", "--keep-db", "qa"]).ok();
+    assert!(world.path("myproject_qa.sqlite3").exists());
+    world.wt(&["add", "ours"]).ok();
+    world.wt(&["remove", "-y", "ours"]).ok();
+    assert!(!world.path("myproject_ours.sqlite3").exists());
+}
