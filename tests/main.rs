@@ -16,6 +16,7 @@ mod git_mode;
 mod house;
 mod list;
 mod man;
+mod readme;
 mod remove;
 mod rollback;
 mod setup;

@@ -1,0 +1,207 @@
+//! The README is true: its console blocks are run, its recipe is read, its example works.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use clap::CommandFactory;
+use git_wt::cli::Cli;
+use git_wt::recipe::Recipe;
+
+use crate::world::World;
+
+/// A console block after `<!-- test: NAME -->`.
+struct Block<'a> {
+    /// The project that it is about.
+    project: &'a str,
+    text: &'a str,
+}
+
+impl Block<'_> {
+    /// Runs the lines after `$ ` in one shell and returns the block as it should have been written.
+    fn run(&self, world: &World, dir: &str) -> String {
+        let commands: Vec<&str> = self.text.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+        // a terminal shows stdout and stderr in the order they come
+        let mut script = "exec 2>&1\n".to_owned();
+        for command in &commands {
+            script.push_str(&format!("{command}\nprintf '\\036'\n"));
+        }
+        let mut shell = world.command("sh", &world.path(dir));
+        let seen = world.see(shell.args(["-c", &script]).stdin(Stdio::null()));
+        let outputs: Vec<&str> = seen.stdout.split_terminator('\u{1e}').collect();
+        assert_eq!(outputs.len(), commands.len(), "{seen:#?}");
+        let shown = commands.iter().zip(outputs).map(|(command, output)| format!("$ {command}\n{output}"));
+        steady(&shown.collect::<String>())
+    }
+}
+
+/// Puts words in place of what differs from run to run: the world's place, secrets, and abbreviated object ids.
+fn steady(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut line = line.replace("[ROOT]", "/home/you");
+        if let Some(rest) = line.strip_prefix("SECRET_KEY=") {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            line = format!("SECRET_KEY=…{}", &rest[end..]);
+        }
+        // what stands in columns is as wide as the secret, or the path of the world
+        if let Some((value, source)) = line.rsplit_once(" # ").filter(|(value, _)| value.ends_with(' ')) {
+            line = format!("{}  # {source}", value.trim_end());
+        }
+        let is_id = |word: &str| word.len() == 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let words = line.split(' ').map(|word| if is_id(word) { "1a2b3c4" } else { word });
+        lines.push(words.collect::<Vec<_>>().join(" "));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn readme_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+fn readme() -> String {
+    fs::read_to_string(readme_path()).unwrap()
+}
+
+/// The blocks of the README that are to be run.
+fn blocks(readme: &str) -> Vec<Block<'_>> {
+    let marked = readme.split("<!-- test: ").skip(1).map(|rest| {
+        let (project, rest) = rest.split_once(" -->\n").unwrap();
+        let (before, rest) = rest.split_once("```console\n").unwrap();
+        assert!(before.trim().is_empty(), "what is to be tested stands right after its mark: {before}");
+        Block { project, text: rest.split_once("```").unwrap().0 }
+    });
+    marked.collect()
+}
+
+/// The project `shop` that looks like Django's, with programs that only seem to install anything.
+fn django(world: &World) {
+    world.repo("shop");
+    world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\nuploads/\n");
+    world.write("shop/requirements.txt", "django\n");
+    world.write("shop/shop/settings.py", "");
+    world.write(
+        "shop/manage.py",
+        "\"\"\"Stands in for django's.\"\"\"\nimport os, sqlite3, sys\n\
+         os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"shop.settings\")\n\
+         assert sys.argv[1] == \"migrate\" and os.environ[\"PORT\"]\n\
+         sqlite3.connect(os.environ[\"DATABASE_URL\"].removeprefix(\"sqlite:///\")).execute(\"CREATE TABLE shop (id)\")\n",
+    );
+    world.commit(&world.path("shop"), "A shop");
+    world.write(
+        "shop/.env",
+        "SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL=sqlite:///db.sqlite3\nPORT=8000 # the server's\n",
+    );
+    world.program(
+        "uv",
+        "#!/bin/sh\ncase $1 in\nvenv) for path; do :; done; exec /usr/bin/python3 -m venv --without-pip \"$path\" ;;\n\
+         pip) test -n \"$VIRTUAL_ENV\" ;;\n*) exit 2 ;;\nesac\n",
+    );
+}
+
+/// Whether there is a Python that makes environments; in CI there must be.
+fn has_python() -> bool {
+    let python = Path::new("/usr/bin/python3").exists();
+    assert!(python || std::env::var_os("CI").is_none(), "/usr/bin/python3 is not installed");
+    if !python {
+        eprintln!("skipped: /usr/bin/python3 is not installed");
+    }
+    python
+}
+
+#[test]
+fn what_the_readme_shows_is_what_is_seen() {
+    if !has_python() {
+        return;
+    }
+    let written = readme();
+    let mut right = written.clone();
+    let blocks = blocks(&written);
+    assert!(!blocks.is_empty(), "no block of the README is marked");
+    for block in blocks {
+        let world = World::new();
+        match block.project {
+            "django" => django(&world),
+            other => panic!("there is no project '{other}'"),
+        }
+        right = right.replace(block.text, &block.run(&world, "shop"));
+    }
+    if std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite") {
+        fs::write(readme_path(), &right).unwrap();
+    }
+    let now = readme();
+    let differ: Vec<_> = right.lines().filter(|line| !now.contains(line)).collect();
+    assert!(
+        right == now,
+        "the README is not what is seen: SNAPSHOTS=overwrite cargo test readme\n{differ:#?}"
+    );
+}
+
+#[test]
+fn the_example_of_the_readme_works_and_leaves_nothing() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo");
+    assert!(readme().contains("cargo install --locked --path . && examples/demo\n"));
+    assert_ne!(fs::metadata(&example).unwrap().permissions().mode() & 0o111, 0, "it cannot be run");
+    if !has_python() {
+        return;
+    }
+    let world = World::new();
+    fs::create_dir(world.path("tmp")).unwrap();
+    let seen = world.see(world.command(&example, &world.root()).env("TMPDIR", world.path("tmp"))).ok();
+    let visits: Vec<&str> = seen.stdout.lines().filter(|line| line.starts_with("port ")).collect();
+    let [first, second, other] = visits[..] else { panic!("{seen:#?}") };
+    // each environment is of the worktree's own, and what is done in one is not seen in the other
+    for (visit, count) in [(first, 1), (second, 2), (other, 1)] {
+        assert!(visit.ends_with(&format!(", {count} visit(s), own venv: True")), "{seen:#?}");
+    }
+    let port = |visit: &str| visit.split(',').next().map(str::to_owned);
+    assert_eq!(port(first), port(second));
+    assert_ne!(port(first), port(other));
+    let (_, last) = seen.stdout.rsplit_once("$ git wt list --no-status\n").unwrap();
+    assert!(last.contains("production") && !last.contains("staging"), "{seen:#?}");
+    assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 0, "{seen:#?}");
+}
+
+#[test]
+fn the_recipe_of_the_readme_can_be_read() {
+    let readme = readme();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let source = Recipe::read(Some((Path::new("README.md"), text)), &[]).unwrap();
+    assert_eq!(source.template_names().collect::<Vec<_>>(), ["production"]);
+    // what it calls the default is the default
+    let (written, default) =
+        (source.for_worktree(Recipe::default(), "x", None, None).unwrap(), Recipe::default());
+    assert_eq!(
+        (written.path, written.base, written.prefix, written.copy, written.link, written.sparse),
+        (default.path, default.base, default.prefix, default.copy, default.link, default.sparse)
+    );
+    assert_eq!((written.env.file, written.env.from), (default.env.file, default.env.from));
+    assert_eq!(written.venv, Some(git_wt::recipe::VenvRule::default()));
+    assert_eq!(written.database, Some(git_wt::recipe::DatabaseRule::default()));
+}
+
+#[test]
+fn the_readme_knows_every_verb_and_setting() {
+    let readme = readme();
+    for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let name = verb.get_name();
+        let known = [format!("`{name}`"), format!("`{name} ")].iter().any(|word| readme.contains(word));
+        assert!(known, "the README does not say what '{name}' does");
+    }
+    // each setting as it is written, with a value that serves
+    let settings = readme.split('`').filter(|word| word.starts_with("wt.") && !word.contains(['…', '|']));
+    for setting in settings {
+        let (key, value) = setting.split_once(' ').unwrap_or((setting, ""));
+        let value = match (key, value) {
+            ("wt.port.range", "") => "3000-3010",
+            ("wt.database.variable" | "wt.database.name" | "wt.database.from", "") => "X",
+            (key, "") if key.ends_with("file") || key.ends_with("from") || key.ends_with("venv.path") => "x",
+            (_, value) => value,
+        };
+        let read = Recipe::read(None, &[(key.to_owned(), value.to_owned())]);
+        let unknown = read.unwrap_or_else(|fault| panic!("{setting}: {}", fault.what));
+        assert!(unknown.unknown_settings().is_empty(), "the README names '{setting}', which means nothing");
+    }
+}
