@@ -205,10 +205,11 @@ impl Resource {
             (Self::Link(a), Self::Link(b)) => a.path == b.path,
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
             (Self::Database(a), Self::Database(b)) => a.place == b.place,
-            // a worktree keeps the name it has
-            (Self::DatabaseName(_), Self::DatabaseName(_)) => true,
             (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
-            (Self::Branch(_), Self::Branch(_)) | (Self::Checkout(_), Self::Checkout(_)) => true,
+            // a worktree has one of each, and keeps the name it has
+            (Self::Branch(_), Self::Branch(_))
+            | (Self::Checkout(_), Self::Checkout(_))
+            | (Self::DatabaseName(_), Self::DatabaseName(_)) => true,
             _ => false,
         }
     }
