@@ -173,7 +173,7 @@ fn get(port: u16, path: &str) -> String {
             Ok(answer) if answer.contains(" 200 OK") => {
                 return answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
             }
-            answer if start.elapsed() > Duration::from_secs(60) => panic!("port {port}: {answer:?}"),
+            answer if start.elapsed() > Duration::from_mins(1) => panic!("port {port}: {answer:?}"),
             _ => std::thread::park_timeout(Duration::from_millis(50)),
         }
     }
