@@ -440,14 +440,19 @@ mod tests {
         let world = world();
         let debian = world.script(
             "python3",
-            "[ \"$2\" = -c ] && exit 1; echo 'ensurepip is not available'; for p; do :; done; mkdir \"$p/bin\"; exit 1",
+            "[ \"$2\" = -c ] && exit 1; for p; do [ \"$p\" = --without-pip ] && exit 0; done; \
+             echo 'ensurepip is not available'; mkdir \"$p/bin\"; exit 1",
         );
         let mut venv = venv();
-        let error = venv.make(&world.worktree, &maker(None, debian, false)).unwrap_err();
+        let error = venv.make(&world.worktree, &maker(None, debian.clone(), true)).unwrap_err();
         assert!(error.why.iter().any(|why| why == "ensurepip is not available"), "{:?}", error.why);
         assert_eq!(error.hints[0], "sudo apt install python3-venv");
         assert_eq!(world.destroy(&venv), Destroyed::Gone);
         assert!(world.names("wt").is_empty());
+
+        // where nothing calls pip, an environment without it will do
+        assert_eq!(venv.make(&world.worktree, &maker(None, debian, false)).unwrap(), Created::Made);
+        assert_eq!(world.destroy(&venv), Destroyed::Gone);
 
         let other = world.script("uv", "echo 'no space left' >&2; exit 2");
         let error = venv.make(&world.worktree, &maker(Some(&other), "/x".into(), false)).unwrap_err();
