@@ -115,16 +115,17 @@ impl Resource {
             Self::Copy(copy) => copy.look(&Tree::open(site.root)?),
             Self::Link(link) => link.look(&Tree::open(site.root)?),
             Self::Venv(venv) => venv.look(&Tree::open(site.root)?),
+            Self::Checkout(checkout) => {
+                checkout.look();
+                Ok(())
+            }
             Self::Database(database) => {
                 database.look();
                 Ok(())
             }
-            Self::Port(_)
-            | Self::Branch(_)
-            | Self::Exclude(_)
-            | Self::Checkout(_)
-            | Self::DatabaseName(_)
-            | Self::EnvFile(_) => Ok(()),
+            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::DatabaseName(_) | Self::EnvFile(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -210,6 +210,34 @@ fn a_vanished_worktree_is_healed_by_adding_it_again() {
     assert!(list.stdout.contains("missing, prunable"), "{list:?}");
     world.wt(&["add", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
     assert_eq!(world.git(&world.path("myproject"), &["worktree", "list"]).lines().count(), 2);
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_healed_worktree_has_the_port_it_had() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "path = \".trees/{{ name }}\"\n[port]\nPORT = 8000\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.wt(&["add", "staging"]).ok();
+    fs::remove_dir_all(world.path("myproject/.trees/staging")).unwrap();
+    world.wt(&["add", "staging"]).ok().says(&["forgetting the vanished worktree"]);
+    assert!(world.read("myproject/.trees/staging/.env").contains("PORT=8001"));
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_missing_python_is_one_clear_error_and_nothing_is_made() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[venv]\npython = \"python9\"\n");
+    world.commit(&world.path("myproject"), "recipe");
+    let before = world.everything();
+    world.wt(&["add", "staging"]).code(128).prints("").says(&[
+        "error: no usable Python interpreter 'python9'",
+        "it was not found on PATH",
+        "undone: branch 'staging'",
+        "hint: git config wt.venv.python",
+    ]);
+    before.is_still(&world.everything(), "after the undo");
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
 
-use super::{Context, setup};
+use super::{Context, remove, setup};
 use crate::complete;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::Repo;
+use crate::git::worktrees::Worktree;
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
@@ -206,13 +207,15 @@ fn plan(wish: &Wish, context: &Context) -> Result<(Plan, crate::record::Lock)> {
 
 /// Plans and writes the record, so that from here on whatever is made can be unmade.
 fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
-    let (mut plan, lock) = plan(wish, context)?;
+    let (mut plan, mut lock) = self::plan(wish, context)?;
+    if let Some(vanished) = &plan.heal {
+        // without the lock, which the undoing needs for itself
+        drop(lock);
+        forget_vanished(vanished, context)?;
+        (plan, lock) = self::plan(wish, context)?;
+    }
     for note in &plan.notes {
         context.ui.hint(note);
-    }
-    if let Some(vanished) = &plan.heal {
-        context.ui.say(&format!("forgetting the vanished worktree '{}'", vanished.path.display()));
-        crate::resource::checkout::put_aside(&context.repo, vanished)?;
     }
     set_broken_entries_aside(context)?;
     let resources = std::mem::take(&mut plan.resources);
@@ -226,6 +229,21 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     let held = context.records.begin(record)?;
     drop(lock);
     Ok((plan, held))
+}
+
+/// Forgets a worktree whose directory is gone, with its record: its ports are free for the one that takes its place,
+/// and its databases stay for it.
+fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
+    context.ui.say(&format!("forgetting the vanished worktree '{}'", vanished.path.display()));
+    let record =
+        context.records.own(&context.repo)?.into_iter().find(|r| vanished.record.as_ref() == Some(&r.id));
+    match record.map(|record| context.records.hold(&record.id)).transpose()?.flatten() {
+        Some(mut held) => {
+            held.checkout_for(vanished);
+            remove::take_back(held, &vanished.path, true, context)
+        }
+        None => crate::resource::checkout::put_aside(&context.repo, vanished).map(drop),
+    }
 }
 
 /// git dies of an entry whose files are empty, whatever it is asked; such an entry is put where doctor finds it.

@@ -54,13 +54,12 @@ fn reason(record: &str) -> String {
 }
 
 impl Checkout {
-    /// Returns a checkout to be made at `path`, with what stands there now.
-    pub fn at(path: &Path, arguments: Vec<OsString>) -> Self {
-        let missing_parents = path.ancestors().skip(1).take_while(|dir| !dir.exists()).count();
+    /// Returns a checkout to be made at `path`.
+    pub fn new(path: &Path, arguments: Vec<OsString>) -> Self {
         Self {
-            was_empty_dir: path.is_dir(),
             path: path.to_owned(),
-            missing_parents,
+            was_empty_dir: false,
+            missing_parents: 0,
             entry: None,
             lock: None,
             as_given: false,
@@ -69,23 +68,20 @@ impl Checkout {
         }
     }
 
+    /// Notes what stands there now.
+    pub fn look(&mut self) {
+        self.was_empty_dir = self.path.is_dir();
+        self.missing_parents = self.path.ancestors().skip(1).take_while(|dir| !dir.exists()).count();
+    }
+
     /// Returns a checkout that git makes from the user's own arguments, in its own words.
     pub fn as_given(path: &Path, arguments: Vec<OsString>) -> Self {
-        Self { as_given: true, ..Self::at(path, arguments) }
+        Self { as_given: true, ..Self::new(path, arguments) }
     }
 
     /// Returns the checkout of a worktree that stands already.
     pub fn registered(tree: &Worktree) -> Self {
-        Self {
-            path: tree.path.clone(),
-            was_empty_dir: false,
-            missing_parents: 0,
-            entry: tree.id.clone(),
-            lock: None,
-            as_given: false,
-            arguments: Vec::new(),
-            post_checkout: 0,
-        }
+        Self { entry: tree.id.clone(), ..Self::new(&tree.path, Vec::new()) }
     }
 
     /// Makes it with `git worktree add`, and binds git's entry to the record.

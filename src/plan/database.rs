@@ -1,0 +1,117 @@
+//! Which database a worktree gets: its own, under the URL of the main worktree.
+
+use std::path::{Path, PathBuf};
+
+use super::{Facts, Plan};
+use crate::dotenv::Value;
+use crate::error::{Error, Result};
+use crate::git::absolute;
+use crate::name::hash;
+use crate::recipe::{Recipe, Words};
+use crate::resource::database::{self, Database};
+use crate::resource::{DatabaseName, Resource};
+use crate::url::{Engine, SqlitePlace, Url};
+
+impl Plan {
+    /// Plans a database of the worktree's own; returns the variable that names it, with its new value.
+    pub(super) fn database(
+        &mut self,
+        recipe: &Recipe,
+        facts: &Facts,
+        words: &Words,
+    ) -> Result<Option<(String, String)>> {
+        let main_url = |variable: &str| {
+            let (_, text) = facts.env_source.as_ref()?;
+            match text.get(variable)? {
+                Value::Text(url) => Some(url),
+                Value::Dynamic(_) => None,
+            }
+        };
+        let Some(rule) = &recipe.database else {
+            if let Some(url) = main_url("DATABASE_URL")
+                && shared_with_main(&url)
+            {
+                self.notes.push("DATABASE_URL is main's: the worktree shares main's database ([database] gives it its own)".into());
+            }
+            return Ok(None);
+        };
+        if rule.shared {
+            return Ok(None);
+        }
+        let Some(text) = main_url(&rule.variable) else {
+            return Err(Error::new(format!(
+                "no {} with a database URL in '{}'",
+                rule.variable, recipe.env.from
+            ))
+            .because("[database] gives each worktree its own, made from main's")
+            .hint(format!("set {} in '{}', or [database] shared = true", rule.variable, recipe.env.from)));
+        };
+        let unusable = || Error::new(format!("{} is no database URL that git-wt knows", rule.variable));
+        let url = Url::parse(&text).ok_or_else(unusable)?;
+        let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
+        let name = words.render(&rule.name)?;
+        if engine != Engine::Sqlite {
+            let name = self.database_name(engine, &url, name, facts);
+            return Ok(Some((rule.variable.clone(), url.with_database(&name))));
+        }
+        let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
+        let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
+        let origin = match (rule.from.as_str(), url.sqlite_place()) {
+            ("main", Some(SqlitePlace::Relative(path) | SqlitePlace::Absolute(path))) => {
+                database::Origin::Main(from_root(&path).to_string_lossy().into_owned())
+            }
+            ("empty" | "main", _) => database::Origin::Empty,
+            (dump, _) => database::Origin::Dump(from_root(dump)),
+        };
+        self.resources.push(Resource::Database(Database::new(database::Engine::Sqlite, place, origin)));
+        Ok(Some((rule.variable.clone(), own)))
+    }
+
+    /// Reserves a name on the URL's server; one that another worktree has gets a hash of ours behind it.
+    fn database_name(&mut self, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
+        let engine = if engine == Engine::Postgres { "postgres" } else { "mysql" };
+        let place = |name: &str| format!("{engine}:{}/{name}", url.server());
+        let taken = |name: &str| facts.databases.contains(&place(name));
+        let name = if taken(&name) {
+            let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), self.path.display());
+            format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
+        } else {
+            name
+        };
+        self.notes.push(format!("the database '{name}' is yours to create, with your server's own tools"));
+        self.resources.push(Resource::DatabaseName(DatabaseName { place: place(&name) }));
+        name
+    }
+
+    /// A relative file is each worktree's own for free; an absolute one gets a place of its own.
+    fn sqlite_place(&self, url: &Url, text: &str, name: &str, facts: &Facts) -> Option<(String, String)> {
+        let inside = |path: &str| self.path.join(path).to_string_lossy().into_owned();
+        match url.sqlite_place()? {
+            SqlitePlace::Memory => None,
+            SqlitePlace::Relative(path) => Some((inside(&path), text.to_owned())),
+            SqlitePlace::Absolute(path) => {
+                let path = PathBuf::from(path);
+                let own =
+                    if let Some(within) = facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok()) {
+                        inside(&within.to_string_lossy())
+                    } else {
+                        let ending =
+                            path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+                        path.with_file_name(format!("{name}{ending}")).to_string_lossy().into_owned()
+                    };
+                let text = url.with_path(&format!("/{own}"));
+                Some((own, text))
+            }
+        }
+    }
+}
+
+/// Whether a worktree that keeps this URL would share its database.
+fn shared_with_main(url: &str) -> bool {
+    let Some(url) = Url::parse(url) else { return false };
+    match Engine::of(url.scheme()) {
+        Some(Engine::Sqlite) => matches!(url.sqlite_place(), Some(SqlitePlace::Absolute(_))),
+        Some(_) => true,
+        None => false,
+    }
+}

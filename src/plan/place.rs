@@ -1,0 +1,203 @@
+//! Where a worktree goes, and what must not stand there.
+
+use std::path::{Path, PathBuf};
+
+use super::{Facts, Head, Plan, Start, What, Wish};
+use crate::error::{Error, Result};
+use crate::git::absolute;
+use crate::git::worktrees::{self, Worktree};
+use crate::name::hash;
+use crate::recipe::{Recipe, Words};
+use crate::record::{Record, Stage};
+use crate::resource::Exclude;
+
+/// What stands at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing, and it can be made.
+    Free,
+    /// An empty directory.
+    EmptyDir,
+    /// A directory with something in it.
+    Occupied,
+    /// A worktree of another repository, or that repository itself.
+    Foreign,
+    /// Something that is no directory, here or on the way.
+    NotADirectory(PathBuf),
+    /// Nothing, and nothing can be made there: the directory that cannot be written.
+    Denied(PathBuf),
+}
+
+impl Plan {
+    /// Chooses the worktree's directory; returns the line that hides it from a worktree around it.
+    pub(super) fn choose_place(
+        &mut self,
+        wish: &Wish,
+        start: &Start,
+        recipe: &Recipe,
+        facts: &Facts,
+        words: &Words,
+    ) -> Result<Option<Exclude>> {
+        let asked = match (&wish.path, &wish.what) {
+            (Some(path), _) | (None, Some(What::Path(path))) => Some(absolute(&facts.cwd, path)),
+            _ => None,
+        };
+        let chosen = asked.is_some();
+        let mut path = match asked {
+            Some(path) => path,
+            None => derived(recipe, facts, words)?,
+        };
+        if !chosen && is_taken(&path, start, facts) {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            let apart = format!("{}\0{}", facts.repo_name, facts.listing.main().git_dir.display());
+            name.push(format!("-{}", &hash(format!("{apart}\0{}", start.name).as_bytes())[..6]));
+            path.set_file_name(name);
+        }
+        self.heal = refuse_place(&path, wish, facts)?.cloned();
+        self.path = path;
+        self.exclude(chosen, facts)
+    }
+
+    /// A worktree inside another one would be recorded there by `git add .` as an embedded repository.
+    fn exclude(&self, chosen: bool, facts: &Facts) -> Result<Option<Exclude>> {
+        let path = (facts.real)(&self.path);
+        let main = facts.listing.main();
+        if path.starts_with((facts.real)(&main.git_dir)) && main.head != worktrees::Head::Bare {
+            return Err(Error::new(format!(
+                "'{}' is inside the repository's own directory",
+                self.path.display()
+            )));
+        }
+        let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != worktrees::Head::Bare);
+        let around =
+            with_files.filter(|tree| path != tree.path && path.starts_with((facts.real)(&tree.path)));
+        let Some(outer) = around.max_by_key(|tree| tree.path.as_os_str().len()) else { return Ok(None) };
+        let outer_path = (facts.real)(&outer.path);
+        let inner = path.strip_prefix(&outer_path).unwrap_or(&path);
+        if outer.is_main() && (facts.ignored)(inner) {
+            return Ok(None);
+        }
+        if chosen || !outer.is_main() {
+            let shown = self.path.display();
+            return Err(Error::new(format!("'{shown}' is inside the worktree '{}'", outer.path.display()))
+                .because("git add there would record it as an embedded repository")
+                .hint("choose a place outside, or have git ignore it"));
+        }
+        Ok(Some(Exclude { pattern: format!("/{}/", inner.display()) }))
+    }
+}
+
+/// The place that the recipe's template gives, from the main worktree on.
+fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<PathBuf> {
+    let text = words.render(&recipe.path)?;
+    let path = match text.strip_prefix("~/") {
+        Some(rest) => facts.home.join(rest),
+        None => PathBuf::from(text),
+    };
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(format!("the place '{}' comes out empty", recipe.path)));
+    }
+    let from = match &facts.main {
+        Some(main) => main,
+        None => &facts.listing.main().path,
+    };
+    Ok(absolute(from, &path))
+}
+
+/// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
+fn is_taken(path: &Path, start: &Start, facts: &Facts) -> bool {
+    let unfinished = facts
+        .records
+        .iter()
+        .any(|record| record.stage != Stage::Ready && record.path == path && record.name != start.name);
+    let ours = facts.listing.at(path).is_some_and(|tree| {
+        // a vanished worktree of the same name is healed instead
+        let name =
+            facts.records.iter().find(|record| tree.record.as_deref() == Some(&record.id)).map(|r| &r.name);
+        !tree.missing || (name.is_some() && name != Some(&start.name))
+    });
+    unfinished || ours || (facts.place)(path) == Place::Foreign
+}
+
+/// Refuses a place where something stands; returns the vanished worktree whose entry must go first.
+fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
+    let shown = path.display();
+    if facts.records.iter().any(|record| record.stage != Stage::Ready && record.path == path) {
+        return Err(
+            Error::new(format!("'{shown}' is being made or removed by another git-wt")).hint("git wt doctor")
+        );
+    }
+    let vanished = match facts.listing.at(path) {
+        Some(tree) if !tree.missing => {
+            return Err(Error::new(format!("'{shown}' is a worktree already"))
+                .hint(format!("cd -- {}", quoted(path))));
+        }
+        vanished => vanished,
+    };
+    match (facts.place)(path) {
+        Place::Free | Place::EmptyDir => {}
+        Place::Occupied => return Err(Error::new(format!("'{shown}' already exists and is not empty"))),
+        Place::Foreign => return Err(Error::new(format!("'{shown}' belongs to another repository"))),
+        Place::NotADirectory(what) => {
+            return Err(Error::new(format!("'{}' is not a directory", what.display())));
+        }
+        Place::Denied(dir) => {
+            return Err(Error::new(format!("cannot write to '{}'", dir.display()))
+                .hint("git wt add --path PLACE NAME"));
+        }
+    }
+    let Some(tree) = vanished else { return Ok(None) };
+    if let Some(reason) = &tree.locked
+        && wish.force < 2
+    {
+        let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        return Err(Error::new(format!("'{shown}' is missing but locked{why}")).hint("git wt add -f -f NAME"));
+    }
+    let disk_absent = path.parent().is_some_and(|parent| (facts.place)(parent) == Place::Free);
+    if disk_absent && wish.force == 0 {
+        return Err(Error::new(format!("'{shown}' is a worktree whose disk seems to be absent"))
+            .because("the directory it lay in is missing too")
+            .hint("git wt add -f NAME    (to give up what was there)"));
+    }
+    Ok(Some(tree))
+}
+
+/// Refuses a branch that another worktree has, with the way there.
+pub(super) fn refuse_branch_in_use(
+    wish: &Wish,
+    start: &Start,
+    heal: Option<&Worktree>,
+    facts: &Facts,
+) -> Result<()> {
+    let Some(branch) = start.head.branch() else { return Ok(()) };
+    if wish.force > 0 && !matches!(start.head, Head::New(..)) {
+        return Ok(());
+    }
+    let adding = |record: &&Record| record.stage == Stage::Adding && record.branch.as_ref() == Some(branch);
+    if let Some(record) = facts.records.iter().find(adding) {
+        return Err(Error::new(format!(
+            "'{branch}' is being added by another git-wt, at '{}'",
+            record.path.display()
+        ))
+        .hint("git wt doctor"));
+    }
+    let Some(holder) = facts.listing.holder(branch) else { return Ok(()) };
+    let shown = holder.path.display();
+    if heal.is_some_and(|gone| gone.id == holder.id) {
+        return Ok(());
+    }
+    if holder.missing {
+        return Err(Error::new(format!("'{branch}' is still held by the vanished worktree '{shown}'"))
+            .hint("git wt prune")
+            .hint("git worktree repair    (if it was only moved)"));
+    }
+    let detached = format!("git wt add --detach {branch}    (a copy of its commit)");
+    Err(Error::new(format!("'{branch}' is already used by worktree at '{shown}'"))
+        .hint(format!("cd -- {}", quoted(&holder.path)))
+        .hint(detached))
+}
+
+/// Quotes a path for a command to paste.
+fn quoted(path: &Path) -> String {
+    shell_escape::unix::escape(path.to_string_lossy()).into_owned()
+}

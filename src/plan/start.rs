@@ -1,0 +1,272 @@
+//! What the words of a wish come to: a name, and what the worktree starts with.
+
+use std::path::Path;
+
+use super::{What, Wish};
+use crate::error::{Error, Result};
+use crate::git::{Oid, RemoteBranch};
+use crate::name::{Branch, Name};
+
+/// What a word names in the repository.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The commit of the local branch of that name.
+    pub branch: Option<Oid>,
+    /// The branches of that name on remotes.
+    pub on_remotes: Vec<RemoteBranch>,
+    /// The remote branch it spells out, `origin/x`.
+    pub remote: Option<RemoteBranch>,
+    /// The commit it names as a tag or revision.
+    pub commit: Option<Oid>,
+}
+
+/// What the words of a wish name.
+#[derive(Debug, Clone, Default)]
+pub struct Refs {
+    /// What the name (or a path's last part) names.
+    pub what: Known,
+    /// What the second word names.
+    pub commit_ish: Known,
+    /// What `-b` names.
+    pub new_branch: Known,
+    /// `checkout.defaultRemote`.
+    pub default_remote: Option<String>,
+    /// `worktree.guessRemote`: whether the branch of a path is derived from a remote's.
+    pub guess_remote: bool,
+}
+
+/// What the worktree starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// A branch that exists.
+    Existing(Branch),
+    /// A branch to be made where a remote's stands.
+    Tracking(Branch, RemoteBranch),
+    /// A branch to be made at the base, or reset to it from where it stands.
+    New(Branch, Option<Oid>),
+    /// A commit.
+    Detached(Oid),
+    /// A branch without a commit.
+    Orphan(Branch),
+}
+
+impl Head {
+    /// The branch, if there will be one.
+    pub fn branch(&self) -> Option<&Branch> {
+        match self {
+            Self::Existing(b) | Self::Tracking(b, _) | Self::New(b, _) | Self::Orphan(b) => Some(b),
+            Self::Detached(_) => None,
+        }
+    }
+}
+
+/// What the words of a wish come to: the worktree's name and what it starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The worktree's name.
+    pub name: Name,
+    /// What it starts with.
+    pub head: Head,
+}
+
+impl Start {
+    /// Reads the wish by git's rules: a local branch, one on exactly one remote, a tag or commit, else a new branch.
+    pub fn of(wish: &Wish, refs: &Refs) -> Result<Self> {
+        let word = match (&wish.what, &wish.new_branch) {
+            (Some(What::Name(name)), _) => name.clone(),
+            (Some(What::Path(path)), _) => last_part(path)?,
+            (None, Some(branch)) => branch.as_str().to_owned(),
+            (None, None) => {
+                return Err(Error::usage("what to add is missing").hint("git wt add NAME"));
+            }
+        };
+        let by_path = matches!(wish.what, Some(What::Path(_))) || wish.path.is_some();
+        let head = Self::head(wish, refs, &word)?;
+        let name = match &head {
+            // origin/x is called x
+            Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => {
+                branch.as_str()
+            }
+            _ => &word,
+        };
+        let name = match &wish.unique {
+            Some(suffix) => format!("{name}-{suffix}"),
+            None => name.to_owned(),
+        };
+        let name = if by_path { Name::of_place(&name) } else { Name::parse(&name)? };
+        Ok(Self { name, head })
+    }
+
+    fn head(wish: &Wish, refs: &Refs, word: &str) -> Result<Head> {
+        if let Some(branch) = &wish.new_branch {
+            return Self::new_branch(wish, refs, branch.clone());
+        }
+        if wish.orphan {
+            return Self::new_branch(wish, refs, Branch::parse(word)?);
+        }
+        if let Some(commit_ish) = &wish.commit_ish {
+            return Self::from_commit_ish(wish, &refs.commit_ish, commit_ish);
+        }
+        let what = &refs.what;
+        let commit =
+            what.branch.clone().or(what.remote.as_ref().map(|r| r.oid.clone())).or(what.commit.clone());
+        if wish.detach {
+            return match commit {
+                Some(oid) => Ok(Head::Detached(oid)),
+                None => Err(Error::new(format!("'{word}' names no commit")).hint("git log --oneline --all")),
+            };
+        }
+        if what.branch.is_some() {
+            return Ok(Head::Existing(Branch::parse(word)?));
+        }
+        if let Some(remote) = &what.remote {
+            let branch = Branch::parse(&remote.branch)?;
+            let exists = refs.new_branch.branch.is_some();
+            return Ok(if exists { Head::Existing(branch) } else { Head::Tracking(branch, remote.clone()) });
+        }
+        let by_path = matches!(wish.what, Some(What::Path(_)));
+        // git looks for the branch of a path only when it is told to; a name is looked for everywhere
+        if wish.guess_remote.unwrap_or(!by_path || refs.guess_remote)
+            && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
+        {
+            return Ok(Head::Tracking(Branch::parse(word)?, remote));
+        }
+        match &what.commit {
+            Some(oid) if !by_path => Ok(Head::Detached(oid.clone())),
+            _ => Ok(Head::New(Branch::parse(&branch_name(wish, word))?, None)),
+        }
+    }
+
+    fn new_branch(wish: &Wish, refs: &Refs, branch: Branch) -> Result<Head> {
+        match &refs.new_branch.branch {
+            Some(_) if !wish.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
+                .hint(format!("git wt add {branch}    (without -b, to check it out)"))),
+            _ if wish.orphan => Ok(Head::Orphan(branch)),
+            was => Ok(Head::New(branch, was.clone())),
+        }
+    }
+
+    fn from_commit_ish(wish: &Wish, known: &Known, word: &str) -> Result<Head> {
+        match (&known.branch, &known.commit) {
+            (Some(_), _) if !wish.detach => Ok(Head::Existing(Branch::parse(word)?)),
+            (_, Some(oid)) => Ok(Head::Detached(oid.clone())),
+            _ => Err(Error::new(format!("invalid reference: {word}"))),
+        }
+    }
+}
+
+fn branch_name(wish: &Wish, word: &str) -> String {
+    let suffix = wish.unique.as_ref().map(|suffix| format!("-{suffix}")).unwrap_or_default();
+    match wish.prefix.trim_end_matches('/') {
+        "" => format!("{word}{suffix}"),
+        prefix => format!("{prefix}/{word}{suffix}"),
+    }
+}
+
+fn last_part(path: &Path) -> Result<String> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.ok_or_else(|| Error::new(format!("'{}' has no last part to name the worktree by", path.display())))
+}
+
+fn the_one_remote(
+    word: &str,
+    found: &[RemoteBranch],
+    preferred: Option<&str>,
+) -> Result<Option<RemoteBranch>> {
+    match found {
+        [] => Ok(None),
+        [only] => Ok(Some(only.clone())),
+        several => {
+            if let Some(hit) = several.iter().find(|hit| Some(hit.remote.as_str()) == preferred) {
+                Ok(Some(hit.clone()))
+            } else {
+                let names: Vec<String> = several.iter().map(RemoteBranch::short).collect();
+                Err(Error::new(format!("'{word}' is on several remotes: {}", names.join(", ")))
+                    .hint(format!("git wt add {}", names[0]))
+                    .hint(format!("git config checkout.defaultRemote {}", several[0].remote)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oid() -> Oid {
+        Oid::parse(&"1".repeat(40)).unwrap()
+    }
+
+    fn remote(remote: &str, branch: &str) -> RemoteBranch {
+        RemoteBranch { remote: remote.into(), branch: branch.into(), oid: oid() }
+    }
+
+    fn wish(word: &str) -> Wish {
+        Wish { what: Some(What::Name(word.into())), ..Wish::default() }
+    }
+
+    fn branch(name: &str) -> Branch {
+        Branch::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_word_is_read_in_gits_order() {
+        let origin = || remote("origin", "x");
+        let exists = Known { branch: Some(oid()), ..Known::default() };
+        let on_one = Known { on_remotes: vec![origin()], ..Known::default() };
+        let spelled = Known { remote: Some(origin()), ..Known::default() };
+        let tag = Known { commit: Some(oid()), ..Known::default() };
+        for (word, what, name, head) in [
+            ("x", exists.clone(), "x", Head::Existing(branch("x"))),
+            (
+                "x",
+                Known { commit: Some(oid()), ..on_one.clone() },
+                "x",
+                Head::Tracking(branch("x"), origin()),
+            ),
+            ("origin/x", spelled, "x", Head::Tracking(branch("x"), origin())),
+            ("v1.0", tag.clone(), "v1.0", Head::Detached(oid())),
+            ("x", Known::default(), "x", Head::New(branch("x"), None)),
+        ] {
+            let refs = Refs { what, ..Refs::default() };
+            let start = Start::of(&wish(word), &refs).unwrap();
+            assert_eq!((start.name.as_str(), start.head), (name, head), "{word}");
+        }
+        // a path takes no branch from a remote or a tag unless it is told to, as in git
+        let by_path = Wish { what: Some(What::Path("../x".into())), ..Wish::default() };
+        for what in [on_one.clone(), tag] {
+            let refs = Refs { what, ..Refs::default() };
+            assert_eq!(Start::of(&by_path, &refs).unwrap().head, Head::New(branch("x"), None));
+        }
+        let refs = Refs { what: on_one, guess_remote: true, ..Refs::default() };
+        assert!(matches!(Start::of(&by_path, &refs).unwrap().head, Head::Tracking(..)));
+    }
+
+    #[test]
+    fn several_remotes_need_a_preferred_one() {
+        let what = Known { on_remotes: vec![remote("a", "x"), remote("b", "x")], ..Known::default() };
+        let mut refs = Refs { what, ..Refs::default() };
+        let error = Start::of(&wish("x"), &refs).unwrap_err();
+        assert!(error.what.contains("a/x, b/x"), "{error:?}");
+        refs.default_remote = Some("b".into());
+        assert!(
+            matches!(Start::of(&wish("x"), &refs).unwrap().head, Head::Tracking(_, hit) if hit.remote == "b")
+        );
+    }
+
+    #[test]
+    fn b_refuses_what_exists_and_capital_b_resets_it() {
+        let refs = Refs { new_branch: Known { branch: Some(oid()), ..Known::default() }, ..Refs::default() };
+        let asked = Wish { new_branch: Some(branch("x")), ..Wish::default() };
+        assert!(Start::of(&asked, &refs).is_err());
+        let reset = Wish { reset: true, ..asked };
+        assert_eq!(Start::of(&reset, &refs).unwrap().head, Head::New(branch("x"), Some(oid())));
+    }
+
+    #[test]
+    fn prefix_and_suffix_make_the_branch_and_the_suffix_the_name() {
+        let asked = Wish { prefix: "me/".into(), unique: Some("a1b2".into()), ..wish("fix") };
+        let start = Start::of(&asked, &Refs::default()).unwrap();
+        assert_eq!((start.name.as_str(), start.head), ("fix-a1b2", Head::New(branch("me/fix-a1b2"), None)));
+    }
+}
