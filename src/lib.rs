@@ -3,17 +3,18 @@
 //! The map of the house. Imports go down only:
 //!
 //! ```text
-//! main -> lib -> cli, command/*        the verbs, one file each, thin
-//!      -> facts, target, environment   looks at the world; which worktree a word means; its variables
-//!      -> plan                         pure: (wish, recipe, facts) -> plan, or a refusal
-//!      -> hook, trust                  the user's own commands, and consent to them
-//!      -> record                       what was made, on disk: the undo
-//!      -> resource/*                   create and destroy: branch, checkout, port, env file, venv, database …
-//!      -> recipe, detect               what a worktree of this repository gets
-//!      -> claim, git, channel          the host's ports; the only door to git; the shell that follows
-//!      -> dotenv, url, shell_state     bytes in, bytes out
-//!      -> exec                         the only door to processes
-//!      -> ui, file, error, name        the only door to the terminal; the bottom
+//! main -> lib -> cli, command/*            the verbs, one file each, thin
+//!      -> complete                         what TAB offers
+//!      -> facts, hook, target              looks at the world; runs hooks; which worktree a word means
+//!      -> plan, trust, environment         pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
+//!      -> record                           what was made, on disk: the undo
+//!      -> resource/*, detect               create and destroy: branch, checkout, port …; what a project needs
+//!      -> recipe                           what a worktree of this repository gets
+//!      -> git, channel                     the only door to git; the shell that follows
+//!      -> claim, dotenv, url, shell_state  the host's ports and databases; bytes in, bytes out
+//!      -> exec                             the only door to processes
+//!      -> ui, file                         the only door to the terminal; whole-file writes
+//!      -> name -> error                    the bottom
 //! ```
 //!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`

@@ -73,6 +73,29 @@ fn command_lines_of_git_worktree_do_what_git_does() {
 }
 
 #[test]
+fn an_option_that_only_a_newer_git_knows_reaches_it() {
+    let world = World::with_repo();
+    let git = ["/usr/local/bin/git", "/usr/bin/git"]
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+        .unwrap();
+    world.program(
+        "git",
+        &format!(
+            "#!/bin/sh\ncase \"$*\" in\n*--git-completion-helper-all) echo --force --frob --colour= ;;\n\
+             *'worktree add'*) echo \"$@\" >> \"$HOME/calls\"; for arg; do shift; case $arg in --frob|--colour|blue) ;; \
+             *) set -- \"$@\" \"$arg\" ;; esac; done; exec {git} \"$@\" ;;\n*) exec {git} \"$@\" ;;\nesac\n"
+        ),
+    );
+    let repo = world.path("myproject");
+    let wt = |line: &[&str]| world.see(world.command(env!("CARGO_BIN_EXE_git-wt"), &repo).args(line));
+    wt(&["add", "--frob", "--colour", "blue", "x"]).ok().prints("[ROOT]/myproject-x\n");
+    let calls = world.read("home/calls");
+    assert!(calls.contains("--frob --colour blue -- "), "{calls}");
+    wt(&["add", "--unheard-of", "y"]).code(129);
+}
+
+#[test]
 fn a_written_recipe_is_applied_and_taken_back() {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");

@@ -350,6 +350,32 @@ fn tab_completes_verbs_and_worktrees() {
 }
 
 #[test]
+fn nobody_can_guess_or_take_over_the_file_that_moves_the_shell() {
+    let world = world();
+    world.wt(&["add", "staging"]).ok();
+    for shell in SHELLS {
+        let Some(mut one) = Terminal::open(&world, shell, "", "") else { continue };
+        let Some(mut other) = Terminal::open(&world, shell, "", "") else { continue };
+        let name = |terminal: &mut Terminal| terminal.shows("echo $GIT_WT_PROMPT_CD_FILE");
+        let (first, second) = (name(&mut one), name(&mut other));
+        assert!(first.starts_with("[ROOT]/run/git-wt."), "{first}");
+        let random = |name: &str| name.rsplit('.').next().map(str::to_owned);
+        assert_ne!(random(&first), random(&second));
+        one.shows("wt cd staging");
+        one.shows("git wt cd @");
+        assert_eq!(one.shows("pwd"), "[ROOT]/myproject");
+    }
+    assert_eq!(std::fs::read_dir(world.path("run")).unwrap().count(), 0, "no file is left");
+    // a file that somebody else has put there is not written through
+    world.write("victim", "untouched");
+    std::os::unix::fs::symlink(world.path("victim"), world.path("run/trap")).unwrap();
+    let mut command = world.command("git-wt", &world.path("myproject"));
+    let seen = world.see(command.args(["cd", "staging"]).env("GIT_WT_CD_FILE", world.path("run/trap")));
+    seen.code(128).says(&["cannot tell the shell where to go"]);
+    assert_eq!(world.read("victim"), "untouched");
+}
+
+#[test]
 fn a_script_that_loads_it_is_left_alone() {
     let world = world();
     for (shell, line) in [
