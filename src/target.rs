@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::git::worktrees::{Listing, Worktree};
+use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Repo, absolute};
 use crate::record::{Record, Records};
 
@@ -14,7 +14,8 @@ pub struct Worktrees {
     pub listing: Listing,
     /// The repository's own records.
     pub records: Vec<Record>,
-    here: Option<PathBuf>,
+    /// The git directory of the worktree we stand in.
+    here: PathBuf,
     cwd: PathBuf,
     repo_name: String,
 }
@@ -25,7 +26,7 @@ impl Worktrees {
         Ok(Self {
             listing: repo.worktrees()?,
             records: Records::of(repo).own(repo)?,
-            here: repo.root().map(Path::to_owned),
+            here: repo.git_dir().to_owned(),
             cwd: std::env::current_dir().unwrap_or_default(),
             repo_name: repo.name(),
         })
@@ -48,7 +49,7 @@ impl Worktrees {
 
     /// Whether we stand in it.
     pub fn is_current(&self, tree: &Worktree) -> bool {
-        self.here.as_ref().is_some_and(|here| tree.is_at(here))
+        tree.git_dir == self.here && tree.head != Head::Bare
     }
 
     /// Finds the worktree that `word` means, or says why it cannot.
@@ -96,7 +97,7 @@ impl Worktrees {
     }
 
     fn current(&self) -> Result<&Worktree> {
-        let here = self.here.as_ref().and_then(|here| self.listing.at(here));
+        let here = self.listing.worktrees.iter().find(|tree| self.is_current(tree));
         here.ok_or_else(|| Error::new("the current directory is in no worktree").hint("git wt list"))
     }
 

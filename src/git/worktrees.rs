@@ -3,7 +3,8 @@
 //! One damaged entry is reported beside the sound ones and never stops the reading of the others.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +102,8 @@ impl Listing {
 
     /// The worktree at `path`, whatever way that is written.
     pub fn at(&self, path: &Path) -> Option<&Worktree> {
-        self.worktrees.iter().find(|tree| tree.is_at(path))
+        let by_text = self.worktrees.iter().find(|tree| tree.path == path);
+        by_text.or_else(|| self.worktrees.iter().find(|tree| tree.is_at(path)))
     }
 
     /// The worktree with git's id `id`.
@@ -156,14 +158,16 @@ impl Repo {
     }
 
     fn linked_worktree(&self, git_dir: &Path) -> std::result::Result<Worktree, String> {
-        let file = |name: &str| fs::read(git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"));
+        let file = |name: &str| small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"));
         let pointer = file("gitdir")?;
         let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
         if pointer.as_os_str().is_empty() {
             return Err("'gitdir' is empty".into());
         }
-        if file("commondir")?.trim_ascii().is_empty() {
-            return Err("'commondir' is empty".into());
+        match fs::metadata(git_dir.join("commondir")) {
+            Ok(found) if found.len() == 0 => return Err("'commondir' is empty".into()),
+            Ok(_) => {}
+            Err(cause) => return Err(format!("'commondir': {cause}")),
         }
         let dot_git = absolute(git_dir, pointer);
         let path = match dot_git.file_name() {
@@ -211,9 +215,22 @@ fn head_by_git(git_dir: &Path) -> Head {
         .map_or(Head::Unknown, Head::Detached)
 }
 
+/// Reads a file of a line or two, with as few calls as can be: there are five of them for each worktree.
+fn small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let mut file = File::open(path)?;
+    let length = file.read(&mut buffer)?;
+    let mut content = buffer[..length].to_vec();
+    if length == buffer.len() {
+        file.read_to_end(&mut content)?;
+    }
+    Ok(content)
+}
+
 /// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.
 fn head_file(git_dir: &Path) -> Head {
-    let Ok(content) = fs::read_to_string(git_dir.join("HEAD")) else { return Head::Unknown };
+    let Ok(content) = small(&git_dir.join("HEAD")) else { return Head::Unknown };
+    let content = String::from_utf8_lossy(&content);
     let content = content.trim();
     match content.strip_prefix("ref:") {
         Some(full) => Branch::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None)),
