@@ -1,20 +1,27 @@
 //! The manual pages are made from the command line's own words and some prose, and are committed for packagers.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use git_wt::cli::Cli;
 
-/// What the main page says beyond the verbs.
-const PROSE: &str = include_str!("../man/git-wt.prose");
-
 /// The day of the release that the pages belong to.
 const DATE: &str = "2026-11-21";
 
-fn page(command: &clap::Command, name: &str, prose: &str) -> String {
+/// How the main page is called; clap's names no verb.
+const SYNOPSIS: &str = ".SH SYNOPSIS\n\\fBgit wt\\fR [\\fIVERB\\fR [\\fIARGUMENTS\\fR]]\n.br\n\
+                        \\fBgit wt\\fR [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] [\\fB\\-V\\fR|\\fB\\-\\-version\\fR]\n";
+
+/// A page: clap's words, with the prose in `man/NAME.prose`. What stands there before the first heading is the
+/// description, the rest comes after the options.
+fn page(command: &clap::Command, name: &str, see: &str) -> String {
     let man = clap_mangen::Man::new(command.clone());
+    let prose = fs::read_to_string(man_dir().join(format!("{name}.prose")))
+        .unwrap_or_else(|cause| panic!("man/{name}.prose: {cause}"));
+    let (description, rest) = prose.split_at(prose.find(".SH").unwrap_or(prose.len()));
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let about = about[..1].to_lowercase() + &about[1..];
     let (title, name) = (name.to_uppercase(), name.replace('-', "\\-"));
     let version = env!("CARGO_PKG_VERSION");
     let mut text = format!(
@@ -22,43 +29,72 @@ fn page(command: &clap::Command, name: &str, prose: &str) -> String {
          .SH NAME\n{name} \\- {about}\n"
     )
     .into_bytes();
-    man.render_synopsis_section(&mut text).unwrap();
-    man.render_description_section(&mut text).unwrap();
+    if command.has_subcommands() {
+        text.extend_from_slice(SYNOPSIS.as_bytes());
+    } else {
+        // clap_mangen's leaves out the values of options
+        let usage = command.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ").replace('-', "\\-");
+        text.extend_from_slice(format!(".SH SYNOPSIS\n\\fB{usage}\\fR\n").as_bytes());
+    }
+    text.extend_from_slice(format!(".SH DESCRIPTION\n{description}").as_bytes());
     if command.has_subcommands() {
         verbs(command, &mut text);
     } else {
         man.render_options_section(&mut text).unwrap();
     }
-    text.extend_from_slice(prose.as_bytes());
+    text.extend_from_slice(format!("{rest}.SH \"SEE ALSO\"\n{see}\\fBgit\\-worktree\\fR(1)\n").as_bytes());
     // clap_mangen puts line breaks around the empty lines of value lists, which have no effect
     String::from_utf8(text).unwrap().replace(".br\n.sp\n.br\n", ".sp\n").replace("\n.br\n\n.br\n", "\n.sp\n")
 }
 
-/// The verbs with their own words; each has a page.
+fn man_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("man")
+}
+
+/// The files in `man/` that end so, without their ending.
+fn stems(ending: &str) -> Vec<String> {
+    let files = fs::read_dir(man_dir()).unwrap().flatten().map(|entry| entry.path());
+    let mut stems: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    stems.sort();
+    stems
+}
+
+/// The verbs with their other names and their own words; each has a page.
 fn verbs(command: &clap::Command, text: &mut Vec<u8>) {
     text.extend_from_slice(b".SH VERBS\n");
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+    for verb in shown(command) {
+        let names: Vec<String> = std::iter::once(verb.get_name())
+            .chain(verb.get_visible_aliases())
+            .map(|name| format!("\\fB{}\\fR", name.replace('-', "\\-")))
+            .collect();
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-        text.extend_from_slice(
-            format!(".TP\n\\fB{}\\fR\n{about}\n", verb.get_name().replace('-', "\\-")).as_bytes(),
-        );
+        text.extend_from_slice(format!(".TP\n{}\n{about}\n", names.join(", ")).as_bytes());
     }
+}
+
+/// The verbs that have a page.
+fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command.get_subcommands().filter(|verb| !verb.is_hide_set())
 }
 
 #[test]
 fn the_pages_are_what_the_command_line_says() {
-    let man = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
     let mut command = Cli::command();
     command.build();
-    let mut pages = vec![("git-wt".to_owned(), page(&command, "git-wt", PROSE))];
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let name = format!("git-wt-{}", verb.get_name());
-        let see = ".SH \"SEE ALSO\"\n\\fBgit\\-wt\\fR(1), \\fBgit\\-worktree\\fR(1)\n";
-        pages.push((name.clone(), page(verb, &name, see)));
+    let verbs: Vec<String> = shown(&command).map(|verb| format!("git-wt-{}", verb.get_name())).collect();
+    let see: String =
+        verbs.iter().map(|name| format!("\\fB{}\\fR(1),\n", name.replace('-', "\\-"))).collect();
+    let mut pages = vec![("git-wt".to_owned(), page(&command, "git-wt", &see))];
+    for (verb, name) in shown(&command).zip(&verbs) {
+        pages.push((name.clone(), page(verb, name, "\\fBgit\\-wt\\fR(1),\n")));
     }
     let overwrite = std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite");
     for (name, text) in &pages {
-        let path = man.join(format!("{name}.1"));
+        let path = man_dir().join(format!("{name}.1"));
         if overwrite {
             fs::write(&path, text).unwrap();
         }
@@ -68,10 +104,8 @@ fn the_pages_are_what_the_command_line_says() {
             "man/{name}.1 is not what the command line says: SNAPSHOTS=overwrite cargo test man"
         );
     }
-    let count = fs::read_dir(&man)
-        .unwrap()
-        .flatten()
-        .filter(|e| e.path().extension().is_some_and(|x| x == "1"))
-        .count();
-    assert_eq!(count, pages.len(), "a page of a verb that is gone");
+    let mut names: Vec<String> = pages.into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(stems("1"), names, "a page of a verb that is gone");
+    assert_eq!(stems("prose"), names, "prose of a verb that is gone");
 }
