@@ -1,8 +1,20 @@
-//! Whole-file writes that survive the death of the process at any moment.
+//! Small reads, and whole-file writes that survive the death of the process at any moment.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// Reads a file of a few lines, with as few calls as can be: a list of worktrees reads five for each.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut buffer = [0; 4096];
+    let mut file = File::open(path)?;
+    let length = file.read(&mut buffer)?;
+    let mut content = buffer[..length].to_vec();
+    if length == buffer.len() {
+        file.read_to_end(&mut content)?;
+    }
+    Ok(content)
+}
 
 /// Where a file is written before it takes its place: always the same, so that the next write clears up after one
 /// that was killed.

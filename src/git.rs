@@ -241,6 +241,12 @@ impl Repo {
         if self.only_git_reads_refs() {
             return self.ask_git(&["rev-parse", "--verify", "--quiet", "--end-of-options", full]);
         }
+        // as a file of its own it is read at once; gix looks at the packed ones each time
+        let loose = crate::file::read_small(&self.common_dir.join(full)).ok();
+        let loose = loose.and_then(|content| Oid::parse(String::from_utf8_lossy(&content).trim()));
+        if loose.is_some() && full.starts_with("refs/") {
+            return loose;
+        }
         let mut found = self.gix.try_find_reference(full).ok()??;
         (found.name().as_bstr() == full).then_some(())?;
         found.follow_to_object().ok().and_then(|id| Oid::parse(&id.to_string()))

@@ -309,7 +309,7 @@ impl Records {
     fn parse(&self, id: &str) -> Result<Option<Record>> {
         let path = self.file(id, "json");
         let failed = || format!("the record '{}' is damaged", path.display());
-        let bytes = match fs::read(&path) {
+        let bytes = match crate::file::read_small(&path) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.explain(failed)?,
         };

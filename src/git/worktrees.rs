@@ -3,8 +3,7 @@
 //! One damaged entry is reported beside the sound ones and never stops the reading of the others.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -158,7 +157,9 @@ impl Repo {
     }
 
     fn linked_worktree(&self, git_dir: &Path) -> std::result::Result<Worktree, String> {
-        let file = |name: &str| small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"));
+        let file = |name: &str| {
+            crate::file::read_small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"))
+        };
         let pointer = file("gitdir")?;
         let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
         if pointer.as_os_str().is_empty() {
@@ -215,21 +216,9 @@ fn head_by_git(git_dir: &Path) -> Head {
         .map_or(Head::Unknown, Head::Detached)
 }
 
-/// Reads a file of a line or two, with as few calls as can be: there are five of them for each worktree.
-fn small(path: &Path) -> io::Result<Vec<u8>> {
-    let mut buffer = [0; 4096];
-    let mut file = File::open(path)?;
-    let length = file.read(&mut buffer)?;
-    let mut content = buffer[..length].to_vec();
-    if length == buffer.len() {
-        file.read_to_end(&mut content)?;
-    }
-    Ok(content)
-}
-
 /// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.
 fn head_file(git_dir: &Path) -> Head {
-    let Ok(content) = small(&git_dir.join("HEAD")) else { return Head::Unknown };
+    let Ok(content) = crate::file::read_small(&git_dir.join("HEAD")) else { return Head::Unknown };
     let content = String::from_utf8_lossy(&content);
     let content = content.trim();
     match content.strip_prefix("ref:") {
