@@ -318,6 +318,7 @@ impl Plan {
             from: facts.env_source.as_ref().map(|(path, _)| Source(path.clone())),
             written: Vec::new(),
             content: String::new(),
+            kept: Vec::new(),
             values,
             required: recipe.configured,
         }));

@@ -57,14 +57,25 @@ impl Worktrees {
     /// Git's rule (git-worktree(1), "a path or unique last components of one") comes first; where a name or a branch
     /// means another worktree than it, that is an ambiguity.
     pub fn find(&self, word: &str) -> Result<&Worktree> {
-        let main = self.listing.main();
         match word {
             "" => return Err(Error::new("the name of the worktree is empty").hint("git wt list")),
-            "@" => return Ok(main),
+            "@" => return Ok(self.listing.main()),
             "." => return self.current(),
             "-" => return self.previous(),
             _ => {}
         }
+        match self.all_meant_by(word).as_slice() {
+            [] => Err(self.unknown(word)),
+            [only] => Ok(only),
+            several => {
+                let error = Error::new(format!("'{word}' means several worktrees"));
+                Err(several.iter().fold(error, |error, tree| error.hint(tree.path.display().to_string())))
+            }
+        }
+    }
+
+    /// All worktrees that `word` may mean: by path, by name, by branch.
+    pub fn all_meant_by(&self, word: &str) -> Vec<&Worktree> {
         let by_path = self.by_path(word);
         let by_name: Vec<&Worktree> = self
             .listing
@@ -78,14 +89,7 @@ impl Worktrees {
                 found.push(tree);
             }
         }
-        match found.as_slice() {
-            [] => Err(self.unknown(word)),
-            [only] => Ok(only),
-            several => {
-                let error = Error::new(format!("'{word}' means several worktrees"));
-                Err(several.iter().fold(error, |error, tree| error.hint(tree.path.display().to_string())))
-            }
-        }
+        found
     }
 
     /// A path to a worktree, or the last components that only one has.

@@ -101,9 +101,3 @@ impl Ui {
         }
     }
 }
-
-/// Width of the terminal behind stdout in columns; `None` for a pipe or a file.
-pub fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
-}

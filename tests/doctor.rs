@@ -52,6 +52,18 @@ fn a_damaged_claim_is_still_a_claim() {
     world.write("state/git-wt/ports/8001", "");
     world.wt(&["add", "qa"]).ok();
     assert!(world.read("myproject-qa/.env").contains("PORT=8002"));
+    world.wt(&["doctor"]).code(1).says(&["the claim of 'staging' on port 8001 is damaged"]);
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(world.read("state/git-wt/ports/8001").contains("staging"));
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_setting_of_another_tool_is_no_fault() {
+    let world = with_staging();
+    world.git(&world.path("myproject"), &["config", "wt.pth", "x"]);
+    world.wt(&["doctor"]).ok().says(&["wt.pth means nothing to git-wt; did you mean 'wt.path'?"]);
+    world.wt(&["add", "x"]).ok();
 }
 
 #[test]

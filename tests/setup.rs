@@ -243,7 +243,7 @@ fn a_worktree_made_by_git_is_adopted() {
     assert!(world.read("plain/.env").contains("PORT=8001"));
     // a second time nothing changes, and a hand edit is kept
     world.write("plain/.env", "PORT=9999\nMINE=1\n");
-    world.wt(&["setup", "plain"]).ok();
+    world.wt(&["setup", "plain"]).ok().says(&["kept your own PORT in '.env'"]);
     assert_eq!(world.read("plain/.env"), "PORT=9999\nMINE=1\n");
 }
 

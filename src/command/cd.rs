@@ -26,7 +26,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     };
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = match worktrees.find(target) {
-        Err(error) if args.create && error.exit == Error::FATAL => {
+        Err(_) if args.create && worktrees.all_meant_by(target).is_empty() => {
             return add::run(&add::Args { what: Some(target.into()), ..add::Args::default() }, context);
         }
         found => found?,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::{Context, add, remove};
+use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
 use crate::name::Name;
@@ -38,7 +39,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.halves()?;
     found.unbound(args.yes)?;
     found.damaged_records()?;
+    found.damaged_claims()?;
     found.orphaned_claims()?;
+    found.unknown_settings()?;
     found.trash()?;
     found.programs();
     if found.open == 0 {
@@ -173,6 +176,41 @@ impl Findings<'_> {
             record.rebuild(&damaged.id, tree, &claims);
             self.context.records.rewrite(record)?;
             self.context.ui.hint(&format!("git wt setup {name}    (finds what else it had)"));
+        }
+        Ok(())
+    }
+
+    /// Claims that records tell of, and that are damaged or gone.
+    fn damaged_claims(&mut self) -> Result<()> {
+        for record in self.context.records.own(&self.context.repo)? {
+            let owner = record.owner(&self.context.repo);
+            for (_, number) in record.ports() {
+                let thing = Thing::Port(number);
+                let fault = match self.context.claims.find(&thing) {
+                    Some(claim) if claim.is_of(&owner) => continue,
+                    Some(Claim { owner: Some(other), .. }) => {
+                        self.for_the_user(
+                            &format!("{thing} of '{}' is claimed by {other}", record.name),
+                            &format!("git wt remove {0}, and add it again", record.name),
+                        );
+                        continue;
+                    }
+                    Some(_) => "damaged",
+                    None => "gone",
+                };
+                if self.problem(&format!("the claim of '{}' on {thing} is {fault}", record.name)) {
+                    self.context.claims.rebuild(&thing, &owner)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings below `wt.` that are none of ours; other tools have theirs there too.
+    fn unknown_settings(&self) -> Result<()> {
+        for (key, near) in self.context.recipe()?.unknown_settings() {
+            let hint = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+            self.context.ui.hint(&format!("git config {key} means nothing to git-wt{hint}"));
         }
         Ok(())
     }

@@ -18,7 +18,6 @@ use crate::name::escaped;
 use crate::record::Ended;
 use crate::resource::port;
 use crate::target::Worktrees;
-use crate::ui;
 
 /// List the worktrees
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -321,7 +320,6 @@ fn table(rows: &[Row]) -> String {
     let widths: [usize; 7] = std::array::from_fn(|column| {
         cells.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0)
     });
-    let _ = ui::columns();
     let mut text = String::new();
     for (row, cells) in rows.iter().zip(&cells) {
         let mut line = String::from(if row.current { "*" } else { " " });

@@ -302,12 +302,11 @@ pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) 
     held.record.stage = Stage::Removing;
     held.write()?;
     let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main: None };
-    let left = held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
+    held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
         Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
         Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),
         Destroyed::Left(why) => context.ui.warn(&format!("left: {why}")),
     })?;
-    let _ = left;
     held.forget()
 }
 

@@ -106,7 +106,14 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     };
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
-        Created::Made => ui.say(&resource.describe()),
+        Created::Made => {
+            ui.say(&resource.describe());
+            if let Resource::EnvFile(file) = resource {
+                for name in &file.kept {
+                    ui.say(&format!("kept your own {name} in '{}'", file.path));
+                }
+            }
+        }
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;

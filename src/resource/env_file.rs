@@ -43,6 +43,9 @@ pub struct EnvFile {
     /// What is to be written: the values themselves never reach the record.
     #[serde(skip)]
     pub values: Vec<(String, String)>,
+    /// The variables whose value the user has edited, and that were left as they are.
+    #[serde(skip)]
+    pub kept: Vec<String>,
     /// Whether the recipe asks for the file; else it is a guess from what the project has, and may be left out.
     #[serde(skip)]
     pub required: bool,
@@ -85,6 +88,7 @@ impl EnvFile {
         };
         for (name, value) in &self.values {
             if self.drift(&text, name, value) == Drift::Edited {
+                self.kept.push(name.clone());
                 continue;
             }
             text.set(name, value)?;
