@@ -233,16 +233,31 @@ impl Program {
         Err(Error::new(format!("'{name}' ended with status {}", output.code)).because(tail))
     }
 
-    /// Runs to the end in the foreground: our stdin, its stdout on our stderr. Returns its exit status.
-    pub fn narrate(mut self) -> Result<u8> {
+    /// Sends its stdout to our stderr: stdout is for the answer.
+    pub fn narrating(mut self) -> Result<Self> {
         self.command.stdout(Stdio::from(stderr_handle()?));
-        self.status()
+        Ok(self)
+    }
+
+    /// Runs to the end in the foreground: our stdin, its stdout on our stderr. Returns its exit status.
+    pub fn narrate(self) -> Result<u8> {
+        self.narrating()?.status()
     }
 
     /// Runs to the end with all three standard streams ours. Returns its exit status.
-    pub fn status(mut self) -> Result<u8> {
+    pub fn status(self) -> Result<u8> {
+        self.status_past(&|| true, || ())
+    }
+
+    /// The same, and calls `then` as soon as `point` says that the child is past it, or has ended.
+    pub fn status_past(mut self, point: &dyn Fn() -> bool, then: impl FnOnce()) -> Result<u8> {
+        const GLANCE: std::time::Duration = std::time::Duration::from_micros(500);
         let name = self.name();
         let mut child = self.spawn()?;
+        while !point() && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(GLANCE);
+        }
+        then();
         let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
         CHILD.store(0, Ordering::SeqCst);
         Ok(code_of(done?))

@@ -5,6 +5,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::error::{Error, Explain, Result};
+use crate::name::escaped;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[33m";
@@ -24,14 +25,14 @@ impl Ui {
     /// Tells one line of what is being done.
     pub fn say(self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{line}");
+            let _ = writeln!(anstream::stderr(), "{}", escaped(line));
         }
     }
 
     /// Tells what only `-v` wants to know.
     pub fn detail(self, line: &str) {
         if self.verbose {
-            let _ = writeln!(anstream::stderr(), "{DIM}{line}{PLAIN}");
+            let _ = writeln!(anstream::stderr(), "{DIM}{}{PLAIN}", escaped(line));
         }
     }
 
@@ -42,7 +43,7 @@ impl Ui {
 
     /// Warns; shown with `-q` too, since something will not be as expected.
     pub fn warn(self, line: &str) {
-        let _ = writeln!(anstream::stderr(), "{YELLOW}warning:{PLAIN} {line}");
+        let _ = writeln!(anstream::stderr(), "{YELLOW}warning:{PLAIN} {}", escaped(line));
     }
 
     /// Shows a command to paste.

@@ -226,6 +226,32 @@ fn a_healed_worktree_has_the_port_it_had() {
 }
 
 #[test]
+fn ten_at_once_all_succeed_with_what_is_their_own() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\nAPI_PORT = 8001\n");
+    world.commit(&world.path("myproject"), "recipe");
+    let numbers: Vec<usize> = (0..10).collect();
+    std::thread::scope(|scope| {
+        for number in &numbers {
+            let world = &world;
+            scope.spawn(move || world.wt(&["add", &format!("t{number}")]).ok());
+        }
+    });
+    let mut ports = Vec::new();
+    for number in &numbers {
+        let env = world.read(format!("myproject-t{number}/.env"));
+        ports
+            .extend(env.lines().filter_map(|line| line.split_once("PORT=")).map(|(_, port)| port.to_owned()));
+    }
+    ports.sort();
+    ports.dedup();
+    assert_eq!(ports.len(), 20, "{ports:?}");
+    assert_eq!(world.git(&world.path("myproject"), &["worktree", "list"]).lines().count(), 11);
+    world.wt(&["doctor"]).ok();
+    world.git(&world.path("myproject"), &["fsck"]);
+}
+
+#[test]
 fn a_missing_python_is_one_clear_error_and_nothing_is_made() {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[venv]\npython = \"python9\"\n");

@@ -73,6 +73,19 @@ fn command_lines_of_git_worktree_do_what_git_does() {
 }
 
 #[test]
+fn a_worktree_that_stands_there_already_is_not_taken_over() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&repo, &["worktree", "add", "--quiet", "../plain"]);
+    for line in [&["add", "../plain"][..], &["add", "-f", "../plain"]] {
+        world.see(world.command("git", &repo).arg("wt").args(line).env("GIT_WT_MODE", "git")).code(128);
+    }
+    assert!(!world.path("myproject/.git/worktrees/plain/wt-record").exists());
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(world.path("plain/README").exists());
+}
+
+#[test]
 fn an_option_that_only_a_newer_git_knows_reaches_it() {
     let world = World::with_repo();
     let git = ["/usr/local/bin/git", "/usr/bin/git"]

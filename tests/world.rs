@@ -216,8 +216,16 @@ impl World {
             let path = entry.path();
             let rel = path.strip_prefix(self.root()).unwrap().to_string_lossy().into_owned();
             let kind = entry.file_type().unwrap();
-            let passing =
-                ["/objects", "/logs", "ORIG_HEAD", "/wt/lock", "/index", "COMMIT_EDITMSG", "FETCH_HEAD"];
+            let passing = [
+                "/objects",
+                "/logs",
+                "ORIG_HEAD",
+                "/wt/lock",
+                "/wt/entries.lock",
+                "/index",
+                "COMMIT_EDITMSG",
+                "FETCH_HEAD",
+            ];
             if passing.iter().any(|end| rel.ends_with(end)) {
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::Repo;
-use crate::git::worktrees::Worktree;
+use crate::git::worktrees::{Broken, Worktree};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
@@ -217,7 +217,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     for note in &plan.notes {
         context.ui.hint(note);
     }
-    set_broken_entries_aside(context)?;
+    set_fatal_entries_aside(context)?;
     let resources = std::mem::take(&mut plan.resources);
     let mut record = Record::new(plan.name.clone(), &plan.path, context.repo.identity()?, resources)?;
     record.branch.clone_from(&plan.branch);
@@ -246,9 +246,10 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     }
 }
 
-/// git dies of an entry whose files are empty, whatever it is asked; such an entry is put where doctor finds it.
-fn set_broken_entries_aside(context: &Context) -> Result<()> {
-    for broken in context.repo.worktrees()?.broken {
+/// git dies of an entry whose `commondir` is empty, whatever it is asked; such an entry is put where doctor finds it.
+fn set_fatal_entries_aside(context: &Context) -> Result<()> {
+    let fatal = |broken: &&Broken| broken.stops_git && !broken.may_be_in_the_making();
+    for broken in context.repo.worktrees()?.broken.iter().filter(fatal) {
         let place = crate::resource::checkout::quarantine(&context.repo, &broken.id)?;
         context.ui.warn(&format!(
             "git's entry '{}' is damaged ({}) and stops git: put aside as '{}'",

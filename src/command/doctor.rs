@@ -9,6 +9,7 @@ use super::{Context, add, remove};
 use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
+use crate::git::worktrees::Broken;
 use crate::name::Name;
 use crate::record::{Record, Stage};
 use crate::resource::Database;
@@ -34,9 +35,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let outside = context.from_outside()?;
     let mut found = Findings { fix: args.fix, open: 0, context: &outside };
-    found.damaged_entries()?;
     found.foreign_records()?;
     found.halves()?;
+    found.damaged_entries()?;
     found.unbound(args.yes)?;
     found.damaged_records()?;
     found.damaged_claims()?;
@@ -79,12 +80,26 @@ impl Findings<'_> {
 
     fn damaged_entries(&mut self) -> Result<()> {
         for broken in self.context.repo.worktrees()?.broken {
+            if self.is_in_the_making(&broken)? {
+                continue;
+            }
             if self.problem(&format!("git's entry '{}' is damaged: {}", broken.id, broken.why)) {
                 let place = crate::resource::checkout::quarantine(&self.context.repo, &broken.id)?;
                 self.context.ui.say(&format!("  put aside as '{}'", place.display()));
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody makes this entry right now: a git-wt whose record says so, or a git that began a moment ago.
+    fn is_in_the_making(&self, broken: &Broken) -> Result<bool> {
+        if let Some(record) = broken.locked.as_deref().and_then(|reason| reason.strip_prefix("git-wt ")) {
+            return Ok(self.context.records.find(record)?.is_some());
+        }
+        let entry = self.context.repo.common_dir().join("worktrees").join(&broken.id);
+        let written = std::fs::metadata(entry).and_then(|found| found.modified()).ok();
+        let age = written.and_then(|at| at.elapsed().ok());
+        Ok(broken.may_be_in_the_making() && age.is_none_or(|age| age < PATIENCE))
     }
 
     /// The records of a copied repository are the original's: it owns none of their ports and databases.

@@ -160,6 +160,10 @@ pub fn take_unknown(args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec
 fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let path = absolute(&std::env::current_dir().unwrap_or_default(), &given.path);
+    if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
+        // git refuses it, or knows better: either way nothing of it is ours
+        return Err(pass_through("add", args));
+    }
     let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
     let checkout = Checkout::as_given(&path, args.to_vec());
     let record = Record::new(name, &path, context.repo.identity()?, vec![Resource::Checkout(checkout)])?;

@@ -82,6 +82,29 @@ pub struct Broken {
     pub id: String,
     /// What is wrong with it.
     pub why: String,
+    /// The reason it is locked with: git locks an entry before it writes anything else into it.
+    pub locked: Option<String>,
+    /// Whether nothing has been written into it yet.
+    pub empty: bool,
+    /// Whether git dies of it, whatever it is asked: its `commondir` is there and empty.
+    pub stops_git: bool,
+}
+
+impl Broken {
+    fn of(git_dir: &Path, why: String) -> Self {
+        Self {
+            id: git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            why,
+            locked: lock_of(git_dir),
+            empty: fs::read_dir(git_dir).is_ok_and(|mut files| files.next().is_none()),
+            stops_git: fs::metadata(git_dir.join("commondir")).is_ok_and(|found| found.len() == 0),
+        }
+    }
+
+    /// Whether a git may be making it right now, so that it is only not whole yet.
+    pub fn may_be_in_the_making(&self) -> bool {
+        self.locked.is_some() || self.empty
+    }
 }
 
 /// All worktrees, the main one first, then by path as git lists them.
@@ -136,10 +159,7 @@ impl Repo {
             }
             match self.linked_worktree(&entry.path()) {
                 Ok(tree) => listing.worktrees.push(tree),
-                Err(why) => {
-                    let id = entry.file_name().to_string_lossy().into_owned();
-                    listing.broken.push(Broken { id, why });
-                }
+                Err(why) => listing.broken.push(Broken::of(&entry.path(), why)),
             }
         }
         listing.worktrees[1..].sort_by(|a, b| a.path.cmp(&b.path));
@@ -179,7 +199,7 @@ impl Repo {
         Ok(Worktree {
             missing: fs::symlink_metadata(&dot_git).is_err(),
             head: self.head_of(git_dir),
-            locked: file("locked").ok().map(|reason| String::from_utf8_lossy(&reason).trim_end().to_owned()),
+            locked: lock_of(git_dir),
             record: file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned()),
             id: Some(id),
             git_dir: git_dir.to_owned(),
@@ -214,6 +234,12 @@ fn head_by_git(git_dir: &Path) -> Head {
     ask(&["rev-parse", "--verify", "-q", "HEAD"])
         .and_then(|oid| Oid::parse(&oid))
         .map_or(Head::Unknown, Head::Detached)
+}
+
+/// The reason an entry is locked with.
+fn lock_of(git_dir: &Path) -> Option<String> {
+    let reason = crate::file::read_small(&git_dir.join("locked")).ok()?;
+    Some(String::from_utf8_lossy(&reason).trim_end().to_owned())
 }
 
 /// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.

@@ -88,13 +88,15 @@ impl Checkout {
     ///
     /// git writes the lock before anything else, so that even an entry cut short by SIGKILL names its record.
     pub fn create(&mut self, repo: &Repo, record: &str) -> Result<Created> {
-        let status = if self.as_given {
-            Program::git_as_given().args(["worktree", "add"]).args(&self.arguments).status()?
+        let git = if self.as_given {
+            Program::git_as_given().args(["worktree", "add"])
         } else {
-            let git = repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record));
-            git.args(&self.arguments).narrate()?
+            repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record)).narrating()?
         };
-        let Some(tree) = self.entry_of(repo, record)? else {
+        let alone = one_at_a_time(repo)?;
+        let entry_is_whole = || matches!(self.new_entry(repo, record), Ok(Some(_)));
+        let status = git.args(&self.arguments).status_past(&entry_is_whole, || drop(alone))?;
+        let Some(tree) = self.new_entry(repo, record)? else {
             self.take_back(repo, record)?;
             exec::check_stopped()?;
             let shown = self.path.display();
@@ -124,23 +126,19 @@ impl Checkout {
         }
     }
 
-    /// Finds the entry that belongs to `record`: by its token, or by the lock it was made under.
-    fn entry_of(&self, repo: &Repo, record: &str) -> Result<Option<Worktree>> {
+    /// Finds the entry that our git has made: where it was not told whose it is, the one at our place, where none was.
+    fn new_entry(&self, repo: &Repo, record: &str) -> Result<Option<Worktree>> {
         let listing = repo.worktrees()?;
-        let ours = |tree: &&Worktree| {
-            tree.record.as_deref() == Some(record)
-                || tree.locked.as_deref() == Some(&reason(record))
-                // git was not told whose it is; nothing stood there when the record was written
-                || (self.as_given && tree.record.is_none() && tree.is_at(&self.path))
-        };
-        Ok(listing.worktrees.iter().find(ours).cloned())
+        let at_our_place =
+            |tree: &&Worktree| self.as_given && tree.record.is_none() && tree.is_at(&self.path);
+        Ok(entry_of(repo, record)?.or_else(|| listing.worktrees.iter().find(at_our_place).cloned()))
     }
 
     /// Takes the worktree away: at once when it was just made, by renaming it aside when it was lived in.
     pub fn destroy(&self, repo: &Repo, record: &str, care: Care) -> Result<Destroyed> {
         match care {
             Care::JustMade => self.take_back(repo, record),
-            Care::LivedIn => match self.entry_of(repo, record)? {
+            Care::LivedIn => match entry_of(repo, record)? {
                 Some(tree) => put_aside(repo, &tree),
                 None => {
                     delete_empty_entries(repo);
@@ -151,7 +149,7 @@ impl Checkout {
     }
 
     fn take_back(&self, repo: &Repo, record: &str) -> Result<Destroyed> {
-        let entry = self.entry_of(repo, record)?;
+        let entry = entry_of(repo, record)?;
         if let Some(tree) = &entry {
             if is_linked(&tree.path, tree) {
                 if self.was_empty_dir {
@@ -179,6 +177,25 @@ impl Checkout {
             _ => Ok(Destroyed::Gone),
         }
     }
+}
+
+/// Finds the entry that belongs to `record`: by its token, or by the lock it was made under.
+fn entry_of(repo: &Repo, record: &str) -> Result<Option<Worktree>> {
+    let listing = repo.worktrees()?;
+    let ours = |tree: &&Worktree| {
+        tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
+    };
+    Ok(listing.worktrees.iter().find(ours).cloned())
+}
+
+/// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it.
+/// Over when dropped; the checking out of files needs no waiting.
+fn one_at_a_time(repo: &Repo) -> Result<fs::File> {
+    let path = repo.common_dir().join("wt").join("entries.lock");
+    let failed = || format!("cannot lock '{}'", path.display());
+    let file = fs::File::options().create(true).append(true).open(&path).explain(failed)?;
+    file.lock().explain(failed)?;
+    Ok(file)
 }
 
 /// Whether the directory and git's entry name each other.
