@@ -144,6 +144,11 @@ impl<'a> Removal<'a> {
         }
         let record = worktrees.record(tree).cloned();
         let mut removal = Self { tree, record, name, data: Vec::new() };
+        if args.force == 0 && tree.git_dir.join("modules").exists() {
+            return Err(Error::new(format!("'{}' has submodules", removal.name))
+                .because("their repositories, with all that was not pushed, would go with it")
+                .hint(format!("git wt remove -f {}", removal.name)));
+        }
         if !tree.missing {
             let status = Status::of(&tree.path)?;
             if args.force == 0 {
@@ -336,7 +341,14 @@ struct Status {
 impl Status {
     fn of(root: &Path) -> Result<Self> {
         let output = git::looking_at(root)
-            .args(["status", "--porcelain=v1", "-z", "--ignored=traditional", "--untracked-files=normal"])
+            .args([
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--ignored=traditional",
+                "--untracked-files=normal",
+                "--ignore-submodules=none",
+            ])
             .stdout()?;
         let (mut changes, mut ignored) = (Vec::new(), Vec::new());
         let mut fields = output.split(|b| *b == 0).filter(|field| field.len() > 3);
