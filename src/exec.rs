@@ -9,7 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use crate::error::{Error, Explain, Result};
 
@@ -46,7 +47,9 @@ const LOCAL_TO_A_VENV: [&str; 7] = [
 const CHANNELS: [&str; 2] = ["GIT_WT_CD_FILE", "GIT_WT_PROMPT_CD_FILE"];
 
 /// The signal that asked us to stop, or 0.
-static STOPPED_BY: AtomicI32 = AtomicI32::new(0);
+static STOPPED_BY: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+/// Whether we are taking back what is half made, and are not to be stopped any more.
+static UNDOING: AtomicBool = AtomicBool::new(false);
 /// The child being waited for, or 0.
 static CHILD: AtomicI32 = AtomicI32::new(0);
 
@@ -66,14 +69,16 @@ pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
 /// The terminal sends Ctrl-C to the child as well; TERM and HUP come to us alone and are passed on.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .explain(|| "cannot watch for signals".into())?;
+    let failed = || "cannot watch for signals".into();
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let number = usize::try_from(signal).unwrap_or_default();
+        // set in the handler itself: a child that the same Ctrl-C ended is not reported before it
+        signal_hook::flag::register_usize(signal, Arc::clone(&STOPPED_BY), number).explain(failed)?;
+    }
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP]).explain(failed)?;
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            STOPPED_BY.store(signal, Ordering::SeqCst);
-            if signal != SIGINT
-                && let Some(child) = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst))
-            {
+        for _ in signals.forever() {
+            if let Some(child) = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst)) {
                 let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
             }
         }
@@ -85,13 +90,14 @@ pub fn watch_signals() -> Result<()> {
 pub fn check_stopped() -> Result<()> {
     match STOPPED_BY.load(Ordering::SeqCst) {
         0 => Ok(()),
+        _ if UNDOING.load(Ordering::SeqCst) => Ok(()),
         signal => Err(Error::new("interrupted").exit(u8::try_from(128 + signal).unwrap_or(Error::FATAL))),
     }
 }
 
-/// Carries on though a signal has asked us to stop: taking back what is half made is the way to stop.
+/// Carries on whatever signal comes: taking back what is half made is the way to stop.
 pub fn carry_on() {
-    STOPPED_BY.store(0, Ordering::SeqCst);
+    UNDOING.store(true, Ordering::SeqCst);
 }
 
 /// A program about to be started.

@@ -350,6 +350,50 @@ fn tab_completes_verbs_and_worktrees() {
 }
 
 #[test]
+fn questions_are_asked_at_a_terminal_and_answered_there() {
+    let world = world();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[hooks]\nsetup = [\"echo the hook ran\"]\n");
+    world.commit(&world.path("myproject"), "hooks");
+    let Some(mut terminal) = Terminal::open(&world, "bash", "", "") else { return };
+    let mut answer = |line: &str, key: &str| {
+        terminal.type_in(&format!("{line}\r"));
+        let asked = terminal.until(|shown| shown.ends_with("[y/N] "));
+        terminal.type_in(&format!("{key}\r"));
+        asked + &terminal.until(|shown| shown.ends_with(PROMPT))
+    };
+    let shown = answer("wt add one", "n");
+    assert!(shown.contains("  echo the hook ran\n") && shown.contains("hooks were not run"), "{shown}");
+    let shown = answer("wt add two", "y");
+    assert!(shown.contains("$ echo the hook ran\nthe hook ran\n"), "{shown}");
+    world.write("myproject-two/media/photo", "x");
+    let shown = answer("wt remove two", "n");
+    assert!(shown.contains("loses 'media/' (ignored by git)") && shown.contains("'two' stays"), "{shown}");
+    assert!(world.path("myproject-two/media/photo").exists());
+    answer("wt remove two", "y");
+    assert!(!world.path("myproject-two").exists());
+}
+
+#[test]
+fn ctrl_c_leaves_the_shell_the_terminal_and_the_repository_as_they_were() {
+    let world = world();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\n");
+    world.commit(&world.path("myproject"), "venv");
+    world.program("uv", "#!/bin/sh\necho making\necho making > /dev/tty\nsleep 600\n");
+    for shell in SHELLS {
+        let before = world.everything();
+        let Some(mut terminal) = Terminal::open(&world, shell, "", "") else { continue };
+        terminal.type_in("wt add staging\r");
+        terminal.until(|shown| shown.contains("making\n"));
+        terminal.type_in("\x03");
+        let shown = terminal.until(|shown| shown.contains("error: interrupted") && shown.ends_with(PROMPT));
+        assert!(shown.contains("undone: branch 'staging'"), "{shell}: {shown}");
+        assert_eq!(terminal.shows("pwd"), "[ROOT]/myproject", "{shell}");
+        drop(terminal);
+        before.is_still(&world.everything(), shell);
+    }
+}
+
+#[test]
 fn nobody_can_guess_or_take_over_the_file_that_moves_the_shell() {
     let world = world();
     world.wt(&["add", "staging"]).ok();

@@ -216,6 +216,10 @@ impl World {
             let path = entry.path();
             let rel = path.strip_prefix(self.root()).unwrap().to_string_lossy().into_owned();
             let kind = entry.file_type().unwrap();
+            // a shell's history and caches are its own
+            if rel == "home" {
+                continue;
+            }
             let passing = [
                 "/objects",
                 "/logs",
