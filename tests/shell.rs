@@ -378,7 +378,7 @@ fn ctrl_c_leaves_the_shell_the_terminal_and_the_repository_as_they_were() {
     let world = world();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\n");
     world.commit(&world.path("myproject"), "venv");
-    world.program("uv", "#!/bin/sh\necho making\necho making > /dev/tty\nsleep 600\n");
+    world.program("uv", "#!/bin/sh\necho making\necho making > /dev/tty\nexec sleep 600\n");
     for shell in SHELLS {
         let before = world.everything();
         let Some(mut terminal) = Terminal::open(&world, shell, "", "") else { continue };
