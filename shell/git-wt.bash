@@ -1,5 +1,7 @@
 # git-wt for bash 3.2 and later. Load it with:  eval "$(git-wt shell-init bash)"
 # shellcheck shell=bash
+# shellcheck disable=SC2250 # braces only where they are needed
+# shellcheck disable=SC2312 # what git-wt printed is judged by its closing `end`, not by a status
 #
 # A child cannot move its shell, change its environment or its prompt: that is all that is done here. What comes from
 # git-wt is data, read and never evaluated.
@@ -8,9 +10,15 @@
 
 # ---- change of directory
 
-# The file that git-wt writes a directory into; nobody else can guess or make it.
-__git_wt_file=${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}
-__git_wt_file=${__git_wt_file%/}/git-wt.$$.$RANDOM$RANDOM$RANDOM
+# Name the file that git-wt writes a directory into; nobody else can guess or make it.
+__git_wt_name_file() {
+    local __gw_dir
+    for __gw_dir in "${XDG_RUNTIME_DIR-}" "${TMPDIR-}" /tmp; do
+        if [[ $__gw_dir == /* && -d $__gw_dir && -w $__gw_dir ]]; then break; fi
+    done
+    __git_wt_file=${__gw_dir%/}/git-wt.$$.${SRANDOM-}$RANDOM$RANDOM$RANDOM
+}
+__git_wt_name_file
 
 # Go where FILE says. No directory in it is no failure.
 __git_wt_follow() { # FILE
@@ -26,12 +34,13 @@ __git_wt_follow() { # FILE
 # shell at the terminal stays where it is.
 __git_wt_call() {
     local __gw_status=0 __gw_file=$__git_wt_file
-    if [[ $BASH_SUBSHELL != 0 ]]; then __gw_file=$__gw_file.$RANDOM$RANDOM; fi
+    if [[ $BASH_SUBSHELL != 0 ]]; then __gw_file=$__gw_file.${SRANDOM-}$RANDOM$RANDOM; fi
     GIT_WT_CD_FILE=$__gw_file \command "$__git_wt_exe" "$@" || __gw_status=$?
     if [[ -e $__gw_file ]]; then
         if __git_wt_follow "$__gw_file"; then :; elif [[ $__gw_status == 0 ]]; then __gw_status=1; fi
     fi
     if [[ $- == *i* && $BASH_SUBSHELL == 0 ]]; then
+        # whatever it did may have changed this worktree's environment
         __git_wt_root='?'
         __git_wt_enter
     fi
@@ -50,38 +59,51 @@ __git_wt_find_root() {
         fi
         __gw_root=${__gw_root%/*}
     done
+    __gw_root=${__gw_root:-/}
+}
+
+# Read a field that NUL ends into the variable NAME; fails at the end of input.
+__git_wt_field() { # NAME
+    IFS= \builtin read -r -d '' "$1"
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 __git_wt_enter() {
-    local __gw_root __gw_field __gw_count=0 __gw_at=0
-    local -a __gw_fields=()
+    local __gw_root __gw_verb __gw_name __gw_value __gw_change __gw_whole=
+    local -a __gw_sets __gw_unsets
+    __gw_sets=()
+    __gw_unsets=()
     __git_wt_pwd=$PWD
     __git_wt_find_root
     # a state inherited from another shell is looked at once
     if [[ $__gw_root == "${__git_wt_root-${GIT_WT_STATE:+?}}" ]]; then return 0; fi
-    while IFS= \builtin read -r -d '' __gw_field; do
-        __gw_fields[__gw_count]=$__gw_field
-        __gw_count=$((__gw_count + 1))
-    done < <(\command "$__git_wt_exe" hook 1 ${__gw_root:+"$__gw_root"})
-    # what was cut short changes nothing
-    if [[ $__gw_count == 0 || ${__gw_fields[__gw_count - 1]} != end ]]; then return 0; fi
-    __git_wt_root=$__gw_root
-    while [[ ${__gw_fields[__gw_at]} != end ]]; do
-        [[ ${__gw_fields[__gw_at + 1]} =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || break
-        case ${__gw_fields[__gw_at]} in
+    while __git_wt_field __gw_verb; do
+        if [[ $__gw_verb == end ]]; then
+            __gw_whole=1
+            break
+        fi
+        __git_wt_field __gw_name || break
+        [[ $__gw_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || break
+        case $__gw_verb in
         set)
-            \builtin export "${__gw_fields[__gw_at + 1]}=${__gw_fields[__gw_at + 2]}"
-            __gw_at=$((__gw_at + 3))
+            __git_wt_field __gw_value || break
+            __gw_sets+=("$__gw_name=$__gw_value")
             ;;
-        unset)
-            \builtin unset -v "${__gw_fields[__gw_at + 1]}"
-            __gw_at=$((__gw_at + 2))
-            ;;
+        unset) __gw_unsets+=("$__gw_name") ;;
         *) break ;;
         esac
+    done < <(\command "$__git_wt_exe" hook 1 ${__gw_root:+"$__gw_root"} </dev/null)
+    # what was cut short changes nothing
+    if [[ -z $__gw_whole ]]; then return 0; fi
+    __git_wt_root=$__gw_root
+    # a variable that the user made readonly stays as it is
+    for __gw_change in ${__gw_unsets[@]+"${__gw_unsets[@]}"}; do
+        \builtin unset -v "$__gw_change" || :
     done
-    return 0
+    for __gw_change in ${__gw_sets[@]+"${__gw_sets[@]}"}; do
+        # shellcheck disable=SC2163 # it holds NAME=VALUE
+        \builtin export "$__gw_change" || :
+    done
 }
 
 # ---- prompt
@@ -90,14 +112,27 @@ __git_wt_enter() {
 __git_wt_label() {
     local __gw_head=
     __git_wt_ps1=${GIT_WT_NAME-}
-    if [[ -z $__git_wt_ps1 || ! -r ${GIT_WT_HEAD-} ]]; then return 0; fi
-    IFS= \builtin read -r __gw_head <"$GIT_WT_HEAD" || return 0
+    if [[ -n $__git_wt_ps1 && -r ${GIT_WT_HEAD-} ]]; then
+        IFS= \builtin read -r __gw_head <"$GIT_WT_HEAD" || :
+    fi
     case $__gw_head in
-    "ref: refs/heads/$GIT_WT_NAME") ;;
-    'ref: refs/heads/'*) __git_wt_ps1="$GIT_WT_NAME ${__gw_head#ref: refs/heads/}" ;;
-    *) __git_wt_ps1="$GIT_WT_NAME ${__gw_head:0:7}" ;;
+    # where references are in reftables, HEAD holds only a stand-in
+    '' | "ref: refs/heads/$__git_wt_ps1" | 'ref: refs/heads/.invalid') ;;
+    'ref: refs/heads/'*) __git_wt_ps1="$__git_wt_ps1 ${__gw_head#ref: refs/heads/}" ;;
+    *[!0-9a-f]*) ;;
+    *) __git_wt_ps1="$__git_wt_ps1 ${__gw_head:0:7}" ;;
     esac
-    return 0
+    # a hostile name must not move the cursor
+    __git_wt_ps1=${__git_wt_ps1//[[:cntrl:]]/?}
+}
+
+# Put the label before the prompt, unless it has a place in it already. It is expanded when the prompt is shown, and
+# then not once more: a name stays a name.
+__git_wt_show_label() {
+    if [[ ${GIT_WT_PROMPT-} == off || ${PS1-} == *__git_wt_ps1* ]]; then return 0; fi
+    \builtin shopt -q promptvars || return 0
+    # shellcheck disable=SC2016,SC2154 # not expanded here; git-wt sets GIT_WT_PROTECTED
+    PS1='${__git_wt_ps1:+${GIT_WT_PROTECTED:+\[\e[1;31m\]}(${__git_wt_ps1})${GIT_WT_PROTECTED:+\[\e[0m\]} }'${PS1-}
 }
 
 # Before each prompt. Starts no process while the directory stays; leaves $? as it was.
@@ -106,28 +141,20 @@ __git_wt_prompt() {
     if [[ -e $__git_wt_file ]]; then __git_wt_follow "$__git_wt_file" || :; fi
     if [[ $PWD != "${__git_wt_pwd-}" ]]; then __git_wt_enter; fi
     __git_wt_label
-    if [[ ${GIT_WT_PROMPT-} != off && ${PS1-} != *__git_wt_ps1* ]] && \builtin shopt -q promptvars; then
-        # expanded when the prompt is shown, and then not once more: a name stays a name
-        # shellcheck disable=SC2016
-        PS1='${__git_wt_ps1:+${GIT_WT_PROTECTED:+\[\e[1;31m\]}(${__git_wt_ps1})${GIT_WT_PROTECTED:+\[\e[0m\]} }'${PS1-}
-    fi
+    __git_wt_show_label
+    # under errexit a kept status would end the shell; bash itself brings $? back before the next line
+    if [[ $- == *e* ]]; then return 0; fi
     return "$__gw_status"
 }
 
 if [[ $- == *i* ]]; then
     # for a plain `git wt …`: the directory waits here for the next prompt
     \builtin export "GIT_WT_PROMPT_CD_FILE=$__git_wt_file"
-    # shellcheck disable=SC2128,SC2178 # a string in old shells, an array in new ones
-    case $(\builtin declare -p PROMPT_COMMAND 2>/dev/null) in
-    'declare -a'*)
-        [[ " ${PROMPT_COMMAND[*]-} " == *' __git_wt_prompt '* ]] ||
-            PROMPT_COMMAND=(__git_wt_prompt "${PROMPT_COMMAND[@]}")
-        ;;
-    *)
-        [[ ";${PROMPT_COMMAND-};" == *';__git_wt_prompt;'* ]] ||
-            PROMPT_COMMAND="__git_wt_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
-        ;;
-    esac
+    if [[ ${PROMPT_COMMAND[*]-} != *__git_wt_prompt* ]]; then
+        # a string, or the first element of what is an array
+        # shellcheck disable=SC2128,SC2178 # element 0 is meant
+        PROMPT_COMMAND=__git_wt_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}
+    fi
 fi
 
 # ---- completion
@@ -150,23 +177,59 @@ __git_wt_words() {
     done
 }
 
+# Set __gw_kept to the part of WORD that readline leaves alone: up to the last = or : that breaks words for it.
+__git_wt_kept() { # WORD
+    local __gw_break __gw_tail=$1
+    for __gw_break in = :; do
+        if [[ $COMP_WORDBREAKS == *"$__gw_break"* ]]; then __gw_tail=${__gw_tail##*"$__gw_break"}; fi
+    done
+    __gw_kept=${1%"$__gw_tail"}
+}
+
+# Quote __gw_value as the word it goes into asks for: that may have an open quote.
+__git_wt_quote() { # WORD
+    local __gw_i __gw_char __gw_quoted=
+    case $1 in
+    \"*)
+        for ((__gw_i = 0; __gw_i < ${#__gw_value}; __gw_i++)); do
+            __gw_char=${__gw_value:__gw_i:1}
+            case $__gw_char in
+            [\\\"\$\`]) __gw_quoted+=\\$__gw_char ;;
+            *) __gw_quoted+=$__gw_char ;;
+            esac
+        done
+        __gw_value=$__gw_quoted
+        ;;
+    \'*)
+        for ((__gw_i = 0; __gw_i < ${#__gw_value}; __gw_i++)); do
+            __gw_char=${__gw_value:__gw_i:1}
+            case $__gw_char in
+            \') __gw_quoted+="'\\''" ;;
+            *) __gw_quoted+=$__gw_char ;;
+            esac
+        done
+        __gw_value=$__gw_quoted
+        ;;
+    *) \builtin printf -v __gw_value %q "$__gw_value" ;;
+    esac
+}
+
 # Offer what git-wt answers for the word under the cursor; __gw_run is how to call it.
 __git_wt_offer() { # INDEX WORD...
-    local __gw_index=$1 __gw_current=${!#} __gw_line __gw_value __gw_strip=
+    local __gw_index=$1 __gw_current=${!#} __gw_line __gw_value __gw_kept __gw_plain
     \builtin shift
     COMPREPLY=()
-    # readline replaces only what follows the last = or :
-    if [[ $__gw_current == *[=:]* ]]; then __gw_strip=${__gw_current%"${__gw_current##*[=:]}"}; fi
-    local __gw_plain=${__gw_current#[\'\"]}
-    __gw_plain=${__gw_plain//\\/}
+    __git_wt_kept "$__gw_current"
+    __gw_plain=${__gw_current#[\'\"]}
+    if [[ $__gw_current != \'* ]]; then __gw_plain=${__gw_plain//\\/}; fi
     while IFS= \builtin read -r __gw_line; do
         __gw_value=${__gw_line%%$'\t'*}
-        __gw_value=${__gw_value#"$__gw_strip"}
-        if [[ $__gw_current != [\'\"]* ]]; then \builtin printf -v __gw_value %q "$__gw_value"; fi
+        __gw_value=${__gw_value#"$__gw_kept"}
+        __git_wt_quote "$__gw_current"
         COMPREPLY+=("$__gw_value")
     done < <(
         GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$__gw_index \
-            "${__gw_run[@]}" -- "${@:1:$#-1}" "$__gw_plain" 2>/dev/null
+            "${__gw_run[@]}" -- "${@:1:$#-1}" "$__gw_plain" </dev/null 2>/dev/null
     )
     if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=/:] ]]; then compopt -o nospace 2>/dev/null || :; fi
 }
@@ -181,12 +244,11 @@ __git_wt_complete() { # for the function and git-wt
 
 _git_wt() { # for `git wt`: git's own completion calls it, and says where `wt` stands and which -C came before
     local -a __gw_words __gw_run
-    local __gw_cword __gw_verb=${__git_cmd_idx:-1}
+    local __gw_cword __gw_i __gw_verb=${__git_cmd_idx:-1}
     __git_wt_words
-    __gw_run=(git ${__git_C_args[@]+"${__git_C_args[@]}"} ${__git_dir:+--git-dir="$__git_dir"} wt)
+    __gw_run=(command git ${__git_C_args[@]+"${__git_C_args[@]}"} ${__git_dir:+"--git-dir=$__git_dir"} wt)
     __git_wt_offer "$((__gw_cword - __gw_verb))" git-wt "${__gw_words[@]:__gw_verb+1:__gw_cword-__gw_verb}"
     # git's completion has readline add no space: the candidates bring theirs
-    local __gw_i
     for __gw_i in ${COMPREPLY[@]+"${!COMPREPLY[@]}"}; do
         if [[ ${COMPREPLY[__gw_i]} != *[=/:] ]]; then COMPREPLY[__gw_i]+=' '; fi
     done

@@ -8,13 +8,16 @@ or set -g __git_wt_exe git-wt
 
 # ---- change of directory
 
-# The file that git-wt writes a directory into; nobody else can guess or make it.
-set -l __gw_dir /tmp
-set -q TMPDIR
-and set __gw_dir (string trim --right --chars=/ -- $TMPDIR)
-set -q XDG_RUNTIME_DIR
-and set __gw_dir (string trim --right --chars=/ -- $XDG_RUNTIME_DIR)
-set -g __git_wt_file $__gw_dir/git-wt.$fish_pid.(random)(random)(random)
+# Name the file that git-wt writes a directory into; nobody else can guess or make it.
+function __git_wt_name_file
+    for dir in "$XDG_RUNTIME_DIR" "$TMPDIR" /tmp
+        if string match --quiet '/*' -- "$dir"; and test -d "$dir" -a -w "$dir"
+            set -g __git_wt_file (string trim --right --chars=/ -- $dir)/git-wt.$fish_pid.(random)(random)(random)
+            return
+        end
+    end
+end
+__git_wt_name_file
 
 # Go where FILE says. No directory in it is no failure.
 function __git_wt_follow --argument-names file
@@ -36,8 +39,12 @@ function __git_wt_follow --argument-names file
     return 0
 end
 
-# Run git-wt and follow it at once.
+# Run git-wt and follow it at once. A command substitution is no shell of its own here: it must not move this one.
 function __git_wt_call
+    if status is-command-substitution
+        command $__git_wt_exe $argv
+        return
+    end
     set -l code 0
     GIT_WT_CD_FILE=$__git_wt_file command $__git_wt_exe $argv
     or set code $status
@@ -47,6 +54,7 @@ function __git_wt_call
         or set code 1
     end
     if status is-interactive
+        # whatever it did may have changed this worktree's environment
         set -g __git_wt_root '?'
         __git_wt_enter
     end
@@ -55,16 +63,59 @@ end
 
 # ---- environment
 
-# Take over the environment of the worktree we came into, or give back that of the one we left.
-function __git_wt_enter --on-variable PWD
+# Print the nearest directory at or above this one that has a .git.
+function __git_wt_find_root
     set -l root $PWD
     while not test -e "$root/.git"
         if not string match --quiet '*/*' -- "$root"
-            set root ''
-            break
+            return 0
         end
-        set root (string replace --regex '/[^/]*$' '' -- $root)
+        set root (string replace --regex '/[^/]*$' '' -- "$root" | string collect)
     end
+    test -n "$root"
+    or set root /
+    string join0 -- $root
+end
+
+# Apply NUL-separated records, given as fields; fails, and changes nothing, when they are cut short.
+function __git_wt_apply
+    set -l sets
+    set -l values
+    set -l unsets
+    set -l at 1
+    while test "$argv[$at]" != end
+        set -l name $argv[(math $at + 1)]
+        string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*$' -- "$name"
+        or return 1
+        if test "$argv[$at]" = set -a (count $argv) -gt (math $at + 2)
+            set -a sets $name
+            set -a values $argv[(math $at + 2)]
+            set at (math $at + 3)
+        else if test "$argv[$at]" = unset
+            set -a unsets $name
+            set at (math $at + 2)
+        else
+            return 1
+        end
+    end
+    for name in $unsets
+        set -e $name
+    end
+    for name in $sets
+        # a list in fish
+        if test $name = PATH
+            set -gx PATH (string split : -- $values[1])
+        else
+            set -gx $name $values[1]
+        end
+        set -e values[1]
+    end
+    return 0
+end
+
+# Take over the environment of the worktree we came into, or give back that of the one we left.
+function __git_wt_enter --on-variable PWD
+    set -l root (__git_wt_find_root | string split0)
     set -l before ''
     # a state inherited from another shell is looked at once
     set -q GIT_WT_STATE
@@ -73,37 +124,10 @@ function __git_wt_enter --on-variable PWD
     and set before $__git_wt_root
     test "$root" != "$before"
     or return 0
-    set -l fields
-    if test -n "$root"
-        set fields (command $__git_wt_exe hook 1 $root | string split0)
-    else
-        set fields (command $__git_wt_exe hook 1 | string split0)
-    end
-    # what was cut short changes nothing
-    test "$fields[-1]" = end
-    or return 0
-    set -g __git_wt_root $root
-    set -l at 1
-    while test $at -lt (count $fields)
-        set -l name $fields[(math $at + 1)]
-        string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*$' -- $name
-        or break
-        switch $fields[$at]
-            case set
-                set -l value $fields[(math $at + 2)]
-                if test $name = PATH
-                    set -gx PATH (string split : -- $value)
-                else
-                    set -gx $name $value
-                end
-                set at (math $at + 3)
-            case unset
-                set -e $name
-                set at (math $at + 2)
-            case '*'
-                break
-        end
-    end
+    # no argument where there is no root
+    set -l fields (command $__git_wt_exe hook 1 $root </dev/null | string split0)
+    __git_wt_apply $fields
+    and set -g __git_wt_root "$root"
     return 0
 end
 
@@ -117,15 +141,17 @@ function __git_wt_ps1 --argument-names format
     or set format '(%s) '
     set -l label $GIT_WT_NAME
     set -l head
-    if test -r "$GIT_WT_HEAD"
-        and read head <$GIT_WT_HEAD
-        set -l branch (string replace 'ref: refs/heads/' '' -- $head)
-        if test "$branch" = "$head"
-            set label "$label "(string sub --length 7 -- $head)
-        else if test "$branch" != "$GIT_WT_NAME"
-            set label "$label $branch"
-        end
+    test -r "$GIT_WT_HEAD"
+    and read head <$GIT_WT_HEAD
+    set -l branch (string replace 'ref: refs/heads/' '' -- "$head")
+    if string match --quiet --regex '^[0-9a-f]{7,}$' -- "$head"
+        set label "$label "(string sub --length 7 -- $head)
+    else if not contains -- "$branch" "$head" .invalid "$GIT_WT_NAME"
+        # .invalid is the stand-in where references are in reftables
+        set label "$label $branch"
     end
+    # a hostile name must not move the cursor
+    set label (string replace --all --regex '[[:cntrl:]]' '?' -- "$label")
     test -n "$GIT_WT_PROTECTED"
     and set_color --bold red
     printf $format $label
@@ -165,6 +191,12 @@ end
 function __git_wt_complete
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
     set -l current (commandline --current-token --cut-at-cursor)
+    if string match --quiet --regex '^["\']' -- "$current"
+        # an open quote is no part of the word
+        set current (string sub --start 2 -- "$current")
+    else if set -l word (string unescape -- "$current")
+        set current "$word"
+    end
     set -l run $__git_wt_exe
     if test "$words[1]" = git
         # keep what says which repository is meant, drop the other options of git
@@ -189,7 +221,7 @@ function __git_wt_complete
         set -a run wt
         set words $words[$at..-1]
     end
-    GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=(count $words) command $run -- git-wt $words[2..-1] $current 2>/dev/null
+    GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=(count $words) command $run -- git-wt $words[2..-1] "$current" </dev/null 2>/dev/null
 end
 
 complete --command git-wt --no-files --keep-order --arguments '(__git_wt_complete)'

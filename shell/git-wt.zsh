@@ -8,8 +8,15 @@ typeset -g __git_wt_exe="${__git_wt_exe:-git-wt}"
 
 # ---- change of directory
 
-# The file that git-wt writes a directory into; nobody else can guess or make it.
-typeset -g __git_wt_file="${${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}%/}/git-wt.$$.$RANDOM$RANDOM$RANDOM"
+# Name the file that git-wt writes a directory into; nobody else can guess or make it.
+function __git_wt_name_file {
+    local dir
+    for dir in "${XDG_RUNTIME_DIR-}" "${TMPDIR-}" /tmp; do
+        if [[ "$dir" == /* && -d "$dir" && -w "$dir" ]]; then break; fi
+    done
+    typeset -g __git_wt_file="${dir%/}/git-wt.$$.$RANDOM$RANDOM$RANDOM"
+}
+__git_wt_name_file
 
 # Go where FILE says. No directory in it is no failure.
 function __git_wt_follow { # FILE
@@ -24,7 +31,7 @@ function __git_wt_follow { # FILE
 # Run git-wt and follow it at once. In a subshell the file is another one, so that the shell at the terminal stays.
 function __git_wt_call {
     local __gw_status=0 __gw_file="$__git_wt_file"
-    if [[ "${ZSH_SUBSHELL:-0}" != 0 ]]; then __gw_file="$__gw_file.$RANDOM$RANDOM"; fi
+    if [[ "${ZSH_SUBSHELL:-0}" != 0 ]]; then __gw_file="$__gw_file.${sysparams[pid]-}$RANDOM"; fi
     GIT_WT_CD_FILE="$__gw_file" \command "$__git_wt_exe" "$@" || __gw_status=$?
     # stopped and continued, this goes on in a fork: the prompt follows instead
     if [[ "${sysparams[pid]:-$$}" != "$$" && "$__gw_file" == "$__git_wt_file" ]]; then return "$__gw_status"; fi
@@ -32,6 +39,7 @@ function __git_wt_call {
         if __git_wt_follow "$__gw_file"; then :; elif [[ "$__gw_status" == 0 ]]; then __gw_status=1; fi
     fi
     if [[ -o interactive && "${ZSH_SUBSHELL:-0}" == 0 ]]; then
+        # whatever it did may have changed this worktree's environment
         __git_wt_root='?'
         __git_wt_enter
     fi
@@ -40,32 +48,45 @@ function __git_wt_call {
 
 # ---- environment
 
+# Read a field that NUL ends into the variable NAME; fails at the end of input.
+function __git_wt_field { # NAME
+    IFS= \builtin read -r -d '' "$1"
+}
+
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 function __git_wt_enter {
     \builtin emulate -L zsh
-    local root="$PWD"
-    while [[ ! -e "$root/.git" ]]; do
-        if [[ "$root" != */* ]]; then root=''; break; fi
-        root="${root%/*}"
+    local __gw_root="$PWD" __gw_verb __gw_name __gw_value __gw_change __gw_whole=''
+    local -a __gw_sets __gw_unsets
+    typeset -g __git_wt_pwd="$PWD"
+    while [[ ! -e "$__gw_root/.git" ]]; do
+        if [[ "$__gw_root" != */* ]]; then break; fi
+        __gw_root="${__gw_root%/*}"
     done
+    if [[ -z "$__gw_root" && -e /.git ]]; then __gw_root=/; fi
     # a state inherited from another shell is looked at once
-    [[ "$root" != "${__git_wt_root-${GIT_WT_STATE:+?}}" ]] || return 0
-    local -a fields
-    local field
-    integer at=1
-    while IFS= \builtin read -r -d '' field; do
-        fields+=("$field")
-    done < <(\command "$__git_wt_exe" hook 1 ${root:+"$root"})
-    # what was cut short changes nothing
-    [[ "${fields[-1]-}" == end ]] || return 0
-    typeset -g __git_wt_root="$root"
-    while [[ "${fields[at]}" != end && "${fields[at+1]}" =~ '^[A-Za-z_][A-Za-z0-9_]*$' ]]; do
-        case "${fields[at]}" in
-        set) \builtin export "${fields[at+1]}=${fields[at+2]}"; (( at += 3 )) ;;
-        unset) \builtin unset "${fields[at+1]}"; (( at += 2 )) ;;
+    [[ "$__gw_root" != "${__git_wt_root-${GIT_WT_STATE:+?}}" ]] || return 0
+    while __git_wt_field __gw_verb; do
+        if [[ "$__gw_verb" == end ]]; then
+            __gw_whole=1
+            break
+        fi
+        __git_wt_field __gw_name || break
+        [[ "$__gw_name" =~ '^[A-Za-z_][A-Za-z0-9_]*$' ]] || break
+        case "$__gw_verb" in
+        set)
+            __git_wt_field __gw_value || break
+            __gw_sets+=("$__gw_name=$__gw_value")
+            ;;
+        unset) __gw_unsets+=("$__gw_name") ;;
         *) break ;;
         esac
-    done
+    done < <(\command "$__git_wt_exe" hook 1 ${__gw_root:+"$__gw_root"} </dev/null)
+    # what was cut short changes nothing
+    [[ -n "$__gw_whole" ]] || return 0
+    typeset -g __git_wt_root="$__gw_root"
+    for __gw_change in "${__gw_unsets[@]}"; do \builtin unset -v "$__gw_change"; done
+    for __gw_change in "${__gw_sets[@]}"; do \builtin export "$__gw_change"; done
     return 0
 }
 
@@ -74,29 +95,37 @@ function __git_wt_enter {
 # Set __git_wt_ps1 to the worktree's name, and its branch where that is another word.
 function __git_wt_label {
     \builtin emulate -L zsh
-    typeset -g __git_wt_ps1="${GIT_WT_NAME-}"
-    local head=''
-    if [[ -z "$__git_wt_ps1" || ! -r "${GIT_WT_HEAD-}" ]]; then return 0; fi
-    IFS= \builtin read -r head <"$GIT_WT_HEAD" || return 0
+    local label="${GIT_WT_NAME-}" head=''
+    if [[ -n "$label" && -r "${GIT_WT_HEAD-}" ]]; then
+        IFS= \builtin read -r head <"$GIT_WT_HEAD" || true
+    fi
     case "$head" in
-    "ref: refs/heads/$GIT_WT_NAME") ;;
-    'ref: refs/heads/'*) __git_wt_ps1="$GIT_WT_NAME ${head#ref: refs/heads/}" ;;
-    *) __git_wt_ps1="$GIT_WT_NAME ${head[1,7]}" ;;
+    # where references are in reftables, HEAD holds only a stand-in
+    '' | "ref: refs/heads/$label" | 'ref: refs/heads/.invalid') ;;
+    'ref: refs/heads/'*) label="$label ${head#ref: refs/heads/}" ;;
+    *[^0-9a-f]*) ;;
+    *) label="$label ${head[1,7]}" ;;
     esac
-    return 0
+    # a hostile name must not move the cursor
+    typeset -g __git_wt_ps1="${label//[[:cntrl:]]/?}"
+    # elements of psvar are shown as they are: nothing in a name is expanded
+    psvar[9]="$__git_wt_ps1"
+    psvar[10]="${GIT_WT_PROTECTED-}"
+}
+
+# Put the label before the prompt, unless it has a place in it already.
+function __git_wt_show_label {
+    if [[ "${GIT_WT_PROMPT-}" == off || "${PROMPT-}" == *('%9v'|__git_wt_ps1)* ]]; then return 0; fi
+    [[ -o prompt_percent ]] || return 0
+    PROMPT='%(9V|%(10V.%B%F{red}.)(%9v%)%(10V.%f%b.) |)'"${PROMPT-}"
 }
 
 # Before each prompt. Starts no process while the directory stays.
 function __git_wt_precmd {
     if [[ -e "$__git_wt_file" ]]; then __git_wt_follow "$__git_wt_file" || true; fi
-    __git_wt_enter
+    if [[ "$PWD" != "${__git_wt_pwd-}" ]]; then __git_wt_enter; fi
     __git_wt_label
-    # elements of psvar are shown as they are: nothing in a name is expanded
-    psvar[9]="$__git_wt_ps1"
-    psvar[10]="${GIT_WT_PROTECTED-}"
-    if [[ "${GIT_WT_PROMPT-}" != off && "${PROMPT-}" != *'%9v'* ]]; then
-        PROMPT='%(9V|%(10V.%B%F{red}.)(%9v%)%(10V.%f%b.) |)'"${PROMPT-}"
-    fi
+    __git_wt_show_label
 }
 
 if [[ -o interactive ]]; then
@@ -121,7 +150,7 @@ function _git-wt {
         if [[ -n "${opt_args[-C]-}" ]]; then run+=(-C "${(Q)opt_args[-C]}"); fi
         run+=(wt)
     fi
-    lines=("${(@f)$(GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$((CURRENT - 1)) "${run[@]}" -- git-wt "${args[@]}" 2>/dev/null)}")
+    lines=("${(@f)$(GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$((CURRENT - 1)) "${run[@]}" -- git-wt "${args[@]}" </dev/null 2>/dev/null)}")
     for line in "${lines[@]}"; do
         [[ -n "$line" ]] || continue
         value="${line%%$'\t'*}" help=''

@@ -26,7 +26,7 @@ impl Channel {
     /// Reads the request from our environment; children never see it.
     pub fn take() -> Self {
         let asked = |name| exec::variable(name).map(PathBuf::from);
-        let at_prompt = || asked("GIT_WT_PROMPT_CD_FILE").filter(|file| is_started_by(file));
+        let at_prompt = || asked("GIT_WT_PROMPT_CD_FILE").filter(|file| is_typed_at_shell_of(file));
         Self { file: asked("GIT_WT_CD_FILE").or_else(at_prompt) }
     }
 
@@ -34,31 +34,35 @@ impl Channel {
     pub fn tell(&self, to: &Path) -> Result<bool> {
         let Some(path) = &self.file else { return Ok(false) };
         let failed = || format!("cannot tell the shell where to go through '{}'", path.display());
-        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
         let mut file = File::options()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .custom_flags(flags)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(path)
             .explain(failed)?;
-        file.write_all(to.as_os_str().as_bytes()).and_then(|()| file.write_all(b"\0")).explain(failed)?;
+        // in one piece: a shell that looks too early sees nothing or all
+        let message = [to.as_os_str().as_bytes(), b"\0"].concat();
+        file.write_all(&message).explain(failed)?;
         Ok(true)
     }
 }
 
 /// Whether the command line was typed at the shell whose process id the file's name carries.
 ///
-/// Then our process group is the terminal's foreground group, its leader is we or our parent (git), and the leader's
-/// parent is that shell. A script, a background job, `$( )`, an editor's `:!` and a nested shell all fail this.
-fn is_started_by(file: &Path) -> bool {
-    is_typed_at(file).unwrap_or(false)
+/// A script, a background job, `$( )`, an editor's `:!` and a nested shell are all told apart from it.
+fn is_typed_at_shell_of(file: &Path) -> bool {
+    shell_of(file).is_some_and(|shell| is_foreground_of(shell).unwrap_or(false))
 }
 
-fn is_typed_at(file: &Path) -> Option<bool> {
-    // git-wt.PID.RANDOM
-    let pid = file.file_name()?.to_str()?.split('.').nth(1)?.parse().ok()?;
-    let shell = Pid::from_raw(pid)?;
+/// The shell that named the file: `git-wt.PID.RANDOM`.
+fn shell_of(file: &Path) -> Option<Pid> {
+    Pid::from_raw(file.file_name()?.to_str()?.split('.').nth(1)?.parse().ok()?)
+}
+
+/// Whether we are what that shell runs in the foreground: our process group is the terminal's, its leader is we or our
+/// parent (git), and the leader's parent is the shell. `None` where there is no terminal.
+fn is_foreground_of(shell: Pid) -> Option<bool> {
     let terminal = File::open("/dev/tty").ok()?;
     let foreground = rustix::termios::tcgetpgrp(terminal).ok()?;
     let (group, parent) = (getpgrp(), getppid()?);
@@ -68,13 +72,85 @@ fn is_typed_at(file: &Path) -> Option<bool> {
     if group == getpid() {
         return Some(parent == shell);
     }
-    // git stands between us and the shell
+    // where the system does not tell git's parent, it is taken for the shell
     Some(group == parent && parent_of(parent).is_none_or(|of_git| of_git == shell))
 }
 
 /// The parent of a process; `None` where the system does not tell.
 fn parent_of(process: Pid) -> Option<Pid> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
-    // the program's name may hold anything, but the last ')' ends it
+    parent_in(&stat)
+}
+
+/// The fourth field of `/proc/PID/stat`; the second, the program's name, may hold anything, but the last ')' ends it.
+fn parent_in(stat: &str) -> Option<Pid> {
     Pid::from_raw(stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn channel(file: &Path) -> Channel {
+        Channel { file: Some(file.to_owned()) }
+    }
+
+    #[test]
+    fn the_path_arrives_byte_for_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, odd) in
+            [&b"/a b"[..], b"/-x", b"/new\nline", b"/$(touch x)", b"/\xff\xfe", b"/it's"].iter().enumerate()
+        {
+            let file = dir.path().join(at.to_string());
+            assert!(channel(&file).tell(Path::new(OsStr::from_bytes(odd))).unwrap());
+            assert_eq!(std::fs::read(&file).unwrap(), [odd, &b"\0"[..]].concat());
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_so_nothing_is_written() {
+        assert!(!Channel::default().tell(Path::new("/")).unwrap());
+    }
+
+    #[test]
+    fn what_another_has_put_there_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        let file = dir.path().join("file");
+        std::os::unix::fs::symlink(&target, &file).unwrap();
+        assert!(channel(&file).tell(Path::new("/")).is_err());
+        assert!(!target.exists());
+        std::fs::remove_file(&file).unwrap();
+        File::create(&file).unwrap();
+        assert!(channel(&file).tell(Path::new("/")).is_err());
+        assert_eq!(file.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn the_shell_is_in_the_name_of_its_file() {
+        let cases = [
+            ("/run/git-wt.42.123", Some(42)),
+            ("git-wt.42.1.2", Some(42)),
+            ("git-wt.0.1", None),
+            ("git-wt.x.1", None),
+            ("git-wt", None),
+            ("/", None),
+        ];
+        for (file, pid) in cases {
+            assert_eq!(shell_of(Path::new(file)), pid.and_then(Pid::from_raw), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_parent_is_found_behind_any_program_name() {
+        let cases =
+            [("7 (bash) S 3 7", Some(3)), ("7 (a) S 9 (b) R 3 7", Some(3)), ("7 (bash", None), ("", None)];
+        for (stat, parent) in cases {
+            assert_eq!(parent_in(stat), parent.and_then(Pid::from_raw), "{stat}");
+        }
+    }
 }

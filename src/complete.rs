@@ -18,12 +18,14 @@ use crate::target::Worktrees;
 ///
 /// The script sets `GIT_WT_COMPLETE=raw` and `GIT_WT_COMPLETE_INDEX` to the number of the word under the cursor, and
 /// calls `git-wt -- git-wt WORD…`. The answer is a line a candidate: value, TAB, help.
+#[allow(clippy::exit, reason = "who asks for words must not get a command run, whatever came of it")]
 pub fn answer(command: fn() -> clap::Command) {
-    CompleteEnv::with_factory(command)
-        .var("GIT_WT_COMPLETE")
-        .bin("git-wt")
-        .shells(Shells(&[&Raw]))
-        .complete();
+    let asked =
+        CompleteEnv::with_factory(command).var("GIT_WT_COMPLETE").bin("git-wt").shells(Shells(&[&Raw]));
+    let here = std::env::current_dir().ok();
+    if !matches!(asked.try_complete(std::env::args_os(), here.as_deref()), Ok(false)) {
+        std::process::exit(0);
+    }
 }
 
 /// The format of our own scripts, which quote by themselves.
@@ -53,20 +55,24 @@ impl EnvCompleter for Raw {
         let index = asked.unwrap_or(args.len().saturating_sub(1)).min(args.len());
         args.resize(args.len().max(index + 1), OsString::new());
         for candidate in complete(command, args, index, current_dir)? {
-            let value = candidate.get_value().as_bytes();
-            // a name with a line break would be two candidates
-            if value.iter().any(u8::is_ascii_control) {
-                continue;
-            }
-            out.write_all(value)?;
-            if let Some(help) = candidate.get_help() {
-                let help = help.to_string();
-                write!(out, "\t{}", help.lines().next().unwrap_or_default())?;
-            }
-            out.write_all(b"\n")?;
+            let help = candidate.get_help().map(ToString::to_string);
+            write_candidate(candidate.get_value().as_bytes(), help.as_deref(), out)?;
         }
         Ok(())
     }
+}
+
+/// Writes one line, and nothing for a value that a line cannot hold.
+fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    if value.iter().any(u8::is_ascii_control) {
+        return Ok(());
+    }
+    out.write_all(value)?;
+    if let Some(line) = help.and_then(|help| help.lines().next()) {
+        let shown: String = line.chars().filter(|c| !c.is_control()).collect();
+        write!(out, "\t{shown}")?;
+    }
+    out.write_all(b"\n")
 }
 
 /// The worktrees by name, with what they have checked out.
@@ -99,4 +105,43 @@ pub fn branches() -> Vec<CompletionCandidate> {
     let local = repo.branches().into_iter().map(|name| (name, "branch"));
     let remote = repo.tracking_branches().into_iter().map(|name| (name, "remote branch"));
     local.chain(remote).map(|(name, kind)| CompletionCandidate::new(name).help(Some(kind.into()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_candidate_is_a_line() {
+        let cases: [(&[u8], Option<&str>, &[u8]); 6] = [
+            (b"staging", None, b"staging\n"),
+            (b"staging", Some("at /x\nmore"), b"staging\tat /x\n"),
+            (b"staging", Some(""), b"staging\n"),
+            (b"a b&'\"", Some("tab\there\x1b[31m"), b"a b&'\"\ttabhere[31m\n"),
+            (b"\xff", None, b"\xff\n"),
+            (b"new\nline", Some("help"), b""),
+        ];
+        for (value, help, line) in cases {
+            let mut out = Vec::new();
+            write_candidate(value, help, &mut out).unwrap();
+            assert_eq!(out, line, "{value:?}");
+        }
+    }
+
+    #[derive(clap::Parser)]
+    #[command(name = "git-wt")]
+    enum Line {
+        /// Go
+        Cd,
+        List,
+    }
+
+    #[test]
+    fn words_are_completed_by_the_command_line_itself() {
+        let mut command = <Line as clap::CommandFactory>::command();
+        command.build();
+        let mut out = Vec::new();
+        Raw.write_complete(&mut command, vec!["git-wt".into(), "c".into()], None, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "cd\tGo\n");
+    }
 }

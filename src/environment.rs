@@ -12,7 +12,6 @@ use crate::exec::{self, Program};
 use crate::recipe::Recipe;
 use crate::record::Record;
 use crate::resource::venv;
-use crate::shell_state::may_be_set;
 
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +86,7 @@ impl Environment {
         };
         for (name, value) in EnvText::parse(bytes).variables() {
             match value {
-                _ if !may_be_set(&name) => {
+                _ if takes_over_programs(&name) => {
                     self.left_out.push((name, "this name is never taken from a file"));
                 }
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
@@ -121,6 +120,13 @@ impl Environment {
         }
         program
     }
+}
+
+/// Whether a variable makes every program load or run something else: never taken from a file that a branch may bring.
+fn takes_over_programs(name: &str) -> bool {
+    const NEVER: [&str; 7] = ["PATH", "HOME", "IFS", "ENV", "BASH_ENV", "PYTHONHOME", "VIRTUAL_ENV"];
+    const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "GIT_", "BASH_FUNC_"];
+    NEVER.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 /// Our own PATH with `bin` in front, and without the venv that was active in the shell we were started from.

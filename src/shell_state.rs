@@ -41,11 +41,19 @@ pub enum Change {
 }
 
 /// What was there before, and what we put in its place.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Replaced {
+    /// The hash of our value.
     ours: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<String>,
+}
+
+impl Replaced {
+    /// Whether the variable still has the value that we gave it.
+    fn is_untouched(&self, now: Option<&str>) -> bool {
+        now.is_some_and(|now| hash(now.as_bytes()) == self.ours)
+    }
 }
 
 /// All that we have set in a shell.
@@ -56,42 +64,48 @@ struct State {
     path_entry: Option<String>,
 }
 
-/// Whether a name may be set from a worktree's files: never one that programs take orders from.
+/// Values to come: `None` takes the variable away, an absent name stays as it is.
+type Values = BTreeMap<String, Option<String>>;
+
+/// What the shells, the loader, git and the terminal take orders from.
+#[rustfmt::skip]
+const THE_SHELLS: [&str; 58] = [
+    "PATH", "HOME", "SHELL", "USER", "USERNAME", "LOGNAME", "UID", "EUID", "GID", "EGID", "PPID", "PWD",
+    "OLDPWD", "SHLVL", "IFS", "CDPATH", "FPATH", "ENV", "ZDOTDIR", "SHELLOPTS", "BASHOPTS",
+    "POSIXLY_CORRECT", "INPUTRC", "PROMPT", "PROMPT2", "PROMPT3", "PROMPT4", "RPROMPT", "RPROMPT2",
+    "SPROMPT", "PROMPT_COMMAND", "PROMPT_DIRTRIM", "NULLCMD", "READNULLCMD", "FCEDIT", "FIGNORE",
+    "GLOBIGNORE", "EXECIGNORE", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE",
+    "SAVEHIST", "TMOUT", "TIMEFORMAT", "OPTIND", "LINES", "COLUMNS", "TERM", "TERMCAP", "TERMINFO",
+    "TERMINFO_DIRS", "TMPDIR", "LANG", "LANGUAGE", "LOCPATH", "GLIBC_TUNABLES",
+];
+
+/// What makes an interpreter or a tool run code of a repository's choice, in whatever program uses it: PYTHONPATH and
+/// NODE_OPTIONS too, which a worktree's own programs can still read from its files.
+#[rustfmt::skip]
+const THE_TOOLS: [&str; 30] = [
+    "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS", "LESSOPEN", "LESSCLOSE", "LESSKEY",
+    "SUDO_ASKPASS", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONWARNINGS",
+    "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "NODE_OPTIONS", "NODE_PATH", "PERL5LIB", "PERLLIB", "PERL5OPT",
+    "PERL5DB", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
+    "RUSTC_WRAPPER", "MAKEFLAGS",
+];
+
+/// Families of such names.
+const FAMILIES: [&str; 9] = ["LD_", "DYLD_", "BASH_", "GIT_", "fish_", "XDG_", "SSH_", "LC_", "GCONV_"];
+
+/// Whether a name may be set in a shell from a worktree's files: never one that programs take orders from.
+///
+/// A name without a capital letter is refused as well: shells keep settings of their own there (zsh's `path` is PATH).
 pub fn may_be_set(name: &str) -> bool {
-    const NEVER: [&str; 28] = [
-        "PATH",
-        "HOME",
-        "SHELL",
-        "USER",
-        "LOGNAME",
-        "TERM",
-        "PWD",
-        "OLDPWD",
-        "SHLVL",
-        "IFS",
-        "CDPATH",
-        "ENV",
-        "BASH_ENV",
-        "PROMPT_COMMAND",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "ZDOTDIR",
-        "EDITOR",
-        "VISUAL",
-        "PAGER",
-        "BROWSER",
-        "TMPDIR",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "PERL5OPT",
-        "RUBYOPT",
-        "NODE_OPTIONS",
-        "LESSOPEN",
-    ];
-    const FAMILIES: [&str; 8] = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_", "fish_", "XDG_", "SSH_", "LC_"];
-    let prompt = name.strip_prefix("PS").is_some_and(|rest| rest.len() == 1);
-    let family = FAMILIES.iter().any(|family| name.starts_with(family));
-    !(NEVER.contains(&name) || family || prompt)
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let capital = name.bytes().any(|b| b.is_ascii_uppercase());
+    // PS1 to PS4, and zsh's RPS1
+    let prompt = name.trim_start_matches('R').strip_prefix("PS").is_some_and(|rest| rest.len() == 1);
+    let reserved = THE_SHELLS.contains(&name)
+        || THE_TOOLS.contains(&name)
+        || FAMILIES.iter().any(|family| name.starts_with(family));
+    starts && plain && capital && !prompt && !reserved
 }
 
 /// Returns what to change: first what the worktree left behind is undone, then what is wanted is set.
@@ -101,55 +115,79 @@ pub fn changes(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<Change> {
     let before: State = state.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    // the environment as it is without us: absent means untouched
-    let mut base: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for (name, replaced) in before.variables {
-        let now = env(&name);
-        if now.as_ref().is_some_and(|now| hash(now.as_bytes()) == replaced.ours) {
-            base.insert(name, replaced.was);
-        }
-    }
-    let path = env("PATH").unwrap_or_default();
-    let own_path = without(&path, before.path_entry.as_deref());
-    let mut after = base.clone();
+    let stays = wanted.is_some_and(|wanted| env(HEAD).as_ref() == Some(&wanted.head));
     let mut next = State::default();
+    let mut after = undone(&before, env);
     if let Some(wanted) = wanted {
-        for (name, value) in wanted.variables.iter().filter(|(name, _)| may_be_set(name)) {
-            let was = base.get(name).cloned().unwrap_or_else(|| env(name));
-            next.variables.insert(name.clone(), Replaced { ours: hash(value.as_bytes()), was });
-            after.insert(name.clone(), Some(value.clone()));
-        }
-        next.path_entry.clone_from(&wanted.path_entry);
+        set_variables(wanted, stays.then_some(&before), env, &mut after, &mut next);
+        // it would be two entries, and never be found again
+        next.path_entry = wanted.path_entry.clone().filter(|entry| !entry.contains(':'));
     }
-    let new_path = match &next.path_entry {
-        Some(entry) => format!("{entry}:{own_path}"),
-        None => own_path,
-    };
-    if new_path != path {
-        after.insert("PATH".into(), Some(new_path));
+    // one who stays keeps the order that the user has made since
+    if !stays || next.path_entry != before.path_entry {
+        after.insert("PATH".into(), path(&before, &next, env));
     }
-    let memory = serde_json::to_string(&next).ok().filter(|_| wanted.is_some());
+    let memory = wanted.and_then(|_| serde_json::to_string(&next).ok());
     after.insert(STATE.into(), memory);
     after.insert(NAME.into(), wanted.map(|wanted| wanted.name.clone()));
     after.insert(HEAD.into(), wanted.map(|wanted| wanted.head.clone()));
     after.insert(PROTECTED.into(), wanted.filter(|wanted| wanted.protected).map(|_| "1".into()));
-    after
-        .into_iter()
-        .filter(|(name, value)| env(name) != *value)
+    differing(after, env)
+}
+
+/// The old values of what still has ours.
+fn undone(before: &State, env: &dyn Fn(&str) -> Option<String>) -> Values {
+    let ours = before.variables.iter().filter(|(name, replaced)| replaced.is_untouched(env(name).as_deref()));
+    ours.map(|(name, replaced)| (name.clone(), replaced.was.clone())).collect()
+}
+
+/// Puts the wanted variables over what has been undone, and remembers them; `same` is the state of this very worktree.
+fn set_variables(
+    wanted: &Wanted,
+    same: Option<&State>,
+    env: &dyn Fn(&str) -> Option<String>,
+    after: &mut Values,
+    next: &mut State,
+) {
+    let base = after.clone();
+    // NUL ends a field
+    let wanted = wanted.variables.iter().filter(|(name, value)| may_be_set(name) && !value.contains('\0'));
+    for (name, value) in wanted {
+        let ours = hash(value.as_bytes());
+        let set_before = same.and_then(|state| state.variables.get(name)).filter(|known| known.ours == ours);
+        if let Some(known) = set_before.filter(|known| !known.is_untouched(env(name).as_deref())) {
+            // we set it once, and the user has changed it since
+            next.variables.insert(name.clone(), known.clone());
+            continue;
+        }
+        let was = base.get(name).cloned().unwrap_or_else(|| env(name));
+        next.variables.insert(name.clone(), Replaced { ours, was });
+        after.insert(name.clone(), Some(value.clone()));
+    }
+}
+
+/// PATH with the old entry of ours taken out and the new one in front; all others stay.
+fn path(before: &State, next: &State, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let now = env("PATH");
+    let mut entries: Vec<&str> = now.as_deref().map(|path| path.split(':').collect()).unwrap_or_default();
+    let ours = before.path_entry.as_deref();
+    if let Some(at) = ours.and_then(|ours| entries.iter().position(|entry| *entry == ours)) {
+        entries.remove(at);
+    }
+    if let Some(entry) = next.path_entry.as_deref() {
+        entries.insert(0, entry);
+    }
+    (!entries.is_empty()).then(|| entries.join(":"))
+}
+
+fn differing(after: Values, env: &dyn Fn(&str) -> Option<String>) -> Vec<Change> {
+    let changed = after.into_iter().filter(|(name, value)| env(name) != *value);
+    changed
         .map(|(name, value)| match value {
             Some(value) => Change::Set(name, value),
             None => Change::Unset(name),
         })
         .collect()
-}
-
-/// PATH without one entry that we put there.
-fn without(path: &str, entry: Option<&str>) -> String {
-    let mut entries: Vec<&str> = path.split(':').collect();
-    if let Some(at) = entry.and_then(|entry| entries.iter().position(|known| *known == entry)) {
-        entries.remove(at);
-    }
-    entries.join(":")
 }
 
 #[cfg(test)]
@@ -175,6 +213,10 @@ mod tests {
             }
             changes.len()
         }
+
+        fn has(&self, name: &str) -> Option<&str> {
+            self.0.get(name).map(String::as_str)
+        }
     }
 
     fn worktree(name: &str, variables: &[(&str, &str)]) -> Wanted {
@@ -192,11 +234,11 @@ mod tests {
         let start = [("PATH", "/usr/bin:/bin"), ("PORT", "1"), ("KEEP", "me")];
         let mut shell = Shell::new(&start);
         shell.go(Some(&worktree("a", &[("PORT", "8001"), ("NEW", "two\nlines")])));
-        assert_eq!(shell.0["PORT"], "8001");
-        assert_eq!(shell.0["PATH"], "/a/bin:/usr/bin:/bin");
+        assert_eq!(shell.has("PORT"), Some("8001"));
+        assert_eq!(shell.has("PATH"), Some("/a/bin:/usr/bin:/bin"));
         shell.go(Some(&worktree("b", &[("PORT", "8002")])));
-        assert_eq!((shell.0["PORT"].as_str(), shell.0.get("NEW")), ("8002", None));
-        assert_eq!(shell.0["PATH"], "/b/bin:/usr/bin:/bin");
+        assert_eq!((shell.has("PORT"), shell.has("NEW")), (Some("8002"), None));
+        assert_eq!(shell.has("PATH"), Some("/b/bin:/usr/bin:/bin"));
         shell.go(None);
         assert_eq!(shell.0, Shell::new(&start).0);
         assert_eq!(shell.go(None), 0);
@@ -209,17 +251,107 @@ mod tests {
         shell.0.insert("PORT".into(), "9".into());
         shell.0.insert("PATH".into(), "/mine:/a/bin:/bin".into());
         shell.go(None);
-        assert_eq!((shell.0["PORT"].as_str(), shell.0["PATH"].as_str()), ("9", "/mine:/bin"));
+        assert_eq!((shell.has("PORT"), shell.has("PATH")), (Some("9"), Some("/mine:/bin")));
+    }
+
+    #[test]
+    fn looking_again_changes_nothing_that_the_user_has_changed() {
+        let tree = worktree("a", &[("PORT", "8001"), ("GONE", "x"), ("LATER", "1")]);
+        let mut shell = Shell::new(&[("PATH", "/bin"), ("PORT", "1")]);
+        shell.go(Some(&tree));
+        assert_eq!(shell.go(Some(&tree)), 0);
+        shell.0.insert("PORT".into(), "9".into());
+        shell.0.insert("PATH".into(), "/mine:/a/bin:/bin".into());
+        shell.0.remove("GONE");
+        assert_eq!(shell.go(Some(&tree)), 0);
+        // a value that is new in the worktree arrives
+        shell.go(Some(&worktree("a", &[("PORT", "8001"), ("GONE", "x"), ("LATER", "2")])));
+        assert_eq!((shell.has("PORT"), shell.has("GONE"), shell.has("LATER")), (Some("9"), None, Some("2")));
+        assert_eq!(shell.has("PATH"), Some("/mine:/a/bin:/bin"));
+        // another worktree sets its own
+        shell.go(Some(&worktree("b", &[("PORT", "8001")])));
+        assert_eq!(shell.has("PORT"), Some("8001"));
+        shell.go(None);
+        assert_eq!((shell.has("PORT"), shell.has("PATH")), (Some("9"), Some("/mine:/bin")));
+    }
+
+    #[test]
+    fn path_gets_no_entry_that_nobody_asked_for() {
+        let mut shell = Shell::new(&[]);
+        shell.go(Some(&worktree("a", &[])));
+        // a trailing ':' would be the current directory
+        assert_eq!(shell.has("PATH"), Some("/a/bin"));
+        shell.go(None);
+        assert_eq!(shell.has("PATH"), None);
+        let mut shell = Shell::new(&[("PATH", "/bin")]);
+        shell.go(Some(&worktree("a:b", &[])));
+        assert_eq!(shell.has("PATH"), Some("/bin"));
     }
 
     #[test]
     fn no_file_takes_over_the_shell() {
-        let names =
-            ["PATH", "LD_PRELOAD", "BASH_ENV", "PS1", "PROMPT_COMMAND", "GIT_DIR", "IFS", "DYLD_X", "fish_x"];
+        let denied = [
+            "PATH",
+            "LD_PRELOAD",
+            "DYLD_X",
+            "BASH_ENV",
+            "BASH_FUNC_x",
+            "ENV",
+            "PROMPT_COMMAND",
+            "PS1",
+            "PS4",
+            "RPS1",
+            "PROMPT",
+            "IFS",
+            "ZDOTDIR",
+            "SHELLOPTS",
+            "BASHOPTS",
+            "GIT_DIR",
+            "GIT_WT_STATE",
+            "fish_X",
+            "HOME",
+            "SHELL",
+            "USER",
+            "TERM",
+            "PWD",
+            "OLDPWD",
+            "PYTHONHOME",
+            "PYTHONPATH",
+            "NODE_OPTIONS",
+            "path",
+            "__git_wt_exe",
+            "precmd_functions",
+            "",
+            "1A",
+            "A B",
+            "A=B",
+            "A\0",
+            "BASH_FUNC_x%%",
+            "É",
+        ];
         let mut shell = Shell::new(&[("PATH", "/bin")]);
-        shell.go(Some(&worktree("a", &names.map(|name| (name, "evil")))));
+        shell.go(Some(&Wanted { path_entry: None, ..worktree("a", &denied.map(|name| (name, "evil"))) }));
         assert!(shell.0.values().all(|value| value != "evil"), "{:?}", shell.0);
-        assert!(may_be_set("PORT") && may_be_set("PSQL_URL") && may_be_set("DATABASE_URL"));
+        for name in [
+            "PORT",
+            "DATABASE_URL",
+            "PSQL_URL",
+            "VIRTUAL_ENV",
+            "MAIL_HOST",
+            "HOST",
+            "_X",
+            "viteUrl",
+            "RUST_LOG",
+        ] {
+            assert!(may_be_set(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_record_is_cut_by_a_value() {
+        let mut shell = Shell::new(&[]);
+        shell.go(Some(&worktree("a", &[("X", "a\0end"), ("Y", "end")])));
+        assert_eq!((shell.has("X"), shell.has("Y")), (None, Some("end")));
     }
 
     #[test]
@@ -227,5 +359,14 @@ mod tests {
         let mut shell = Shell::new(&[]);
         shell.go(Some(&worktree("a", &[("SECRET_KEY", "hunter2")])));
         assert!(!shell.0[STATE].contains("hunter2"));
+    }
+
+    #[test]
+    fn a_state_that_is_not_ours_is_no_obstacle() {
+        for state in ["", "{", "[]", "{\"variables\":1}"] {
+            let mut shell = Shell::new(&[(STATE, state), ("PORT", "1")]);
+            shell.go(None);
+            assert_eq!((shell.has(STATE), shell.has("PORT")), (None, Some("1")), "{state}");
+        }
     }
 }

@@ -53,51 +53,72 @@ impl Shell {
         }
     }
 
-    /// Quotes a word so that the shell reads it as it is.
-    fn quote(self, word: &OsStr) -> String {
-        let word = word.to_string_lossy();
-        match self {
-            Self::Bash | Self::Zsh => shell_escape::unix::escape(word).into_owned(),
-            // fish knows backslashes inside single quotes
-            Self::Fish => format!("'{}'", word.replace('\\', "\\\\").replace('\'', "\\'")),
-        }
-    }
-
-    fn script(self, exe: &Path, function: Option<&str>) -> String {
-        let exe = self.quote(exe.as_os_str());
-        let set = match self {
+    /// The assignment that tells the functions where the binary is.
+    fn binary(self, exe: &Path) -> Result<String> {
+        let exe = quote(self, exe.as_os_str())?;
+        Ok(match self {
             Self::Bash | Self::Zsh => format!("__git_wt_exe={exe}\n"),
             Self::Fish => format!("set -g __git_wt_exe {exe}\n"),
-        };
-        let define = match (function, self) {
-            (None, _) => String::new(),
-            (Some(name), Self::Bash) => format!(
+        })
+    }
+
+    /// The function of the user's choice, and its completion.
+    fn define(self, name: &str) -> String {
+        match self {
+            Self::Bash => format!(
                 "\\builtin unalias {name} 2>/dev/null || \\builtin true\n\
-                 function {name} {{ __git_wt_call \"$@\"; }}\n__git_wt_complete_for {name}\n"
+                 function {name} {{ __git_wt_call \"$@\"; }}\n\
+                 __git_wt_complete_for {name}\n"
             ),
-            (Some(name), Self::Zsh) => format!(
+            Self::Zsh => format!(
                 "\\builtin unalias {name} 2>/dev/null || \\builtin true\n\
-                 function {name} {{ __git_wt_call \"$@\" }}\n__git_wt_complete_for {name}\n"
+                 function {name} {{ __git_wt_call \"$@\" }}\n\
+                 __git_wt_complete_for {name}\n"
             ),
-            (Some(name), Self::Fish) => format!(
+            Self::Fish => format!(
                 "function {name} --wraps git-wt --description 'git worktrees with an environment'\n    \
                  __git_wt_call $argv\nend\n"
             ),
-        };
-        format!("{set}{}{define}", self.functions())
+        }
     }
+
+    fn script(self, exe: &Path, function: Option<&str>) -> Result<String> {
+        let define = function.map(|name| self.define(name)).unwrap_or_default();
+        Ok(format!("{}{}{define}", self.binary(exe)?, self.functions()))
+    }
+}
+
+/// Quotes a word so that the shell reads it as it is; no script can hold a word that is not text.
+fn quote(shell: Shell, word: &OsStr) -> Result<String> {
+    let text = word.to_str().ok_or_else(|| {
+        Error::new(format!(
+            "'{}' cannot be written into a script",
+            crate::name::escaped(&word.to_string_lossy())
+        ))
+        .because("it is not valid UTF-8")
+    })?;
+    Ok(match shell {
+        Shell::Bash | Shell::Zsh => shell_escape::unix::escape(text.into()).into_owned(),
+        // fish knows backslashes inside single quotes
+        Shell::Fish => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+    })
 }
 
 /// Prints a shell's functions, or how to use them.
 pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     let function = (!args.no_cmd).then_some(args.cmd.as_str());
-    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if function.is_some_and(|name| name.is_empty() || name.starts_with('-') || !plain(name)) {
+    if function.is_some_and(|name| !is_function_name(name)) {
         return Err(Error::usage(format!("'{}' is no name for a function", crate::name::escaped(&args.cmd))));
     }
     let Some(shell) = args.shell else { return how_to(ui) };
-    ui.answer(shell.script(&program()?, function).as_bytes())?;
+    ui.answer(shell.script(&program()?, function)?.as_bytes())?;
     Ok(0)
+}
+
+/// Whether all three shells take the name as it is; git and git-wt themselves are never hidden.
+fn is_function_name(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    plain && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(name, "git" | "git-wt")
 }
 
 fn how_to(ui: Ui) -> Result<u8> {
@@ -117,5 +138,50 @@ fn program() -> Result<PathBuf> {
     match which::which("git-wt") {
         Ok(first) if Identity::of(&first) == Identity::of(&ours) => Ok(first),
         _ => Ok(ours),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_each_shell_reads_them() {
+        let cases = [
+            ("/usr/bin/git-wt", "/usr/bin/git-wt", "'/usr/bin/git-wt'"),
+            ("/a b/it's", r"'/a b/it'\''s'", r"'/a b/it\'s'"),
+            (r"/back\slash", r"'/back\slash'", r"'/back\\slash'"),
+            ("/$(touch x)`", "'/$(touch x)`'", "'/$(touch x)`'"),
+            ("/new\nline", "'/new\nline'", "'/new\nline'"),
+        ];
+        for (word, posix, fish) in cases {
+            assert_eq!(quote(Shell::Bash, word.as_ref()).unwrap(), posix);
+            assert_eq!(quote(Shell::Zsh, word.as_ref()).unwrap(), posix);
+            assert_eq!(quote(Shell::Fish, word.as_ref()).unwrap(), fish);
+        }
+        assert!(quote(Shell::Bash, OsStr::from_bytes(b"/\xff")).is_err());
+    }
+
+    #[test]
+    fn the_files_are_printed_whole_between_two_ends() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = shell.script(Path::new("/x/git-wt"), Some("tree")).unwrap();
+            assert!(script.starts_with(&shell.binary(Path::new("/x/git-wt")).unwrap()));
+            assert!(script.contains(shell.functions()) && script.contains("function tree "));
+            let bare = shell.script(Path::new("/x/git-wt"), None).unwrap();
+            assert!(bare.ends_with(shell.functions()));
+        }
+    }
+
+    #[test]
+    fn a_function_has_a_plain_name() {
+        for good in ["wt", "tree", "my_wt", "w-t"] {
+            assert!(is_function_name(good), "{good}");
+        }
+        for bad in ["", "-x", "a b", "a;b", "$(x)", "git", "git-wt", "1x", "é"] {
+            assert!(!is_function_name(bad), "{bad}");
+        }
     }
 }
