@@ -291,3 +291,40 @@ fn two_repositories_never_share_the_name_of_a_database() {
     world.wt_in("b/app", &["setup", "staging"]).ok();
     assert_eq!(url("b/app-staging"), second);
 }
+
+#[test]
+fn a_template_gives_an_environment_its_own_requirements_and_settings() {
+    let world = with_recipe(
+        "[env]\nDEBUG = \"1\"\nDJANGO_SETTINGS_MODULE = \"config.local\"\n[hooks]\nsetup = [\"echo local.txt > got.sqlite3\"]\n\
+         [template.staging]\nhooks.setup = [\"echo production.txt > got.sqlite3\"]\n\
+         [template.production]\nmatch = [\"release/*\"]\nprotected = true\nenv.DEBUG = \"0\"\n\
+         env.DJANGO_SETTINGS_MODULE = \"config.production\"\nhooks.setup = [\"echo production.txt > got.sqlite3\"]\n",
+    );
+    world.wt(&["trust", "--yes"]).ok();
+    for (name, requirements, settings) in [
+        ("fix", "local.txt", "DEBUG=1\nDJANGO_SETTINGS_MODULE=config.local"),
+        ("staging", "production.txt", "DEBUG=1\nDJANGO_SETTINGS_MODULE=config.local"),
+        ("release/2", "production.txt", "DEBUG=0\nDJANGO_SETTINGS_MODULE=config.production"),
+    ] {
+        let tree = world.wt(&["add", name]).ok().stdout.trim().replace("[ROOT]/", "");
+        assert_eq!(world.read(format!("{tree}/got.sqlite3")).trim(), requirements, "{name}");
+        let env = world.read(format!("{tree}/.env"));
+        assert!(env.contains(settings), "{name}: {env}");
+    }
+    assert!(world.wt(&["list", "--no-status"]).ok().stdout.contains("protected"));
+}
+
+#[test]
+fn what_a_hook_prints_is_kept() {
+    let world = with_recipe("[hooks]\nsetup = [\"echo loud; echo louder >&2; exit 1\"]\n");
+    world.wt(&["trust", "--yes"]).ok();
+    world
+        .wt(&["add", "x"])
+        .code(3)
+        .prints("[ROOT]/myproject-x\n")
+        .says(&["loud\nlouder\n", "its output is in "]);
+    let records = fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten();
+    let log = records.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "log"));
+    let log = fs::read_to_string(log.unwrap()).unwrap();
+    assert!(log.ends_with("loud\nlouder\n"), "{log}");
+}
