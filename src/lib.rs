@@ -73,13 +73,10 @@ pub fn run(args: &[OsString]) -> u8 {
 fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     let channel = Channel::take();
     let mut repo = None;
-    if let Some((verb, rest)) = gits_verb(args) {
+    if !is_ours_alone(args) {
         let found = Repo::discover();
         if git_mode::is_on(found.as_ref().ok()) {
-            return match found {
-                Ok(repo) => git_mode::run(verb, rest, &Context::with(repo, QUIET, channel)?),
-                Err(_) => Err(git_mode::pass_through(verb, rest)),
-            };
+            return git_mode::run(&args[1..], found, channel);
         }
         repo = Some(found);
     }
@@ -115,13 +112,12 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
 }
 
-/// Says nothing but errors: in git's own interface the narration is git's.
-const QUIET: Ui = Ui { quiet: true, verbose: false };
-
-/// The verb, if it is one of git-worktree(1), and its arguments.
-fn gits_verb(args: &[OsString]) -> Option<(&'static str, &[OsString])> {
-    let verb = git_mode::VERBS.into_iter().find(|verb| args.get(1).is_some_and(|arg| arg == verb))?;
-    Some((verb, &args[2..]))
+/// Whether a command line is none of git-worktree(1)'s: git's own interface has nothing to say on it.
+fn is_ours_alone(args: &[OsString]) -> bool {
+    let Some(first) = args.get(1).and_then(|first| first.to_str()) else { return false };
+    let is_gits = git_mode::VERBS.contains(&first);
+    !is_gits
+        && (["--version", "-V", "--help"].contains(&first) || Cli::command().find_subcommand(first).is_some())
 }
 
 /// How a verb speaks, by its -q and -v.

@@ -10,6 +10,8 @@
 
 mod add;
 mod cd;
+
+mod differential;
 mod django;
 mod doctor;
 mod git_mode;

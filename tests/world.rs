@@ -72,7 +72,18 @@ impl Seen {
 impl World {
     /// An empty world.
     pub fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("wt").tempdir().unwrap();
+        Self::in_dir(&std::env::temp_dir())
+    }
+
+    /// An empty world that is never written to a disk, where the system has a place for that: many small files come
+    /// and go there several times as fast.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
+    }
+
+    fn in_dir(dir: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("wt").tempdir_in(dir).unwrap();
         let world = Self { dir };
         for name in ["home", "state", "run", "bin"] {
             fs::create_dir(world.path(name)).unwrap();

@@ -8,12 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Context, add, doctor, setup};
+use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::exec::{self, Program};
 use crate::git::{Repo, absolute};
 use crate::name::Name;
 use crate::record::Record;
 use crate::resource::{Checkout, Resource};
+use crate::ui::Ui;
 
 /// The verbs of git-worktree(1).
 pub const VERBS: [&str; 8] = ["add", "list", "lock", "move", "prune", "remove", "repair", "unlock"];
@@ -42,27 +44,37 @@ pub fn is_on(repo: Option<&Repo>) -> bool {
     }
 }
 
+/// Says nothing but errors: the narration is git's.
+const QUIET: Ui = Ui { quiet: true, verbose: false };
+
 /// Becomes `git worktree VERB ARGS`, with the repository variables as they were given.
 pub fn pass_through(verb: &str, args: &[OsString]) -> Error {
-    Program::git_as_given().arg("worktree").arg(verb).args(args).replace()
+    worktree().arg(verb).args(args).replace()
 }
 
-/// Answers a verb of git-worktree(1) as git does.
-pub fn run(verb: &str, args: &[OsString], context: &Context) -> Result<u8> {
-    match verb {
-        "add" => match Given::parse(args) {
-            Some(given) => add(&given, args, context),
+fn worktree() -> Program {
+    Program::git_as_given().arg("worktree")
+}
+
+/// Answers the arguments of `git worktree` as git does.
+pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8> {
+    let as_git = || worktree().args(args).replace();
+    let (Some((verb, rest)), Ok(repo)) = (args.split_first(), repo) else { return Err(as_git()) };
+    match verb.to_str() {
+        Some("add") => match Given::parse(rest) {
+            Some(given) => add(&given, rest, &Context::with(repo, QUIET, channel)?),
             // help, a mistake, or an option of a newer git: git's to answer
-            None => Err(pass_through(verb, args)),
+            None => Err(as_git()),
         },
-        "remove" | "prune" => {
-            let status = Program::git_as_given().arg("worktree").arg(verb).args(args).status()?;
+        Some("remove" | "prune") => {
+            let context = Context::with(repo, QUIET, channel)?.from_outside()?;
+            let status = worktree().args(args).status()?;
             if status == 0 {
-                doctor::forget_unbound(false, &context.from_outside()?)?;
+                doctor::forget_unbound(false, &context)?;
             }
             Ok(status)
         }
-        _ => Err(pass_through(verb, args)),
+        _ => Err(as_git()),
     }
 }
 
