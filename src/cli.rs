@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::command::{
-    add, cd, doctor, env, help, hook, init, list, prune, remove, run, setup, shell_init, sweep, trust,
+    add, cd, doctor, env, help, hook, init, list, lock, r#move, prune, remove, repair, run, setup,
+    shell_init, sweep, trust, unlock,
 };
 
 /// git worktree, with an environment of its own for each worktree
@@ -17,6 +18,7 @@ use crate::command::{
     name = "git-wt",
     bin_name = "git wt",
     version,
+    args_override_self = true,
     disable_help_subcommand = true,
     after_help = "'git wt help VERB' shows a verb's manual; 'git wt --help' is git's and needs the man page installed."
 )]
@@ -52,18 +54,15 @@ pub enum Verb {
     Trust(trust::Args),
     /// Look at the project and write a commented .wt.toml
     Init(init::Args),
-    /// Lock a worktree, as git worktree does
-    #[command(disable_help_flag = true)]
-    Lock(AsGit),
-    /// Unlock a worktree, as git worktree does
-    #[command(disable_help_flag = true)]
-    Unlock(AsGit),
-    /// Move a worktree, as git worktree does
-    #[command(name = "move", disable_help_flag = true)]
-    Move(AsGit),
-    /// Repair the links between worktrees and repository, as git worktree does
-    #[command(disable_help_flag = true)]
-    Repair(AsGit),
+    /// Lock a worktree against pruning, moving and removing
+    Lock(lock::Args),
+    /// Unlock a worktree
+    Unlock(unlock::Args),
+    /// Move a worktree, with its port, database, links and a venv that works at the new place
+    #[command(name = "move")]
+    Move(r#move::Args),
+    /// Mend the links between worktrees and repository after one was moved by hand
+    Repair(repair::Args),
     /// Print the shell functions that make cd, the prompt and completion work
     ShellInit(shell_init::Args),
     /// Look for what is broken: records, claims, entries; with --fix repair it
@@ -78,10 +77,18 @@ pub enum Verb {
     Sweep(sweep::Args),
 }
 
-/// The arguments of a verb that is git's own.
-#[derive(Debug, Clone, Args)]
-pub struct AsGit {
-    /// As of git-worktree(1)
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
-    pub args: Vec<OsString>,
+impl Verb {
+    /// Takes options that only a newer git knows, for the verbs that hand them on to it; says whether it did.
+    pub fn pass_on(&mut self, options: Vec<OsString>) -> bool {
+        let passed_on = match self {
+            Self::Add(args) => &mut args.passed_on,
+            Self::Lock(args) => &mut args.passed_on,
+            Self::Unlock(args) => &mut args.passed_on,
+            Self::Move(args) => &mut args.passed_on,
+            Self::Repair(args) => &mut args.passed_on,
+            _ => return options.is_empty(),
+        };
+        *passed_on = options;
+        true
+    }
 }

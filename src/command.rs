@@ -9,13 +9,17 @@ pub mod help;
 pub mod hook;
 pub mod init;
 pub mod list;
+pub mod lock;
+pub mod r#move;
 pub mod prune;
 pub mod remove;
+pub mod repair;
 pub mod run;
 pub mod setup;
 pub mod shell_init;
 pub mod sweep;
 pub mod trust;
+pub mod unlock;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -107,11 +111,17 @@ impl Context {
         }
     }
 
-    /// Ends a verb that leads somewhere: tells the shell, and prints the directory on stdout.
-    pub fn arrive(&self, path: &Path) -> Result<()> {
+    /// Has the shell go somewhere, or tells how.
+    pub fn lead(&self, path: &Path) -> Result<()> {
         if !self.channel.tell(path)? {
             self.ui.hint(&format!("cd -- {}", shell_escape::unix::escape(path.to_string_lossy())));
         }
+        Ok(())
+    }
+
+    /// Ends a verb that leads somewhere: tells the shell, and prints the directory on stdout.
+    pub fn arrive(&self, path: &Path) -> Result<()> {
+        self.lead(path)?;
         let mut line = path.as_os_str().as_bytes().to_vec();
         line.push(b'\n');
         self.ui.answer(&line)

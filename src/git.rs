@@ -203,6 +203,17 @@ impl Repo {
         self.gix.config_snapshot().string(key)
     }
 
+    /// Reads a time as git does where something expires (`now`, `never`, `3.months.ago`), in seconds since 1970.
+    pub fn expiry(&self, time: &str) -> Result<u64> {
+        let given = self.git().arg("-c").arg(format!("wt.expire={time}"));
+        let output = given.args(["config", "--type=expiry-date", "--get", "wt.expire"]).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().map_err(|_| {
+            Error::usage(format!("'{}' is no time that git knows", crate::name::escaped(time)))
+                .hint("3.months.ago")
+        })
+    }
+
     /// All values below `section` as `section.subsection.key` (section and key in lower case), in git's order.
     pub fn settings(&self, section: &str) -> Vec<(String, String)> {
         let snapshot = self.gix.config_snapshot();

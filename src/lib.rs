@@ -89,10 +89,6 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Help(args) => return command::help::run(&args, ui),
         Verb::Hook(args) => return command::hook::run(&args, ui),
         Verb::Sweep(args) => return command::sweep::run(&args),
-        Verb::Lock(rest) => return Err(git_mode::pass_through("lock", &rest.args)),
-        Verb::Unlock(rest) => return Err(git_mode::pass_through("unlock", &rest.args)),
-        Verb::Move(rest) => return Err(git_mode::pass_through("move", &rest.args)),
-        Verb::Repair(rest) => return Err(git_mode::pass_through("repair", &rest.args)),
         _ => {}
     }
     let context = Context::with(repo.unwrap_or_else(Repo::discover)?, speaking(&verb, ui), channel)?;
@@ -105,6 +101,10 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Env(args) => command::env::run(&args, &context),
         Verb::Run(args) => command::run::run(&args, &context),
         Verb::Prune(args) => command::prune::run(&args, &context),
+        Verb::Lock(args) => command::lock::run(&args, &context),
+        Verb::Unlock(args) => command::unlock::run(&args, &context),
+        Verb::Move(args) => command::r#move::run(&args, &context),
+        Verb::Repair(args) => command::repair::run(&args, &context),
         Verb::Trust(args) => command::trust::run(&args, &context),
         Verb::Init(args) => command::init::run(&args, &context),
         Verb::Doctor(args) => command::doctor::run(&args, &context),
@@ -126,35 +126,37 @@ fn speaking(verb: &Verb, ui: Ui) -> Ui {
         Verb::Add(args) => (args.quiet, args.verbose),
         Verb::Remove(args) => (args.quiet, args.verbose),
         Verb::Setup(args) => (args.quiet, args.verbose),
+        Verb::Move(args) => (false, args.verbose),
+        Verb::Repair(args) => (false, args.verbose),
         _ => (ui.quiet, ui.verbose),
     };
     Ui { quiet, verbose }
 }
 
-/// Parses the command line. Of `add`, abbreviations are read as git reads them, and options that only a newer git
-/// knows are kept for it.
+/// Parses the command line. Of the verbs that are git's, abbreviations are read as git reads them, and options that
+/// only a newer git knows are kept for it.
 fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
-    if args.get(1).is_none_or(|verb| verb != "add") {
+    let Some(verb) = git_mode::VERBS.into_iter().find(|verb| args.get(1).is_some_and(|arg| arg == verb))
+    else {
         return Ok(Cli::try_parse_from(args));
-    }
-    let mut args = git_mode::written_out(args);
+    };
+    let mut args = git_mode::written_out(verb, args);
     let mut passed_on = Vec::new();
     loop {
-        let unknown = match Cli::try_parse_from(&args) {
+        let (unknown, told) = match Cli::try_parse_from(&args) {
             Ok(mut cli) => {
-                if let Some(Verb::Add(add)) = &mut cli.verb {
-                    add.passed_on = passed_on;
-                }
-                return Ok(Ok(cli));
+                let option = passed_on.first().cloned().unwrap_or_default();
+                let taken = cli.verb.as_mut().is_some_and(|verb| verb.pass_on(passed_on));
+                return if taken { Ok(Ok(cli)) } else { Err(git_mode::only_gits(verb, &option)) };
             }
             Err(told) => match (told.kind(), told.get(ContextKind::InvalidArg)) {
                 (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => (option.clone(), told),
                 _ => return Ok(Err(told)),
             },
         };
-        match git_mode::take_unknown(&mut args, &unknown.0)? {
+        match git_mode::take_unknown(verb, &mut args, &unknown)? {
             Some(taken) => passed_on.extend(taken),
-            None => return Ok(Err(unknown.1)),
+            None => return Ok(Err(told)),
         }
     }
 }

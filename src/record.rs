@@ -16,7 +16,10 @@ use crate::error::{Error, Explain, Result};
 use crate::git::worktrees::{Listing, Worktree};
 use crate::git::{Identity, Repo};
 use crate::name::{Branch, Name, random_hex, slug};
-use crate::resource::{Care, Checkout, Created, Database, Destroyed, EnvFile, Port, Resource, Site};
+use crate::resource::relocation::Relocation;
+use crate::resource::{
+    Care, Checkout, Created, Database, Destroyed, EnvFile, Exclude, Port, Resource, Site, Venv,
+};
 
 /// The format written by this version; a record of a newer one is left alone.
 const VERSION: u32 = 1;
@@ -172,6 +175,14 @@ impl Record {
     pub fn databases(&self) -> impl Iterator<Item = &Database> {
         self.made().filter_map(|resource| match resource {
             Resource::Database(database) => Some(database),
+            _ => None,
+        })
+    }
+
+    /// The Python environments that are there.
+    pub fn venvs(&self) -> impl Iterator<Item = &Venv> {
+        self.made().filter_map(|resource| match resource {
+            Resource::Venv(venv) => Some(venv),
             _ => None,
         })
     }
@@ -513,6 +524,58 @@ impl Held<'_> {
             self.write()?;
         }
         Ok(left)
+    }
+
+    /// Brings along what names the worktree's place, after it went from the recorded one to `site.root`, where `hidden`
+    /// keeps it out of a worktree around it. Returns what the user should know. May be called again after a crash.
+    pub fn follow(&mut self, site: &Site, hidden: Option<Exclude>) -> Result<Vec<String>> {
+        let moved = Relocation::new(&self.record.path, site.root);
+        let mut told = Vec::new();
+        for at in 0..self.record.steps.len() {
+            let step = &mut self.record.steps[at];
+            if step.state != State::Made {
+                continue;
+            }
+            let given_up = match &mut step.resource {
+                Resource::Database(database) => database.follow(site.claims, site.owner, &moved)?,
+                resource => {
+                    told.extend(resource.follow(site, &moved)?);
+                    None
+                }
+            };
+            self.write()?;
+            if let Some(before) = given_up {
+                before.release(site.claims, site.owner)?;
+            }
+        }
+        self.hide(hidden, site.repo)?;
+        site.root.clone_into(&mut self.record.path);
+        self.write()?;
+        Ok(told)
+    }
+
+    /// Exchanges the line in `info/exclude` for this one, or none.
+    fn hide(&mut self, wanted: Option<Exclude>, repo: &Repo) -> Result<()> {
+        let _lock = self.records.lock()?;
+        let mut wanted = wanted;
+        for at in (0..self.record.steps.len()).rev() {
+            let Resource::Exclude(there) = &self.record.steps[at].resource else { continue };
+            if wanted.as_ref().is_some_and(|wanted| wanted.pattern == there.pattern) {
+                wanted = None;
+                continue;
+            }
+            there.destroy(repo)?;
+            self.record.steps.remove(at);
+        }
+        let Some(exclude) = wanted else { return Ok(()) };
+        self.record.steps.push(Step { state: State::Begun, resource: Resource::Exclude(exclude.clone()) });
+        self.write()?;
+        match exclude.create(repo)? {
+            Created::Made => self.record.steps.last_mut().expect("just pushed").state = State::Made,
+            // somebody else's line
+            Created::Found | Created::Skipped(_) => drop(self.record.steps.pop()),
+        }
+        Ok(())
     }
 
     /// The checkout on the list; one is put on it for a worktree that was adopted.

@@ -13,6 +13,7 @@ pub mod exclude;
 pub mod link;
 pub mod mark;
 pub mod port;
+pub mod relocation;
 pub mod tree;
 pub mod venv;
 
@@ -34,6 +35,7 @@ pub use venv::Venv;
 use crate::claim::{Claims, Owner};
 use crate::error::Result;
 use crate::git::Repo;
+use relocation::Relocation;
 use tree::Tree;
 
 /// How gently a thing is taken away.
@@ -162,6 +164,31 @@ impl Resource {
             Self::DatabaseName(name) => name.destroy(site.claims, site.owner),
             Self::EnvFile(file) => file.destroy(site.root),
         }
+    }
+
+    /// Goes along with a worktree that was moved: what names its place names the new one. Returns what the user should
+    /// know. May be called again after a crash.
+    pub fn follow(&mut self, site: &Site, moved: &Relocation) -> Result<Vec<String>> {
+        match self {
+            Self::Checkout(checkout) => site.root.clone_into(&mut checkout.path),
+            Self::Link(link) => with_trees(site, |main, own| link.follow(main, own))?,
+            Self::Venv(venv) => venv.follow(&Tree::open(site.root)?, moved)?,
+            Self::EnvFile(file) => {
+                let stay = file.follow(site.root, moved)?;
+                let path = file.path.clone();
+                let told = |name| format!("{name} in '{path}' still names the old place: its value is yours");
+                return Ok(stay.into_iter().map(told).collect());
+            }
+            // a line in a file that all worktrees share: the record replaces it under the repository lock
+            Self::Exclude(_)
+            // a database's claim changes in two steps, with the record written between them
+            | Self::Database(_)
+            | Self::DatabaseName(_)
+            | Self::Port(_)
+            | Self::Branch(_)
+            | Self::Copy(_) => {}
+        }
+        Ok(Vec::new())
     }
 
     /// Whether it lies in the checkout and so comes and goes with it.

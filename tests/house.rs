@@ -74,7 +74,9 @@ fn no_test_file_is_forgotten() {
     for entry in fs::read_dir(&tests).unwrap().flatten().filter(|entry| entry.path().extension().is_some()) {
         let name = entry.path().file_stem().unwrap().to_string_lossy().into_owned();
         assert!(
-            name == "main" || main.contains(&format!("mod {name};")),
+            name == "main"
+                || main.contains(&format!("mod {name};"))
+                || main.contains(&format!("mod r#{name};")),
             "tests/{name}.rs is not in tests/main.rs"
         );
     }

@@ -10,7 +10,6 @@
 
 mod add;
 mod cd;
-
 mod differential;
 mod django;
 mod doctor;
@@ -18,6 +17,7 @@ mod git_mode;
 mod house;
 mod list;
 mod man;
+mod r#move;
 mod readme;
 mod remove;
 mod rollback;

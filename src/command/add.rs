@@ -101,6 +101,24 @@ pub struct Args {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Take --detach back
+    #[arg(long, hide = true, overrides_with = "detach")]
+    pub no_detach: bool,
+    /// Take --force back
+    #[arg(long, hide = true, overrides_with = "force")]
+    pub no_force: bool,
+    /// Take --lock back
+    #[arg(long, hide = true, overrides_with = "lock")]
+    pub no_lock: bool,
+    /// Take --orphan back
+    #[arg(long, hide = true, overrides_with = "orphan")]
+    pub no_orphan: bool,
+    /// Take --quiet back
+    #[arg(long, hide = true, overrides_with = "quiet")]
+    pub no_quiet: bool,
+    /// Take --reason back
+    #[arg(long, hide = true, overrides_with = "reason")]
+    pub no_reason: bool,
     /// Say each step
     #[arg(short, long)]
     pub verbose: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, add, remove};
+use super::{Context, add, r#move, remove};
 use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
@@ -38,6 +38,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.foreign_records()?;
     found.halves()?;
     found.damaged_entries()?;
+    found.moved()?;
     found.unbound(args.yes)?;
     found.damaged_records()?;
     found.damaged_claims()?;
@@ -144,6 +145,23 @@ impl Findings<'_> {
                 Stage::Ready => continue,
             }
             self.problem(&format!("{verb} '{}' was cut short", record.name));
+        }
+        Ok(())
+    }
+
+    /// Worktrees that git itself has moved: what names their places does not know yet.
+    fn moved(&mut self) -> Result<()> {
+        let worktrees = Worktrees::read(&self.context.repo)?;
+        for record in worktrees.records.iter().filter(|record| record.stage == Stage::Ready) {
+            let Some(tree) = record.worktree(&worktrees.listing) else { continue };
+            if tree.missing || tree.path == record.path {
+                continue;
+            }
+            let what = format!("'{}' was moved to '{}' without git-wt", record.name, tree.path.display());
+            if self.problem(&what) {
+                let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
+                r#move::follow(held, &record.path, tree, self.context)?;
+            }
         }
         Ok(())
     }

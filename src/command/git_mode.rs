@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{Context, add, doctor, setup};
+use super::{Context, add, doctor, r#move, repair, setup};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::exec::{self, Program};
@@ -15,26 +15,25 @@ use crate::git::{Repo, absolute};
 use crate::name::Name;
 use crate::record::Record;
 use crate::resource::{Checkout, Resource};
+use crate::target::Worktrees;
 use crate::ui::Ui;
 
 /// The verbs of git-worktree(1).
 pub const VERBS: [&str; 8] = ["add", "list", "lock", "move", "prune", "remove", "repair", "unlock"];
 
-/// Long options of `git worktree add` (2.47), which win over ours when one is abbreviated.
-const ADD_OPTIONS: [&str; 12] = [
-    "--checkout",
-    "--detach",
-    "--force",
-    "--guess-remote",
-    "--lock",
-    "--no-checkout",
-    "--no-guess-remote",
-    "--no-track",
-    "--orphan",
-    "--quiet",
-    "--reason",
-    "--track",
-];
+/// The long options of a verb of git 2.47, which win over ours when one is abbreviated; each has a `--no-` form too.
+fn options(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "add" => {
+            &["checkout", "detach", "force", "guess-remote", "lock", "orphan", "quiet", "reason", "track"]
+        }
+        "list" => &["expire", "porcelain", "verbose"],
+        "lock" => &["reason"],
+        "move" | "remove" => &["force"],
+        "prune" => &["dry-run", "expire", "verbose"],
+        _ => &[],
+    }
+}
 
 /// Whether git's own interface is asked for.
 pub fn is_on(repo: Option<&Repo>) -> bool {
@@ -47,11 +46,7 @@ pub fn is_on(repo: Option<&Repo>) -> bool {
 /// Says nothing but errors: the narration is git's.
 const QUIET: Ui = Ui { quiet: true, verbose: false };
 
-/// Becomes `git worktree VERB ARGS`, with the repository variables as they were given.
-pub fn pass_through(verb: &str, args: &[OsString]) -> Error {
-    worktree().arg(verb).args(args).replace()
-}
-
+/// `git worktree`, with the repository variables as they were given.
 fn worktree() -> Program {
     Program::git_as_given().arg("worktree")
 }
@@ -74,8 +69,25 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
             }
             Ok(status)
         }
+        Some("move" | "repair") => relocate(args, &Context::with(repo, QUIET, channel)?.from_outside()?),
         _ => Err(as_git()),
     }
+}
+
+/// Moves or repairs as git does; environments come along.
+fn relocate(args: &[OsString], context: &Context) -> Result<u8> {
+    let before = Worktrees::read(&context.repo)?;
+    let mut words = args[1..].iter().filter(|word| !word.as_bytes().starts_with(b"-"));
+    let target = words.next().and_then(|word| word.to_str()).filter(|_| args[0] == "move");
+    // nobody removes meanwhile what git moves
+    let held = match target.map(|word| before.find(word)) {
+        Some(Ok(tree)) => r#move::hold(tree, &before, context)?,
+        _ => None,
+    };
+    let status = worktree().args(args).status()?;
+    drop(held);
+    repair::follow_all(&before, context)?;
+    Ok(status)
 }
 
 /// What the arguments of `git worktree add` say, as far as the record needs it.
@@ -96,8 +108,10 @@ impl Given {
             if text == "--" {
                 words.extend(rest.by_ref());
             } else if text.starts_with("--") {
-                let option = abbreviated(&text)?;
-                given.no_checkout |= option == "--no-checkout";
+                let option = written_out_one("add", &text)?;
+                if let "--checkout" | "--no-checkout" = option.as_str() {
+                    given.no_checkout = option == "--no-checkout";
+                }
                 if option == "--reason" && !text.contains('=') {
                     rest.next()?;
                 }
@@ -120,36 +134,44 @@ impl Given {
     }
 }
 
-/// The option of `git worktree add` that a word stands for, by git's rule of unique prefixes.
-fn abbreviated(word: &str) -> Option<&'static str> {
-    let name = word.split('=').next()?;
-    if let Some(exact) = ADD_OPTIONS.iter().find(|option| **option == name) {
-        return Some(exact);
-    }
-    let mut found = ADD_OPTIONS.iter().filter(|option| option.starts_with(name));
-    match (found.next(), found.next()) {
-        (Some(only), None) => Some(only),
-        _ => None,
-    }
+/// The option of a verb that a word stands for, without its value, by git's rule of unique prefixes.
+fn written_out_one(verb: &str, word: &str) -> Option<String> {
+    let name = word.split('=').next()?.strip_prefix("--")?;
+    let (no, name) = match name.strip_prefix("no-") {
+        Some(name) => ("no-", name),
+        None => ("", name),
+    };
+    let mut found = options(verb).iter().filter(|option| option.starts_with(name));
+    let only = match (options(verb).iter().find(|option| **option == name), found.next(), found.next()) {
+        (Some(exact), ..) => exact,
+        (None, Some(only), None) => only,
+        _ => return None,
+    };
+    (!name.is_empty()).then(|| format!("--{no}{only}"))
 }
 
 /// Writes the abbreviations that git knows out in full, so that ours never shadow them.
-pub fn written_out(args: &[OsString]) -> Vec<OsString> {
+pub fn written_out(verb: &str, args: &[OsString]) -> Vec<OsString> {
     let mut past_options = false;
-    let full = |arg: &OsString| {
+    let mut full = |arg: &OsString| {
         past_options |= arg == "--";
-        let text = arg.to_str().filter(|text| !past_options && text.len() > 2 && text.starts_with("--"))?;
-        let option = abbreviated(text)?;
+        let text = arg.to_str().filter(|_| !past_options)?;
+        let option = written_out_one(verb, text)?;
         let value = text.find('=').map_or("", |at| &text[at..]);
-        Some(OsString::from(format!("{option}{value}")))
+        Some(OsString::from(option + value))
     };
-    let mut full = full;
     args.iter().map(|arg| full(arg).unwrap_or_else(|| arg.clone())).collect()
 }
 
-/// Takes an option that only git knows out of the arguments of `add`; returns it with its value.
-pub fn take_unknown(args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec<OsString>>> {
-    let known = Program::git_as_given().args(["worktree", "add", "--git-completion-helper-all"]).output()?;
+/// Says that a verb which git-wt carries out itself cannot honour an option of a newer git.
+pub fn only_gits(verb: &str, option: &OsString) -> Error {
+    let option = option.to_string_lossy();
+    Error::usage(format!("'{option}' is known to git alone")).hint(format!("git worktree {verb} {option}"))
+}
+
+/// Takes an option that only git knows out of the arguments of a verb; returns it with its value.
+pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec<OsString>>> {
+    let known = worktree().args([verb, "--git-completion-helper-all"]).output()?;
     let known = String::from_utf8_lossy(&known.stdout).into_owned();
     let name = option.split('=').next().unwrap_or(option);
     let Some(takes_value) = known.split_whitespace().find_map(|word| match word.strip_suffix('=') {
@@ -174,7 +196,7 @@ fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
     let path = absolute(&std::env::current_dir().unwrap_or_default(), &given.path);
     if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
         // git refuses it, or knows better: either way nothing of it is ours
-        return Err(pass_through("add", args));
+        return Err(worktree().arg("add").args(args).replace());
     }
     let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
     let checkout = Checkout::as_given(&path, args.to_vec());
@@ -241,7 +263,15 @@ mod tests {
 
     #[test]
     fn abbreviations_of_git_win() {
-        assert_eq!(written_out(&words("--t x --reas=y -- --det")), words("--track x --reason=y -- --det"));
-        assert_eq!(written_out(&words("--no-env --template=x")), words("--no-env --template=x"));
+        for (verb, line, want) in [
+            ("add", "--t x --reas=y -- --det", "--track x --reason=y -- --det"),
+            ("add", "--no-env --template=x", "--no-env --template=x"),
+            ("add", "--no-f --no", "--no-force --no"),
+            ("list", "--porc --verb", "--porcelain --verbose"),
+            ("prune", "--dry", "--dry-run"),
+            ("repair", "--f", "--f"),
+        ] {
+            assert_eq!(written_out(verb, &words(line)), words(want), "{line}");
+        }
     }
 }

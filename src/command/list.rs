@@ -37,6 +37,15 @@ pub struct Args {
     /// Show git's own list, with reasons of locks
     #[arg(short, long)]
     pub verbose: bool,
+    /// Take --porcelain back
+    #[arg(long, hide = true, overrides_with = "porcelain")]
+    pub no_porcelain: bool,
+    /// Take --verbose back
+    #[arg(long, hide = true, overrides_with = "verbose")]
+    pub no_verbose: bool,
+    /// Take --expire back
+    #[arg(long, hide = true, overrides_with = "expire")]
+    pub no_expire: bool,
     /// With git's own list: call worktrees prunable that are older than this
     #[arg(long, value_name = "TIME")]
     pub expire: Option<String>,

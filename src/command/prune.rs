@@ -1,10 +1,13 @@
 //! `git wt prune`: forget worktrees whose directories are gone.
 
+use std::time::UNIX_EPOCH;
+
 use clap::Args as ClapArgs;
 
 use super::{Context, doctor, remove};
 use crate::error::Result;
 use crate::exec;
+use crate::git::worktrees::Worktree;
 use crate::resource::checkout::put_aside;
 use crate::target::Worktrees;
 
@@ -17,6 +20,18 @@ pub struct Args {
     /// Say what goes
     #[arg(short, long)]
     pub verbose: bool,
+    /// Only those whose entries are older than this
+    #[arg(long, value_name = "TIME")]
+    pub expire: Option<String>,
+    /// Take --dry-run back
+    #[arg(long, hide = true, overrides_with = "dry_run")]
+    pub no_dry_run: bool,
+    /// Take --verbose back
+    #[arg(long, hide = true, overrides_with = "verbose")]
+    pub no_verbose: bool,
+    /// Take --expire back
+    #[arg(long, hide = true, overrides_with = "expire")]
+    pub no_expire: bool,
     /// Drop their databases too
     #[arg(short = 'y', long)]
     pub yes: bool,
@@ -26,7 +41,11 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let worktrees = Worktrees::read(&context.repo)?;
-    for tree in worktrees.listing.worktrees.iter().filter(|tree| tree.missing && tree.locked.is_none()) {
+    let expire = args.expire.as_deref().map(|time| context.repo.expiry(time)).transpose()?;
+    let prunable = |tree: &&Worktree| {
+        tree.missing && tree.locked.is_none() && expire.is_none_or(|expire| is_older(tree, expire))
+    };
+    for tree in worktrees.listing.worktrees.iter().filter(prunable) {
         let name = worktrees.name(tree);
         if tree.path.parent().is_some_and(|parent| !parent.exists()) {
             context
@@ -63,4 +82,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         doctor::forget_unbound(args.yes, context)?;
     }
     Ok(0)
+}
+
+/// Whether a worktree was last used before a time, in seconds since 1970; git goes by its index.
+fn is_older(tree: &Worktree, expire: u64) -> bool {
+    let written = std::fs::metadata(tree.git_dir.join("index")).and_then(|index| index.modified());
+    let since_1970 = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since_1970.is_none_or(|age| age.as_secs() <= expire)
 }

@@ -36,6 +36,9 @@ pub struct Args {
     /// Remove it though it has changes; twice: though it is locked
     #[arg(short = 'f', long, action = clap::ArgAction::Count)]
     pub force: u8,
+    /// Take --force back
+    #[arg(long, hide = true, overrides_with = "force")]
+    pub no_force: bool,
     /// Answer yes: drop its database, lose its ignored files
     #[arg(short = 'y', long)]
     pub yes: bool,

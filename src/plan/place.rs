@@ -83,7 +83,7 @@ impl Plan {
                 .because("git add there would record it as an embedded repository")
                 .hint("choose a place outside, or have git ignore it"));
         }
-        Ok(Some(Exclude { pattern: format!("/{}/", inner.display()) }))
+        Ok(Some(Exclude::of(inner)))
     }
 }
 

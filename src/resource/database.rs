@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::mark::Birthmark;
+use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
@@ -110,6 +111,20 @@ impl Database {
         };
         claims.release_database(&self.claimed(), owner)?;
         Ok(if gone { Destroyed::Gone } else { self.left("it is not the database that was made") })
+    }
+
+    /// Claims the place it has now, if it went along with its worktree; returns the place to give up once the record
+    /// tells of the new one.
+    pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
+        let Some(place) = moved.of(self.path()).and_then(|path| path.to_str().map(str::to_owned)) else {
+            return Ok(None);
+        };
+        let before = self.clone();
+        self.place = place;
+        match claims.claim_database(&self.claimed(), owner)? {
+            Claimed::Ours => Ok(Some(before)),
+            Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),
+        }
     }
 
     /// Gives its place up without dropping it.

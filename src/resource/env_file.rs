@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::relocation::Relocation;
 use super::tree::Tree;
 use super::{Created, Destroyed};
 use crate::claim::path_text;
@@ -99,6 +100,38 @@ impl EnvFile {
         tree.replace(rel, text.as_bytes(), mode)?;
         self.content = hash(text.as_bytes());
         Ok(Created::Made)
+    }
+
+    /// Has the values that we wrote name the worktree's new place; returns the variables that still name the old one,
+    /// since their values are the user's.
+    pub fn follow(&mut self, root: &Path, moved: &Relocation) -> Result<Vec<String>> {
+        let tree = Tree::open(root)?;
+        let Some((mut text, mode)) = self.read_at(&tree)? else { return Ok(Vec::new()) };
+        // as it was before: one who was killed may have rewritten it, and the record not
+        let before = |now: &[u8]| hash(&moved.back().rewrite(now).unwrap_or_else(|| now.to_vec()));
+        let was_as_written = before(text.as_bytes()) == self.content;
+        let mut stay = Vec::new();
+        for (name, value) in text.variables() {
+            let Value::Text(value) = value else { continue };
+            let ours = self.written.iter_mut().find(|known| {
+                known.name == name && [hash(value.as_bytes()), before(value.as_bytes())].contains(&known.hash)
+            });
+            let now = moved.rewrite(value.as_bytes()).and_then(|now| String::from_utf8(now).ok());
+            match (ours, now) {
+                (Some(known), now) => {
+                    let now = now.unwrap_or(value);
+                    text.set(&name, &now)?;
+                    known.hash = hash(now.as_bytes());
+                }
+                (None, Some(_)) => stay.push(name),
+                (None, None) => {}
+            }
+        }
+        tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
+        if was_as_written {
+            self.content = hash(text.as_bytes());
+        }
+        Ok(stay)
     }
 
     /// Whether the file is still just what we wrote.

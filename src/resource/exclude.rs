@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,19 @@ pub struct Exclude {
 }
 
 impl Exclude {
+    /// The line that hides a directory, `inner` from the main worktree on.
+    pub fn of(inner: &Path) -> Self {
+        let mut pattern = String::from("/");
+        for c in inner.to_string_lossy().chars() {
+            if matches!(c, '*' | '?' | '[' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push('/');
+        Self { pattern }
+    }
+
     fn file(repo: &Repo) -> PathBuf {
         repo.common_dir().join("info").join("exclude")
     }

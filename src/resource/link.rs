@@ -63,6 +63,20 @@ impl Link {
         Ok(Created::Made)
     }
 
+    /// Leads from its new place to where it led from the old one, if it is still the link that we made.
+    pub fn follow(&mut self, main: &Tree, worktree: &Tree) -> Result<()> {
+        let target = self.target_from(main, worktree)?;
+        match worktree.read_link(&self.path)? {
+            Some(found) if found == self.target => worktree.remove_file(&self.path)?,
+            // removed by one who was killed before it made the new one
+            None if worktree.kind(&self.path)?.is_none() => {}
+            _ => return Ok(()),
+        }
+        worktree.symlink(&self.path, &target)?;
+        self.target = target;
+        Ok(())
+    }
+
     /// Removes the link, if it is still the one that we made.
     pub fn destroy(&self, main: &Tree, worktree: &Tree) -> Result<Destroyed> {
         let found = worktree.read_link(&self.path)?;

@@ -3,6 +3,8 @@
 //! Whatever is run for it comes from the system, never from the repository: an interpreter inside a worktree or a
 //! `venv.py` in the current directory would be somebody else's code, run without consent.
 
+mod rehome;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::mark::{Before, Birthmark};
+use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
@@ -83,6 +86,11 @@ impl Venv {
         }
         worktree.remove_empty_parents(&self.path, self.before.missing_parents)?;
         Ok(Destroyed::Gone)
+    }
+
+    /// Has the environment name its new place.
+    pub fn follow(&self, worktree: &Tree, moved: &Relocation) -> Result<()> {
+        rehome::rehome(worktree, &self.path, moved)
     }
 
     fn is_ours(&self, worktree: &Tree) -> Result<bool> {

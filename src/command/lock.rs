@@ -1,0 +1,37 @@
+//! `git wt lock`: git locks a worktree against pruning, moving and removing.
+
+use std::ffi::OsString;
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::Context;
+use crate::complete;
+use crate::error::Result;
+use crate::target::Worktrees;
+
+/// Lock a worktree against pruning, moving and removing
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Worktree: name, branch, unique end of a path, path, . (the current one)
+    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::linked_worktrees))]
+    pub target: String,
+    /// Why, shown by list
+    #[arg(long, value_name = "TEXT", overrides_with = "reason")]
+    pub reason: Option<String>,
+    /// Take --reason back
+    #[arg(long, hide = true, overrides_with = "reason")]
+    pub no_reason: bool,
+    /// Options that only git knows, handed on to it
+    #[arg(skip)]
+    pub passed_on: Vec<OsString>,
+}
+
+/// Has git lock the worktree that is meant.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = worktrees.find(&args.target)?;
+    let reason = args.reason.iter().map(|reason| format!("--reason={reason}"));
+    let git = context.repo.git().args(["worktree", "lock"]).args(reason).args(&args.passed_on);
+    git.arg("--").arg(&tree.path).narrate()
+}

@@ -1,0 +1,53 @@
+//! `git wt repair`: git mends the links between worktrees and repository; what names their places follows.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::Context;
+use super::r#move::{follow, hold};
+use crate::error::Result;
+use crate::exec;
+use crate::git::absolute;
+use crate::target::Worktrees;
+
+/// Mend the links between worktrees and repository after one was moved by hand
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Where worktrees are now that were moved by hand; the current one if absent
+    #[arg(value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
+    pub paths: Vec<PathBuf>,
+    /// Say each step
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Options that only git knows, handed on to it
+    #[arg(skip)]
+    pub passed_on: Vec<OsString>,
+}
+
+/// Has git mend the links, and then the records.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    exec::watch_signals()?;
+    let before = Worktrees::read(&context.repo)?;
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let paths = args.paths.iter().map(|path| absolute(&cwd, path));
+    let git = context.repo.git().args(["worktree", "repair"]).args(&args.passed_on).arg("--").args(paths);
+    let status = git.narrate()?;
+    follow_all(&before, context)?;
+    Ok(status)
+}
+
+/// Brings along the environments of all worktrees that are elsewhere than `before`, or than their record says.
+pub fn follow_all(before: &Worktrees, context: &Context) -> Result<()> {
+    let now = Worktrees::read(&context.repo)?;
+    for tree in now.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
+        let id = tree.id.as_deref().unwrap_or_default();
+        let recorded = now.record(tree).map(|record| record.path.clone());
+        let from = recorded.or_else(|| before.listing.entry(id).map(|tree| tree.path.clone()));
+        if let Some(from) = from.filter(|from| *from != tree.path && !tree.missing) {
+            follow(hold(tree, &now, context)?, &from, tree, context)?;
+        }
+    }
+    Ok(())
+}

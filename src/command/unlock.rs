@@ -1,0 +1,30 @@
+//! `git wt unlock`: git unlocks a worktree.
+
+use std::ffi::OsString;
+
+use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCandidates;
+
+use super::Context;
+use crate::complete;
+use crate::error::Result;
+use crate::target::Worktrees;
+
+/// Unlock a worktree
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// Worktree: name, branch, unique end of a path, path, . (the current one)
+    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::linked_worktrees))]
+    pub target: String,
+    /// Options that only git knows, handed on to it
+    #[arg(skip)]
+    pub passed_on: Vec<OsString>,
+}
+
+/// Has git unlock the worktree that is meant.
+pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = worktrees.find(&args.target)?;
+    let git = context.repo.git().args(["worktree", "unlock"]).args(&args.passed_on);
+    git.arg("--").arg(&tree.path).narrate()
+}

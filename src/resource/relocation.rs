@@ -1,0 +1,140 @@
+//! A worktree's move to another place, for the files that have its path written into them.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Where a worktree was, and where it is now.
+#[derive(Debug, Clone)]
+pub struct Relocation {
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Relocation {
+    /// A move between two absolute paths.
+    pub fn new(from: &Path, to: &Path) -> Self {
+        Self { from: from.to_owned(), to: to.to_owned() }
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self { from: self.to.clone(), to: self.from.clone() }
+    }
+
+    /// Where a path is now that was in the worktree; `None` for one that was not.
+    pub fn of(&self, path: &Path) -> Option<PathBuf> {
+        let inside = path.strip_prefix(&self.from).ok()?;
+        Some(if inside.as_os_str().is_empty() { self.to.clone() } else { self.to.join(inside) })
+    }
+
+    /// The text with the new place for the old one, percent-encoded in URLs; `None` where the old one does not occur.
+    /// What has been rewritten already stays.
+    pub fn rewrite(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let [from, to] = [&self.from, &self.to].map(|path| path.as_os_str().as_bytes());
+        let to = To { plain: to, encoded: &percent_encoded(to) };
+        let encoded = percent_encoded(from);
+        let first = replace(text, from, &to);
+        if encoded == from {
+            return first;
+        }
+        replace(first.as_deref().unwrap_or(text), &encoded, &to).or(first)
+    }
+}
+
+/// The new place, as it is and for URLs.
+struct To<'a> {
+    plain: &'a [u8],
+    encoded: &'a [u8],
+}
+
+impl To<'_> {
+    /// How it is written after this text.
+    fn after(&self, text: &[u8]) -> &[u8] {
+        if text.ends_with(b"://") || text.ends_with(b":///") { self.encoded } else { self.plain }
+    }
+}
+
+/// Replaces a path wherever it stands whole: `/a/x` in `/a/x/y` and `"/a/x"`, not in `/a/xy` or `/b/a/x`.
+fn replace(text: &[u8], from: &[u8], to: &To) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let (mut at, mut copied) = (0, 0);
+    while let Some(found) = find(&text[at..], from) {
+        let start = at + found;
+        let end = start + from.len();
+        at = end;
+        let to = to.after(&text[..start]);
+        if !is_whole(text, start, end) || is_there(text, start, to) {
+            continue;
+        }
+        out.extend_from_slice(&text[copied..start]);
+        out.extend_from_slice(to);
+        copied = end;
+    }
+    (copied > 0).then(|| {
+        out.extend_from_slice(&text[copied..]);
+        out
+    })
+}
+
+fn is_there(text: &[u8], start: usize, path: &[u8]) -> bool {
+    text[start..].starts_with(path) && is_whole(text, start, start + path.len())
+}
+
+/// Whether a path that stands there neither begins nor ends in the middle of a name.
+fn is_whole(text: &[u8], start: usize, end: usize) -> bool {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+%~@".contains(byte) || !byte.is_ascii();
+    let before = start.checked_sub(1).map(|at| &text[at]);
+    !before.is_some_and(in_name) && !text.get(end).is_some_and(in_name)
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+fn percent_encoded(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    for byte in path {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
+            out.push(*byte);
+        } else {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_paths_are_rewritten_and_nothing_else() {
+        for (from, to, text, want) in [
+            ("/p/a", "/q", "#!/p/a/bin/x", Some("#!/q/bin/x")),
+            ("/p/a", "/q", "'/p/a' \"/p/a\" /p/a\n", Some("'/q' \"/q\" /q\n")),
+            ("/p/a", "/q", "/p/a-b /p/ab /p/a.d /p/aé", None),
+            ("/p/a", "/q", "/x/p/a/y", None),
+            ("/p/a", "/q", "sqlite:////p/a/db", Some("sqlite:////q/db")),
+            ("/p/a", "/q c", "sqlite:////p/a/db", Some("sqlite:////q%20c/db")),
+            ("/p/a b", "/q c", "file:///p/a%20b/x /p/a b/y", Some("file:///q%20c/x /q c/y")),
+            ("/p/a", "/p/a b", "/p/a/x /p/a b/x", Some("/p/a b/x /p/a b/x")),
+            ("/p/a", "/q", "", None),
+        ] {
+            let moved = Relocation::new(Path::new(from), Path::new(to));
+            let got = moved.rewrite(text.as_bytes()).map(|text| String::from_utf8(text).unwrap());
+            assert_eq!(got.as_deref(), want, "{text}");
+            if let Some(done) = got {
+                assert_eq!(moved.rewrite(done.as_bytes()), None, "twice: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn paths_inside_go_along() {
+        let moved = Relocation::new(Path::new("/p/a"), Path::new("/q"));
+        for (path, want) in [("/p/a", Some("/q")), ("/p/a/b", Some("/q/b")), ("/p/ab", None)] {
+            assert_eq!(moved.of(Path::new(path)).as_deref(), want.map(Path::new), "{path}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A Python environment at another place: its own files name it by its absolute path, in scripts, in activation, and
+//! where the project itself is installed in development mode.
+//!
+//! It is rewritten rather than made anew, which would need the network and the hooks again.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Explain, Result};
+use crate::resource::relocation::Relocation;
+use crate::resource::tree::{Kind, Tree};
+
+/// The kernel reads no more of a script's first line (Linux before 5.1), nor an interpreter with a space in it.
+const LONGEST_SHEBANG: usize = 127;
+/// What is larger is no script that an installer has written.
+const LARGEST: u64 = 1 << 20;
+
+/// Has the environment at `rel` name its new place.
+pub(super) fn rehome(worktree: &Tree, rel: &Path, moved: &Relocation) -> Result<()> {
+    let python = worktree.path().join(rel).join("bin");
+    for file in files_that_name_it(worktree, rel) {
+        let Some(mut open) = worktree.open_file(&file)? else { continue };
+        let failed = || format!("cannot read '{}'", file.display());
+        let meta = open.metadata().explain(failed)?;
+        let text = read(&mut open, meta.len()).explain(failed)?;
+        let Some(rewritten) = text.and_then(|text| moved.rewrite(&text)) else { continue };
+        let rewritten = with_working_shebang(rewritten, &python);
+        worktree.replace(&file, &rewritten, meta.permissions().mode())?;
+    }
+    Ok(())
+}
+
+fn read(file: &mut File, length: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    if length <= LARGEST {
+        file.read_to_end(&mut text)?;
+    }
+    // a program of machine code is none of ours
+    Ok((length <= LARGEST && !text.contains(&0)).then_some(text))
+}
+
+/// Scripts and activation in `bin`, and in `site-packages` what leads to installs in development mode: `.pth` and
+/// `.egg-link` files, the finders that setuptools writes, and the origin of a package (PEP 610).
+fn files_that_name_it(worktree: &Tree, rel: &Path) -> Vec<PathBuf> {
+    let mut files = vec![rel.join("pyvenv.cfg")];
+    files.extend(names_in(worktree, &rel.join("bin")));
+    for python in names_in(worktree, &rel.join("lib")) {
+        for path in names_in(worktree, &python.join("site-packages")) {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            if name.ends_with(b".dist-info") {
+                files.push(path.join("direct_url.json"));
+            } else if name.ends_with(b".pth")
+                || name.ends_with(b".egg-link")
+                || name.starts_with(b"__editable__")
+            {
+                files.push(path);
+            }
+        }
+    }
+    files.retain(|file| matches!(worktree.kind(file), Ok(Some(Kind::File))));
+    files
+}
+
+/// What is in a directory, as paths from the worktree on; nothing where there is none, or a link leads elsewhere.
+fn names_in(worktree: &Tree, dir: &Path) -> Vec<PathBuf> {
+    if !matches!(worktree.kind(dir), Ok(Some(Kind::Directory))) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(worktree.path().join(dir)).into_iter().flatten().flatten();
+    entries.map(|entry| dir.join(entry.file_name())).collect()
+}
+
+/// A first line that the kernel cannot use becomes the one that installers write then: sh starts Python.
+fn with_working_shebang(text: Vec<u8>, bin: &Path) -> Vec<u8> {
+    let Some(end) = text.iter().position(|byte| *byte == b'\n') else { return text };
+    let Some(interpreter) = text[..end].strip_prefix(b"#!") else { return text };
+    let path = Path::new(OsStr::from_bytes(interpreter));
+    let usable = end <= LONGEST_SHEBANG && !interpreter.contains(&b' ');
+    if usable || path.parent() != Some(bin) {
+        return text;
+    }
+    let mut out = b"#!/bin/sh\n'''exec' \"".to_vec();
+    out.extend_from_slice(interpreter);
+    out.extend_from_slice(b"\" \"$0\" \"$@\"\n' '''");
+    out.extend_from_slice(&text[end..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shebang_that_the_kernel_cannot_use_goes_through_sh() {
+        let line = |dir: &str| format!("#!{dir}/python3\nimport x\n").into_bytes();
+        assert_eq!(with_working_shebang(line("/q/bin"), Path::new("/q/bin")), line("/q/bin"));
+        let text = String::from_utf8(with_working_shebang(line("/q c/bin"), Path::new("/q c/bin"))).unwrap();
+        assert_eq!(text, "#!/bin/sh\n'''exec' \"/q c/bin/python3\" \"$0\" \"$@\"\n' '''\nimport x\n");
+        let long = format!("/{}/bin", "x".repeat(140));
+        let text = String::from_utf8(with_working_shebang(line(&long), Path::new(&long))).unwrap();
+        assert!(text.starts_with("#!/bin/sh\n'''exec' \"/xxx"), "{text}");
+        let foreign = b"#!/usr/bin/env python3 -x\n".to_vec();
+        assert_eq!(with_working_shebang(foreign.clone(), Path::new("/q/bin")), foreign);
+    }
+}
