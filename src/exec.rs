@@ -78,7 +78,11 @@ pub fn watch_signals() -> Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP]).explain(failed)?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
-            if let Some(child) = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst)) {
+            let child = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst));
+            // looked at in this order: a child of the undoing is never hit, however late the signal is heard
+            if let Some(child) = child
+                && !UNDOING.load(Ordering::SeqCst)
+            {
                 let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
             }
         }
