@@ -30,7 +30,7 @@ use crate::detect::Project;
 use crate::error::{Explain, Result};
 use crate::exec;
 use crate::facts;
-use crate::git::Repo;
+use crate::git::{self, Repo};
 use crate::name::Branch;
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
@@ -89,7 +89,7 @@ impl Context {
         let source = self.recipe()?;
         let base = match &self.main {
             Some(main) if !source.configured() => {
-                Project::look(main, &|path| facts::is_ignored(main, Path::new(path)))?.recipe()
+                Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?.recipe()
             }
             _ => Recipe::default(),
         };

@@ -11,7 +11,7 @@ use crate::dotenv::EnvText;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::git::worktrees::Listing;
-use crate::git::{self, Identity, Oid, Repo};
+use crate::git::{self, Identity, Oid, Repo, is_ignored};
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -163,12 +163,6 @@ fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid
         None if revision == "HEAD" => Ok(None),
         None => Err(Error::new(format!("the base '{revision}' names no commit")).hint("git fetch --all")),
     }
-}
-
-/// Whether git ignores `path` (relative) in the worktree at `root`.
-pub fn is_ignored(root: &Path, path: &Path) -> bool {
-    let output = git::looking_at(root).args(["check-ignore", "--quiet", "--"]).arg(path).output();
-    output.is_ok_and(|output| output.code == 0)
 }
 
 /// The ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.

@@ -379,6 +379,12 @@ pub fn looking_at(worktree: &Path) -> Program {
     Program::new("git").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").arg("-C").arg(worktree)
 }
 
+/// Whether git ignores `path` (relative) in the worktree at `root`.
+pub fn is_ignored(root: &Path, path: &Path) -> bool {
+    let output = looking_at(root).args(["check-ignore", "--quiet", "--"]).arg(path).output();
+    output.is_ok_and(|output| output.code == 0)
+}
+
 /// Splits what git printed with `-z` into paths.
 pub fn paths(output: &[u8]) -> Vec<PathBuf> {
     output.split(|b| *b == 0).filter(|p| !p.is_empty()).map(|p| PathBuf::from(OsStr::from_bytes(p))).collect()

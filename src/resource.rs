@@ -34,7 +34,7 @@ pub use venv::Venv;
 
 use crate::claim::{Claims, Owner};
 use crate::error::Result;
-use crate::git::Repo;
+use crate::git::{Repo, is_ignored};
 use relocation::Relocation;
 use tree::Tree;
 
@@ -139,6 +139,10 @@ impl Resource {
             Self::Exclude(exclude) => exclude.create(site.repo),
             Self::Checkout(checkout) => checkout.create(site.repo, &site.owner.record),
             Self::Copy(copy) => with_trees(site, |main, own| {
+                // another branch ignores other files, and what it does not ignore is one `git add` from a push
+                if matches!(own.kind(&copy.path), Ok(None)) && !is_ignored(site.root, &copy.path) {
+                    return Ok(Created::Skipped("git does not ignore it there".into()));
+                }
                 // a file that cannot be copied is no reason to be without a worktree
                 copy.create(main, own).or_else(|error| Ok(Created::Skipped(error.in_one_line())))
             }),

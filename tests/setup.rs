@@ -162,6 +162,19 @@ fn an_env_file_that_git_would_see_is_never_written() {
 }
 
 #[test]
+fn a_secret_is_not_copied_where_git_would_see_it() {
+    let world = World::with_repo();
+    world.git(&world.path("myproject"), &["branch", "before"]);
+    world.write("myproject/.gitignore", ".envrc\n");
+    world.commit(&world.path("myproject"), "ignore it");
+    world.write("myproject/.envrc", "SECRET=x\n");
+    world.wt(&["add", "before"]).ok().says(&["no copy of '.envrc': git does not ignore it there"]);
+    world.wt(&["add", "after"]).ok();
+    assert!(world.path("myproject-after/.envrc").exists());
+    assert_eq!(world.git(&world.path("myproject-before"), &["status", "--porcelain"]), "");
+}
+
+#[test]
 fn a_link_in_a_branch_leads_no_secret_outside() {
     let world = with_recipe("[env]\nA = \"1\"\n");
     let repo = world.path("myproject");

@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use super::{Context, RECIPE};
 use crate::detect::Project;
 use crate::error::{Error, Explain, Result};
-use crate::facts;
+use crate::git;
 
 /// Look at the project and write a commented .wt.toml
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -24,7 +24,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let Some(main) = &context.main else {
         return Err(Error::new("there is no worktree to look at").hint("git wt add BRANCH"));
     };
-    let project = Project::look(main, &|path| facts::is_ignored(main, Path::new(path)))?;
+    let project = Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?;
     for finding in project.findings() {
         context.ui.say(&format!("found {finding}"));
     }
