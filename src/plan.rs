@@ -158,7 +158,7 @@ impl Plan {
         plan.resources.extend(exclude.map(Resource::Exclude));
         plan.resources.push(checkout);
         if env && !wish.no_checkout {
-            plan.environment(recipe, facts, &words)?;
+            plan.environment(matches!(start.head, Head::Orphan(_)), recipe, facts, &words)?;
             if wish.hooks {
                 plan.hooks.clone_from(&recipe.hooks.setup);
             }
@@ -189,7 +189,7 @@ impl Plan {
         let mut words = words(name, branch, facts);
         words.path = plan.path.to_string_lossy().into_owned();
         plan.ports(ports, recipe, facts, &mut words)?;
-        plan.environment(recipe, facts, &words)?;
+        plan.environment(tree.head.oid().is_none(), recipe, facts, &words)?;
         plan.hooks.clone_from(&recipe.hooks.setup);
         Ok(plan)
     }
@@ -286,7 +286,8 @@ impl Plan {
         Ok(())
     }
 
-    fn environment(&mut self, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
+    /// On a branch without a commit there is no .gitignore yet, which is no reason to be without a worktree.
+    fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
         for path in &facts.copies.files {
             self.resources.push(Resource::Copy(Copy::new(path)));
         }
@@ -320,7 +321,7 @@ impl Plan {
             content: String::new(),
             kept: Vec::new(),
             values,
-            required: recipe.configured,
+            required: recipe.configured && !unborn,
         }));
         Ok(())
     }

@@ -18,6 +18,7 @@ mod house;
 mod list;
 mod man;
 mod r#move;
+mod options;
 mod readme;
 mod remove;
 mod rollback;

@@ -99,10 +99,10 @@ impl Start {
 
     fn head(wish: &Wish, refs: &Refs, word: &str) -> Result<Head> {
         if let Some(branch) = &wish.new_branch {
-            return Self::new_branch(wish, refs, branch.clone());
+            return Self::new_branch(wish, &refs.new_branch, branch.clone());
         }
         if wish.orphan {
-            return Self::new_branch(wish, refs, Branch::parse(word)?);
+            return Self::new_branch(wish, &refs.what, Branch::parse(word)?);
         }
         if let Some(commit_ish) = &wish.commit_ish {
             return Self::from_commit_ish(wish, &refs.commit_ish, commit_ish);
@@ -137,10 +137,11 @@ impl Start {
         }
     }
 
-    fn new_branch(wish: &Wish, refs: &Refs, branch: Branch) -> Result<Head> {
-        match &refs.new_branch.branch {
+    fn new_branch(wish: &Wish, known: &Known, branch: Branch) -> Result<Head> {
+        let option = if wish.orphan { "--orphan" } else { "-b" };
+        match &known.branch {
             Some(_) if !wish.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
-                .hint(format!("git wt add {branch}    (without -b, to check it out)"))),
+                .hint(format!("git wt add {branch}    (without {option}, to check it out)"))),
             _ if wish.orphan => Ok(Head::Orphan(branch)),
             was => Ok(Head::New(branch, was.clone())),
         }
