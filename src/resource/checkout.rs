@@ -273,20 +273,32 @@ impl Trash {
     ///
     /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
     fn take(&self, path: &Path) -> Result<PathBuf> {
-        let failed = || format!("cannot move '{}' aside", path.display());
-        fs::create_dir_all(&self.dir).explain(failed)?;
+        const TRIES: usize = 100;
         let unique = crate::name::random_hex(16)?;
-        let inside = self.dir.join(&unique);
+        let mut taken = self.try_to_take(path, &unique);
+        // a sweep deletes the trash itself once it is empty, perhaps just before we put something in
+        for _ in 1..TRIES {
+            let swept = taken.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound);
+            if !swept || fs::symlink_metadata(path).is_err() {
+                break;
+            }
+            taken = self.try_to_take(path, &unique);
+        }
+        taken.explain(|| format!("cannot move '{}' aside", path.display()))
+    }
+
+    fn try_to_take(&self, path: &Path, unique: &str) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.dir)?;
+        let inside = self.dir.join(unique);
         match fs::rename(path, &inside) {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 let beside = path.with_file_name(format!("{ASIDE}{unique}"));
                 // written first: whatever is killed, the sweep knows where to look
-                let mut pointer =
-                    fs::File::create(self.dir.join(format!("{unique}.path"))).explain(failed)?;
-                io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes()).explain(failed)?;
-                fs::rename(path, &beside).explain(failed).map(|()| beside)
+                let mut pointer = fs::File::create(self.dir.join(format!("{unique}.path")))?;
+                io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes())?;
+                fs::rename(path, &beside).map(|()| beside)
             }
-            done => done.explain(failed).map(|()| inside),
+            done => done.map(|()| inside),
         }
     }
 
