@@ -93,7 +93,8 @@ pub struct Repo {
 impl Repo {
     /// Finds the repository of the current directory, or the one `GIT_DIR` names.
     pub fn discover() -> Result<Self> {
-        Self::discover_at(Path::new("."))
+        let here = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
+        Self::discover_at(&here)
     }
 
     /// The same repository, seen from its own directory: no worktree's removal pulls that away.
@@ -104,10 +105,12 @@ impl Repo {
         )
         .map_err(|cause| Error::new(format!("cannot open '{}'", self.common_dir.display())).because(cause))?;
         let root = gix.workdir().map(Path::to_owned);
-        Ok(Self { gix, git_dir: self.common_dir.clone(), common_dir: self.common_dir.clone(), root })
+        let (git_dir, common_dir) = (self.common_dir.clone(), self.common_dir.clone());
+        Ok(Self { gix, git_dir, common_dir, root }.without_root_if_bare())
     }
 
-    fn discover_at(directory: &Path) -> Result<Self> {
+    /// By its full path: of `.` gix does not see that it is called `.git`.
+    fn discover_at(here: &Path) -> Result<Self> {
         let overrides = parameters::of_environment();
         let options = |trust| gix::open::Options::default().with(trust).cli_overrides(overrides.clone());
         let trust = gix::sec::trust::Mapping {
@@ -118,20 +121,28 @@ impl Repo {
             match_ceiling_dir_or_error: false,
             ..gix::discover::upwards::Options::default()
         };
-        let gix =
-            gix::ThreadSafeRepository::discover_with_environment_overrides_opts(directory, ceilings, trust)
-                .map_err(|cause| {
-                    let plain = cause.to_string().contains("not a git repository")
-                        || cause.to_string().contains("Could not find a git repository");
-                    let error = Error::new("not a git repository (or any of the parent directories): .git");
-                    if plain { error } else { error.because(cause) }
-                })?
-                .to_thread_local();
-        let here = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
-        let git_dir = absolute(&here, gix.git_dir());
-        let common_dir = absolute(&here, gix.common_dir());
-        let root = gix.workdir().map(|root| absolute(&here, root));
-        Ok(Self { gix, git_dir, common_dir, root })
+        let gix = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(here, ceilings, trust)
+            .map_err(|cause| {
+                let plain = cause.to_string().contains("not a git repository")
+                    || cause.to_string().contains("Could not find a git repository");
+                let error = Error::new("not a git repository (or any of the parent directories): .git");
+                if plain { error } else { error.because(cause) }
+            })?
+            .to_thread_local();
+        let git_dir = absolute(here, gix.git_dir());
+        let common_dir = absolute(here, gix.common_dir());
+        let root = gix.workdir().map(|root| absolute(here, root));
+        Ok(Self { gix, git_dir, common_dir, root }.without_root_if_bare())
+    }
+
+    /// gix overlooks `core.bare` where the main worktree has settings of its own, and takes what is around `.git` for
+    /// a worktree.
+    fn without_root_if_bare(mut self) -> Self {
+        let asked = exec::variable("GIT_WORK_TREE").is_some();
+        if !asked && self.git_dir == self.common_dir && self.is_bare() {
+            self.root = None;
+        }
+        self
     }
 
     /// The git directory of the worktree we stand in.
@@ -158,8 +169,23 @@ impl Repo {
     /// Whether the main repository has no worktree of its own.
     pub fn is_bare(&self) -> bool {
         // a linked worktree's own view is never bare: read the shared setting
-        self.flag("core.bare").unwrap_or(false)
-            && self.gix.config_snapshot().string("core.worktree").is_none()
+        let bare = |file: gix::config::File| file.boolean("core.bare").ok().flatten();
+        let bare = self.main_settings().and_then(bare).or_else(|| self.flag("core.bare"));
+        bare.unwrap_or(false) && self.main_worktree_setting().is_none()
+    }
+
+    /// The main worktree's own settings, if it has any (`extensions.worktreeConfig`); a linked one does not see them.
+    fn main_settings(&self) -> Option<gix::config::File> {
+        if self.flag("extensions.worktreeConfig") != Some(true) {
+            return None;
+        }
+        let file = self.common_dir.join("config.worktree");
+        gix::config::File::from_path_no_includes(file, gix::config::Source::Worktree).ok()
+    }
+
+    fn main_worktree_setting(&self) -> Option<BString> {
+        let own = |file: gix::config::File| file.string("core.worktree");
+        self.main_settings().and_then(own).or_else(|| self.text("core.worktree"))
     }
 
     /// The main worktree's directory; `None` when the repository is bare.
@@ -172,7 +198,7 @@ impl Repo {
         if self.is_bare() {
             return None;
         }
-        if let Some(root) = self.text("core.worktree") {
+        if let Some(root) = self.main_worktree_setting() {
             return Some(absolute(&self.common_dir, Path::new(OsStr::from_bytes(&root))));
         }
         (self.common_dir.file_name() == Some(OsStr::new(".git"))).then(|| parent(&self.common_dir))
