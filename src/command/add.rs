@@ -378,6 +378,9 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
     let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.hooks, context)? } else { 0 };
     drop(held);
+    if made.path.join(".gitmodules").exists() {
+        context.ui.hint("the worktree has submodules, which git leaves empty: git submodule update --init");
+    }
     context.arrive(&made.path)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
 }
