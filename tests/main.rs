@@ -21,6 +21,7 @@ mod r#move;
 mod options;
 mod readme;
 mod remove;
+mod repositories;
 mod rollback;
 mod setup;
 mod shell;

@@ -40,6 +40,7 @@ fn force_allows_a_branch_that_is_in_use() {
         world.git(&world.path("myproject-staging"), &["status", "--porcelain", "--branch"]),
         "## staging"
     );
+    world.swept();
     world.wt(&["doctor"]).ok();
 }
 
@@ -59,6 +60,7 @@ fn force_twice_gives_up_a_place_that_is_locked_and_missing() {
     world.wt(&["add", "-f", "-f", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
     let list = world.git(&world.path("myproject"), &["worktree", "list", "--porcelain"]);
     assert!(list.matches("worktree ").count() == 2 && !list.contains("locked"), "{list}");
+    world.swept();
     world.wt(&["doctor"]).ok();
 }
 
@@ -237,6 +239,7 @@ fn an_orphan_has_no_commit_and_only_what_git_ignores() {
     assert!(world.read("myproject-pages/.env").ends_with("PORT=8001\n"));
     world.wt(&["add", "--orphan", "main"]).code(128).says(&["a branch named 'main' already exists"]);
     world.wt(&["remove", "pages", "docs"]).ok();
+    world.swept();
     world.wt(&["doctor"]).ok();
 }
 

@@ -1,0 +1,451 @@
+//! Kinds of repositories, and the places one stands in: a worktree's life is the same in all of them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::world::{Seen, World};
+
+const RECIPE: &str = "[port]\nPORT = 8000\n";
+
+/// A repository whose recipe gives a port.
+fn provisioned() -> World {
+    let world = World::with_repo();
+    with_recipe(&world, "myproject");
+    world
+}
+
+/// Commits the recipe, and a directory to stand in.
+fn with_recipe(world: &World, repo: &str) {
+    world.write(format!("{repo}/.wt.toml"), RECIPE);
+    world.write(format!("{repo}/.gitignore"), ".env\n");
+    world.write(format!("{repo}/sub/file"), "x\n");
+    world.commit(&world.path(repo), "recipe");
+}
+
+/// Asserts that nothing is broken, once what was removed has been deleted in the background.
+#[track_caller]
+fn is_sound(wt: impl Fn(&[&str]) -> Seen) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut seen = wt(&["doctor"]);
+    while seen.stderr.contains("were not deleted yet") && Instant::now() < deadline {
+        seen = wt(&["doctor"]);
+    }
+    seen.ok().says(&["nothing is broken"]);
+}
+
+/// The whole life of a worktree: made with its environment, listed, found, removed; all is sound after it.
+#[track_caller]
+fn lives(world: &World, place: &str, wt: impl Fn(&[&str]) -> Seen) {
+    let printed = format!("[ROOT]/{place}\n");
+    let tree = world.path(place);
+    wt(&["add", "staging"]).ok().prints(&printed);
+    assert_eq!(world.git(&tree, &["branch", "--show-current"]), "staging");
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    assert!(world.read(format!("{place}/.env")).ends_with("PORT=8001\n"));
+    let list = wt(&["list"]).ok().stdout;
+    let row = list.lines().find(|row| row.contains(" staging ")).unwrap_or_else(|| panic!("{list}"));
+    assert!(row.contains("http://localhost:8001") && row.ends_with(printed.trim_end()), "{list}");
+    wt(&["cd", "staging"]).ok().prints(&printed);
+    assert_eq!(wt(&["env", "staging"]).ok().stdout, "PORT=8001  # .env\n");
+    world.git(&tree, &["fsck"]);
+    is_sound(&wt);
+    wt(&["remove", "staging"]).ok().prints("");
+    assert!(!tree.exists() && !world.path("state/git-wt/ports/8001").exists());
+    is_sound(&wt);
+    // the same from inside, and the shell is led out
+    wt(&["add", "staging"]).ok();
+    world.wt_in(place, &["cd", "."]).ok().prints(&printed);
+    assert!(!world.wt_in(place, &["remove", "."]).ok().stdout.is_empty());
+    assert!(!tree.exists());
+    is_sound(&wt);
+}
+
+/// The branch goes too, so that the next life begins as the first.
+fn forget_branch(world: &World, repo: &str) {
+    world.git(&world.path(repo), &["branch", "--quiet", "-D", "staging"]);
+}
+
+#[test]
+fn every_directory_of_a_repository_is_as_good_as_any() {
+    let world = provisioned();
+    world.wt(&["add", "--no-env", "other"]).ok();
+    symlink(world.path("myproject"), world.path("link")).unwrap();
+    symlink(world.path("myproject-other/sub"), world.path("deep-link")).unwrap();
+    for dir in [
+        "myproject/sub",
+        "myproject/.git",
+        "myproject/.git/refs",
+        "myproject-other",
+        "myproject-other/sub",
+        "myproject/.git/worktrees/myproject-other",
+        "link",
+        "link/sub",
+        "deep-link",
+    ] {
+        lives(&world, "myproject-staging", |line| {
+            // the shell's own idea of where it stands goes through the link
+            let mut command = world.command("git", &world.path(dir));
+            world.see(command.env("PWD", world.path(dir)).arg("wt").args(line))
+        });
+        forget_branch(&world, "myproject");
+    }
+}
+
+#[test]
+fn every_way_to_name_a_repository_is_as_good_as_any() {
+    let world = provisioned();
+    let git_dir = world.path("myproject/.git").display().to_string();
+    let root = world.root();
+    let option = format!("--git-dir={git_dir}");
+    for way in [
+        &["-C", "myproject"][..],
+        &["-C", "myproject/sub", "-c", "core.abbrev=9"],
+        &[&option],
+        &["--git-dir=myproject/.git"],
+        &["--git-dir=myproject/.git", "--work-tree=myproject"],
+    ] {
+        lives(&world, "myproject-staging", |line| {
+            world.see(world.command("git", &root).args(way).arg("wt").args(line))
+        });
+        forget_branch(&world, "myproject");
+    }
+    lives(&world, "myproject-staging", |line| {
+        world.see(world.command("git", &root).env("GIT_DIR", &git_dir).arg("wt").args(line))
+    });
+}
+
+#[test]
+fn a_setting_of_the_command_line_counts_for_it() {
+    let world = provisioned();
+    let mut command = world.command("git", &world.path("myproject"));
+    let line = ["-c", "wt.path=../trees/{{ name }}", "-c", "wt.prefix=me", "wt", "add", "x"];
+    world.see(command.args(line)).ok().prints("[ROOT]/trees/x\n");
+    assert_eq!(world.git(&world.path("trees/x"), &["branch", "--show-current"]), "me/x");
+}
+
+#[test]
+fn an_alias_and_a_hook_of_a_linked_worktree_reach_the_right_trees() {
+    let world = provisioned();
+    let repo = world.path("myproject");
+    world.wt(&["add", "other"]).ok();
+    world.git(&repo, &["config", "alias.fresh", "!git wt add"]);
+    let mut command = world.command("git", &world.path("myproject-other/sub"));
+    world.see(command.args(["fresh", "staging"])).ok().prints("[ROOT]/myproject-staging\n");
+    // a hook has the index of the commit that is being made in its environment
+    world.program("../myproject/.git/hooks/pre-commit", "#!/bin/sh\nexec git wt add review >&2\n");
+    world.write("myproject-other/README", "changed\n");
+    world.git(&world.path("myproject-other"), &["commit", "--quiet", "--all", "--message", "change"]);
+    for tree in ["myproject", "myproject-other", "myproject-staging", "myproject-review"] {
+        assert_eq!(world.git(&world.path(tree), &["status", "--porcelain"]), "", "{tree}");
+    }
+    assert_eq!(world.git(&world.path("myproject-other"), &["show", "HEAD:README"]), "changed");
+    assert_eq!(world.git(&repo, &["show", "review:README"]), "hello");
+    world.git(&repo, &["fsck"]);
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn other_formats_of_references_and_objects() {
+    for format in ["--ref-format=reftable", "--object-format=sha256"] {
+        let world = World::new();
+        // an older git knows the first one not yet
+        let mut init = world.command("git", &world.root());
+        if world.see(init.args(["init", "--quiet", format, "myproject"])).code != 0 {
+            continue;
+        }
+        with_recipe(&world, "myproject");
+        world.git(&world.path("myproject"), &["tag", "v1"]);
+        world.wt(&["add", "--no-env", "other"]).ok();
+        for dir in ["myproject", "myproject-other"] {
+            lives(&world, "myproject-staging", |line| world.wt_in(dir, line));
+            forget_branch(&world, "myproject");
+        }
+        world.wt(&["add", "v1"]).ok();
+        assert!(world.wt(&["list"]).ok().stdout.contains("(detached)"));
+        world.wt(&["add", "-b", "other"]).code(128).says(&["a branch named 'other' already exists"]);
+        world
+            .wt(&["add", "--path", "../second", "other"])
+            .code(128)
+            .says(&["is already used by worktree at"]);
+        world.wt(&["remove", "--delete-branch", "other"]).ok().says(&["deleted branch 'other'"]);
+    }
+}
+
+#[test]
+fn a_bare_repository_has_worktrees_and_no_main_one() {
+    let world = provisioned();
+    // as a directory of its own, as `.git` of a directory, and hidden behind a `.git` file
+    for (bare, beside, from) in [
+        ("bare.git", "bare-", "bare.git"),
+        ("site/.git", "site/site-", "site"),
+        ("shop/.bare", "shop/shop-", "shop"),
+    ] {
+        world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", bare]);
+        if bare == "shop/.bare" {
+            world.write("shop/.git", "gitdir: ./.bare\n");
+        }
+        // its first worktree has nowhere to take a recipe from
+        let main = format!("{beside}main");
+        world.wt_in(from, &["add", "main"]).ok().prints(&format!("[ROOT]/{main}\n"));
+        let list = world.wt_in(from, &["list"]).ok().stdout;
+        assert!(list.lines().next().is_some_and(|row| row.contains("(bare)")), "{list}");
+        assert_eq!(list, world.wt_in(&main, &["list"]).ok().stdout.replacen('*', " ", 1));
+        for dir in [from, &main, bare] {
+            lives(&world, &format!("{beside}staging"), |line| world.wt_in(dir, line));
+            forget_branch(&world, bare);
+        }
+        world.wt_in(&main, &["remove", "-f", "@"]).code(128).says(&["is never removed"]);
+        world.wt_in(bare, &["remove", "main"]).ok();
+        world.git(&world.path(bare), &["fsck"]);
+    }
+}
+
+#[test]
+fn a_git_directory_of_its_own_place() {
+    let world = World::new();
+    world.git(&world.root(), &["init", "--quiet", "--separate-git-dir", "store", "myproject"]);
+    with_recipe(&world, "myproject");
+    for dir in ["myproject", "myproject/sub"] {
+        lives(&world, "myproject-staging", |line| world.wt_in(dir, line));
+        forget_branch(&world, "myproject");
+    }
+    assert!(world.wt(&["list"]).ok().stdout.contains("[ROOT]/myproject "));
+}
+
+#[test]
+fn a_submodule_is_a_repository_like_another() {
+    let world = World::new();
+    world.repo("library");
+    with_recipe(&world, "library");
+    world.repo("myproject");
+    let repo = world.path("myproject");
+    world.git(
+        &repo,
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "lib"],
+    );
+    world.commit(&repo, "with a submodule");
+    world.wt_in("myproject/lib", &["add", "--no-env", "../../other"]).ok();
+    for dir in ["myproject/lib", "myproject/lib/sub", "other"] {
+        lives(&world, "myproject/lib-staging", |line| world.wt_in(dir, line));
+        forget_branch(&world, "myproject/lib");
+    }
+    assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_project_with_submodules_is_told_what_git_does_not_do() {
+    let world = World::new();
+    world.repo("library");
+    world.repo("myproject");
+    let repo = world.path("myproject");
+    let allow = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
+    world.git(&repo, &[&allow[..], &["add", "../library", "lib"]].concat());
+    world.commit(&repo, "with a submodule");
+    world.wt(&["add", "staging"]).ok().says(&["has submodules", "submodule update --init"]);
+    world.wt(&["remove", "staging"]).ok();
+    world.wt(&["add", "staging"]).ok();
+    let tree = world.path("myproject-staging");
+    world.git(&tree, &[&allow[..], &["update", "--init"]].concat());
+    world
+        .wt(&["remove", "staging"])
+        .code(128)
+        .says(&["'staging' has submodules", "hint: git wt remove -f staging"]);
+    world.wt(&["move", "myproject-staging", "../new"]).code(128).says(&["containing submodules"]);
+    world.wt(&["remove", "-f", "staging"]).ok();
+    assert!(!tree.exists() && world.path("myproject/lib/README").exists());
+    world.git(&repo, &["fsck"]);
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn references_and_settings_of_one_worktree_stay_its_own() {
+    let world = provisioned();
+    let repo = world.path("myproject");
+    for name in ["staging", "qa"] {
+        world.wt(&["add", name]).ok();
+    }
+    let (staging, qa) = (world.path("myproject-staging"), world.path("myproject-qa"));
+    world.write("myproject-qa/work", "x");
+    world.commit(&qa, "work");
+    assert_eq!(
+        world.git(&staging, &["rev-parse", "main-worktree/HEAD", "worktrees/myproject-qa/HEAD"]),
+        world.git(&repo, &["rev-parse", "main", "qa"])
+    );
+    world.wt(&["add", "-d", "look", "worktrees/myproject-qa/HEAD"]).ok();
+    assert!(world.path("myproject-look/work").exists());
+    world.git(&staging, &["bisect", "start", "HEAD", "HEAD~1"]);
+    world.git(&staging, &["update-ref", "refs/worktree/mark", "HEAD"]);
+    for tree in [&repo, &qa] {
+        assert_eq!(world.git(tree, &["for-each-ref", "refs/bisect", "refs/worktree"]), "");
+    }
+    // the extension is the user's to turn on, and serves then
+    assert!(!world.read("myproject/.git/config").contains("worktreeConfig"));
+    world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
+    world.git(&staging, &["config", "--worktree", "wt.prefix", "me"]);
+    world.wt_in("myproject-staging", &["add", "fix"]).ok();
+    world.wt_in("myproject-qa", &["add", "plain"]).ok();
+    let branches = world.git(&repo, &["branch", "--format=%(refname:short)"]);
+    assert!(branches.contains("me/fix") && branches.contains("\nplain"), "{branches}");
+    world.wt(&["remove", "--all", "--yes"]).ok();
+    assert!(!world.read("myproject/.git/config").contains("prefix"));
+    world.git(&repo, &["fsck"]);
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn a_bare_repository_with_settings_per_worktree_is_still_bare() {
+    let world = provisioned();
+    for bare in ["bare.git", "site/.git"] {
+        world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", bare]);
+        let repo = world.path(bare);
+        // as git-worktree(1) tells to move it
+        world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
+        world.git(&repo, &["config", "--unset", "core.bare"]);
+        world.git(&repo, &["config", "--worktree", "core.bare", "true"]);
+        let main = world.wt_in(bare, &["add", "main"]).ok().stdout;
+        let main = main.trim_end().strip_prefix("[ROOT]/").unwrap().to_owned();
+        for dir in [bare, &main] {
+            let list = world.wt_in(dir, &["list"]).ok().stdout;
+            assert!(list.lines().next().is_some_and(|row| row.contains("(bare)")), "{dir}: {list}");
+            lives(&world, &main.replace("main", "staging"), |line| world.wt_in(dir, line));
+            forget_branch(&world, bare);
+        }
+    }
+}
+
+#[test]
+fn two_worktrees_of_one_last_name_are_told_apart() {
+    let world = provisioned();
+    world.wt(&["add", "-b", "one", "../a/x"]).ok();
+    world.wt(&["add", "-b", "two", "../b/x"]).ok();
+    let ids: Vec<_> = fs::read_dir(world.path("myproject/.git/worktrees")).unwrap().flatten().collect();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    for verb in ["cd", "env", "remove"] {
+        world.wt(&[verb, "x"]).code(128).prints("").says(&["'x' means several", "[ROOT]/a/x", "[ROOT]/b/x"]);
+    }
+    for (word, place) in [("a/x", "[ROOT]/a/x\n"), ("two", "[ROOT]/b/x\n"), ("../b/x/", "[ROOT]/b/x\n")] {
+        world.wt(&["cd", word]).ok().prints(place);
+    }
+    world.wt(&["env", "one"]).ok().prints("PORT=8001  # .env\n");
+    world.wt(&["env", "b/x"]).ok().prints("PORT=8002  # .env\n");
+    world.wt(&["remove", "a/x"]).ok();
+    world.wt(&["cd", "x"]).ok().prints("[ROOT]/b/x\n");
+    assert_eq!(world.git(&world.path("b/x"), &["branch", "--show-current"]), "two");
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn a_path_is_what_it_leads_to_however_it_is_written() {
+    let world = provisioned();
+    for name in ["staging", "qa"] {
+        world.wt(&["add", name]).ok();
+    }
+    symlink(world.root(), world.path("link")).unwrap();
+    symlink("myproject-staging", world.path("alias")).unwrap();
+    let before = world.everything();
+    for path in
+        ["../link/myproject-staging", "../myproject-staging/", "../alias", "../alias/", ".././alias/../alias"]
+    {
+        world.wt(&["cd", path]).ok().prints("[ROOT]/myproject-staging\n");
+        world.wt(&["add", path]).code(128);
+    }
+    before.is_still(&world.everything(), "after refusals");
+    world.wt(&["remove", "--delete-branch", "../link/myproject-staging/"]).ok();
+    assert_eq!(world.git(&world.path("myproject"), &["branch", "--format=%(refname:short)"]), "main\nqa");
+    assert!(world.path("myproject-qa/README").exists());
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn a_locked_worktree_whose_disk_is_gone_is_shown_and_kept() {
+    let world = provisioned();
+    world.wt(&["add", "--lock", "--reason", "on a stick", "--path", "../disk/x", "x"]).ok();
+    fs::rename(world.path("disk"), world.path("unplugged")).unwrap();
+    let list = world.wt(&["list"]).ok().stdout;
+    assert!(list.contains("locked: on a stick; missing") && !list.contains("prunable"), "{list}");
+    world.wt(&["prune", "--yes"]).ok();
+    world.wt(&["doctor", "--fix"]);
+    world.wt(&["remove", "-f", "x"]).code(128).says(&["'x' is locked: on a stick"]);
+    world.wt(&["add", "y"]).ok();
+    assert!(world.read("myproject-y/.env").ends_with("PORT=8002\n"));
+    fs::rename(world.path("unplugged"), world.path("disk")).unwrap();
+    world.wt(&["env", "x"]).ok().prints("PORT=8001  # .env\n");
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn no_object_is_doubled() {
+    let world = provisioned();
+    let repo = world.path("myproject");
+    let objects = || world.git(&repo, &["count-objects", "--verbose"]);
+    let before = objects();
+    world.wt(&["add", "staging"]).ok();
+    assert_eq!(objects(), before);
+    let common = |tree: &Path| world.git(tree, &["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+    assert_eq!(common(&world.path("myproject-staging")), common(&repo));
+}
+
+/// Runs command lines at once.
+fn at_once(world: &World, lines: &[Vec<String>]) -> Vec<Seen> {
+    std::thread::scope(|scope| {
+        let run = |line: &Vec<String>| {
+            let line: Vec<String> = line.clone();
+            scope.spawn(move || world.wt(&line.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        let running: Vec<_> = lines.iter().map(run).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn eight_at_once_from_a_remote_s_branch_all_succeed() {
+    let world = World::new();
+    world.repo("upstream");
+    with_recipe(&world, "upstream");
+    world.git(&world.root(), &["clone", "--quiet", "upstream", "myproject"]);
+    // half of them write to the one configuration file
+    let track = |number: usize| if number.is_multiple_of(2) { "--track" } else { "--no-track" };
+    let line = |number| words(&format!("add {} -b x{number} ../x{number} origin/main", track(number)));
+    for seen in at_once(&world, &(0..8).map(line).collect::<Vec<_>>()) {
+        seen.ok();
+    }
+    let list = world.wt(&["list"]).ok().stdout;
+    for number in 0..8 {
+        assert!(list.contains(&format!("[ROOT]/x{number}\n")), "{list}");
+        let branch = format!("refs/heads/x{number}");
+        let upstream =
+            world.git(&world.path("myproject"), &["for-each-ref", "--format=%(upstream)", &branch]);
+        assert_eq!(upstream == "refs/remotes/origin/main", track(number) == "--track");
+    }
+    assert_eq!(list.lines().filter(|row| row.contains("http://localhost:80")).count(), 8, "{list}");
+    is_sound(|line| world.wt(line));
+    world.git(&world.path("myproject"), &["fsck"]);
+}
+
+#[test]
+fn of_eight_at_once_with_one_name_one_gets_it_and_the_others_say_why() {
+    let world = provisioned();
+    let seen = at_once(&world, &vec![words("add staging"); 8]);
+    let (made, refused): (Vec<_>, Vec<_>) = seen.into_iter().partition(|seen| seen.code == 0);
+    assert_eq!(made.len(), 1, "{made:#?}");
+    for seen in refused {
+        let why = ["is being added by another git-wt", "is being made", "is already used by worktree"];
+        assert!(why.iter().any(|why| seen.stderr.contains(why)), "{seen:#?}");
+        seen.code(128).prints("");
+    }
+    assert_eq!(world.wt(&["list"]).ok().stdout.lines().count(), 2);
+    assert!(!world.path("state/git-wt/ports/8002").exists());
+    is_sound(|line| world.wt(line));
+    // they go at once as well
+    world.wt(&["add", "qa"]).ok();
+    for seen in at_once(&world, &[words("remove staging"), words("remove qa")]) {
+        seen.ok();
+    }
+    is_sound(|line| world.wt(line));
+}
