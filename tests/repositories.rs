@@ -215,6 +215,32 @@ fn a_git_directory_of_its_own_place() {
 }
 
 #[test]
+#[ignore = "git writes nowhere where the main worktree is, so a linked one derives its places from the git directory"]
+fn a_git_directory_of_its_own_place_is_the_same_from_a_linked_worktree() {
+    let world = World::new();
+    world.git(&world.root(), &["init", "--quiet", "--separate-git-dir", "store", "myproject"]);
+    with_recipe(&world, "myproject");
+    world.wt(&["add", "other"]).ok();
+    world.wt_in("myproject-other", &["add", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
+}
+
+#[test]
+#[ignore = "a worktree of a submodule is put beside it, where git of the project around sees it as untracked"]
+fn a_worktree_of_a_submodule_is_not_seen_by_the_project_around_it() {
+    let world = World::new();
+    world.repo("library");
+    world.repo("myproject");
+    let repo = world.path("myproject");
+    world.git(
+        &repo,
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "lib"],
+    );
+    world.commit(&repo, "with a submodule");
+    world.wt_in("myproject/lib", &["add", "staging"]).ok();
+    assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
+}
+
+#[test]
 fn a_submodule_is_a_repository_like_another() {
     let world = World::new();
     world.repo("library");
