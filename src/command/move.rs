@@ -11,9 +11,9 @@ use super::Context;
 use crate::complete;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::facts;
-use crate::git::absolute;
+
 use crate::git::worktrees::Worktree;
+use crate::git::{self, absolute};
 use crate::record::{Held, Stage};
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
@@ -130,5 +130,5 @@ fn exclude(tree: &Worktree, context: &Context) -> Option<Exclude> {
             .is_ok_and(|text| text.lines().any(|line| line == pattern.pattern))
     };
     let exclude = Exclude::of(inner);
-    (is_own(&exclude) || !facts::is_ignored(&main, inner)).then_some(exclude)
+    (is_own(&exclude) || !git::is_ignored(&main, inner)).then_some(exclude)
 }
