@@ -3,6 +3,8 @@
 //! Children never inherit what points at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are kept.
 //! A child's stdout never reaches ours: stdout is the answer.
 
+pub mod occupants;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};

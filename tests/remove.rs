@@ -161,19 +161,161 @@ fn removing_one_changes_no_other_ports() {
     assert!(world.read("myproject-again/.env").contains("PORT=8001"));
 }
 
+/// Commits a file with some text in it.
+fn work(world: &World, tree: &str, file: &str, text: &str) {
+    world.write(format!("{tree}/{file}"), text);
+    world.commit(&world.path(tree), &format!("{file} in {tree}"));
+}
+
+fn branches(world: &World) -> Vec<String> {
+    let list = world.git(&world.path("myproject"), &["branch", "--all", "--format=%(refname:short)"]);
+    list.lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn a_merged_branch_goes_on_request_and_an_unmerged_one_stays() {
+fn a_merged_branch_goes_on_request_and_an_unmerged_one_needs_a_second_word() {
     let world = provisioned();
     world.wt(&["add", "merged"]).ok();
     world
         .wt(&["remove", "--delete-branch", "merged"])
         .ok()
-        .says(&["deleted branch 'merged'", "brings it back"]);
+        .says(&["deleted branch 'merged'", "(brings it back)"]);
     world.wt(&["add", "unmerged"]).ok();
-    world.write("myproject-unmerged/work", "x");
-    world.commit(&world.path("myproject-unmerged"), "work");
-    world.wt(&["remove", "--delete-branch", "unmerged"]).ok().says(&["the branch 'unmerged' stays"]);
-    assert_eq!(world.git(&world.path("myproject"), &["branch", "--list", "unmerged"]).trim(), "unmerged");
+    work(&world, "myproject-unmerged", "file", "x");
+    let commit = world.git(&world.path("myproject-unmerged"), &["rev-parse", "HEAD"]);
+    for force in [&[][..], &["-f", "-y"]] {
+        let line = [&["remove", "--delete-branch", "unmerged"], force].concat();
+        world.wt(&line).code(128).says(&["has commits that are nowhere else", &commit, "remove -D unmerged"]);
+        assert!(world.path("myproject-unmerged/file").exists(), "nothing is removed");
+    }
+    let seen = world.wt(&["remove", "-D", "unmerged"]).ok();
+    let back = format!("hint: git branch unmerged {}", &commit[..7]);
+    assert!(seen.stderr.contains(&back), "{seen:#?}");
+    assert_eq!(branches(&world), ["main"]);
+    world.git(&world.path("myproject"), &["branch", "unmerged", &commit[..7]]);
+}
+
+#[test]
+fn a_branch_counts_as_merged_however_its_changes_came_in() {
+    let world = provisioned();
+    let main = world.path("myproject");
+    for (name, merge) in [
+        ("merge", &["merge", "--quiet", "--no-ff", "-m", "merge", "merge"][..]),
+        ("squash", &["merge", "--quiet", "--squash", "squash"]),
+        ("rebase", &["cherry-pick", "rebase~1", "rebase"]),
+    ] {
+        world.wt(&["add", name]).ok();
+        work(&world, &format!("myproject-{name}"), "one", name);
+        work(&world, &format!("myproject-{name}"), name, "x");
+        // main goes on before and after
+        work(&world, "myproject", &format!("before-{name}"), "x");
+        world.git(&main, merge);
+        if name == "squash" {
+            world.git(&main, &["commit", "--quiet", "-m", "squashed"]);
+        }
+        work(&world, "myproject", &format!("after-{name}"), "x");
+        world.git(&main, &["rm", "--quiet", "one"]);
+        world.commit(&main, "one goes again");
+    }
+    world.wt(&["add", "open"]).ok();
+    work(&world, "myproject-open", "three", "x");
+    world.wt(&["remove", "--merged"]).code(128).says(&[
+        "no terminal to ask on",
+        "merge, rebase, squash",
+        "--merged --yes",
+    ]);
+    world.wt(&["remove", "--merged", "--yes", "--delete-branch"]).ok();
+    assert_eq!(branches(&world), ["main", "open"]);
+    assert!(world.path("myproject-open").exists() && !world.path("myproject-squash").exists());
+}
+
+#[test]
+fn a_remote_s_branch_goes_only_on_its_own_word() {
+    let world = provisioned();
+    let main = world.path("myproject");
+    world.git(&main, &["clone", "--quiet", "--bare", ".", "../origin.git"]);
+    world.git(&main, &["remote", "add", "origin", "../origin.git"]);
+    for name in ["pushed", "gone"] {
+        world.wt(&["add", name]).ok();
+        work(&world, &format!("myproject-{name}"), "file", "x");
+        world.git(&world.path(format!("myproject-{name}")), &["push", "--quiet", "-u", "origin", name]);
+    }
+    world.wt(&["remove", "--delete-branch", "pushed"]).ok();
+    assert_eq!(branches(&world), ["gone", "main", "origin/gone", "origin/pushed"]);
+    // what is deleted there does not count as kept there
+    world
+        .wt(&["remove", "--delete-branch", "--delete-remote-branch", "gone"])
+        .code(128)
+        .says(&["nowhere else"]);
+    // a remote that has moved on, or is away, leaves all as it was
+    let origin = world.path("origin.git");
+    fs::rename(&origin, world.path("away.git")).unwrap();
+    world
+        .wt(&["remove", "-D", "--delete-remote-branch", "gone"])
+        .code(128)
+        .says(&["cannot delete the branch 'gone'"]);
+    fs::rename(world.path("away.git"), &origin).unwrap();
+    world.git(&origin, &["branch", "--force", "gone", "main"]);
+    world.wt(&["remove", "-D", "--delete-remote-branch", "gone"]).code(128);
+    world.git(&origin, &["branch", "--force", "gone", &world.git(&main, &["rev-parse", "gone"])]);
+    assert!(world.path("myproject-gone/file").exists());
+    world
+        .wt(&["remove", "-D", "--delete-remote-branch", "gone"])
+        .ok()
+        .says(&["deleted branch 'gone' of 'origin'", "deleted branch 'gone'"]);
+    assert_eq!(branches(&world), ["main", "origin/pushed"]);
+    assert_eq!(world.git(&origin, &["branch", "--format=%(refname:short)"]), "main\npushed");
+    world.wt(&["add", "local"]).ok();
+    world.wt(&["remove", "--delete-remote-branch", "local"]).code(128).says(&["tracks no remote's branch"]);
+}
+
+#[test]
+fn commits_that_only_it_leads_to_are_named_with_the_way_back() {
+    let world = provisioned();
+    world.wt(&["add", "--detach", "main"]).ok();
+    world.wt(&["remove", "-n", "myproject-main"]).ok();
+    work(&world, "myproject-main", "experiment", "x");
+    let commit = world.git(&world.path("myproject-main"), &["rev-parse", "--short", "HEAD"]);
+    let named = format!("commit {commit} experiment in myproject-main (on no branch)");
+    world.wt(&["remove", "myproject-main"]).code(128).says(&["would lose data", &named]);
+    let seen = world.wt(&["remove", "-y", "myproject-main"]).ok();
+    assert!(seen.stderr.contains(&format!("{commit}    (brings its commits back)")), "{seen:#?}");
+    world.git(&world.path("myproject"), &["branch", "main-again", &commit]);
+    // a commit that a tag or another worktree leads to is not lost
+    world.wt(&["add", "--detach", "main-again"]).ok();
+    world.wt(&["remove", "myproject-main-again"]).ok();
+}
+
+#[test]
+fn a_program_that_works_in_it_is_named_and_left_alone() {
+    let world = provisioned();
+    world.wt(&["add", "staging"]).ok();
+    let mut server = world.command("sleep", &world.path("myproject-staging")).arg("600").spawn().unwrap();
+    let named = format!("the directory of process {} (sleep)", server.id());
+    if cfg!(target_os = "linux") {
+        world.wt(&["remove", "staging"]).code(128).says(&["would lose data", &named]);
+    }
+    world.wt(&["remove", "-y", "staging"]).ok();
+    assert!(server.try_wait().unwrap().is_none(), "it runs on");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn a_second_remove_finishes_what_the_first_was_killed_in() {
+    let world = provisioned();
+    world.wt(&["add", "staging"]).ok();
+    let records = fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten();
+    let record =
+        records.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "json"));
+    let record = record.unwrap();
+    let removing = fs::read_to_string(&record).unwrap().replace("\"ready\"", "\"removing\"");
+    fs::write(&record, removing).unwrap();
+    // killed once the directory and git's entry were gone
+    world.git(&world.path("myproject"), &["worktree", "remove", "--force", "../myproject-staging"]);
+    world.wt(&["remove", "staging"]).ok().says(&["removed 'staging'"]);
+    assert!(!record.exists() && !world.path("state/git-wt/ports/8001").exists());
+    world.wt(&["remove", "staging"]).code(128).says(&["'staging' is not a worktree"]);
 }
 
 #[test]

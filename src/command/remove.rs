@@ -14,8 +14,9 @@ use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
-use crate::git::worktrees::Worktree;
-use crate::git::{self};
+use crate::exec::occupants::{Occupant, occupants};
+use crate::git::worktrees::{Head, Worktree};
+use crate::git::{self, Oid, RemoteBranch};
 use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
@@ -28,11 +29,14 @@ use crate::trust::Trust;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktrees: name, branch, unique end of a path, path, . (the current one)
-    #[arg(value_name = "WORKTREE", required_unless_present = "all", add = ArgValueCandidates::new(complete::linked_worktrees))]
+    #[arg(value_name = "WORKTREE", required_unless_present_any = ["all", "merged"], add = ArgValueCandidates::new(complete::linked_worktrees))]
     pub targets: Vec<String>,
     /// Remove all linked worktrees that are clean and not locked
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
+    /// Remove all of those whose branches are merged
+    #[arg(long, conflicts_with_all = ["targets", "all"])]
+    pub merged: bool,
     /// Remove it though it has changes; twice: though it is locked
     #[arg(short = 'f', long, action = clap::ArgAction::Count)]
     pub force: u8,
@@ -45,9 +49,15 @@ pub struct Args {
     /// Keep its database
     #[arg(long)]
     pub keep_db: bool,
-    /// Delete its branch too, if it is merged; with -f in any case
+    /// Delete its branch too, unless that has commits that are nowhere else
     #[arg(long)]
     pub delete_branch: bool,
+    /// Delete its branch too, whatever it has
+    #[arg(short = 'D', long)]
+    pub force_delete_branch: bool,
+    /// Delete the remote's branch that its branch tracks, too
+    #[arg(long)]
+    pub delete_remote_branch: bool,
     /// Print what would go and stop
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -63,7 +73,11 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let worktrees = Worktrees::read(&context.repo)?;
-    let removals = if args.all { all(args, &worktrees, context)? } else { named(args, &worktrees, context)? };
+    let removals = if args.all || args.merged {
+        all(args, &worktrees, context)?
+    } else {
+        named(args, &worktrees, context)?
+    };
     if args.dry_run {
         let text: String = removals.iter().map(Removal::describe).collect();
         context.ui.answer(text.as_bytes())?;
@@ -71,6 +85,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     for removal in &removals {
         removal.ask(args, context)?;
+    }
+    for removal in &removals {
+        removal.delete_remote_branch(context)?;
     }
     let next = removals.iter().any(|removal| worktrees.is_current(removal.tree));
     // from here on nothing stands in a directory that goes
@@ -90,6 +107,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 fn named<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result<Vec<Removal<'a>>> {
     let mut removals: Vec<Removal> = Vec::new();
     for target in &args.targets {
+        if finish_earlier(target, args, worktrees, context)? {
+            continue;
+        }
         let tree = worktrees.find(target)?;
         if removals.iter().all(|known| known.tree.git_dir != tree.git_dir) {
             removals.push(Removal::judge(tree, args, worktrees, context)?);
@@ -98,10 +118,34 @@ fn named<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result
     Ok(removals)
 }
 
+/// Finishes a removal of that name that was cut short after git's entry was gone; says whether there was one.
+fn finish_earlier(target: &str, args: &Args, worktrees: &Worktrees, context: &Context) -> Result<bool> {
+    let cut_short = |record: &&Record| {
+        record.stage == Stage::Removing
+            && record.name.as_str() == target
+            && record.worktree(&worktrees.listing).is_none()
+    };
+    let Some(record) = worktrees.records.iter().find(cut_short).filter(|_| !args.dry_run) else {
+        return Ok(false);
+    };
+    if let Some(held) = context.records.hold(&record.id)? {
+        let root = held.record.path.clone();
+        take_back(held, &root, args.keep_db, context)?;
+        context.ui.say(&format!("removed '{target}'"));
+    }
+    Ok(true)
+}
+
 /// All that may go; what may not is reported and stays.
 fn all<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result<Vec<Removal<'a>>> {
     let mut removals = Vec::new();
     for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
+        let branch = tree.head.branch();
+        if args.merged
+            && branch.map(|branch| context.repo.merged(branch, false)).transpose()?.flatten().is_none()
+        {
+            continue;
+        }
         match Removal::judge(tree, args, worktrees, context) {
             Ok(removal) => removals.push(removal),
             Err(error) => context.ui.warn(&format!("kept: {}", error.what)),
@@ -114,7 +158,12 @@ fn all<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result<V
     match context.ui.ask(&format!("remove {}?", names.join(", "))) {
         Some(true) => Ok(removals),
         Some(false) => Err(Error::new("nothing removed")),
-        None => Err(Error::new("no terminal to ask on").hint("git wt remove --all --yes")),
+        None => {
+            let which = if args.merged { "--merged" } else { "--all" };
+            let error =
+                Error::new("no terminal to ask on").because(format!("it would remove {}", names.join(", ")));
+            Err(error.hint(format!("git wt remove {which} --yes")))
+        }
     }
 }
 
@@ -125,6 +174,14 @@ struct Removal<'a> {
     name: String,
     /// Ignored files that nothing can make again, relative.
     data: Vec<PathBuf>,
+    /// Commits that nothing else leads to, the newest first, with their subjects.
+    commits: Vec<String>,
+    /// Programs that work in it.
+    occupants: Vec<Occupant>,
+    /// The branch that goes with it, and where it stands.
+    branch: Option<(Branch, Oid)>,
+    /// The remote's branch that goes with it.
+    remote_branch: Option<RemoteBranch>,
 }
 
 impl<'a> Removal<'a> {
@@ -146,7 +203,16 @@ impl<'a> Removal<'a> {
                 .hint(format!("git wt remove -f -f {name}")));
         }
         let record = worktrees.record(tree).cloned();
-        let mut removal = Self { tree, record, name, data: Vec::new() };
+        let mut removal = Self {
+            tree,
+            record,
+            name,
+            data: Vec::new(),
+            commits: Vec::new(),
+            occupants: occupants(&tree.path),
+            branch: None,
+            remote_branch: None,
+        };
         if args.force == 0 && tree.git_dir.join("modules").exists() {
             return Err(Error::new(format!("'{}' has submodules", removal.name))
                 .because("their repositories, with all that was not pushed, would go with it")
@@ -159,7 +225,41 @@ impl<'a> Removal<'a> {
             }
             removal.data = removal.valuable(status.ignored, context);
         }
+        if let Head::Detached(head) = &tree.head {
+            let others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+            let others: Vec<&Oid> = others.filter_map(|other| other.head.oid()).collect();
+            removal.commits = context.repo.only_from(head, &others)?;
+        }
+        removal.judge_branch(args, worktrees, context)?;
         Ok(removal)
+    }
+
+    /// Refuses to delete a branch whose commits would be lost; a second, explicit word takes it all the same.
+    fn judge_branch(&mut self, args: &Args, worktrees: &Worktrees, context: &Context) -> Result<()> {
+        let Some(branch) = self.tree.head.branch() else { return Ok(()) };
+        let remote = if args.delete_remote_branch { context.repo.upstream(branch)? } else { None };
+        if args.delete_remote_branch && remote.is_none() {
+            return Err(Error::new(format!("'{branch}' tracks no remote's branch that could be deleted")));
+        }
+        self.remote_branch = remote;
+        let Some(oid) = self.tree.head.oid().filter(|_| args.delete_branch || args.force_delete_branch)
+        else {
+            return Ok(());
+        };
+        let elsewhere =
+            |other: &&Worktree| other.git_dir != self.tree.git_dir && other.head.branch() == Some(branch);
+        if let Some(other) = worktrees.listing.worktrees.iter().find(elsewhere) {
+            return Err(Error::new(format!("'{branch}' is checked out at '{}' too", other.path.display())));
+        }
+        if !args.force_delete_branch && context.repo.merged(branch, args.delete_remote_branch)?.is_none() {
+            let error = Error::new(format!("the branch '{branch}' has commits that are nowhere else"));
+            let error = error.because(format!("it stands at {oid}"));
+            return Err(error
+                .hint(format!("git wt remove {}    (keeps the branch)", self.name))
+                .hint(format!("git wt remove -D {}    (gives them up)", self.name)));
+        }
+        self.branch = Some((branch.clone(), oid.clone()));
+        Ok(())
     }
 
     fn refuse_changes(&self, status: &Status) -> Result<()> {
@@ -200,18 +300,10 @@ impl<'a> Removal<'a> {
 
     /// Names the data that would be lost, and asks.
     fn ask(&self, args: &Args, context: &Context) -> Result<()> {
-        let databases = self.databases(args);
-        if args.yes || (databases.is_empty() && self.data.is_empty()) {
+        let lines = self.losses(args);
+        if args.yes || lines.is_empty() {
             return Ok(());
         }
-        let lines: Vec<String> = databases
-            .into_iter()
-            .chain(
-                self.data
-                    .iter()
-                    .map(|path| format!("'{}' (ignored by git)", escaped(&path.to_string_lossy()))),
-            )
-            .collect();
         let what = format!("removing '{}' loses {}", self.name, lines.join(", "));
         match context.ui.ask(&format!("{what}\nremove it?")) {
             Some(true) => Ok(()),
@@ -229,6 +321,36 @@ impl<'a> Removal<'a> {
         }
     }
 
+    /// What goes that nothing brings back, and who is disturbed.
+    fn losses(&self, args: &Args) -> Vec<String> {
+        self.databases(args).into_iter().chain(self.unrecorded()).collect()
+    }
+
+    /// What goes that no record tells of.
+    fn unrecorded(&self) -> impl Iterator<Item = String> {
+        let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", escaped(&path.to_string_lossy()));
+        let commit = |commit: &String| format!("commit {} (on no branch)", escaped(commit));
+        let occupant = |of: &Occupant| format!("the directory of process {} ({})", of.pid, escaped(&of.name));
+        let data = self.data.iter().map(ignored).chain(self.commits.iter().map(commit));
+        data.chain(self.occupants.iter().map(occupant))
+    }
+
+    /// Deletes the remote's branch, before anything here: a remote that refuses leaves all as it was.
+    fn delete_remote_branch(&self, context: &Context) -> Result<()> {
+        let Some(RemoteBranch { remote, branch, oid }) = &self.remote_branch else { return Ok(()) };
+        let full = format!("refs/heads/{branch}");
+        // only where it still stands as we know it
+        let lease = format!("--force-with-lease={full}:{oid}");
+        let output =
+            context.repo.git().args(["push", "--quiet", &lease, remote, "--delete", &full]).output()?;
+        if output.code != 0 {
+            return Err(Error::new(format!("cannot delete the branch '{branch}' of '{remote}'"))
+                .because(output.stderr));
+        }
+        context.ui.say(&format!("deleted branch '{branch}' of '{remote}' (was {})", oid.short()));
+        Ok(())
+    }
+
     fn describe(&self) -> String {
         let mut text = format!("would remove '{}' at '{}'\n", self.name, self.tree.path.display());
         for resource in self.record.iter().flat_map(Record::made) {
@@ -236,9 +358,10 @@ impl<'a> Removal<'a> {
                 text += &format!("  {}\n", resource.describe());
             }
         }
-        for path in &self.data {
-            text += &format!("  '{}' (ignored by git)\n", escaped(&path.to_string_lossy()));
-        }
+        text += &self.unrecorded().map(|line| format!("  {line}\n")).collect::<String>();
+        let remote = self.remote_branch.iter().map(RemoteBranch::short);
+        let branches = self.branch.iter().map(|(branch, _)| branch.to_string()).chain(remote);
+        text += &branches.map(|branch| format!("  branch '{branch}'\n")).collect::<String>();
         text
     }
 
@@ -260,12 +383,14 @@ impl<'a> Removal<'a> {
             }
         }
         context.ui.say(&format!("removed '{}'", self.name));
-        if args.delete_branch
-            && let Some(branch) = self.tree.head.branch()
-        {
-            delete_branch(branch, args.force > 0, context)?;
+        if let (Some(_), Some(head)) = (self.commits.first(), self.tree.head.oid()) {
+            let name = crate::name::slug(&self.name);
+            context.ui.hint(&format!("git branch {name} {}    (brings its commits back)", head.short()));
         }
-        Ok(())
+        match &self.branch {
+            Some((branch, oid)) => delete_branch(branch, oid, context),
+            None => Ok(()),
+        }
     }
 }
 
@@ -318,18 +443,19 @@ pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) 
     held.forget()
 }
 
-fn delete_branch(branch: &Branch, force: bool, context: &Context) -> Result<()> {
-    let was = context.repo.branch(branch);
-    let flag = if force { "-D" } else { "-d" };
-    let output = context.repo.git().args(["branch", "--quiet", flag, "--", branch.as_str()]).output()?;
+/// Deletes a branch where it was judged to stand; one that has moved since stays.
+fn delete_branch(branch: &Branch, judged: &Oid, context: &Context) -> Result<()> {
+    if context.repo.branch(branch).as_ref() != Some(judged) {
+        context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));
+        return Ok(());
+    }
+    let output = context.repo.git().args(["branch", "--quiet", "-D", "--", branch.as_str()]).output()?;
     if output.code != 0 {
         context.ui.warn(&format!("the branch '{branch}' stays: {}", output.stderr.trim()));
         return Ok(());
     }
-    let back = was
-        .map(|oid| format!("    (git branch {branch} {} brings it back)", oid.short()))
-        .unwrap_or_default();
-    context.ui.say(&format!("deleted branch '{branch}'{back}"));
+    context.ui.say(&format!("deleted branch '{branch}'"));
+    context.ui.hint(&format!("git branch {branch} {}    (brings it back)", judged.short()));
     Ok(())
 }
 

@@ -1,0 +1,46 @@
+//! Who works in a directory just now: whoever takes it away should know.
+
+use std::fs;
+use std::path::Path;
+
+/// A process that stands in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occupant {
+    /// Its process id.
+    pub pid: u32,
+    /// The program's name.
+    pub name: String,
+}
+
+/// The processes whose current directory is `root` or below it, without ourselves and those that started us.
+///
+/// Known on Linux only (proc(5)); elsewhere, and of other users' processes, nothing is told.
+pub fn occupants(root: &Path) -> Vec<Occupant> {
+    let ours = ancestors();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stands_there =
+        |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(root));
+    pids.filter(|pid| !ours.contains(pid))
+        .filter(stands_there)
+        .map(|pid| Occupant { pid, name: name_of(pid) })
+        .collect()
+}
+
+fn name_of(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
+}
+
+/// We, our parent, its parent, and so on.
+fn ancestors() -> Vec<u32> {
+    let mut all = vec![std::process::id()];
+    while let Some(parent) = all.last().copied().and_then(parent_of).filter(|parent| *parent > 0) {
+        all.push(parent);
+    }
+    all
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}

@@ -1,0 +1,92 @@
+//! Whether what was committed on a branch lives on elsewhere, once the branch is gone.
+
+use super::{Oid, RemoteBranch, Repo};
+use crate::error::Result;
+use crate::exec::Output;
+use crate::name::Branch;
+
+/// How a branch's work has come into another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merged {
+    /// Its commits are there.
+    Into(String),
+    /// Its changes are there: rebased, or squashed into one commit.
+    AsChanges(String),
+}
+
+impl Repo {
+    /// Finds out where the work of `branch` lives on: in its upstream (unless that goes too), in the default branch of
+    /// a remote or here, or in what the main worktree has checked out. `None` when it is nowhere else.
+    pub fn merged(&self, branch: &Branch, upstream_goes: bool) -> Result<Option<Merged>> {
+        let places = self.places_for(branch, upstream_goes)?;
+        for (name, place) in &places {
+            if self.ask(&["merge-base", "--is-ancestor", &branch.full(), place.as_str()])?.code == 0 {
+                return Ok(Some(Merged::Into(name.clone())));
+            }
+        }
+        for (name, place) in &places {
+            if self.has_changes_of(branch, place)? {
+                return Ok(Some(Merged::AsChanges(name.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the work of a branch may live on, each place once, as it is called and where it stands.
+    fn places_for(&self, branch: &Branch, upstream_goes: bool) -> Result<Vec<(String, Oid)>> {
+        let upstream = self.upstream(branch)?;
+        let default = self.default_branch();
+        let mut names: Vec<String> = Vec::new();
+        names.extend(upstream.iter().filter(|_| !upstream_goes).map(RemoteBranch::short));
+        names.extend(default.iter().map(RemoteBranch::short));
+        names.extend(default.map(|remote| remote.branch));
+        names.extend(self.worktrees()?.main().head.branch().map(|branch| branch.as_str().to_owned()));
+        names.retain(|name| {
+            name != branch.as_str()
+                && !(upstream_goes && upstream.as_ref().is_some_and(|gone| gone.short() == *name))
+        });
+        names.dedup();
+        Ok(names.into_iter().filter_map(|name| self.commit(&name).map(|oid| (name, oid))).collect())
+    }
+
+    /// The remote branch that a branch tracks, if it is known here.
+    pub fn upstream(&self, branch: &Branch) -> Result<Option<RemoteBranch>> {
+        let output = self.ask(&["for-each-ref", "--format=%(upstream:short)", &branch.full()])?;
+        Ok(self.remote_branch(String::from_utf8_lossy(&output.stdout).trim()))
+    }
+
+    /// Whether the changes of a branch are in `place` under other commits: each of them, or all in one.
+    fn has_changes_of(&self, branch: &Branch, place: &Oid) -> Result<bool> {
+        let each = self.ask(&["cherry", place.as_str(), &branch.full()])?;
+        if each.code == 0 && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+")) {
+            return Ok(true);
+        }
+        let base = self.ask(&["merge-base", place.as_str(), &branch.full()])?;
+        let Some(base) = Oid::parse(String::from_utf8_lossy(&base.stdout).trim()) else { return Ok(false) };
+        let whole = self.ask(&["diff-tree", "-p", base.as_str(), &branch.full()])?;
+        let since = format!("{base}..{place}");
+        let theirs =
+            self.ask(&["log", "-p", "--no-merges", "--format=commit %H", "--max-count=1000", &since])?;
+        let ids = |patches: &[u8]| -> Result<Vec<String>> {
+            let ids = self.git().args(["patch-id", "--stable"]).output_of(patches)?.stdout;
+            let ids = String::from_utf8_lossy(&ids).into_owned();
+            Ok(ids.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
+        };
+        let ours = ids(&whole.stdout)?;
+        Ok(ours.is_empty() || ids(&theirs.stdout)?.contains(&ours[0]))
+    }
+
+    /// Commits that nothing leads to but `head`: no branch, no tag, no remote, none of `others`. The newest twenty,
+    /// with their subjects.
+    pub fn only_from(&self, head: &Oid, others: &[&Oid]) -> Result<Vec<String>> {
+        let others = others.iter().map(|oid| format!("^{oid}"));
+        let log = ["log", "--format=%h %s", "--max-count=20", head.as_str()];
+        let git = self.git().args(log).args(others).args(["--not", "--branches", "--tags", "--remotes"]);
+        let commits = git.stdout()?;
+        Ok(String::from_utf8_lossy(&commits).lines().map(str::to_owned).collect())
+    }
+
+    fn ask(&self, args: &[&str]) -> Result<Output> {
+        self.git().args(args).output()
+    }
+}
