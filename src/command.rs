@@ -20,6 +20,7 @@ pub mod shell_init;
 pub mod sweep;
 pub mod trust;
 pub mod unlock;
+pub mod version;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,8 @@ use crate::dotenv::EnvText;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::git::worktrees::Listing;
-use crate::git::{self, Identity, Oid, Repo, is_ignored};
+use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
+use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -144,13 +145,42 @@ fn others(claims: &Claims, own: Option<&str>) -> Result<Vec<String>> {
         .collect())
 }
 
+/// What a new branch is to start from, in the user's words.
+pub fn asked_base<'a>(wish: &'a Wish, recipe: &'a Recipe) -> &'a str {
+    match (&wish.base, &wish.commit_ish) {
+        (Some(base), _) => base,
+        (None, Some(commit_ish)) if wish.new_branch.is_some() => commit_ish,
+        _ => &recipe.base,
+    }
+}
+
+/// The remote branch that a base is, or tracks.
+pub fn fetched_base(repo: &Repo, asked: &str) -> Result<Option<RemoteBranch>> {
+    if asked == "default" {
+        return Ok(repo.default_branch());
+    }
+    if let Some(remote) = repo.remote_branch(asked) {
+        return Ok(Some(remote));
+    }
+    let branch = match asked {
+        "HEAD" => repo.worktrees()?.worktrees.into_iter().find(|tree| tree.git_dir == repo.git_dir()),
+        _ => None,
+    };
+    let branch = match branch {
+        Some(here) => here.head.branch().cloned(),
+        None => Branch::parse(asked).ok(),
+    };
+    branch.map(|branch| repo.upstream(&branch)).transpose().map(Option::flatten)
+}
+
 /// Resolves what a new branch starts from.
 fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid)>> {
-    let asked = match (&wish.base, &wish.commit_ish) {
-        (Some(base), _) => base.as_str(),
-        (None, Some(commit_ish)) if wish.new_branch.is_some() => commit_ish,
-        _ => recipe.base.as_str(),
-    };
+    let asked = asked_base(wish, recipe);
+    if wish.fetch
+        && let Some(remote) = fetched_base(repo, asked)?
+    {
+        return Ok(Some((remote.short(), remote.oid)));
+    }
     if asked == "default"
         && let Some(remote) = repo.default_branch()
     {

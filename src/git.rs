@@ -5,6 +5,7 @@
 
 pub mod merged;
 mod parameters;
+pub mod submodules;
 pub mod worktrees;
 
 use std::ffi::{OsStr, OsString};
@@ -12,12 +13,13 @@ use std::fmt::{self, Display};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use gix::bstr::{BStr, BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
-use crate::exec::{self, Program};
+use crate::exec::{self, Output, Program};
 use crate::name::Branch;
 
 /// An object id in hex.
@@ -189,6 +191,17 @@ impl Repo {
         self.main_settings().and_then(own).or_else(|| self.text("core.worktree"))
     }
 
+    /// Whether the repository calls all its worktrees bare: `core.bare` where it counts for them too, since it was not
+    /// moved to the main one's own settings when those were turned on (`extensions.worktreeConfig`).
+    pub fn calls_worktrees_bare(&self) -> bool {
+        let shared = || {
+            let file = self.common_dir.join("config");
+            let file = gix::config::File::from_path_no_includes(file, gix::config::Source::Local).ok()?;
+            file.boolean("core.bare").ok().flatten()
+        };
+        self.flag("extensions.worktreeConfig") == Some(true) && shared() == Some(true)
+    }
+
     /// The main worktree's directory; `None` when the repository is bare.
     pub fn main_root(&self) -> Option<PathBuf> {
         if self.git_dir == self.common_dir
@@ -317,6 +330,21 @@ impl Repo {
         ])
     }
 
+    /// Runs git, again and again for a while as long as it ends with `busy`: the status by which it says that another
+    /// process has a file locked, which takes milliseconds.
+    pub fn patiently(&self, busy: u8, args: &[&str]) -> Result<Output> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let start = Instant::now();
+        loop {
+            let output = self.git().args(args).output()?;
+            if output.code != busy || start.elapsed() > PATIENCE {
+                return Ok(output);
+            }
+            exec::check_stopped()?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn ask_git(&self, args: &[&str]) -> Option<Oid> {
         let output = self.git().args(args).output().ok()?;
         Oid::parse(String::from_utf8_lossy(&output.stdout).trim())
@@ -342,13 +370,25 @@ impl Repo {
         })
     }
 
-    /// The default branch of a remote as far as it is known here: `origin`'s, else the only remote's.
-    pub fn default_branch(&self) -> Option<RemoteBranch> {
+    /// The remote that is meant where none is named: `checkout.defaultRemote`, the only one, or `origin`.
+    pub fn default_remote(&self) -> Option<String> {
         let remotes = self.remotes();
-        let remote = match remotes.as_slice() {
-            [only] => only,
-            several => several.iter().find(|name| *name == "origin")?,
-        };
+        let preferred = self.setting("checkout.defaultRemote").filter(|name| remotes.contains(name));
+        preferred.or_else(|| match remotes.as_slice() {
+            [only] => Some(only.clone()),
+            several => several.iter().find(|name| *name == "origin").cloned(),
+        })
+    }
+
+    /// A commit for people: `1a2b3c4 'subject', 3 weeks ago`.
+    pub fn describe_commit(&self, oid: &Oid) -> Result<String> {
+        let shown = self.git().args(["log", "-1", "--format=%h '%s', %cr", oid.as_str()]).stdout()?;
+        Ok(String::from_utf8_lossy(&shown).trim().to_owned())
+    }
+
+    /// The default branch of a remote as far as it is known here.
+    pub fn default_branch(&self) -> Option<RemoteBranch> {
+        let remote = self.default_remote()?;
         let head = format!("refs/remotes/{remote}/HEAD");
         let full = if self.only_git_reads_refs() {
             let output = self.git().args(["symbolic-ref", "--quiet", &head]).output().ok()?;
@@ -394,6 +434,8 @@ impl Repo {
     /// Starts `git` on this repository, from a scrubbed environment; what it prints is for us alone.
     pub fn git(&self) -> Program {
         let git = Program::new("git").env("GIT_TERMINAL_PROMPT", "0");
+        // another process's lock of a reference is gone in milliseconds, mostly
+        let git = git.args(["-c", "core.filesRefLockTimeout=5000", "-c", "core.packedRefsTimeout=5000"]);
         match exec::variable("GIT_DIR") {
             Some(_) => git.arg(joined("--git-dir=", &self.git_dir)),
             None => git.arg("-C").arg(self.root.as_deref().unwrap_or(&self.git_dir)),

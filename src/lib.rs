@@ -82,6 +82,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
     let verb = match parse(args)? {
         Ok(cli) => cli.verb.unwrap_or_else(|| Verb::List(command::list::Args::default())),
+        Err(told) if told.kind() == ErrorKind::DisplayVersion => return command::version::run(ui),
         Err(told) => return Ok(tell(&told, ui)),
     };
     match verb {

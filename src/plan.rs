@@ -65,6 +65,8 @@ pub struct Wish {
     pub lock: Option<String>,
     /// `--base`.
     pub base: Option<String>,
+    /// `--fetch`: a base that is a local branch stands for what it tracks.
+    pub fetch: bool,
     /// `--unique`: the suffix drawn for it.
     pub unique: Option<String>,
     /// `--prefix` or `wt.prefix`.

@@ -24,6 +24,9 @@ use crate::resource::{
 /// The format written by this version; a record of a newer one is left alone.
 const VERSION: u32 = 1;
 
+/// What is wrong with such a record.
+const NEWER: &str = "it was written by a newer git-wt";
+
 /// How far a thing on the list is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -209,6 +212,16 @@ impl Record {
         self.steps = made.collect();
     }
 
+    /// Whether a port or a database is on its list.
+    pub fn has(&self, thing: &Thing) -> bool {
+        self.steps.iter().any(|step| match (&step.resource, thing) {
+            (Resource::Port(port), Thing::Port(number)) => port.number == *number,
+            (Resource::Database(database), Thing::Database(place)) => database.claimed() == *place,
+            (Resource::DatabaseName(name), Thing::Database(place)) => name.place == *place,
+            _ => false,
+        })
+    }
+
     /// The env file that is there.
     pub fn env_file(&self) -> Option<&EnvFile> {
         self.made().find_map(|resource| match resource {
@@ -235,6 +248,14 @@ pub struct Damaged {
     pub id: String,
     /// What is wrong.
     pub why: String,
+    /// Whether it is whole, and only written by a newer git-wt: that one may mend it, we may not.
+    pub newer: bool,
+}
+
+/// As much of a record as every version of git-wt writes.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// All records of a repository.
@@ -293,7 +314,11 @@ impl Records {
                 Ok(Some(record)) => records.push(record),
                 Ok(None) => {}
                 Err(error) => {
-                    damaged.push(Damaged { id: id.to_owned(), why: error.why.join(": ") });
+                    damaged.push(Damaged {
+                        id: id.to_owned(),
+                        why: error.why.join(": "),
+                        newer: error.why.iter().any(|why| why == NEWER),
+                    });
                 }
             }
         }
@@ -304,8 +329,15 @@ impl Records {
     /// Reads the records that are this repository's own. Those of a copied repository are the original's: their
     /// ports, databases and worktrees are not ours to touch.
     pub fn own(&self, repo: &Repo) -> Result<Vec<Record>> {
+        Ok(self.own_and_damaged(repo)?.0)
+    }
+
+    /// The same, and with them those that cannot be read.
+    pub fn own_and_damaged(&self, repo: &Repo) -> Result<(Vec<Record>, Vec<Damaged>)> {
         let here = repo.identity()?;
-        Ok(self.all()?.0.into_iter().filter(|record| record.repository == here).collect())
+        let (mut records, damaged) = self.all()?;
+        records.retain(|record| record.repository == here);
+        Ok((records, damaged))
     }
 
     /// Reads one record; `None` when there is no such file.
@@ -324,10 +356,13 @@ impl Records {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.explain(failed)?,
         };
-        let record: Record = serde_json::from_slice(&bytes).explain(failed)?;
-        if record.version > VERSION {
-            return Err(Error::new(failed()).because("it was written by a newer git-wt"));
+        // first, since a newer one may have what we cannot read
+        if serde_json::from_slice::<Versioned>(&bytes).is_ok_and(|written| written.version > VERSION) {
+            return Err(
+                Error::new(format!("the record '{}' is not ours to change", path.display())).because(NEWER)
+            );
         }
+        let record: Record = serde_json::from_slice(&bytes).explain(failed)?;
         if record.id != id {
             return Err(Error::new(failed()).because(format!("it calls itself '{}'", record.id)));
         }
@@ -393,9 +428,13 @@ impl Records {
         }
     }
 
-    /// Writes a record in place of a damaged one.
+    /// Writes a record in place of a damaged one, which is kept where it can be looked at.
     pub fn rewrite(&self, record: Record) -> Result<()> {
         let file = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.id))?;
+        let aside = self.dir.join("damaged");
+        fs::create_dir_all(&aside)
+            .and_then(|()| fs::copy(self.file(&record.id, "json"), aside.join(format!("{}.json", record.id))))
+            .explain(|| format!("cannot keep the damaged record '{}'", record.id))?;
         Held { records: self, file: Arc::new(file), record }.write()
     }
 

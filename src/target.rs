@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Repo, absolute};
-use crate::record::{Record, Records};
+use crate::record::{Damaged, Record, Records};
 
 /// The worktrees of a repository with what is recorded of them.
 pub struct Worktrees {
@@ -14,6 +14,8 @@ pub struct Worktrees {
     pub listing: Listing,
     /// The repository's own records.
     pub records: Vec<Record>,
+    /// Records that cannot be read.
+    damaged: Vec<Damaged>,
     /// The git directory of the worktree we stand in.
     here: PathBuf,
     cwd: PathBuf,
@@ -23,9 +25,11 @@ pub struct Worktrees {
 impl Worktrees {
     /// Reads them all, without starting git.
     pub fn read(repo: &Repo) -> Result<Self> {
+        let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
         Ok(Self {
             listing: repo.worktrees()?,
-            records: Records::of(repo).own(repo)?,
+            records,
+            damaged,
             here: repo.git_dir().to_owned(),
             cwd: std::env::current_dir().unwrap_or_default(),
             repo_name: repo.name(),
@@ -36,6 +40,25 @@ impl Worktrees {
     pub fn record(&self, tree: &Worktree) -> Option<&Record> {
         let id = tree.record.as_ref()?;
         self.records.iter().find(|record| record.id == *id)
+    }
+
+    /// The record of a worktree that is to be changed; fails where there is one that cannot be read, since what it tells
+    /// of would be forgotten.
+    pub fn readable_record(&self, tree: &Worktree) -> Result<Option<&Record>> {
+        let damaged = self.damaged.iter().find(|damaged| tree.record.as_ref() == Some(&damaged.id));
+        match damaged {
+            Some(Damaged { why, newer: true, .. }) => {
+                Err(Error::new(format!("'{}' is not ours to change", self.name(tree)))
+                    .because(why)
+                    .hint("git wt doctor"))
+            }
+            Some(Damaged { why, .. }) => {
+                Err(Error::new(format!("the record of '{}' is damaged", self.name(tree)))
+                    .because(why)
+                    .hint("git wt doctor --fix"))
+            }
+            None => Ok(self.record(tree)),
+        }
     }
 
     /// What the user calls a worktree: its recorded name, else the last part of its path.

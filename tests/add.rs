@@ -397,3 +397,68 @@ fn git_s_own_flags_do_what_they_do() {
     world.wt(&["add", "--orphan", "fresh"]).ok();
     assert_eq!(world.git(&world.path("myproject-fresh"), &["symbolic-ref", "HEAD"]), "refs/heads/fresh");
 }
+
+#[test]
+fn fetch_starts_from_what_the_remote_has_now() {
+    let world = World::with_repo();
+    let (repo, origin) = (world.path("myproject"), world.path("origin"));
+    world.git(&world.root(), &["clone", "--quiet", "myproject", "origin"]);
+    world.git(&repo, &["remote", "add", "origin", "../origin"]);
+    world.git(&repo, &["fetch", "--quiet"]);
+    world.git(&repo, &["branch", "--quiet", "--set-upstream-to=origin/main", "main"]);
+    world.git(&repo, &["remote", "set-head", "origin", "main"]);
+    let stale = world.git(&repo, &["rev-parse", "main"]);
+    let head = |name: &str| world.git(&world.path(format!("myproject-{name}")), &["rev-parse", "HEAD"]);
+    for (name, base) in [
+        ("a", &[][..]),
+        ("b", &["--base", "main"]),
+        ("c", &["--base", "default"]),
+        ("d", &["--base", "origin/main"]),
+    ] {
+        world.git(&origin, &["commit", "--quiet", "--allow-empty", "-m", name]);
+        world.wt(&[&["add", "--fetch", name], base].concat()).ok().says(&["fetching from 'origin'"]);
+        assert_eq!(head(name), world.git(&origin, &["rev-parse", "HEAD"]), "{name}");
+    }
+    // a branch that only the remote has, and had not a moment ago
+    world.git(&origin, &["branch", "new"]);
+    world.wt(&["add", "--fetch", "new"]).ok().says(&["tracking 'origin/new'"]);
+    // without --fetch the local branch is what it says
+    world.wt(&["add", "--base", "main", "local"]).ok();
+    assert_eq!(head("local"), stale);
+    // the remote is away: what is known here is taken, and named
+    let known = world.git(&repo, &["rev-parse", "--short", "origin/main"]);
+    fs::rename(&origin, world.path("away")).unwrap();
+    world.wt(&["add", "--fetch", "--base", "main", "offline"]).ok().says(&[
+        "warning: cannot fetch from 'origin'",
+        &format!("'origin/main' is taken as it is here: {known} 'd', "),
+        " ago",
+    ]);
+    world.git(&repo, &["remote", "remove", "origin"]);
+    world.wt(&["add", "--fetch", "alone"]).ok().says(&["there is no remote to fetch from"]);
+}
+
+#[test]
+fn a_short_lock_of_git_is_waited_for_and_another_fault_is_not() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "origin.git"]);
+    world.git(&repo, &["remote", "add", "origin", "../origin.git"]);
+    world.git(&world.path("origin.git"), &["branch", "far"]);
+    world.git(&repo, &["fetch", "--quiet"]);
+    fs::create_dir_all(repo.join(".git/refs/heads")).unwrap();
+    for lock in ["config.lock", "refs/heads/far.lock"] {
+        let lock = repo.join(".git").join(lock);
+        fs::write(&lock, "").unwrap();
+        let mut add = world.command("git", &repo).args(["wt", "add", "far"]).spawn().unwrap();
+        // long enough that git itself would have given up
+        let start = std::time::Instant::now();
+        while start.elapsed() < std::time::Duration::from_millis(400) {
+            assert!(add.try_wait().unwrap().is_none(), "it did not wait for {}", lock.display());
+            std::thread::yield_now();
+        }
+        fs::remove_file(&lock).unwrap();
+        assert!(add.wait().unwrap().success(), "{}", lock.display());
+        assert_eq!(world.git(&repo, &["rev-parse", "--abbrev-ref", "far@{upstream}"]), "origin/far");
+        world.wt(&["remove", "-D", "far"]).ok();
+    }
+}

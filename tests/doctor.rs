@@ -145,3 +145,131 @@ fn a_database_that_nobody_here_made_is_never_dropped() {
     world.wt(&["remove", "-y", "ours"]).ok();
     assert!(!world.path("myproject_ours.sqlite3").exists());
 }
+
+#[test]
+fn a_record_of_a_newer_git_wt_is_left_to_that() {
+    let world = with_staging();
+    let path = record(&world);
+    let newer =
+        fs::read_to_string(&path).unwrap().replace("\"version\": 1", "\"version\": 99, \"kind\": \"new\"");
+    fs::write(&path, &newer).unwrap();
+    world.wt(&["list"]).ok();
+    world.wt(&["cd", "myproject-staging"]).ok();
+    for line in [
+        &["remove", "-y", "myproject-staging"][..],
+        &["move", "myproject-staging", "../n"],
+        &["setup", "myproject-staging"],
+    ] {
+        world.wt(line).code(128).says(&["'myproject-staging' is not ours to change", "a newer git-wt"]);
+    }
+    world.wt(&["prune"]).ok();
+    world.wt(&["doctor", "--fix"]).code(1).says(&["written by a newer git-wt", "update this one"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+    assert!(world.path("state/git-wt/ports/8001").exists() && world.path("myproject-staging/.env").exists());
+}
+
+#[test]
+fn a_damaged_record_is_mended_before_anything_is_changed() {
+    let world = with_staging();
+    let path = record(&world);
+    fs::write(&path, "{").unwrap();
+    for line in [
+        &["remove", "-y", "myproject-staging"][..],
+        &["move", "myproject-staging", "../n"],
+        &["setup", "myproject-staging"],
+    ] {
+        world
+            .wt(line)
+            .code(128)
+            .says(&["the record of 'myproject-staging' is damaged", "git wt doctor --fix"]);
+    }
+    world.wt(&["doctor", "--fix"]).ok();
+    let kept = world.path("myproject/.git/wt/damaged").join(path.file_name().unwrap());
+    assert_eq!(fs::read_to_string(kept).unwrap(), "{");
+    world.wt(&["remove", "-y", "staging"]).ok();
+    assert!(!world.path("state/git-wt/ports/8001").exists());
+}
+
+#[test]
+fn a_claim_that_its_record_does_not_have_is_freed() {
+    let world = with_staging();
+    let claim = world.read("state/git-wt/ports/8001");
+    world.write("state/git-wt/ports/8005", &claim);
+    world
+        .wt(&["doctor"])
+        .code(1)
+        .says(&["port 8005 is claimed by 'staging', which does not have it any more"]);
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(
+        !world.path("state/git-wt/ports/8005").exists() && world.path("state/git-wt/ports/8001").exists()
+    );
+}
+
+#[test]
+fn a_main_worktree_called_bare_by_a_stray_init_is_one_again() {
+    let world = with_staging();
+    let repo = world.path("myproject");
+    world.git(&repo, &["config", "core.bare", "true"]);
+    let status = world.command("git", &repo).arg("status").output().unwrap();
+    assert!(!status.status.success(), "git refuses to work in it");
+    world.wt(&["doctor"]).code(1).says(&["'[ROOT]/myproject' is a worktree, but core.bare is true"]);
+    world.wt(&["doctor", "--fix"]).ok();
+    world.git(&repo, &["status"]);
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_bare_repository_that_calls_all_worktrees_bare_gets_ones_that_work() {
+    let world = World::with_repo();
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "store.git"]);
+    world.git(&world.path("store.git"), &["config", "extensions.worktreeConfig", "true"]);
+    world.wt_in("store.git", &["add", "staging"]).ok();
+    assert_eq!(world.git(&world.path("store-staging"), &["status", "--porcelain"]), "");
+    world.wt_in("store.git", &["doctor"]).ok();
+    world.wt_in("store-staging", &["remove", "."]).ok();
+    assert!(!world.path("store-staging").exists());
+}
+
+#[test]
+fn it_says_which_git_wt_runs_and_which_others_there_are() {
+    let world = with_staging();
+    let version = env!("CARGO_PKG_VERSION");
+    let ours = format!("git-wt {version} ({})\ngit version ", env!("CARGO_BIN_EXE_git-wt"));
+    for flag in ["--version", "-V"] {
+        let seen = world.wt(&[flag]).ok();
+        assert!(seen.stdout.starts_with(&ours), "{seen:#?}");
+    }
+    world
+        .wt(&["doctor"])
+        .ok()
+        .says(&[&format!("this is git-wt {version}, '{}'", env!("CARGO_BIN_EXE_git-wt"))]);
+    world.program("git-wt", "#!/bin/sh\nexit 1\n");
+    let doctor =
+        world.see(world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path("myproject")).arg("doctor"));
+    doctor.code(1).says(&["'[ROOT]/bin/git-wt' comes first on PATH, and is not this git-wt"]);
+}
+
+#[test]
+fn clocks_that_jump_lose_nothing() {
+    let world = with_staging();
+    let far = |seconds: i64| {
+        let time = std::time::SystemTime::UNIX_EPOCH
+            + std::time::Duration::from_secs(u64::try_from(seconds).unwrap());
+        for path in [
+            record(&world),
+            world.path("state/git-wt/ports/8001"),
+            world.path("myproject/.git/worktrees/myproject-staging"),
+        ] {
+            fs::File::open(path).unwrap().set_modified(time).unwrap();
+        }
+    };
+    for seconds in [0, 4_000_000_000] {
+        far(seconds);
+        world.wt(&["list"]).ok();
+        world.wt(&["doctor", "--fix"]).ok().says(&["nothing is broken"]);
+        world.wt(&["add", "qa"]).ok();
+        assert!(world.read("myproject-qa/.env").contains("PORT=8002"));
+        world.wt(&["remove", "qa"]).ok();
+    }
+    assert!(world.path("state/git-wt/ports/8001").exists());
+}

@@ -105,18 +105,6 @@ fn a_locked_worktree_needs_force_twice() {
 }
 
 #[test]
-fn submodules_need_force_as_in_git() {
-    let world = provisioned();
-    world.wt(&["add", "staging"]).ok();
-    world.write("myproject/.git/worktrees/myproject-staging/modules/lib/HEAD", "ref: refs/heads/main\n");
-    world
-        .wt(&["remove", "staging"])
-        .code(128)
-        .says(&["'staging' has submodules", "hint: git wt remove -f staging"]);
-    world.wt(&["remove", "-f", "staging"]).ok();
-}
-
-#[test]
 fn a_worktree_made_by_git_goes_as_git_removes_it() {
     let world = provisioned();
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);

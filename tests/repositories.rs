@@ -260,29 +260,111 @@ fn a_submodule_is_a_repository_like_another() {
     assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
 }
 
-#[test]
-fn a_project_with_submodules_is_told_what_git_does_not_do() {
+/// A project with a submodule `lib` that has one of its own, `deep`, all cloned in the main worktree.
+fn with_submodules() -> World {
     let world = World::new();
-    world.repo("library");
-    world.repo("myproject");
-    let repo = world.path("myproject");
-    let allow = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
-    world.git(&repo, &[&allow[..], &["add", "../library", "lib"]].concat());
-    world.commit(&repo, "with a submodule");
-    world.wt(&["add", "staging"]).ok().says(&["has submodules", "submodule update --init"]);
+    for name in ["deepest", "library", "myproject"] {
+        world.repo(name);
+    }
+    let add = |repo: &str, from: &str, path: &str| {
+        let allow = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
+        world.git(&world.path(repo), &[&allow[..], &[&*world.path(from).to_string_lossy(), path]].concat());
+        world.commit(&world.path(repo), "with a submodule");
+    };
+    add("library", "deepest", "deep");
+    add("myproject", "library", "lib/a b");
+    let update =
+        ["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"];
+    world.git(&world.path("myproject"), &update);
+    // what is cloned already needs no network
+    for name in ["deepest", "library"] {
+        std::fs::rename(world.path(name), world.path(format!("{name} is away"))).unwrap();
+    }
+    world
+}
+
+#[test]
+fn submodules_that_main_has_are_there_in_a_new_worktree_without_the_network() {
+    let world = with_submodules();
+    let seen = world.wt(&["add", "staging"]).ok();
+    assert!(!seen.stderr.contains("warning"), "{seen:#?}");
+    let lib = world.path("myproject-staging/lib/a b");
+    assert!(lib.join("deep/README").exists());
+    let status = world.git(&world.path("myproject-staging"), &["submodule", "status", "--recursive"]);
+    assert!(status.lines().count() == 2 && status.lines().all(|line| !line.starts_with('-')), "{status}");
+    for (key, want) in [("remote.origin.url", "[ROOT]/library"), ("submodule.deep.url", "[ROOT]/deepest")] {
+        let url = world.see(world.command("git", &lib).args(["config", key])).ok().stdout;
+        assert_eq!(url.trim(), want);
+    }
+    assert_eq!(world.git(&lib, &["branch", "--remotes", "--format=%(refname:short)"]), "origin\norigin/main");
+    world.wt(&["remove", "staging"]).ok();
+    assert!(!world.path("myproject-staging").exists());
+    world.git(&world.path("myproject/lib/a b/deep"), &["fsck"]);
+    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn commits_that_only_its_submodules_have_keep_a_worktree() {
+    let world = with_submodules();
+    world.wt(&["add", "staging"]).ok();
+    let deep = world.path("myproject-staging/lib/a b/deep");
+    world.git(&deep, &["commit", "--quiet", "--allow-empty", "-m", "work"]);
+    world.git(&deep, &["checkout", "--quiet", "HEAD~"]);
     world.wt(&["remove", "staging"]).ok();
     world.wt(&["add", "staging"]).ok();
-    let tree = world.path("myproject-staging");
-    world.git(&tree, &[&allow[..], &["update", "--init"]].concat());
-    world
-        .wt(&["remove", "staging"])
-        .code(128)
-        .says(&["'staging' has submodules", "hint: git wt remove -f staging"]);
-    world.wt(&["move", "myproject-staging", "../new"]).code(128).says(&["containing submodules"]);
+    world.git(&deep, &["checkout", "--quiet", "-b", "mine"]);
+    world.git(&deep, &["commit", "--quiet", "--allow-empty", "-m", "work"]);
+    world.git(&deep, &["checkout", "--quiet", "HEAD~"]);
+    world.wt(&["remove", "staging"]).code(128).says(&[
+        "'staging' has submodules with commits of their own",
+        "lib/a b/modules/deep: ",
+        " work",
+        "hint: git wt remove -f staging",
+    ]);
+    world.wt(&["move", "staging", "../new"]).code(128).says(&["containing submodules"]);
     world.wt(&["remove", "-f", "staging"]).ok();
-    assert!(!tree.exists() && world.path("myproject/lib/README").exists());
-    world.git(&repo, &["fsck"]);
-    is_sound(|line| world.wt(line));
+}
+
+#[test]
+fn a_submodule_that_cannot_be_brought_stays_empty_and_is_named() {
+    let world = with_submodules();
+    std::fs::remove_dir_all(world.path("myproject/.git/modules/lib/a b/objects")).unwrap();
+    world
+        .wt(&["add", "staging"])
+        .ok()
+        .says(&["warning: the submodule 'lib/a b' stays empty", "submodule update --init"]);
+    world.wt(&["remove", "-f", "staging"]).ok();
+}
+
+#[test]
+fn a_new_worktree_has_the_sparse_cone_it_was_made_from() {
+    let world = provisioned();
+    for file in ["a/one", "b/two"] {
+        world.write(format!("myproject/{file}"), "x");
+    }
+    world.commit(&world.path("myproject"), "two directories");
+    world.git(&world.path("myproject"), &["sparse-checkout", "set", "a"]);
+    world.wt(&["add", "staging"]).ok();
+    assert!(world.path("myproject-staging/a/one").exists() && !world.path("myproject-staging/b").exists());
+    assert_eq!(world.git(&world.path("myproject-staging"), &["status", "--porcelain"]), "");
+    world.wt(&["remove", "staging"]).ok();
+}
+
+#[test]
+fn a_partial_clone_gets_what_the_new_worktree_needs() {
+    let world = World::new();
+    let origin = world.repo("origin");
+    with_recipe(&world, "origin");
+    world.git(&origin, &["config", "uploadpack.allowFilter", "true"]);
+    world.git(&origin, &["checkout", "--quiet", "-b", "other"]);
+    world.write("origin/new", "only here");
+    world.commit(&origin, "only here");
+    world.git(&origin, &["checkout", "--quiet", "main"]);
+    let url = format!("file://{}", origin.display());
+    world.git(&world.root(), &["clone", "--quiet", "--filter=blob:none", &url, "myproject"]);
+    world.wt(&["add", "other"]).ok();
+    assert_eq!(world.read("myproject-other/new"), "only here");
+    world.wt(&["remove", "other"]).ok();
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub struct Args {
     /// Start the new branch here: a commit, or `default` for the remote's default branch
     #[arg(long, value_name = "COMMIT-ISH", add = ArgValueCandidates::new(complete::branches))]
     pub base: Option<String>,
+    /// Fetch first, and start the new branch from what is fetched
+    #[arg(long)]
+    pub fetch: bool,
     /// Put the worktree here, whatever its name
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
     pub path: Option<PathBuf>,
@@ -136,6 +139,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         context.ui.answer(plan.to_string().as_bytes())?;
         return Ok(0);
     }
+    if wish.fetch {
+        fetch(&wish, context)?;
+    }
     let mut tries = 0;
     let (held, made) = loop {
         tries += 1;
@@ -152,6 +158,32 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         }
     };
     finish(held, &made, &wish, context)
+}
+
+/// Fetches from the remote that the base is on. Without it the worktree is made all the same, from what is known here.
+fn fetch(wish: &Wish, context: &Context) -> Result<()> {
+    let repo = &context.repo;
+    let recipe = context.recipe_for("", None, wish.template.as_deref())?;
+    let base = facts::fetched_base(repo, facts::asked_base(wish, &recipe))?;
+    let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
+        context.ui.hint("there is no remote to fetch from");
+        return Ok(());
+    };
+    context.ui.say(&format!("fetching from '{remote}'"));
+    let fetched = repo.git().args(["fetch", "--quiet", "--", &remote]).output()?;
+    exec::check_stopped()?;
+    if fetched.code == 0 {
+        return Ok(());
+    }
+    let known = match &base {
+        Some(base) => {
+            format!("; '{}' is taken as it is here: {}", base.short(), repo.describe_commit(&base.oid)?)
+        }
+        None => String::new(),
+    };
+    let reason = fetched.stderr.trim().lines().next_back().unwrap_or_default().to_owned();
+    context.ui.warn(&format!("cannot fetch from '{remote}' ({reason}){known}"));
+    Ok(())
 }
 
 /// Reads the command line as a wish; every word is judged before anything is looked at.
@@ -173,6 +205,7 @@ fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
         guess_remote: (args.guess_remote || args.no_guess_remote).then_some(args.guess_remote),
         lock: args.lock.then(|| args.reason.clone().unwrap_or_default()),
         base: args.base.clone(),
+        fetch: args.fetch,
         unique: if args.unique { Some(random_hex(4)?) } else { None },
         prefix,
         env: !args.no_env,
@@ -310,6 +343,10 @@ pub fn make(
     let mut told = |resource: &Resource, created: &Created| {
         if let Resource::Checkout(checkout) = resource {
             post_checkout = checkout.post_checkout;
+            for why in &checkout.empty {
+                ui.warn(why);
+                ui.hint("git submodule update --init");
+            }
         }
         match created {
             Created::Made => ui.say(&resource.describe()),
@@ -378,9 +415,6 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
     let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.hooks, context)? } else { 0 };
     drop(held);
-    if made.path.join(".gitmodules").exists() {
-        context.ui.hint("the worktree has submodules, which git leaves empty: git submodule update --init");
-    }
     context.arrive(&made.path)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
 }

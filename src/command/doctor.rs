@@ -44,6 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.damaged_claims()?;
     found.orphaned_claims()?;
     found.unknown_settings()?;
+    found.stray_bare()?;
     found.trash()?;
     found.programs();
     if found.open == 0 {
@@ -192,6 +193,13 @@ impl Findings<'_> {
     /// A record that cannot be read is made anew from what names it: git's entry and the claims.
     fn damaged_records(&mut self) -> Result<()> {
         for damaged in self.context.records.all()?.1 {
+            if damaged.newer {
+                self.for_the_user(
+                    &format!("the record '{}': {}", damaged.id, damaged.why),
+                    "use that git-wt here, or update this one",
+                );
+                continue;
+            }
             if !self.problem(&format!("the record '{}' is damaged: {}", damaged.id, damaged.why)) {
                 continue;
             }
@@ -254,11 +262,14 @@ impl Findings<'_> {
         let (records, damaged) = self.context.records.all()?;
         for claim in self.context.claims.all_of(identity.dev, identity.ino)? {
             let Some(owner) = &claim.owner else { continue };
-            let known = records.iter().any(|record| record.id == owner.record)
-                || damaged.iter().any(|record| record.id == owner.record);
-            if !known
-                && self.problem(&format!("{} is claimed by '{}', which is gone", claim.thing, owner.name))
-            {
+            let why = match records.iter().find(|record| record.id == owner.record) {
+                // another git-wt may be changing it right now
+                Some(record) if record.stage != Stage::Ready || record.has(&claim.thing) => continue,
+                Some(_) => "which does not have it any more",
+                None if damaged.iter().any(|record| record.id == owner.record) => continue,
+                None => "which is gone",
+            };
+            if self.problem(&format!("{} is claimed by '{}', {why}", claim.thing, owner.name)) {
                 self.context.claims.release(&claim.thing, owner)?;
             }
         }
@@ -270,22 +281,42 @@ impl Findings<'_> {
         if self.fix {
             self.context.records.sweep()?;
         }
-        if !trash.is_empty() && self.problem("files of removed worktrees were not deleted yet") {
+        let is_there = if self.fix { !trash.is_empty() } else { trash.is_forgotten() };
+        if is_there && self.problem("files of removed worktrees were not deleted yet") {
             trash.sweep()?;
         }
         Ok(())
     }
 
-    /// Says which git-wt runs, where another one would run instead.
+    /// A repository that was called bare by a stray `git init` in its git directory: its main worktree is there all the
+    /// same, and git refuses to work in it.
+    fn stray_bare(&mut self) -> Result<()> {
+        let common_dir = self.context.repo.common_dir();
+        let Some(root) = common_dir.parent().filter(|_| common_dir.ends_with(".git")) else { return Ok(()) };
+        let was_worktree = common_dir.join("index").exists() && self.context.repo.is_bare();
+        if was_worktree && self.problem(&format!("'{}' is a worktree, but core.bare is true", root.display()))
+        {
+            self.context.repo.patiently(255, &["config", "--local", "core.bare", "false"])?;
+        }
+        Ok(())
+    }
+
+    /// Says which git-wt runs, and which others there are.
     fn programs(&mut self) {
         let Ok(ours) = std::env::current_exe() else { return };
+        self.context.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
         let same = |path: &Path| crate::git::Identity::of(path) == crate::git::Identity::of(&ours);
         match which::which("git-wt") {
             Ok(first) if !same(&first) => self.for_the_user(
                 &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),
                 &format!("this one is '{}'", ours.display()),
             ),
-            Ok(_) => {}
+            Ok(_) => {
+                let others = which::which_all("git-wt").into_iter().flatten().filter(|path| !same(path));
+                for other in others {
+                    self.context.ui.say(&format!("another one comes later on PATH: '{}'", other.display()));
+                }
+            }
             Err(_) => self.for_the_user(
                 "git-wt is not on PATH, so 'git wt' does not find it",
                 &format!("this one is '{}'", ours.display()),

@@ -78,7 +78,7 @@ fn entry(tree: &Worktree, context: &Context) -> Result<Option<Worktree>> {
 
 /// Takes hold of a worktree's record, so that nobody removes meanwhile what is moved.
 pub fn hold<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Option<Held<'a>>> {
-    match worktrees.record(tree) {
+    match worktrees.readable_record(tree)? {
         Some(record) => context.records.hold(&record.id),
         None => Ok(None),
     }

@@ -53,7 +53,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
                 .say(&format!("kept '{name}': the disk of '{}' seems to be absent", tree.path.display()));
             continue;
         }
-        let record = worktrees.record(tree);
+        let record = match worktrees.readable_record(tree) {
+            Ok(record) => record,
+            Err(error) => {
+                context.ui.warn(&format!("kept '{name}': {}", error.in_one_line()));
+                continue;
+            }
+        };
         if record.is_some_and(|record| record.databases().next().is_some()) && !args.yes {
             context.ui.say(&format!("kept '{name}': it has a database"));
             context.ui.hint("git wt prune --yes    (drops it)");

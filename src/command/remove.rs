@@ -16,7 +16,7 @@ use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::exec::occupants::{Occupant, occupants};
 use crate::git::worktrees::{Head, Worktree};
-use crate::git::{self, Oid, RemoteBranch};
+use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
@@ -202,7 +202,7 @@ impl<'a> Removal<'a> {
                 .hint(format!("git wt unlock {}", shown(&tree.path)))
                 .hint(format!("git wt remove -f -f {name}")));
         }
-        let record = worktrees.record(tree).cloned();
+        let record = worktrees.readable_record(tree)?.cloned();
         let mut removal = Self {
             tree,
             record,
@@ -213,10 +213,14 @@ impl<'a> Removal<'a> {
             branch: None,
             remote_branch: None,
         };
-        if args.force == 0 && tree.git_dir.join("modules").exists() {
-            return Err(Error::new(format!("'{}' has submodules", removal.name))
-                .because("their repositories, with all that was not pushed, would go with it")
-                .hint(format!("git wt remove -f {}", removal.name)));
+        if args.force == 0 {
+            let unpushed = submodules::unpushed(&tree.git_dir.join("modules"))?;
+            if !unpushed.is_empty() {
+                let error =
+                    Error::new(format!("'{}' has submodules with commits of their own", removal.name));
+                let error = unpushed.iter().map(|commit| escaped(commit)).fold(error, Error::because);
+                return Err(error.hint(format!("git wt remove -f {}    (they are lost)", removal.name)));
+            }
         }
         if !tree.missing {
             let status = Status::of(&tree.path)?;
@@ -268,7 +272,7 @@ impl<'a> Removal<'a> {
         }
         let error = Error::new(format!("'{}' has modified or untracked files", self.name));
         let shown = status.changes.iter().take(20);
-        let error = shown.fold(error, super::super::error::Error::because);
+        let error = shown.fold(error, Error::because);
         let more = status.changes.len().saturating_sub(20);
         let error = if more > 0 { error.because(format!("and {more} more")) } else { error };
         Err(error.hint(format!("git wt remove -f {}    (they are lost)", self.name)))
@@ -310,7 +314,7 @@ impl<'a> Removal<'a> {
             Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
             None => {
                 let error = Error::new(format!("removing '{}' would lose data", self.name));
-                let error = lines.iter().fold(error, super::super::error::Error::because);
+                let error = lines.iter().fold(error, Error::because);
                 let error = error.hint(format!("git wt remove -y {}", self.name));
                 Err(if self.databases(args).is_empty() {
                     error

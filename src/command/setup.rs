@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
     }
-    let mut held = match worktrees.record(tree) {
+    let mut held = match worktrees.readable_record(tree)? {
         Some(record) => context
             .records
             .hold(&record.id)?

@@ -49,8 +49,13 @@ impl Branch {
     /// Sets what the branch tracks. The caller holds the repository lock: git takes `config.lock` and does not wait.
     pub fn set_upstream(&self, repo: &Repo) -> Result<()> {
         let Some(upstream) = &self.upstream else { return Ok(()) };
-        let upstream = format!("--set-upstream-to={upstream}");
-        repo.git().args(["branch", "--quiet", &upstream, self.name.as_str()]).stdout().map(drop)
+        let flag = format!("--set-upstream-to={upstream}");
+        // 1: it could not write the configuration, which another git has locked
+        let output = repo.patiently(1, &["branch", "--quiet", &flag, self.name.as_str()])?;
+        if output.code == 0 {
+            return Ok(());
+        }
+        Err(Error::new(format!("cannot have '{}' track '{upstream}'", self.name)).because(output.stderr))
     }
 
     fn refusal(&self, repo: &Repo, stderr: &str) -> Error {
@@ -84,9 +89,9 @@ impl Branch {
         } else {
             repo.git().args(["update-ref", "-d", &full, self.oid.as_str()]).stdout()?;
             if self.upstream.is_some() {
-                // status 128 when there is no such section: already gone
+                // 128: there is no such section, already gone; 255: another git has locked the file
                 let section = format!("branch.{}", self.name);
-                repo.git().args(["config", "--local", "--remove-section", &section]).output()?;
+                repo.patiently(255, &["config", "--local", "--remove-section", &section])?;
             }
         }
         Ok(Destroyed::Gone)

@@ -3,6 +3,8 @@
 //! It deletes nothing but a linked worktree of this repository, compared by device and inode in both directions: the
 //! directory's `.git` names the entry, and the entry's `gitdir` names the directory.
 
+mod submodules;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -43,6 +45,9 @@ pub struct Checkout {
     /// The arguments of `git worktree add` besides the lock: flags, `--`, path, commit-ish.
     #[serde(skip)]
     pub arguments: Vec<OsString>,
+    /// Submodules that stay empty, and why.
+    #[serde(skip)]
+    pub empty: Vec<String>,
     /// The status of the user's own post-checkout hook when it failed; the worktree stands all the same.
     #[serde(skip)]
     pub post_checkout: u8,
@@ -64,6 +69,7 @@ impl Checkout {
             lock: None,
             as_given: false,
             arguments,
+            empty: Vec::new(),
             post_checkout: 0,
         }
     }
@@ -109,6 +115,11 @@ impl Checkout {
             .and_then(|mut file| io::Write::write_all(&mut file, format!("{record}\n").as_bytes()))
             .explain(|| format!("cannot write '{}'", tree.git_dir.join(TOKEN).display()))?;
         if !self.as_given {
+            if repo.calls_worktrees_bare() {
+                let git = Program::new("git").arg("-C").arg(&tree.path);
+                git.args(["config", "--worktree", "core.bare", "false"]).stdout()?;
+            }
+            self.empty = submodules::bring(repo.common_dir(), &tree.path);
             self.settle_lock(&tree.git_dir)?;
         }
         self.post_checkout = status;
@@ -316,6 +327,14 @@ impl Trash {
     /// Whether something waits to be deleted.
     pub fn is_empty(&self) -> bool {
         fs::read_dir(&self.dir).map_or(true, |mut entries| entries.next().is_none())
+    }
+
+    /// Whether something waits that nobody deletes: nothing has come or gone for a while.
+    pub fn is_forgotten(&self) -> bool {
+        const WHILE: std::time::Duration = std::time::Duration::from_secs(60);
+        let changed = fs::metadata(&self.dir).and_then(|dir| dir.modified()).ok();
+        let age = changed.and_then(|at| at.elapsed().ok());
+        !self.is_empty() && age.is_none_or(|age| age > WHILE)
     }
 
     /// Deletes what waits, in a process of its own that outlives this one.

@@ -176,7 +176,7 @@ impl Database {
     }
 
     /// The place as claims know it, apart from those of other engines.
-    fn claimed(&self) -> String {
+    pub fn claimed(&self) -> String {
         match self.engine {
             Engine::Sqlite => format!("sqlite:{}", self.place),
         }

@@ -1,0 +1,22 @@
+//! The submodules of a new worktree: git leaves them empty, we clone those that the main worktree has.
+
+use std::path::Path;
+
+use crate::git::submodules::{cloned, initialise};
+
+/// Clones what the repository at `common_dir` has cloned for its main worktree, and their submodules likewise. Returns
+/// what stays empty, with the reasons: no worktree fails of it.
+pub(super) fn bring(common_dir: &Path, root: &Path) -> Vec<String> {
+    let mut empty = Vec::new();
+    for submodule in cloned(common_dir, root) {
+        match initialise(root, &submodule) {
+            Ok(()) => empty.extend(bring(&submodule.clone, &root.join(&submodule.path))),
+            Err(error) => empty.push(format!(
+                "the submodule '{}' stays empty: {}",
+                submodule.path.display(),
+                error.in_one_line()
+            )),
+        }
+    }
+    empty
+}
