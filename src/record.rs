@@ -452,18 +452,24 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes what a process left behind that was killed before its record was there, or after it was gone.
+    /// Deletes what a process left behind that was killed: all of a record that is not there yet or any more, and
+    /// what was only for the work on one that is.
     pub fn sweep(&self) -> Result<()> {
         let Ok(entries) = fs::read_dir(self.dir.join("records")) else { return Ok(()) };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let id = name.trim_start_matches('.').split('.').next().unwrap_or_default();
-            if self.file(id, "json").exists() {
+            let json = self.file(id, "json");
+            if json.exists() && !name.starts_with('.') && !name.ends_with(".lock") {
                 continue;
             }
-            // whoever holds the lock is about to write the record
+            // whoever holds the lock is at work, and may be about to write the record
             if let Some(_lock) = self.try_hold(id)? {
-                self.delete(id)?;
+                if json.exists() {
+                    let _ = fs::remove_file(crate::file::aside(&json));
+                } else {
+                    self.delete(id)?;
+                }
                 let _ = fs::remove_file(self.file(id, "lock"));
             }
         }
