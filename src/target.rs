@@ -115,6 +115,15 @@ impl Worktrees {
         found
     }
 
+    /// What to say of a failure in a worktree: where somebody has removed it meanwhile, that is the reason.
+    pub fn unless_gone(&self, tree: &Worktree, error: Error) -> Error {
+        if tree.path.exists() {
+            error
+        } else {
+            Error::new(format!("'{}' has just been removed", self.name(tree)))
+        }
+    }
+
     /// A path to a worktree, or the last components that only one has.
     fn by_path(&self, word: &str) -> Vec<&Worktree> {
         if let Some(tree) = self.listing.at(&absolute(&self.cwd, Path::new(word))) {

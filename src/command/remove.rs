@@ -223,7 +223,7 @@ impl<'a> Removal<'a> {
             }
         }
         if !tree.missing {
-            let status = Status::of(&tree.path)?;
+            let status = Status::of(&tree.path).map_err(|error| worktrees.unless_gone(tree, error))?;
             if args.force == 0 {
                 removal.refuse_changes(&status)?;
             }

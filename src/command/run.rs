@@ -47,9 +47,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         &tree.path,
     );
     let program = found.map_err(|_| {
-        Error::new(format!("'{}' was not found on PATH", command[0].to_string_lossy())).exit(127)
+        let missing = Error::new(format!("'{}' was not found on PATH", command[0].to_string_lossy()));
+        worktrees.unless_gone(tree, missing.exit(127))
     })?;
-    Err(environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)).replace())
+    let failed = environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)).replace();
+    Err(worktrees.unless_gone(tree, failed))
 }
 
 /// Whether a command line is Django's `runserver` without an address of its own.
