@@ -96,6 +96,24 @@ fn only_a_registered_worktree_is_deleted() {
 }
 
 #[test]
+fn another_worktree_is_never_taken_along() {
+    let world = provisioned();
+    world.wt(&["add", "outer"]).ok();
+    // in the open, and where git looks away
+    for place in ["myproject-outer/inner", "myproject-outer/media/inner"] {
+        world.git(&world.path("myproject"), &["worktree", "add", "--detach", &format!("../{place}")]);
+        world.write(format!("{place}/work"), "mine\n");
+        world
+            .wt(&["remove", "-f", "-f", "-y", "outer"])
+            .code(128)
+            .says(&["'outer' has another worktree in it", place]);
+        assert_eq!(world.read(format!("{place}/work")), "mine\n");
+        world.wt(&["remove", "-f", "-y", "inner"]).ok();
+    }
+    world.wt(&["remove", "-f", "-y", "outer"]).ok();
+}
+
+#[test]
 fn a_locked_worktree_needs_force_twice() {
     let world = provisioned();
     world.wt(&["add", "--lock", "--reason", "on a stick", "staging"]).ok();

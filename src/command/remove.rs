@@ -202,6 +202,7 @@ impl<'a> Removal<'a> {
                 .hint(format!("git wt unlock {}", shown(&tree.path)))
                 .hint(format!("git wt remove -f -f {name}")));
         }
+        refuse_nested(tree, &name, worktrees)?;
         let record = worktrees.readable_record(tree)?.cloned();
         let mut removal = Self {
             tree,
@@ -395,6 +396,17 @@ impl<'a> Removal<'a> {
             Some((branch, oid)) => delete_branch(branch, oid, context),
             None => Ok(()),
         }
+    }
+}
+
+/// Refuses to take another worktree away with the one around it, whatever was forced: it is not what was named.
+fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<()> {
+    let mut others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+    match others.find(|other| !other.missing && other.path.starts_with(&tree.path)) {
+        None => Ok(()),
+        Some(inner) => Err(Error::new(format!("'{name}' has another worktree in it"))
+            .because(inner.path.display())
+            .hint(format!("git wt remove {}", shown(&inner.path)))),
     }
 }
 
