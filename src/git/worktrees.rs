@@ -157,9 +157,9 @@ impl Repo {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            match self.linked_worktree(&entry.path()) {
+            match self.sound_or_broken(&entry.path()) {
                 Ok(tree) => listing.worktrees.push(tree),
-                Err(why) => listing.broken.push(Broken::of(&entry.path(), why)),
+                Err(broken) => listing.broken.extend(broken),
             }
         }
         listing.worktrees[1..].sort_by(|a, b| a.path.cmp(&b.path));
@@ -174,6 +174,14 @@ impl Repo {
         // git itself names the git directory where it cannot know the worktree (--separate-git-dir)
         let path = root.unwrap_or_else(|| git_dir.clone());
         Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
+    }
+
+    /// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
+    fn sound_or_broken(&self, git_dir: &Path) -> std::result::Result<Worktree, Option<Broken>> {
+        self.linked_worktree(git_dir).or_else(|why| {
+            let broken = Broken::of(git_dir, why);
+            self.linked_worktree(git_dir).map_err(|_| Some(broken).filter(|_| git_dir.exists()))
+        })
     }
 
     fn linked_worktree(&self, git_dir: &Path) -> std::result::Result<Worktree, String> {
