@@ -34,6 +34,11 @@ impl Oid {
         (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.to_owned()))
     }
 
+    /// Whether it names nothing: git writes it where it does not know yet.
+    pub fn is_null(&self) -> bool {
+        self.0.bytes().all(|digit| digit == b'0')
+    }
+
     /// All hex digits.
     pub fn as_str(&self) -> &str {
         &self.0

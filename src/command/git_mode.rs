@@ -14,6 +14,7 @@ use crate::exec::{self, Program};
 use crate::git::{Repo, absolute};
 use crate::name::Name;
 use crate::record::Record;
+use crate::resource::checkout::entries_at_rest;
 use crate::resource::{Checkout, Resource};
 use crate::target::Worktrees;
 use crate::ui::Ui;
@@ -51,6 +52,17 @@ fn worktree() -> Program {
     Program::git_as_given().arg("worktree")
 }
 
+/// Becomes `git worktree ARGS` once no git-wt has a git that writes an entry: git dies of one that is half written.
+pub fn at_rest(args: &[OsString], repo: &Repo) -> Error {
+    let used = repo.common_dir().join("wt").is_dir();
+    let alone = used.then(|| entries_at_rest(repo).ok()).flatten();
+    if let Some(alone) = &alone {
+        // the git that we become keeps it to its end
+        let _ = rustix::io::fcntl_setfd(alone, rustix::io::FdFlags::empty());
+    }
+    worktree().args(args).replace()
+}
+
 /// Answers the arguments of `git worktree` as git does.
 pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8> {
     let as_git = || worktree().args(args).replace();
@@ -70,7 +82,7 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
             Ok(status)
         }
         Some("move" | "repair") => relocate(args, &Context::with(repo, QUIET, channel)?.from_outside()?),
-        _ => Err(as_git()),
+        _ => Err(at_rest(args, &repo)),
     }
 }
 
@@ -84,8 +96,9 @@ fn relocate(args: &[OsString], context: &Context) -> Result<u8> {
         Some(Ok(tree)) => r#move::hold(tree, &before, context)?,
         _ => None,
     };
+    let alone = entries_at_rest(&context.repo)?;
     let status = worktree().args(args).status()?;
-    drop(held);
+    drop((held, alone));
     repair::follow_all(&before, context)?;
     Ok(status)
 }

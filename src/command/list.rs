@@ -10,8 +10,8 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::Context;
+use super::git_mode::at_rest;
 use crate::error::Result;
-use crate::exec::Program;
 use crate::git;
 use crate::git::worktrees::{Head, Worktree};
 use crate::name::escaped;
@@ -54,7 +54,7 @@ pub struct Args {
 /// Prints the list.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.porcelain || args.verbose || args.expire.is_some() {
-        return Err(gits_own(args).replace());
+        return Err(at_rest(&gits_own(args), &context.repo));
     }
     let worktrees = Worktrees::read(&context.repo)?;
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
@@ -74,13 +74,14 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-fn gits_own(args: &Args) -> Program {
-    let mut words: Vec<OsString> = vec!["worktree".into(), "list".into()];
+/// The options of git's own list.
+fn gits_own(args: &Args) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["list".into()];
     words.extend(args.porcelain.then(|| "--porcelain".into()));
     words.extend(args.nul.then(|| "-z".into()));
     words.extend(args.verbose.then(|| "--verbose".into()));
     words.extend(args.expire.as_ref().map(|time| format!("--expire={time}").into()));
-    Program::git_as_given().args(words)
+    words
 }
 
 /// What is not committed in a worktree, and how it stands to its upstream.

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::Context;
 use crate::complete;
 use crate::error::Result;
+use crate::resource::checkout::entries_at_rest;
 use crate::target::Worktrees;
 
 /// Lock a worktree against pruning, moving and removing
@@ -33,5 +34,6 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let tree = worktrees.find(&args.target)?;
     let reason = args.reason.iter().map(|reason| format!("--reason={reason}"));
     let git = context.repo.git().args(["worktree", "lock"]).args(reason).args(&args.passed_on);
+    let _alone = entries_at_rest(&context.repo)?;
     git.arg("--").arg(&tree.path).narrate()
 }

@@ -15,6 +15,7 @@ use crate::exec;
 use crate::git::worktrees::Worktree;
 use crate::git::{self, absolute};
 use crate::record::{Held, Stage};
+use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::{Exclude, Site, Venv};
@@ -58,7 +59,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     words.extend(args.passed_on.iter().cloned());
     words.push("--".into());
     words.extend([tree.path.clone().into(), destination.into()]);
+    let alone = entries_at_rest(&context.repo)?;
     let status = context.repo.git().args(["worktree", "move"]).args(words).narrate()?;
+    drop(alone);
     if status != 0 {
         return Ok(status);
     }

@@ -20,7 +20,7 @@ use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
-use crate::resource::checkout::{Trash, put_aside};
+use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
 use crate::resource::{Care, Database, Destroyed, Resource, Site};
 use crate::target::Worktrees;
 use crate::trust::Trust;
@@ -465,6 +465,7 @@ fn delete_branch(branch: &Branch, judged: &Oid, context: &Context) -> Result<()>
         context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));
         return Ok(());
     }
+    let _alone = entries_at_rest(&context.repo)?;
     let output = context.repo.git().args(["branch", "--quiet", "-D", "--", branch.as_str()]).output()?;
     if output.code != 0 {
         context.ui.warn(&format!("the branch '{branch}' stays: {}", output.stderr.trim()));

@@ -10,6 +10,7 @@ use super::r#move::{follow, hold};
 use crate::error::Result;
 use crate::exec;
 use crate::git::absolute;
+use crate::resource::checkout::entries_at_rest;
 use crate::target::Worktrees;
 
 /// Mend the links between worktrees and repository after one was moved by hand
@@ -33,7 +34,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let cwd = std::env::current_dir().unwrap_or_default();
     let paths = args.paths.iter().map(|path| absolute(&cwd, path));
     let git = context.repo.git().args(["worktree", "repair"]).args(&args.passed_on).arg("--").args(paths);
+    let alone = entries_at_rest(&context.repo)?;
     let status = git.narrate()?;
+    drop(alone);
     follow_all(&before, context)?;
     Ok(status)
 }

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::Context;
 use crate::complete;
 use crate::error::Result;
+use crate::resource::checkout::entries_at_rest;
 use crate::target::Worktrees;
 
 /// Unlock a worktree
@@ -26,5 +27,6 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(&args.target)?;
     let git = context.repo.git().args(["worktree", "unlock"]).args(&args.passed_on);
+    let _alone = entries_at_rest(&context.repo)?;
     git.arg("--").arg(&tree.path).narrate()
 }

@@ -257,6 +257,7 @@ fn head_file(git_dir: &Path) -> Head {
     let content = content.trim();
     match content.strip_prefix("ref:") {
         Some(full) => Branch::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None)),
-        None => Oid::parse(content).map_or(Head::Unknown, Head::Detached),
+        // git writes zeros at first, before it says what is checked out
+        None => Oid::parse(content).filter(|oid| !oid.is_null()).map_or(Head::Unknown, Head::Detached),
     }
 }

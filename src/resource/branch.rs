@@ -38,6 +38,7 @@ impl Branch {
     pub fn create(&self, repo: &Repo) -> Result<Created> {
         let git = repo.git().args(["branch", "--no-track", "--quiet"]);
         let git = if self.was.is_some() { git.arg("--force") } else { git };
+        let _alone = super::checkout::entries_at_rest(repo)?;
         let output = git.arg("--end-of-options").arg(self.name.as_str()).arg(self.oid.as_str()).output()?;
         if output.code != 0 {
             crate::exec::check_stopped()?;

@@ -18,7 +18,7 @@ use super::{Care, Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{self, Program};
-use crate::git::worktrees::{TOKEN, Worktree};
+use crate::git::worktrees::{Head, TOKEN, Worktree};
 use crate::git::{Identity, Repo};
 
 /// A directory with a working tree, registered with git.
@@ -99,8 +99,9 @@ impl Checkout {
         } else {
             repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record)).narrating()?
         };
-        let alone = one_at_a_time(repo)?;
-        let entry_is_whole = || matches!(self.new_entry(repo, record), Ok(Some(_)));
+        let alone = entries_at_rest(repo)?;
+        let entry_is_whole =
+            || matches!(self.new_entry(repo, record), Ok(Some(tree)) if tree.head != Head::Unknown);
         let status = git.args(&self.arguments).status_past(&entry_is_whole, || drop(alone))?;
         let Some(tree) = self.new_entry(repo, record)? else {
             self.take_back(repo, record)?;
@@ -199,11 +200,12 @@ fn entry_of(repo: &Repo, record: &str) -> Result<Option<Worktree>> {
     Ok(listing.worktrees.iter().find(ours).cloned())
 }
 
-/// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it.
-/// Over when dropped; the checking out of files needs no waiting.
-fn one_at_a_time(repo: &Repo) -> Result<fs::File> {
+/// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it, and
+/// all do that look which branches are checked out. Over when dropped; the checking out of files needs no waiting.
+pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
     let path = repo.common_dir().join("wt").join("entries.lock");
     let failed = || format!("cannot lock '{}'", path.display());
+    fs::create_dir_all(path.parent().unwrap_or(&path)).explain(failed)?;
     let file = fs::File::options().create(true).append(true).open(&path).explain(failed)?;
     file.lock().explain(failed)?;
     Ok(file)
