@@ -508,10 +508,12 @@ impl Held<'_> {
     /// Makes what is not there yet, in order; `told` hears of each thing. Stops at the first failure.
     pub fn make(&mut self, site: &Site, told: &mut dyn FnMut(&Resource, &Created)) -> Result<()> {
         let _inherited = Inherited::by_children(self.file.clone())?;
+        let mut made = Vec::new();
         for at in 0..self.record.steps.len() {
             if self.record.steps[at].state == State::Made {
                 continue;
             }
+            made.push(at);
             crate::exec::check_stopped()?;
             self.record.steps[at].resource.look(site)?;
             self.record.steps[at].state = State::Begun;
@@ -533,6 +535,9 @@ impl Held<'_> {
                 self.write()?;
                 database.settle(site.owner)?;
             }
+        }
+        for at in made {
+            self.record.steps[at].resource.settle(site)?;
         }
         // what was found or left out is no part of the undo
         self.record.steps.retain(|step| step.state == State::Made);

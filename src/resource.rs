@@ -154,6 +154,14 @@ impl Resource {
         }
     }
 
+    /// Opens it up for others, once all is made.
+    pub fn settle(&self, site: &Site) -> Result<()> {
+        match self {
+            Self::Checkout(checkout) => checkout.settle(site.repo),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes it away.
     pub fn destroy(&self, site: &Site, care: Care) -> Result<Destroyed> {
         match self {

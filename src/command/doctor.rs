@@ -9,7 +9,7 @@ use super::{Context, add, r#move, remove};
 use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
-use crate::git::worktrees::Broken;
+use crate::git::worktrees::{Broken, IN_THE_MAKING};
 use crate::name::Name;
 use crate::record::{Record, Stage};
 use crate::resource::Database;
@@ -95,7 +95,7 @@ impl Findings<'_> {
 
     /// Whether somebody makes this entry right now: a git-wt whose record says so, or a git that began a moment ago.
     fn is_in_the_making(&self, broken: &Broken) -> Result<bool> {
-        if let Some(record) = broken.locked.as_deref().and_then(|reason| reason.strip_prefix("git-wt ")) {
+        if let Some(record) = broken.locked.as_deref().and_then(|reason| reason.strip_prefix(IN_THE_MAKING)) {
             return Ok(self.context.records.find(record)?.is_some());
         }
         let entry = self.context.repo.common_dir().join("worktrees").join(&broken.id);

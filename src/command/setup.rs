@@ -73,6 +73,15 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     record.branch = tree.head.branch().cloned();
     record.stage = Stage::Ready;
     let lock = context.records.lock()?;
+    let now = context.repo.worktrees()?;
+    if now
+        .worktrees
+        .iter()
+        .find(|now| now.git_dir == tree.git_dir)
+        .is_none_or(|now| now.record != tree.record)
+    {
+        return Err(Error::new(format!("another git-wt has just changed '{}'", record.name)));
+    }
     let held = context.records.begin(record)?;
     crate::file::replace(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes()).map_err(
         |cause| Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause),

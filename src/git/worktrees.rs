@@ -58,7 +58,7 @@ pub struct Worktree {
     pub locked: Option<String>,
     /// Whether its directory is gone, or is no worktree any more.
     pub missing: bool,
-    /// The record that the token in its git directory names.
+    /// The record that the token in its git directory names; while it is made, the one that its lock names.
     pub record: Option<String>,
 }
 
@@ -142,6 +142,9 @@ impl Listing {
 /// The file in a worktree's git directory that binds it to a record.
 pub const TOKEN: &str = "wt-record";
 
+/// What the reason of the lock begins with that an entry has while it is made; the record's id follows.
+pub const IN_THE_MAKING: &str = "git-wt ";
+
 impl Repo {
     /// Reads all worktrees.
     pub fn worktrees(&self) -> Result<Listing> {
@@ -204,11 +207,15 @@ impl Repo {
             _ => dot_git.clone(),
         };
         let id = git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // the lock before the token: it goes only when the token is there
+        let locked = lock_of(git_dir);
+        let token = file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned());
+        let maker = || Some(locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned());
         Ok(Worktree {
             missing: fs::symlink_metadata(&dot_git).is_err(),
             head: self.head_of(git_dir),
-            locked: lock_of(git_dir),
-            record: file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned()),
+            record: token.or_else(maker),
+            locked,
             id: Some(id),
             git_dir: git_dir.to_owned(),
             path,

@@ -18,7 +18,7 @@ use super::{Care, Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{self, Program};
-use crate::git::worktrees::{Head, TOKEN, Worktree};
+use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
 use crate::git::{Identity, Repo};
 
 /// A directory with a working tree, registered with git.
@@ -55,7 +55,7 @@ pub struct Checkout {
 
 /// The lock reason under which git makes our entries: whatever happens, it says whose the entry is.
 fn reason(record: &str) -> String {
-    format!("git-wt {record}")
+    format!("{IN_THE_MAKING}{record}")
 }
 
 impl Checkout {
@@ -121,15 +121,15 @@ impl Checkout {
                 git.args(["config", "--worktree", "core.bare", "false"]).stdout()?;
             }
             self.empty = submodules::bring(repo.common_dir(), &tree.path);
-            self.settle_lock(&tree.git_dir)?;
         }
         self.post_checkout = status;
         Ok(Created::Made)
     }
 
-    /// Leaves the lock the user asked for, or none.
-    fn settle_lock(&self, git_dir: &Path) -> Result<()> {
-        let lock = git_dir.join("locked");
+    /// Leaves the lock the user asked for, or none. Until then nobody moves or removes what is half made.
+    pub fn settle(&self, repo: &Repo) -> Result<()> {
+        let Some(entry) = self.entry.as_ref().filter(|_| !self.as_given) else { return Ok(()) };
+        let lock = repo.common_dir().join("worktrees").join(entry).join("locked");
         match &self.lock {
             Some(reason) => fs::File::create(&lock)
                 .and_then(|mut file| io::Write::write_all(&mut file, reason.as_bytes()))
