@@ -25,4 +25,5 @@ mod repositories;
 mod rollback;
 mod setup;
 mod shell;
+mod stress;
 mod world;

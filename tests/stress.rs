@@ -1,0 +1,627 @@
+//! Many git-wt at once, and git-wt killed at any moment: what is left is whole, and nothing is left over.
+//!
+//! `GIT_WT_TEST_STRESS=200` sets how many operations each thread carries out, `GIT_WT_TEST_CRASHES=200` how many
+//! rounds of kills there are, and `GIT_WT_TEST_SEED` repeats a run's choices.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::world::World;
+
+const REPOSITORIES: [&str; 3] = ["one", "two", "three"];
+/// Few, so that they collide; two of them want the same place.
+const NAMES: [&str; 4] = ["qa", "dev", "fix/1", "fix-1"];
+/// Where worktrees may stand beside a repository, after its name and a dash.
+const PLACES: [&str; 4] = ["qa", "dev", "fix-1", "elsewhere"];
+const THREADS: u64 = 8;
+/// Whoever takes longer hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// What no error may say: it tells of a race, not of a reason.
+const RACES: [&str; 6] = ["config.lock", "index.lock", "Success", "No such file", "commondir", "panicked"];
+
+/// A generator of choices (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn of(seed: u64, stream: u64) -> Self {
+        let mut dice = Self((seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1));
+        for _ in 0..8 {
+            dice.below(1);
+        }
+        dice
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+
+    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
+}
+
+/// The number in a variable.
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+}
+
+/// The seed of this run, told so that it can be repeated.
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    let seed = number("GIT_WT_TEST_SEED").unwrap_or(u64::from(now));
+    eprintln!("GIT_WT_TEST_SEED={seed}");
+    seed
+}
+
+/// A world of repositories that share one state directory; their worktrees get two ports and a database.
+fn world_of(repositories: &[&str]) -> World {
+    let world = World::new();
+    for name in repositories {
+        let repository = world.repo(name);
+        world.write(
+            format!("{name}/.wt.toml"),
+            "[port]\nPORT = 8000\nAPI_PORT = 8001\n[database]\nvariable = \"DATABASE_URL\"\n",
+        );
+        world.commit(&repository, "recipe");
+        world.write(format!("{name}/.env"), "DATABASE_URL=sqlite:///db.sqlite3\n");
+    }
+    world
+}
+
+/// Chooses a command line of git-wt for a repository.
+fn own_line(dice: &mut Dice, repository: &str) -> String {
+    let name = dice.one_of(&NAMES);
+    let place = format!("../{repository}-{}", dice.one_of(&PLACES));
+    match dice.below(24) {
+        0..=4 => format!("add {name}"),
+        5 => format!("add -b {} {name}", dice.one_of(&NAMES)),
+        6 => format!("add --detach {name}"),
+        7 => format!("add --path {place} {name}"),
+        8 => format!("add {} {name}", dice.one_of(&["--no-env", "--lock", "--force", "--dry-run"])),
+        9..=11 => format!("remove -y {name}"),
+        12 => format!("remove {name}"),
+        13 => {
+            format!("remove {} {name}", dice.one_of(&["-f", "-f -f -y", "-y --delete-branch", "--keep-db"]))
+        }
+        14 => "list".into(),
+        15 => dice.one_of(&["list --json", "list --porcelain"]).into(),
+        16 => format!("cd {name}"),
+        17 => format!("move {place} {place}-{}", dice.below(1 << 32)),
+        18 => format!("{} {place}", dice.one_of(&["lock", "unlock", "unlock"])),
+        19 => format!("setup {name}"),
+        20 => "prune --yes".into(),
+        21 => dice.one_of(&["doctor", "doctor --fix"]).into(),
+        22 => format!("run {name} -- true"),
+        _ => format!("env {name}"),
+    }
+}
+
+/// Chooses a command line of plain git for a repository.
+fn plain_line(dice: &mut Dice, repository: &str) -> String {
+    let place = format!("../{repository}-{}", dice.one_of(&PLACES));
+    match dice.below(5) {
+        0 => format!("worktree add {place}"),
+        1 => format!("worktree add --detach {place}"),
+        2 => format!("worktree remove {place}"),
+        3 => format!("worktree remove --force {place}"),
+        _ => format!("worktree move {place} {place}-{}", dice.below(1 << 32)),
+    }
+}
+
+/// How an operation ended.
+struct Ended {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+/// Runs a command to its end; `None` when it hangs, and then it is killed.
+fn end_of(command: &mut Command) -> Option<Ended> {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        let _ = kill_process(pid, Signal::KILL);
+        return None;
+    };
+    let output = output.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Some(Ended { status: output.status, stdout: output.stdout, stderr })
+}
+
+impl Ended {
+    /// What is wrong with the way it ended: it succeeds, or fails for a reason of its own.
+    fn fault(&self) -> Option<String> {
+        let reasons = ["error: ", "fatal: ", "problem: "];
+        let reason = self.stderr.lines().any(|line| reasons.iter().any(|reason| line.starts_with(reason)));
+        match self.status.code() {
+            None => Some(format!("signal {:?}", self.status.signal())),
+            Some(0 | 3) => None,
+            Some(1 | 128 | 129) if reason => None,
+            Some(code) => Some(format!("status {code} without a reason")),
+        }
+    }
+
+    /// What in its messages tells of a race.
+    fn race(&self) -> Option<String> {
+        let told = RACES.iter().find(|race| self.stderr.contains(**race));
+        told.map(|race| format!("tells of a race: {race}"))
+    }
+}
+
+/// What happened in a run, and what was wrong with it.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    faults: Vec<String>,
+}
+
+impl Report {
+    fn note(&mut self, line: &str, ended: Option<&Ended>, fault: Option<String>) {
+        let end = ended.map_or_else(
+            || "hangs".to_owned(),
+            |ended| format!("{} {}", ended.status, ended.stderr.trim_end().replace('\n', "\n    ")),
+        );
+        if let Some(fault) = fault {
+            self.faults.push(format!("{line}: {fault}\n    {end}"));
+        }
+        self.lines.push(format!("{line} -> {end}"));
+    }
+}
+
+/// Plain git takes turns in a repository: it does not get along with itself.
+type Turns = BTreeMap<&'static str, Mutex<()>>;
+
+/// What the threads share.
+struct Wild<'a> {
+    world: &'a World,
+    plain: bool,
+    turns: &'a Turns,
+    report: &'a Mutex<Report>,
+}
+
+impl Wild<'_> {
+    /// Carries out operations in random repositories, and notes how each ended.
+    fn carry_out(&self, mut dice: Dice, thread: u64, count: u64) {
+        for at in 0..count {
+            let repository = dice.one_of(&REPOSITORIES);
+            let is_plain = self.plain && dice.below(4) == 0;
+            let line =
+                if is_plain { plain_line(&mut dice, repository) } else { own_line(&mut dice, repository) };
+            let ended = self.end_of(repository, &line, is_plain);
+            let fault = self.fault(&line, is_plain, ended.as_ref());
+            let shown = format!("{thread}.{at} {repository}: {line}");
+            self.report.lock().unwrap().note(&shown, ended.as_ref(), fault);
+        }
+    }
+
+    fn end_of(&self, repository: &str, line: &str, is_plain: bool) -> Option<Ended> {
+        let program = if is_plain { "git" } else { env!("CARGO_BIN_EXE_git-wt") };
+        let is_gits = is_plain || (self.plain && line.starts_with("move "));
+        let _turn = is_gits.then(|| self.turns[repository].lock().unwrap());
+        end_of(self.world.command(program, &self.world.path(repository)).args(line.split(' ')))
+    }
+
+    fn fault(&self, line: &str, is_plain: bool, ended: Option<&Ended>) -> Option<String> {
+        let Some(ended) = ended else { return Some("hangs".to_owned()) };
+        match (is_plain, self.plain) {
+            // what git says of us is its own affair
+            (true, _) => None,
+            // and so is what it says of itself below us
+            (false, true) => ended.fault(),
+            (false, false) => ended.fault().or_else(|| ended.race()).or_else(|| unreadable(line, ended)),
+        }
+    }
+}
+
+/// What is wrong with an answer for programs.
+fn unreadable(line: &str, ended: &Ended) -> Option<String> {
+    let cause = (line == "list --json").then(|| serde_json::from_slice::<Value>(&ended.stdout).err())??;
+    Some(format!("no JSON: {cause}"))
+}
+
+/// Lets threads loose on the repositories of one world; returns it with all that happened.
+fn run_wild(plain: bool, seed: u64) -> (World, Report) {
+    let world = world_of(&REPOSITORIES);
+    let report = Mutex::new(Report::default());
+    let count = number("GIT_WT_TEST_STRESS").unwrap_or(50);
+    let turns: Turns = REPOSITORIES.map(|name| (name, Mutex::new(()))).into();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let wild = Wild { world: &world, plain, turns: &turns, report: &report };
+            scope.spawn(move || wild.carry_out(Dice::of(seed, thread + 1), thread, count));
+        }
+    });
+    eprintln!("{} operations in {:.1} s", THREADS * count, start.elapsed().as_secs_f64());
+    (world, report.into_inner().unwrap())
+}
+
+/// Asserts that nothing was wrong; else tells all that happened.
+#[track_caller]
+fn assert_faultless(report: &Report, seed: u64) {
+    for line in report.lines.iter().filter(|_| !report.faults.is_empty()) {
+        eprintln!("{line}");
+    }
+    assert!(report.faults.is_empty(), "GIT_WT_TEST_SEED={seed}\n{}", report.faults.join("\n"));
+}
+
+/// One entry of `.git/worktrees`.
+struct Entry {
+    dir: PathBuf,
+    path: PathBuf,
+    record: Option<String>,
+}
+
+/// What stands on disk of some repositories, and what is wrong with it.
+struct Inspection<'a> {
+    world: &'a World,
+    repositories: &'a [&'a str],
+    /// The records of all repositories, by id.
+    records: BTreeMap<String, Value>,
+    /// All worktrees' directories, and who has them.
+    places: BTreeMap<PathBuf, PathBuf>,
+    faults: Vec<String>,
+}
+
+/// Looks at everything; returns what is wrong.
+fn faults_of(world: &World, repositories: &[&str]) -> Vec<String> {
+    let mut look = Inspection {
+        world,
+        repositories,
+        records: BTreeMap::new(),
+        places: BTreeMap::new(),
+        faults: Vec::new(),
+    };
+    for repository in repositories {
+        wait_for_the_sweep(world, repository);
+        look.repository(repository);
+    }
+    look.ports();
+    look.claims("ports");
+    look.claims("databases");
+    look.directories();
+    look.leftovers();
+    look.faults
+}
+
+/// Waits until what was removed has been deleted in the background.
+fn wait_for_the_sweep(world: &World, repository: &str) {
+    let trash = world.path(format!("{repository}/.git/wt/trash"));
+    let start = Instant::now();
+    while trash.exists() && start.elapsed() < Duration::from_secs(20) {
+        std::thread::yield_now();
+    }
+}
+
+/// The paths in a directory that may not exist.
+fn paths_in(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn text_of(path: impl AsRef<Path>) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim_end().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn text_in(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_default().to_owned()
+}
+
+/// The variables and numbers of a record's ports.
+fn ports_of(record: &Value) -> Vec<(String, u64)> {
+    let steps = record["steps"].as_array().into_iter().flatten();
+    let ports = steps.filter(|step| step["kind"] == "port");
+    ports.map(|port| (text_in(port, "variable"), port["number"].as_u64().unwrap_or(0))).collect()
+}
+
+impl Inspection<'_> {
+    fn fault(&mut self, what: impl Into<String>) {
+        self.faults.push(what.into());
+    }
+
+    fn repository(&mut self, name: &str) {
+        let repository = self.world.path(name);
+        let fsck = self.world.see(self.world.command("git", &repository).args(["fsck", "--no-progress"]));
+        if fsck.code != 0 || !fsck.stderr.is_empty() {
+            self.fault(format!("{name}: git fsck: {fsck:#?}"));
+        }
+        let entries: Vec<Entry> =
+            paths_in(&repository.join(".git/worktrees")).iter().filter_map(|dir| self.entry(dir)).collect();
+        for file in paths_in(&repository.join(".git/wt/records")) {
+            self.record(name, &file, &entries);
+        }
+    }
+
+    /// An entry names its directory and is named by it; git can work there.
+    fn entry(&mut self, dir: &Path) -> Option<Entry> {
+        let (Some(gitdir), Some(_), Some(_)) =
+            (text_of(dir.join("gitdir")), text_of(dir.join("commondir")), text_of(dir.join("HEAD")))
+        else {
+            self.fault(format!("{} is not whole", dir.display()));
+            return None;
+        };
+        let path = Path::new(&gitdir).parent().unwrap().to_owned();
+        let pointer = text_of(path.join(".git"));
+        if pointer != Some(format!("gitdir: {}", dir.display())) {
+            self.fault(format!("{gitdir} of {} says {pointer:?}", dir.display()));
+            return None;
+        }
+        let status = self.world.see(self.world.command("git", &path).args(["status", "--porcelain"]));
+        if status.code != 0 || status.stdout.contains(" D ") {
+            self.fault(format!("git status in {}: {status:#?}", path.display()));
+        }
+        if let Some(other) = self.places.insert(path.clone(), dir.to_owned()) {
+            self.fault(format!("{} belongs to {} and {}", path.display(), dir.display(), other.display()));
+        }
+        Some(Entry { dir: dir.to_owned(), path, record: text_of(dir.join("wt-record")) })
+    }
+
+    /// A record has one worktree, with its ports in the env file, and claims on them.
+    fn record(&mut self, repository: &str, file: &Path, entries: &[Entry]) {
+        let name = name_of(file);
+        let Some(id) = name.strip_suffix(".json").filter(|id| !id.starts_with('.')) else {
+            return self.fault(format!("left over: {}", file.display()));
+        };
+        let record: Value = serde_json::from_str(&text_of(file).unwrap_or_default()).unwrap_or_default();
+        if record["id"] != id || record["stage"] != "ready" {
+            self.fault(format!("{repository}: record {id} is {record:#}"));
+        }
+        let bound: Vec<&Entry> = entries.iter().filter(|entry| entry.record.as_deref() == Some(id)).collect();
+        match bound.as_slice() {
+            [entry] => self.environment(id, &record, entry),
+            others => self.fault(format!("{repository}: record {id} has {} worktrees", others.len())),
+        }
+        self.records.insert(id.to_owned(), record);
+    }
+
+    /// A setup that fails has no env file yet, and keeps its ports for the next one.
+    fn environment(&mut self, id: &str, record: &Value, entry: &Entry) {
+        let env = text_of(entry.path.join(".env")).unwrap_or_default();
+        let mut steps = record["steps"].as_array().into_iter().flatten();
+        let made = steps.any(|step| step["kind"] == "env_file" && step["state"] == "made");
+        for (variable, number) in ports_of(record) {
+            if made && !env.lines().any(|line| line == format!("{variable}={number}")) {
+                let dir = entry.dir.display();
+                self.fault(format!("{id} ({dir}): no {variable}={number} in .env:\n{env}"));
+            }
+            let claim = self.world.path(format!("state/git-wt/ports/{number}"));
+            let claim: Value = serde_json::from_str(&text_of(claim).unwrap_or_default()).unwrap_or_default();
+            if claim["owner"]["record"] != id {
+                self.fault(format!("{id}: port {number} is claimed by {claim}"));
+            }
+        }
+    }
+
+    /// No port is given twice.
+    fn ports(&mut self) {
+        let mut holders: BTreeMap<u64, String> = BTreeMap::new();
+        for (id, record) in self.records.clone() {
+            for (variable, number) in ports_of(&record) {
+                if let Some(other) = holders.insert(number, id.clone()) {
+                    self.fault(format!("port {number} is {variable} of {id} and of {other}"));
+                }
+            }
+        }
+    }
+
+    /// Every claim is of a record that exists.
+    fn claims(&mut self, kind: &str) {
+        for file in paths_in(&self.world.path("state/git-wt").join(kind)) {
+            let claim: Value = serde_json::from_str(&text_of(&file).unwrap_or_default()).unwrap_or_default();
+            if !self.records.contains_key(&text_in(&claim["owner"], "record")) {
+                self.fault(format!("{} has no record: {claim}", file.display()));
+            }
+        }
+    }
+
+    /// Beside the repositories there are worktrees, and nothing else.
+    fn directories(&mut self) {
+        let known = ["home", "state", "run", "bin"];
+        for path in paths_in(&self.world.root()) {
+            let name = name_of(&path);
+            let expected = known.iter().chain(self.repositories).any(|known| *known == name);
+            if !expected && !self.places.contains_key(&path) {
+                let content: Vec<String> = paths_in(&path).iter().map(|path| name_of(path)).collect();
+                self.fault(format!("{} is no worktree: {content:?}", path.display()));
+            }
+        }
+    }
+
+    /// No lock, no temporary file and no trash stays.
+    fn leftovers(&mut self) {
+        let mut dirs: Vec<PathBuf> =
+            self.repositories.iter().map(|name| self.world.path(name).join(".git")).collect();
+        dirs.push(self.world.path("state"));
+        while let Some(dir) = dirs.pop() {
+            for path in paths_in(&dir) {
+                let name = name_of(&path);
+                let lasting = path.ends_with("wt/lock") || path.ends_with("wt/entries.lock");
+                let temporary = name.ends_with(".lock") || name.starts_with('.') || name.ends_with(".new");
+                if (temporary && !lasting) || ["trash", "damaged"].contains(&name.as_str()) {
+                    self.fault(format!("left over: {}", path.display()));
+                }
+                if path.symlink_metadata().is_ok_and(|found| found.is_dir()) && name != "objects" {
+                    dirs.push(path);
+                }
+            }
+        }
+    }
+}
+
+/// Runs `doctor` in each repository and reports those that it finds ill.
+fn ill(world: &World, line: &[&str]) -> Vec<String> {
+    for repository in REPOSITORIES {
+        wait_for_the_sweep(world, repository);
+    }
+    let seen = REPOSITORIES.map(|name| (name, world.wt_in(name, line)));
+    seen.iter().filter(|(_, seen)| seen.code != 0).map(|(name, seen)| format!("{name}: {seen:#?}")).collect()
+}
+
+/// What a round of killing does: before it is killed, and once it has been repaired.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verb {
+    Add,
+    Remove,
+    Move,
+}
+
+const VERBS: [Verb; 3] = [Verb::Add, Verb::Remove, Verb::Move];
+/// The two places of the worktree that is killed at, and the one that nobody touches.
+const HERE: &str = "one-qa";
+const THERE: &str = "one-there";
+const BYSTANDER: &str = "one-bystander";
+/// What the user has in a worktree: a new file, and one that git ignores.
+const NOTES: [&str; 2] = ["notes", "own.sqlite3"];
+
+impl Verb {
+    fn line(self) -> &'static str {
+        match self {
+            Self::Add => "add qa",
+            Self::Remove => "remove -f -y qa",
+            Self::Move => "move ../one-qa ../one-there",
+        }
+    }
+
+    /// Brings the repository to where this verb begins.
+    fn prepare(self, world: &World) {
+        world.wt_in("one", &["remove", "-f", "-f", "-y", "qa"]);
+        let branch = world.command("git", &world.path("one")).args(["branch", "-q", "-D", "qa"]).output();
+        branch.unwrap();
+        if self != Self::Add {
+            world.wt_in("one", &["add", "-q", "qa"]).ok();
+            leave_notes(world, HERE);
+        }
+    }
+
+    /// How long it takes when nobody kills it: the median of some runs.
+    fn duration(self, world: &World) -> Duration {
+        let timed = |_| {
+            self.prepare(world);
+            let start = Instant::now();
+            assert!(self.start(world).wait().unwrap().success());
+            start.elapsed()
+        };
+        let mut durations: Vec<Duration> = (0..5).map(timed).collect();
+        durations.sort();
+        durations[2]
+    }
+
+    fn start(self, world: &World) -> Child {
+        let mut command = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path("one"));
+        command.args(self.line().split(' ')).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Starts it, and kills it after a while; it alone, its children go on. Says whether it was still there.
+    fn kill(self, world: &World, after: Duration) -> bool {
+        let mut child = self.start(world);
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap().code().is_none()
+    }
+
+    /// What is wrong with the worktree afterwards: it is in one place with what the user had in it, or gone without
+    /// a trace.
+    fn fault(self, world: &World) -> Option<String> {
+        let branch =
+            world.command("git", &world.path("one")).args(["rev-parse", "-q", "--verify", "qa"]).output();
+        let branch = branch.unwrap().status.success();
+        let (here, there) = (world.path(HERE).exists(), world.path(THERE).exists());
+        let notes = |place: &str| NOTES.iter().all(|name| world.path(place).join(name).exists());
+        match (self, here, there) {
+            (Self::Add, _, false) if here == branch => None,
+            (Self::Remove, false, false) => None,
+            (Self::Remove | Self::Move, true, false) if notes(HERE) => None,
+            (Self::Move, false, true) if notes(THERE) => None,
+            _ => Some(format!("here: {here}, there: {there}, branch: {branch}")),
+        }
+    }
+}
+
+fn leave_notes(world: &World, place: &str) {
+    for name in NOTES {
+        world.write(format!("{place}/{name}"), "mine\n");
+    }
+}
+
+/// Kills a verb once, lets doctor repair what is left, and returns what is wrong then.
+fn crash(world: &World, verb: Verb, after: Duration) -> (bool, Vec<String>) {
+    verb.prepare(world);
+    let killed = verb.kill(world, after);
+    if verb == Verb::Move {
+        // git's own move may leave a worktree that only git's own repair finds again
+        world.see(world.command("git", &world.path("one")).args(["worktree", "repair", "../one-there"]));
+    }
+    let fixed = world.wt_in("one", &["doctor", "--fix"]);
+    let mut faults: Vec<String> = verb.fault(world).into_iter().collect();
+    faults.extend((fixed.code != 0).then(|| format!("{fixed:#?}")));
+    faults.extend(faults_of(world, &["one"]));
+    let again = world.wt_in("one", &["doctor"]);
+    faults.extend((again.code != 0).then(|| format!("{again:#?}")));
+    let kept = NOTES.iter().all(|name| world.read(format!("{BYSTANDER}/{name}")) == "mine\n");
+    faults.extend((!kept).then(|| "the bystander has lost its notes".to_owned()));
+    if !faults.is_empty() {
+        faults.push(format!("doctor --fix said: {}", fixed.stderr));
+    }
+    (killed, faults)
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_what_doctor_repairs() {
+    let seed = seed();
+    let mut dice = Dice::of(seed, 0);
+    let world = world_of(&["one"]);
+    world.wt_in("one", &["add", "-q", "bystander"]).ok();
+    leave_notes(&world, BYSTANDER);
+    let durations = VERBS.map(|verb| u64::try_from(verb.duration(&world).as_micros()).unwrap());
+    let rounds = number("GIT_WT_TEST_CRASHES").unwrap_or(20);
+    let mut kills = 0;
+    for round in 0..rounds {
+        for (verb, duration) in VERBS.into_iter().zip(durations) {
+            let after = dice.below(duration * 6 / 5);
+            let (killed, faults) = crash(&world, verb, Duration::from_micros(after));
+            kills += u64::from(killed);
+            let when =
+                format!("GIT_WT_TEST_SEED={seed}, round {round}, {verb:?} after {after} of {duration} us");
+            assert!(faults.is_empty(), "{when}\n{}", faults.join("\n"));
+        }
+    }
+    eprintln!("{kills} kills in {} operations of {durations:?} us", 3 * rounds);
+}
+
+#[test]
+fn many_at_once_get_along() {
+    let seed = seed();
+    let (world, mut report) = run_wild(false, seed);
+    report.faults.extend(ill(&world, &["doctor"]));
+    report.faults.extend(faults_of(&world, &REPOSITORIES));
+    report.faults.extend(ill(&world, &["doctor", "--fix"]));
+    assert_faultless(&report, seed);
+}
+
+#[test]
+fn what_plain_git_does_among_them_is_put_right_by_doctor() {
+    let seed = seed();
+    let (world, mut report) = run_wild(true, seed);
+    report.faults.extend(ill(&world, &["doctor", "--fix"]));
+    report.faults.extend(faults_of(&world, &REPOSITORIES));
+    report.faults.extend(ill(&world, &["doctor"]));
+    assert_faultless(&report, seed);
+}
