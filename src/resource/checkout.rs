@@ -203,9 +203,10 @@ fn entry_of(repo: &Repo, record: &str) -> Result<Option<Worktree>> {
 /// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it, and
 /// all do that look which branches are checked out. Over when dropped; the checking out of files needs no waiting.
 pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
-    let path = repo.common_dir().join("wt").join("entries.lock");
+    let dir = repo.common_dir().join("wt");
+    let path = dir.join("entries.lock");
     let failed = || format!("cannot lock '{}'", path.display());
-    fs::create_dir_all(path.parent().unwrap_or(&path)).explain(failed)?;
+    fs::create_dir_all(dir).explain(failed)?;
     let file = fs::File::options().create(true).append(true).open(&path).explain(failed)?;
     file.lock().explain(failed)?;
     Ok(file)
@@ -241,6 +242,8 @@ fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
         return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
     }
+    // what is to go goes, even where no lock is to be had
+    let _alone = entries_at_rest(repo).ok();
     Trash::of(repo).take_now(&tree.git_dir)?;
     delete_empty_entries(repo);
     Ok(())
