@@ -172,17 +172,24 @@ impl Findings<'_> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
         for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready).filter(bound) {
+            let held = match self.context.records.hold(&record.id) {
+                Err(_) if self.fix => self.context.records.hold_patiently(&record.id, PATIENCE)?,
+                // somebody is at work on it
+                Err(_) => continue,
+                Ok(held) => held,
+            };
+            let Some(held) = held else { continue };
+            // whoever had it before may have bound it
+            if held.record.worktree(&self.context.repo.worktrees()?).is_some() {
+                continue;
+            }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
             if record.databases().any(Database::has_data) && !drop_databases {
                 self.for_the_user(
                     &format!("{what}; its database is still there"),
                     "git wt doctor --fix --yes    (drops it)",
                 );
-                continue;
-            }
-            if self.problem(&what)
-                && let Some(held) = self.context.records.hold_patiently(&record.id, PATIENCE)?
-            {
+            } else if self.problem(&what) {
                 let root = held.record.path.clone();
                 remove::take_back(held, &root, false, self.context)?;
             }

@@ -65,19 +65,22 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             context.ui.hint("git wt prune --yes    (drops it)");
             continue;
         }
+        let held = match record.filter(|_| !args.dry_run) {
+            Some(record) => context.records.hold(&record.id)?,
+            None => None,
+        };
+        if !is_missing(tree, context)? {
+            continue;
+        }
         context.ui.say(&format!(
             "{} '{name}': its directory is gone",
             if args.dry_run { "would prune" } else { "pruned" }
         ));
-        if args.dry_run {
-            continue;
-        }
-        match record {
-            Some(record) => {
-                if let Some(mut held) = context.records.hold(&record.id)? {
-                    held.checkout_for(tree);
-                    remove::take_back(held, &tree.path, false, context)?;
-                }
+        match held {
+            _ if args.dry_run => {}
+            Some(mut held) => {
+                held.checkout_for(tree);
+                remove::take_back(held, &tree.path, false, context)?;
             }
             None => {
                 put_aside(&context.repo, tree)?;
@@ -95,4 +98,10 @@ fn is_older(tree: &Worktree, expire: u64) -> bool {
     let written = std::fs::metadata(tree.git_dir.join("index")).and_then(|index| index.modified());
     let since_1970 = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since_1970.is_none_or(|age| age.as_secs() <= expire)
+}
+
+/// Whether a worktree's directory is still gone: while git moves one, it is gone for a moment.
+fn is_missing(tree: &Worktree, context: &Context) -> Result<bool> {
+    let now = context.repo.worktrees()?;
+    Ok(now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing))
 }
