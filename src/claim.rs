@@ -292,6 +292,22 @@ impl Claims {
         }
     }
 
+    /// Removes the temporary files of processes of this host that died, however lately.
+    pub fn sweep(&self) {
+        let of_the_dead = |file: &fs::DirEntry| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let id = name.strip_prefix('.').and_then(|rest| rest.split('.').next()?.parse().ok());
+            let process = id.and_then(rustix::process::Pid::from_raw);
+            process.is_some_and(|it| rustix::process::test_kill_process(it) == Err(rustix::io::Errno::SRCH))
+        };
+        for dir in ["ports", "databases"] {
+            let files = fs::read_dir(self.dir.join(dir)).into_iter().flatten().flatten();
+            for file in files.filter(of_the_dead) {
+                let _ = fs::remove_file(file.path()); // the next claim tries again, in an hour
+            }
+        }
+    }
+
     fn dir_of(&self, thing: &Thing) -> PathBuf {
         self.dir.join(match thing {
             Thing::Port(_) => "ports",
@@ -528,6 +544,13 @@ mod tests {
         assert_eq!(claims.ports().unwrap().into_keys().collect::<Vec<_>>(), [8001, 8002]);
         assert!(!ports.join(".1.2").exists());
         assert!(ports.join(".3.4").exists());
+        let (ours, dead) = (temporary_name(), format!(".{}.5.6", i32::MAX));
+        for name in [&ours, &dead] {
+            fs::write(ports.join(name), "").unwrap();
+        }
+        claims.sweep();
+        assert!(ports.join(ours).exists() && ports.join("README").exists() && ports.join("8001").exists());
+        assert!(!ports.join(dead).exists());
     }
 
     #[test]

@@ -287,6 +287,7 @@ impl Findings<'_> {
         let trash = Trash::of(&self.context.repo);
         if self.fix {
             self.context.records.sweep()?;
+            self.context.claims.sweep();
         }
         let is_there = if self.fix { !trash.is_empty() } else { trash.is_forgotten() };
         if is_there && self.problem("files of removed worktrees were not deleted yet") {
