@@ -127,19 +127,19 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a command to its end; `None` when it hangs, and then it is killed.
-fn end_of(command: &mut Command) -> Option<Ended> {
+/// Runs a command to its end, or kills it when its time is up, and waits for what it has started.
+fn end_of(command: &mut Command, time: Duration) -> Ended {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let pid = Pid::from_child(&child);
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || done.send(child.wait_with_output()));
-    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+    let output = ended.recv_timeout(time).unwrap_or_else(|_| {
         let _ = kill_process(pid, Signal::KILL);
-        return None;
-    };
+        ended.recv().unwrap()
+    });
     let output = output.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    Some(Ended { status: output.status, stdout: output.stdout, stderr })
+    Ended { status: output.status, stdout: output.stdout, stderr }
 }
 
 impl Ended {
@@ -170,16 +170,21 @@ struct Report {
 }
 
 impl Report {
-    fn note(&mut self, line: &str, ended: Option<&Ended>, fault: Option<String>) {
-        let end = ended.map_or_else(
-            || "hangs".to_owned(),
-            |ended| format!("{} {}", ended.status, ended.stderr.trim_end().replace('\n', "\n    ")),
-        );
+    fn note(&mut self, line: &str, ended: &Ended, fault: Option<String>) {
+        let end = format!("{} {}", ended.status, ended.stderr.trim_end().replace('\n', "\n    "));
         if let Some(fault) = fault {
             self.faults.push(format!("{line}: {fault}\n    {end}"));
         }
         self.lines.push(format!("{line} -> {end}"));
     }
+}
+
+/// What else goes on while git-wt works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Nothing,
+    PlainGit,
+    Kills,
 }
 
 /// Plain git takes turns in a repository: it does not get along with itself.
@@ -188,7 +193,7 @@ type Turns = BTreeMap<&'static str, Mutex<()>>;
 /// What the threads share.
 struct Wild<'a> {
     world: &'a World,
-    plain: bool,
+    company: Company,
     turns: &'a Turns,
     report: &'a Mutex<Report>,
 }
@@ -198,31 +203,35 @@ impl Wild<'_> {
     fn carry_out(&self, mut dice: Dice, thread: u64, count: u64) {
         for at in 0..count {
             let repository = dice.one_of(&REPOSITORIES);
-            let is_plain = self.plain && dice.below(4) == 0;
+            let is_plain = self.company == Company::PlainGit && dice.below(4) == 0;
             let line =
                 if is_plain { plain_line(&mut dice, repository) } else { own_line(&mut dice, repository) };
-            let ended = self.end_of(repository, &line, is_plain);
-            let fault = self.fault(&line, is_plain, ended.as_ref());
-            let shown = format!("{thread}.{at} {repository}: {line}");
-            self.report.lock().unwrap().note(&shown, ended.as_ref(), fault);
+            // a git that is killed while it moves a worktree loses it
+            let is_killed =
+                self.company == Company::Kills && dice.below(4) == 0 && !line.starts_with("move ");
+            let time = if is_killed { Duration::from_micros(dice.below(80_000)) } else { PATIENCE };
+            let ended = self.end_of(repository, &line, is_plain, time);
+            let fault = if is_killed { None } else { self.fault(&line, is_plain, &ended) };
+            self.report.lock().unwrap().note(&format!("{thread}.{at} {repository}: {line}"), &ended, fault);
         }
     }
 
-    fn end_of(&self, repository: &str, line: &str, is_plain: bool) -> Option<Ended> {
+    fn end_of(&self, repository: &str, line: &str, is_plain: bool, time: Duration) -> Ended {
         let program = if is_plain { "git" } else { env!("CARGO_BIN_EXE_git-wt") };
-        let is_gits = is_plain || (self.plain && line.starts_with("move "));
-        let _turn = is_gits.then(|| self.turns[repository].lock().unwrap());
-        end_of(self.world.command(program, &self.world.path(repository)).args(line.split(' ')))
+        let takes_turns = self.company == Company::PlainGit && (is_plain || line.starts_with("move "));
+        let _turn = takes_turns.then(|| self.turns[repository].lock().unwrap());
+        end_of(self.world.command(program, &self.world.path(repository)).args(line.split(' ')), time)
     }
 
-    fn fault(&self, line: &str, is_plain: bool, ended: Option<&Ended>) -> Option<String> {
-        let Some(ended) = ended else { return Some("hangs".to_owned()) };
-        match (is_plain, self.plain) {
+    fn fault(&self, line: &str, is_plain: bool, ended: &Ended) -> Option<String> {
+        match (is_plain, self.company) {
             // what git says of us is its own affair
             (true, _) => None,
             // and so is what it says of itself below us
-            (false, true) => ended.fault(),
-            (false, false) => ended.fault().or_else(|| ended.race()).or_else(|| unreadable(line, ended)),
+            (_, Company::PlainGit | Company::Kills) => ended.fault(),
+            (_, Company::Nothing) => {
+                ended.fault().or_else(|| ended.race()).or_else(|| unreadable(line, ended))
+            }
         }
     }
 }
@@ -234,7 +243,7 @@ fn unreadable(line: &str, ended: &Ended) -> Option<String> {
 }
 
 /// Lets threads loose on the repositories of one world; returns it with all that happened.
-fn run_wild(plain: bool, seed: u64) -> (World, Report) {
+fn run_wild(company: Company, seed: u64) -> (World, Report) {
     let world = world_of(&REPOSITORIES);
     let report = Mutex::new(Report::default());
     let count = number("GIT_WT_TEST_STRESS").unwrap_or(50);
@@ -242,12 +251,15 @@ fn run_wild(plain: bool, seed: u64) -> (World, Report) {
     let start = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
-            let wild = Wild { world: &world, plain, turns: &turns, report: &report };
+            let wild = Wild { world: &world, company, turns: &turns, report: &report };
             scope.spawn(move || wild.carry_out(Dice::of(seed, thread + 1), thread, count));
         }
     });
-    eprintln!("{} operations in {:.1} s", THREADS * count, start.elapsed().as_secs_f64());
-    (world, report.into_inner().unwrap())
+    let report = report.into_inner().unwrap();
+    let kills = report.lines.iter().filter(|line| line.contains("-> signal: 9")).count();
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!("{} operations in {seconds:.1} s, {kills} of them killed", THREADS * count);
+    (world, report)
 }
 
 /// Asserts that nothing was wrong; else tells all that happened.
@@ -609,7 +621,7 @@ fn a_kill_at_any_moment_leaves_what_doctor_repairs() {
 #[test]
 fn many_at_once_get_along() {
     let seed = seed();
-    let (world, mut report) = run_wild(false, seed);
+    let (world, mut report) = run_wild(Company::Nothing, seed);
     report.faults.extend(ill(&world, &["doctor"]));
     report.faults.extend(faults_of(&world, &REPOSITORIES));
     report.faults.extend(ill(&world, &["doctor", "--fix"]));
@@ -618,8 +630,18 @@ fn many_at_once_get_along() {
 
 #[test]
 fn what_plain_git_does_among_them_is_put_right_by_doctor() {
+    repaired_after(Company::PlainGit);
+}
+
+#[test]
+fn what_is_killed_among_them_is_put_right_by_doctor() {
+    repaired_after(Company::Kills);
+}
+
+#[track_caller]
+fn repaired_after(company: Company) {
     let seed = seed();
-    let (world, mut report) = run_wild(true, seed);
+    let (world, mut report) = run_wild(company, seed);
     report.faults.extend(ill(&world, &["doctor", "--fix"]));
     report.faults.extend(faults_of(&world, &REPOSITORIES));
     report.faults.extend(ill(&world, &["doctor"]));
