@@ -115,13 +115,12 @@ impl Worktrees {
         found
     }
 
-    /// What to say of a failure in a worktree: where somebody has removed it meanwhile, that is the reason.
+    /// What to say of a failure in a worktree: where somebody has moved or removed it meanwhile, that is the reason.
     pub fn unless_gone(&self, tree: &Worktree, error: Error) -> Error {
         if tree.path.exists() {
-            error
-        } else {
-            Error::new(format!("'{}' has just been removed", self.name(tree)))
+            return error;
         }
+        Error::new(format!("'{}' is no longer at '{}'", self.name(tree), tree.path.display()))
     }
 
     /// A path to a worktree, or the last components that only one has.

@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
         None => adopt(tree, &worktrees, context)?,
     };
-    let hooks = provision(&mut held, tree, context)?;
+    let hooks = provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
     if args.again {
         held.record.hooks.clear();
     }
