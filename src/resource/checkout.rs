@@ -336,7 +336,7 @@ impl Trash {
 
     /// Whether something waits that nobody deletes: nothing has come or gone for a while.
     pub fn is_forgotten(&self) -> bool {
-        const WHILE: std::time::Duration = std::time::Duration::from_secs(60);
+        const WHILE: std::time::Duration = std::time::Duration::from_mins(1);
         let changed = fs::metadata(&self.dir).and_then(|dir| dir.modified()).ok();
         let age = changed.and_then(|at| at.elapsed().ok());
         !self.is_empty() && age.is_none_or(|age| age > WHILE)
