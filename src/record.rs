@@ -73,6 +73,11 @@ pub enum Ended {
     Failed(u8),
 }
 
+/// A path in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Destination(#[serde(with = "path_text")] pub PathBuf);
+
 /// A setup hook and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRun {
@@ -96,6 +101,9 @@ pub struct Record {
     /// Where it was made; where it is now is git's to say.
     #[serde(with = "path_text")]
     pub path: PathBuf,
+    /// Where it is being moved: a git that is killed in the middle leaves it to us to find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Destination>,
     /// The common directory it was made in: a copy of a repository owns nothing of the original's.
     pub repository: Identity,
     /// What a new branch was started from.
@@ -134,6 +142,7 @@ impl Record {
             name,
             branch: None,
             path: path.to_owned(),
+            destination: None,
             repository,
             base: None,
             note: None,
@@ -600,8 +609,18 @@ impl Held<'_> {
         }
         self.hide(hidden, site.repo)?;
         site.root.clone_into(&mut self.record.path);
+        self.record.destination = None;
         self.write()?;
         Ok(told)
+    }
+
+    /// Has git move the worktree to or into `destination` by running `go`; whatever is killed, the record tells where it
+    /// went, and repair waits for a git that still moves.
+    pub fn moving<T>(&mut self, destination: &Path, go: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _inherited = Inherited::by_children(self.file.clone())?;
+        self.record.destination = Some(Destination(destination.to_owned()));
+        self.write()?;
+        go()
     }
 
     /// Exchanges the line in `info/exclude` for this one, or none.

@@ -72,7 +72,8 @@ fn world_of(repositories: &[&str]) -> World {
         let repository = world.repo(name);
         world.write(
             format!("{name}/.wt.toml"),
-            "[port]\nPORT = 8000\nAPI_PORT = 8001\n[database]\nvariable = \"DATABASE_URL\"\n",
+            "[port]\nPORT = 8000\nAPI_PORT = 8001\n[env]\nHERE = \"{{ path }}\"\n\
+             [database]\nvariable = \"DATABASE_URL\"\n",
         );
         world.commit(&repository, "recipe");
         world.write(format!("{name}/.env"), "DATABASE_URL=sqlite:///db.sqlite3\n");
@@ -206,9 +207,7 @@ impl Wild<'_> {
             let is_plain = self.company == Company::PlainGit && dice.below(4) == 0;
             let line =
                 if is_plain { plain_line(&mut dice, repository) } else { own_line(&mut dice, repository) };
-            // a git that is killed while it moves a worktree loses it
-            let is_killed =
-                self.company == Company::Kills && dice.below(4) == 0 && !line.starts_with("move ");
+            let is_killed = self.company == Company::Kills && dice.below(4) == 0;
             let time = if is_killed { Duration::from_micros(dice.below(80_000)) } else { PATIENCE };
             let ended = self.end_of(repository, &line, is_plain, time);
             let fault = if is_killed { None } else { self.fault(&line, is_plain, &ended) };
@@ -408,6 +407,10 @@ impl Inspection<'_> {
         let env = text_of(entry.path.join(".env")).unwrap_or_default();
         let mut steps = record["steps"].as_array().into_iter().flatten();
         let made = steps.any(|step| step["kind"] == "env_file" && step["state"] == "made");
+        let here = format!("HERE={}", entry.path.display());
+        if made && !env.lines().any(|line| line == here) {
+            self.fault(format!("{id}: no {here} in .env:\n{env}"));
+        }
         for (variable, number) in ports_of(record) {
             if made && !env.lines().any(|line| line == format!("{variable}={number}")) {
                 let dir = entry.dir.display();
@@ -577,10 +580,6 @@ fn leave_notes(world: &World, place: &str) {
 fn crash(world: &World, verb: Verb, after: Duration) -> (bool, Vec<String>) {
     verb.prepare(world);
     let killed = verb.kill(world, after);
-    if verb == Verb::Move {
-        // git's own move may leave a worktree that only git's own repair finds again
-        world.see(world.command("git", &world.path("one")).args(["worktree", "repair", "../one-there"]));
-    }
     let fixed = world.wt_in("one", &["doctor", "--fix"]);
     let mut faults: Vec<String> = verb.fault(world).into_iter().collect();
     faults.extend((fixed.code != 0).then(|| format!("{fixed:#?}")));

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, add, r#move, remove};
+use super::{Context, add, r#move, prune, remove};
 use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
-use crate::git::worktrees::{Broken, IN_THE_MAKING};
+use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::name::Name;
-use crate::record::{Record, Stage};
+use crate::record::{Destination, Record, Stage};
 use crate::resource::Database;
-use crate::resource::checkout::Trash;
+use crate::resource::checkout::{Trash, names_entry};
 use crate::target::Worktrees;
 
 /// How long repair waits for a child of a killed git-wt that still writes.
@@ -39,6 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.halves()?;
     found.damaged_entries()?;
     found.moved()?;
+    found.vanished(args.yes)?;
     found.unbound(args.yes)?;
     found.damaged_records()?;
     found.damaged_claims()?;
@@ -155,13 +156,52 @@ impl Findings<'_> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         for record in worktrees.records.iter().filter(|record| record.stage == Stage::Ready) {
             let Some(tree) = record.worktree(&worktrees.listing) else { continue };
-            if tree.missing || tree.path == record.path {
+            if tree.missing {
+                self.lost_on_the_way(record, tree)?;
+                continue;
+            }
+            if tree.path == record.path {
                 continue;
             }
             let what = format!("'{}' was moved to '{}' without git-wt", record.name, tree.path.display());
             if self.problem(&what) {
                 let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
                 r#move::follow(held, &record.path, tree, self.context)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A worktree that a killed git has moved without saying so is where it was to go.
+    fn lost_on_the_way(&mut self, record: &Record, tree: &Worktree) -> Result<()> {
+        let Some(Destination(to)) = &record.destination else { return Ok(()) };
+        let into = to.join(tree.path.file_name().unwrap_or_default());
+        let Some(found) = [to, &into].into_iter().find(|place| names_entry(place, tree)) else {
+            return Ok(());
+        };
+        if !self.problem(&format!("moving '{}' to '{}' was cut short", record.name, found.display())) {
+            return Ok(());
+        }
+        let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
+        self.context.repo.git().args(["worktree", "repair", "--"]).arg(found).stdout()?;
+        let now = self.context.repo.worktrees()?;
+        let Some(moved) = tree.id.as_deref().and_then(|id| now.entry(id)) else { return Ok(()) };
+        r#move::follow(held, &record.path, moved, self.context)
+    }
+
+    /// Worktrees whose directories are gone for good.
+    fn vanished(&mut self, drop_databases: bool) -> Result<()> {
+        let worktrees = Worktrees::read(&self.context.repo)?;
+        let gone = |tree: &&Worktree| tree.missing && tree.locked.is_none() && !prune::is_disk_absent(tree);
+        for tree in worktrees.listing.worktrees.iter().filter(gone) {
+            let what = format!("the directory of '{}' is gone", worktrees.name(tree));
+            let has_database =
+                worktrees.record(tree).is_some_and(|record| record.databases().any(Database::has_data));
+            if has_database && !drop_databases {
+                let hint = "git wt doctor --fix --yes    (drops it)";
+                self.for_the_user(&format!("{what}; its database is still there"), hint);
+            } else if self.problem(&what) {
+                prune::forget(tree, &worktrees, self.context)?;
             }
         }
         Ok(())

@@ -54,14 +54,20 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let cwd = std::env::current_dir().unwrap_or_default();
     let destination = absolute(&cwd, &args.destination);
-    let held = hold(tree, &worktrees, context)?;
+    let mut held = hold(tree, &worktrees, context)?;
     let mut words: Vec<OsString> = (0..args.force).map(|_| "--force".into()).collect();
     words.extend(args.passed_on.iter().cloned());
     words.push("--".into());
-    words.extend([tree.path.clone().into(), destination.into()]);
-    let alone = entries_at_rest(&context.repo)?;
-    let status = context.repo.git().args(["worktree", "move"]).args(words).narrate()?;
-    drop(alone);
+    words.extend([tree.path.clone().into(), destination.clone().into()]);
+    let git = context.repo.git().args(["worktree", "move"]).args(words);
+    let go = || {
+        let _alone = entries_at_rest(&context.repo)?;
+        git.narrate()
+    };
+    let status = match &mut held {
+        Some(held) => held.moving(&destination, go)?,
+        None => go()?,
+    };
     if status != 0 {
         return Ok(status);
     }

@@ -8,6 +8,7 @@ use super::{Context, doctor, remove};
 use crate::error::Result;
 use crate::exec;
 use crate::git::worktrees::Worktree;
+use crate::resource::Database;
 use crate::resource::checkout::put_aside;
 use crate::target::Worktrees;
 
@@ -47,50 +48,53 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     };
     for tree in worktrees.listing.worktrees.iter().filter(prunable) {
         let name = worktrees.name(tree);
-        if tree.path.parent().is_some_and(|parent| !parent.exists()) {
-            context
-                .ui
-                .say(&format!("kept '{name}': the disk of '{}' seems to be absent", tree.path.display()));
-            continue;
-        }
-        let record = match worktrees.readable_record(tree) {
-            Ok(record) => record,
-            Err(error) => {
-                context.ui.warn(&format!("kept '{name}': {}", error.in_one_line()));
-                continue;
-            }
-        };
-        if record.is_some_and(|record| record.databases().next().is_some()) && !args.yes {
-            context.ui.say(&format!("kept '{name}': it has a database"));
-            context.ui.hint("git wt prune --yes    (drops it)");
-            continue;
-        }
-        let held = match record.filter(|_| !args.dry_run) {
-            Some(record) => context.records.hold(&record.id)?,
-            None => None,
-        };
-        if !is_missing(tree, context)? {
-            continue;
-        }
-        context.ui.say(&format!(
-            "{} '{name}': its directory is gone",
-            if args.dry_run { "would prune" } else { "pruned" }
-        ));
-        match held {
-            _ if args.dry_run => {}
-            Some(mut held) => {
-                held.checkout_for(tree);
-                remove::take_back(held, &tree.path, false, context)?;
-            }
-            None => {
-                put_aside(&context.repo, tree)?;
-            }
+        if let Some(why) = reason_to_keep(tree, args, &worktrees) {
+            context.ui.say(&format!("kept '{name}': {why}"));
+        } else if args.dry_run {
+            context.ui.say(&format!("would prune '{name}': its directory is gone"));
+        } else if forget(tree, &worktrees, context)? {
+            context.ui.say(&format!("pruned '{name}': its directory is gone"));
         }
     }
     if !args.dry_run {
         doctor::forget_unbound(args.yes, context)?;
     }
     Ok(0)
+}
+
+fn reason_to_keep(tree: &Worktree, args: &Args, worktrees: &Worktrees) -> Option<String> {
+    let record = match worktrees.readable_record(tree) {
+        Ok(record) => record,
+        Err(error) => return Some(error.in_one_line()),
+    };
+    if is_disk_absent(tree) {
+        Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
+    } else if !args.yes && record.is_some_and(|record| record.databases().any(Database::has_data)) {
+        Some("it has a database; git wt prune --yes drops it".into())
+    } else {
+        None
+    }
+}
+
+/// Forgets a worktree whose directory is gone, with what was made for it; says whether it is still gone.
+pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<bool> {
+    let held = match worktrees.readable_record(tree)? {
+        Some(record) => context.records.hold(&record.id)?,
+        None => None,
+    };
+    // while git moves one, it is gone for a moment
+    let now = context.repo.worktrees()?;
+    if !now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing) {
+        return Ok(false);
+    }
+    match held {
+        Some(mut held) => {
+            held.checkout_for(tree);
+            remove::take_back(held, &tree.path, false, context)?;
+        }
+        None => drop(put_aside(&context.repo, tree)?),
+    }
+    Ok(true)
 }
 
 /// Whether a worktree was last used before a time, in seconds since 1970; git goes by its index.
@@ -100,8 +104,7 @@ fn is_older(tree: &Worktree, expire: u64) -> bool {
     since_1970.is_none_or(|age| age.as_secs() <= expire)
 }
 
-/// Whether a worktree's directory is still gone: while git moves one, it is gone for a moment.
-fn is_missing(tree: &Worktree, context: &Context) -> Result<bool> {
-    let now = context.repo.worktrees()?;
-    Ok(now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing))
+/// Whether the directory that a missing worktree lay in is missing too.
+pub fn is_disk_absent(tree: &Worktree) -> bool {
+    tree.path.parent().is_some_and(|parent| !parent.exists())
 }

@@ -401,8 +401,7 @@ impl<'a> Removal<'a> {
 
 /// Refuses to take another worktree away with the one around it, whatever was forced: it is not what was named.
 fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<()> {
-    let mut others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
-    match others.find(|other| !other.missing && other.path.starts_with(&tree.path)) {
+    match worktrees.listing.inside(tree) {
         None => Ok(()),
         Some(inner) => Err(Error::new(format!("'{name}' has another worktree in it"))
             .because(inner.path.display())

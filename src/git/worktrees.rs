@@ -133,6 +133,13 @@ impl Listing {
         self.worktrees.iter().find(|tree| tree.id.as_deref() == Some(id))
     }
 
+    /// A worktree that stands in the directory of another one.
+    pub fn inside(&self, outer: &Worktree) -> Option<&Worktree> {
+        let mut others =
+            self.worktrees.iter().filter(|other| other.git_dir != outer.git_dir && !other.missing);
+        others.find(|other| other.path.starts_with(&outer.path))
+    }
+
     /// The worktree that has `branch` checked out.
     pub fn holder(&self, branch: &Branch) -> Option<&Worktree> {
         self.worktrees.iter().find(|tree| tree.head.branch() == Some(branch))

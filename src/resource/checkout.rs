@@ -170,6 +170,8 @@ impl Checkout {
                     Trash::of(repo).take_now(&tree.path)?;
                 }
             }
+            // what is to go goes, even where no lock is to be had
+            let _alone = entries_at_rest(repo).ok();
             delete_entry(repo, tree)?;
         }
         delete_empty_entries(repo);
@@ -214,11 +216,15 @@ pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
 
 /// Whether the directory and git's entry name each other.
 pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
+    names_entry(path, tree) && Identity::of(&tree.path).is_some_and(|it| Identity::of(path) == Some(it))
+}
+
+/// Whether the directory names git's entry, which may still name another directory.
+pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
     let Ok(pointer) = fs::read(path.join(".git")) else { return false };
     let Some(named) = pointer.strip_prefix(b"gitdir: ") else { return false };
     let named = path.join(OsStr::from_bytes(named.trim_ascii_end()));
-    let there = Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it));
-    there && Identity::of(&tree.path).is_some_and(|it| Identity::of(path) == Some(it))
+    Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
 }
 
 /// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
@@ -226,7 +232,13 @@ pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     if tree.is_main() {
         return Err(Error::new("the main worktree is never removed"));
     }
+    // what is to go goes, even where no lock is to be had
+    let _alone = entries_at_rest(repo).ok();
     if !tree.missing {
+        if let Some(inner) = repo.worktrees()?.inside(tree) {
+            return Err(Error::new(format!("'{}' has another worktree in it", tree.path.display()))
+                .because(inner.path.display()));
+        }
         if !is_linked(&tree.path, tree) {
             let shown = tree.path.display();
             return Ok(Destroyed::Left(format!("'{shown}' and git's entry for it do not name each other")));
@@ -237,13 +249,12 @@ pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     Ok(Destroyed::Gone)
 }
 
+/// Deletes git's entry. The caller has it that no git reads entries meanwhile.
 fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     let entries = repo.common_dir().join("worktrees");
     if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
         return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
     }
-    // what is to go goes, even where no lock is to be had
-    let _alone = entries_at_rest(repo).ok();
     Trash::of(repo).take_now(&tree.git_dir)?;
     delete_empty_entries(repo);
     Ok(())
