@@ -101,9 +101,21 @@ pub fn check_stopped() -> Result<()> {
     }
 }
 
-/// Carries on whatever signal comes: taking back what is half made is the way to stop.
-pub fn carry_on() {
+/// Carries on whatever signal comes, while it lives: taking back what is half made is the way to stop.
+#[must_use]
+pub fn carry_on() -> CarryOn {
     UNDOING.store(true, Ordering::SeqCst);
+    CarryOn
+}
+
+/// What must come to its end.
+#[derive(Debug)]
+pub struct CarryOn;
+
+impl Drop for CarryOn {
+    fn drop(&mut self) {
+        UNDOING.store(false, Ordering::SeqCst);
+    }
 }
 
 /// A program about to be started.

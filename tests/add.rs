@@ -462,3 +462,16 @@ fn a_short_lock_of_git_is_waited_for_and_another_fault_is_not() {
         world.wt(&["remove", "-D", "far"]).ok();
     }
 }
+
+#[test]
+fn a_dash_is_the_branch_before() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.wt(&["add", "-"]).code(128).says(&["there is no previously checked out branch"]);
+    world.git(&repo, &["switch", "--quiet", "--create", "topic"]);
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.wt(&["add", "-"]).ok().prints("[ROOT]/myproject-topic\n");
+    world.wt(&["remove", "topic"]).ok();
+    world.wt(&["add", "../elsewhere", "-"]).ok();
+    assert_eq!(world.git(&world.path("elsewhere"), &["branch", "--show-current"]), "topic");
+}

@@ -123,3 +123,18 @@ fn a_written_recipe_is_applied_and_taken_back() {
     git(&["remove", "x"]).ok();
     assert!(!before.exists());
 }
+
+#[test]
+fn an_empty_path_never_reaches_git() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    let before = world.everything();
+    for line in [&["add", ""][..], &["add", "-b", "x", ""], &["add", "--detach", "", "main"]] {
+        let mut command = world.command("git", &repo);
+        world
+            .see(command.arg("wt").args(line).env("GIT_WT_MODE", "git"))
+            .code(128)
+            .says(&["the path is empty"]);
+        before.is_still(&world.everything(), &format!("{line:?}"));
+    }
+}

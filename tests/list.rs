@@ -89,7 +89,19 @@ fn porcelain_is_git_s_own() {
     let world = crowd();
     world.wt(&["add", "staging"]).ok();
     let repo = world.path("myproject");
-    for line in [&["--porcelain"][..], &["--porcelain", "-z"], &["--verbose"]] {
+    let odd = world.path("two\nlines and 'quotes'");
+    world.git(&repo, &["worktree", "add", "--quiet", "-b", "odd", odd.to_str().unwrap()]);
+    world.git(&repo, &["worktree", "lock", "--reason", "one\ntwo", odd.to_str().unwrap()]);
+    world.git(&repo, &["worktree", "add", "--quiet", "../gone"]);
+    fs::remove_dir_all(world.path("gone")).unwrap();
+    for line in [
+        &["--porcelain"][..],
+        &["--porcelain", "-z"],
+        &["--verbose"],
+        &["-v"],
+        &["--verb", "--expire", "1.day.ago"],
+        &["--expire=now"],
+    ] {
         let git = world.see(world.command("git", &repo).args(["worktree", "list"]).args(line));
         let us = world.wt(&[&["list"], line].concat());
         assert_eq!((us.stdout, us.stderr, us.code), (git.stdout, git.stderr, git.code));
@@ -101,4 +113,51 @@ fn a_reader_that_goes_away_is_no_error() {
     let world = crowd();
     let repo = world.path("myproject");
     world.see(world.command("bash", &repo).args(["-c", "set -o pipefail; git wt list | true"])).ok();
+}
+
+#[test]
+fn odd_names_and_reasons_are_shown_in_one_line_each_and_found() {
+    let world = crowd();
+    let repo = world.path("myproject");
+    for (branch, path) in [("a", "two\nlines"), ("b", "-dash"), ("c", "\u{1b}[31mred"), ("d", " spaces ")] {
+        let path = world.path(path);
+        world.git(&repo, &["worktree", "add", "--quiet", "-b", branch, path.to_str().unwrap()]);
+        assert_eq!(
+            world.wt(&["cd", branch]).ok().stdout,
+            format!("{}\n", path.display()).replace(&*world.root().to_string_lossy(), "[ROOT]")
+        );
+    }
+    world.git(&repo, &["worktree", "lock", "--reason", "one\ntwo", &world.path("-dash").to_string_lossy()]);
+    let list = world.wt(&["list"]).ok().stdout;
+    assert_eq!(list.lines().count(), 5, "{list}");
+    assert!(!list.contains('\u{1b}') && list.contains("locked: one\\ntwo"), "{list}");
+    let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
+    let paths: Vec<&str> =
+        json["worktrees"].as_array().unwrap().iter().filter_map(|tree| tree["path"].as_str()).collect();
+    assert!(paths.iter().any(|path| path.ends_with("/two\nlines")), "{paths:?}");
+}
+
+#[test]
+fn git_is_asked_to_look_and_not_to_touch() {
+    let world = crowd();
+    let log = world.path("home/asked");
+    let git = ["/usr/local/bin/git", "/usr/bin/git"]
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+        .unwrap();
+    world.program(
+        "git",
+        &format!(
+            "#!/bin/sh\necho \"$* locks=$GIT_OPTIONAL_LOCKS language=$LC_ALL\" >> {}\nexec {git} \"$@\"\n",
+            log.display()
+        ),
+    );
+    let mut list = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path("myproject"));
+    world.see(list.arg("list").env("LC_ALL", "de_DE.UTF-8")).ok();
+    let asked = fs::read_to_string(log).unwrap();
+    assert!(
+        asked.contains(" status ") && asked.lines().all(|line| line.ends_with(" locks=0 language=C")),
+        "{asked}"
+    );
+    assert!(asked.lines().all(|line| line.contains(" -z")), "{asked}");
 }

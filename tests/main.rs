@@ -19,6 +19,7 @@ mod list;
 mod man;
 mod r#move;
 mod options;
+mod prune;
 mod readme;
 mod remove;
 mod repositories;

@@ -193,13 +193,107 @@ fn a_child_that_fails_is_no_reason_to_leave_anything() {
 }
 
 #[test]
-fn an_interrupted_add_is_undone() {
+fn an_add_that_is_told_to_stop_is_undone() {
     let world = crowded("../{{ repo }}-{{ name }}");
     let before = world.everything();
     let uv = world.read("bin/uv");
-    // the venv maker interrupts its parent, as a terminal would, and goes on for a moment
-    world.program("uv", &format!("{uv}kill -TERM $PPID\n"));
-    let seen = add(&world).code(143).says(&["error: interrupted", "undone: "]);
-    world.program("uv", &uv);
-    before.is_still(&world.everything(), &format!("{seen:#?}"));
+    for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        // the venv maker stops its parent, and goes on for a moment
+        world.program("uv", &format!("{uv}kill -{signal} $PPID\n"));
+        let seen = add(&world).code(status).says(&["error: interrupted", "undone: "]);
+        world.program("uv", &uv);
+        before.is_still(&world.everything(), &format!("{signal}: {seen:#?}"));
+    }
+}
+
+#[test]
+fn a_removal_that_is_told_to_stop_stops_before_or_ends() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    world.git(&world.path("myproject"), &["config", "wt.hooks.teardown", "kill -TERM $PPID"]);
+    add(&world).ok();
+    let before = world.everything();
+    world.wt(&["remove", "-y", "staging"]).code(143).says(&["error: interrupted"]);
+    before.is_still(&world.everything(), "stopped before anything went");
+    world.git(&world.path("myproject"), &["config", "wt.hooks.teardown", "true"]);
+    world.wt(&["remove", "-y", "staging"]).ok();
+}
+
+/// A small disk that is gone with this.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Mounts one; `None` where that is not allowed.
+    fn mounted(at: &'a Path, size: &str) -> Option<Self> {
+        std::fs::create_dir(at).unwrap();
+        let options = format!("size={size}");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(at).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half() {
+    let world = World::new();
+    let place = world.path("disk");
+    let Some(_disk) = SmallDisk::mounted(&place, "4m") else {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    };
+    world.repo("disk/myproject");
+    world.write("disk/myproject/.wt.toml", "[port]\nPORT = 8000\n[database]\n");
+    world.write("disk/myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.write("disk/myproject/large", &"x".repeat(300_000));
+    world.commit(&world.path("disk/myproject"), "recipe");
+    let wt = |line: &[&str]| world.wt_in("disk/myproject", line);
+    wt(&["add", "staging"]).ok();
+    wt(&["remove", "-y", "-D", "staging"]).ok();
+    while world.path("disk/myproject/.git/wt/trash").exists() {
+        std::thread::yield_now();
+    }
+    let before = world.everything();
+    let filler = world.path("disk/filler");
+    let room = rustix::fs::statvfs(&place).unwrap();
+    let room = usize::try_from(room.f_bavail * room.f_frsize).unwrap();
+    let (mut failed, mut made) = (0, 0);
+    for left in (0..=600_000).step_by(24_000) {
+        std::fs::write(&filler, vec![0; room.saturating_sub(left)]).unwrap();
+        let seen = wt(&["add", "staging"]);
+        std::fs::remove_file(&filler).unwrap();
+        if seen.code == 0 {
+            made += 1;
+            wt(&["remove", "-y", "-D", "staging"]).ok();
+        } else {
+            failed += 1;
+            wt(&["doctor", "--fix"]).ok();
+        }
+        while world.path("disk/myproject/.git/wt/trash").exists() {
+            std::thread::yield_now();
+        }
+        before.is_still(&world.everything(), &format!("with {left} bytes left: {seen:#?}"));
+    }
+    assert!(failed > 5 && made > 2, "{failed} failed, {made} made");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named_and_nothing_is_made() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    // root writes everywhere: a file system that is read-only stops it too
+    let place = world.path("readonly");
+    let Some(disk) = SmallDisk::mounted(&place, "1m") else {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    };
+    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(&place).status().unwrap();
+    assert!(remount.success());
+    world.wt(&["add", "--path", "../readonly/staging", "staging"]).code(128).says(&["[ROOT]/readonly"]);
+    drop(disk);
+    std::fs::remove_dir(&place).unwrap();
+    before.is_still(&world.everything(), "nothing is made");
 }

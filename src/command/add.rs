@@ -396,7 +396,7 @@ fn undo(held: Held, mut error: Error, context: &Context) -> Error {
 
 /// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.
 pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
-    exec::carry_on();
+    let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     let root = held.record.path.clone();
     let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main: None };

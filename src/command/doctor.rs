@@ -270,7 +270,8 @@ impl Findings<'_> {
 
     /// Claims that records tell of, and that are damaged or gone.
     fn damaged_claims(&mut self) -> Result<()> {
-        for record in self.context.records.own(&self.context.repo)? {
+        let records = self.context.records.own(&self.context.repo)?;
+        for record in records.into_iter().filter(|record| record.stage == Stage::Ready) {
             let owner = record.owner(&self.context.repo);
             for (_, number) in record.ports() {
                 let thing = Thing::Port(number);

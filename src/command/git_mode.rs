@@ -141,8 +141,7 @@ impl Given {
                 words.push(arg);
             }
         }
-        let path = words.first().filter(|path| !path.is_empty())?;
-        given.path = PathBuf::from(path);
+        given.path = PathBuf::from(words.first()?);
         (words.len() <= 2).then_some(given)
     }
 }
@@ -206,6 +205,10 @@ pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Resul
 /// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
 fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
     exec::watch_signals()?;
+    if given.path.as_os_str().is_empty() {
+        // git 2.47 dies of it and leaves a branch behind, git 2.55 deletes the current directory
+        return Err(Error::new("the path is empty"));
+    }
     let path = absolute(&std::env::current_dir().unwrap_or_default(), &given.path);
     if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
         // git refuses it, or knows better: either way nothing of it is ours

@@ -378,6 +378,7 @@ impl<'a> Removal<'a> {
                 if !self.tree.missing {
                     run_teardown(&held, self.tree, context);
                 }
+                exec::check_stopped()?;
                 held.checkout_for(self.tree);
                 take_back(held, &self.tree.path, args.keep_db, context)?;
             }
@@ -443,6 +444,7 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
 
 /// Unwinds a worktree's record to its end. Past this point a crash is finished, not undone.
 pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) -> Result<()> {
+    let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     if keep_db {
         held.record.release_databases(&context.claims, &owner)?;
