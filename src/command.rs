@@ -97,6 +97,16 @@ impl Context {
         source.for_worktree(base, name, branch.map(Branch::as_str), template)
     }
 
+    /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
+    pub fn plain_recipe_for(
+        &self,
+        name: &str,
+        branch: Option<&Branch>,
+        template: Option<&str>,
+    ) -> Result<Recipe> {
+        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(Branch::as_str), template)
+    }
+
     /// The words that a recipe's commands may use in the worktree at `root`.
     pub fn words(&self, record: &Record, root: &Path) -> Words {
         let main = self.main.as_deref().unwrap_or(self.repo.common_dir());

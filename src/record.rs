@@ -365,13 +365,17 @@ impl Records {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.explain(failed)?,
         };
-        // first, since a newer one may have what we cannot read
-        if serde_json::from_slice::<Versioned>(&bytes).is_ok_and(|written| written.version > VERSION) {
-            return Err(
-                Error::new(format!("the record '{}' is not ours to change", path.display())).because(NEWER)
-            );
+        let parsed = serde_json::from_slice::<Record>(&bytes);
+        // a newer one may have what we cannot read
+        let version = match &parsed {
+            Ok(record) => record.version,
+            Err(_) => serde_json::from_slice::<Versioned>(&bytes).map_or(0, |written| written.version),
+        };
+        if version > VERSION {
+            let error = Error::new(format!("the record '{}' is not ours to change", path.display()));
+            return Err(error.because(NEWER));
         }
-        let record: Record = serde_json::from_slice(&bytes).explain(failed)?;
+        let record = parsed.explain(failed)?;
         if record.id != id {
             return Err(Error::new(failed()).because(format!("it calls itself '{}'", record.id)));
         }

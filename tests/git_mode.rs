@@ -138,3 +138,17 @@ fn an_empty_path_never_reaches_git() {
         before.is_still(&world.everything(), &format!("{line:?}"));
     }
 }
+
+#[test]
+fn a_vanished_worktree_is_taken_over_only_by_force() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&repo, &["worktree", "add", "--quiet", "../x"]);
+    std::fs::remove_dir_all(world.path("x")).unwrap();
+    let token = world.path("myproject/.git/worktrees/x/wt-record");
+    for (line, code, is_taken) in [(&["add", "../x"][..], 128, false), (&["add", "-f", "../x"], 0, true)] {
+        world.see(world.command("git", &repo).arg("wt").args(line).env("GIT_WT_MODE", "git")).code(code);
+        assert_eq!(token.exists(), is_taken, "{line:?}");
+    }
+    world.wt(&["doctor"]).ok();
+}

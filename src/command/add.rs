@@ -163,7 +163,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 /// Fetches from the remote that the base is on. Without it the worktree is made all the same, from what is known here.
 fn fetch(wish: &Wish, context: &Context) -> Result<()> {
     let repo = &context.repo;
-    let recipe = context.recipe_for("", None, wish.template.as_deref())?;
+    let name = match &wish.what {
+        Some(What::Name(name)) => name,
+        _ => "",
+    };
+    let recipe = context.plain_recipe_for(name, None, wish.template.as_deref())?;
     let base = facts::fetched_base(repo, facts::asked_base(wish, &recipe))?;
     let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
         context.ui.hint("there is no remote to fetch from");
@@ -250,7 +254,12 @@ fn plan(wish: &Wish, context: &Context) -> Result<(Plan, crate::record::Lock)> {
     // these may ask git, and need no lock: they are what the words meant when they were typed
     let refs = facts::refs(repo, wish);
     let start = Start::of(wish, &refs)?;
-    let recipe = context.recipe_for(start.name.as_str(), start.head.branch(), wish.template.as_deref())?;
+    let (name, branch, template) = (start.name.as_str(), start.head.branch(), wish.template.as_deref());
+    let recipe = if wish.env {
+        context.recipe_for(name, branch, template)?
+    } else {
+        context.plain_recipe_for(name, branch, template)?
+    };
     let lock = records.lock()?;
     let facts = Facts::gather(repo, wish, &recipe, records, claims, None)?;
     Ok((Plan::of(wish, &start, &recipe, &facts)?, lock))

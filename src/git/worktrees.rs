@@ -2,7 +2,8 @@
 //!
 //! One damaged entry is reported beside the sound ones and never stops the reading of the others.
 
-use std::ffi::OsStr;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -174,6 +175,17 @@ impl Repo {
         }
         listing.worktrees[1..].sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
+    }
+
+    /// The names of the entries that are there, whatever is in them.
+    pub fn entry_names(&self) -> HashSet<OsString> {
+        let entries = fs::read_dir(self.common_dir().join("worktrees"));
+        entries.into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
+    }
+
+    /// The entry of this name, if it is whole.
+    pub fn entry_named(&self, name: &OsStr) -> Option<Worktree> {
+        self.linked_worktree(&self.common_dir().join("worktrees").join(name)).ok()
     }
 
     fn main_worktree(&self) -> Worktree {

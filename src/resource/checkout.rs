@@ -100,10 +100,17 @@ impl Checkout {
             repo.git().args(["worktree", "add", "--lock", "--reason"]).arg(reason(record)).narrating()?
         };
         let alone = entries_at_rest(repo)?;
-        let entry_is_whole =
-            || matches!(self.new_entry(repo, record), Ok(Some(tree)) if tree.head != Head::Unknown);
-        let status = git.args(&self.arguments).status_past(&entry_is_whole, || drop(alone))?;
-        let Some(tree) = self.new_entry(repo, record)? else {
+        let known = repo.entry_names();
+        // only what is new is looked at: there may be a thousand others
+        let new = || repo.entry_names().into_iter().filter(|name| !known.contains(name));
+        let new_one =
+            || new().filter_map(|name| repo.entry_named(&name)).find(|tree| self.is_ours(tree, record));
+        let is_whole = || new_one().is_some_and(|tree| tree.head != Head::Unknown);
+        let status = git.args(&self.arguments).status_past(&is_whole, || drop(alone))?;
+        // git puts one in place of a vanished one of the same name on request
+        let replaced = |name: &OsString| repo.entry_named(name).filter(|tree| self.is_ours(tree, record));
+        let made = new_one().or_else(|| known.iter().filter(|_| status == 0).find_map(replaced));
+        let Some(tree) = made else {
             self.take_back(repo, record)?;
             exec::check_stopped()?;
             let shown = self.path.display();
@@ -138,12 +145,9 @@ impl Checkout {
         }
     }
 
-    /// Finds the entry that our git has made: where it was not told whose it is, the one at our place, where none was.
-    fn new_entry(&self, repo: &Repo, record: &str) -> Result<Option<Worktree>> {
-        let listing = repo.worktrees()?;
-        let at_our_place =
-            |tree: &&Worktree| self.as_given && tree.record.is_none() && tree.is_at(&self.path);
-        Ok(entry_of(repo, record)?.or_else(|| listing.worktrees.iter().find(at_our_place).cloned()))
+    /// Whether an entry is the one that our git has made: where it was not told whose it is, the one at our place.
+    fn is_ours(&self, tree: &Worktree, record: &str) -> bool {
+        is_of(tree, record) || (self.as_given && tree.record.is_none() && tree.is_at(&self.path))
     }
 
     /// Takes the worktree away: at once when it was just made, by renaming it aside when it was lived in.
@@ -195,11 +199,11 @@ impl Checkout {
 
 /// Finds the entry that belongs to `record`: by its token, or by the lock it was made under.
 fn entry_of(repo: &Repo, record: &str) -> Result<Option<Worktree>> {
-    let listing = repo.worktrees()?;
-    let ours = |tree: &&Worktree| {
-        tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
-    };
-    Ok(listing.worktrees.iter().find(ours).cloned())
+    Ok(repo.worktrees()?.worktrees.iter().find(|tree| is_of(tree, record)).cloned())
+}
+
+fn is_of(tree: &Worktree, record: &str) -> bool {
+    tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
 }
 
 /// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it, and
