@@ -113,6 +113,7 @@ impl Facts {
         let ignoring = main.clone();
         Ok(Self {
             repo_name: repo.name(),
+            superproject: repo.superproject(),
             cwd,
             home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
             records: records.own(repo)?,

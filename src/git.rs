@@ -90,6 +90,9 @@ impl RemoteBranch {
     }
 }
 
+/// The file in the common directory that tells where the main worktree is, where git does not.
+const MAIN_ROOT: &str = "wt/main";
+
 /// A repository with all its worktrees, seen from where we stand.
 pub struct Repo {
     gix: gix::Repository,
@@ -220,7 +223,41 @@ impl Repo {
         if let Some(root) = self.main_worktree_setting() {
             return Some(absolute(&self.common_dir, Path::new(OsStr::from_bytes(&root))));
         }
-        (self.common_dir.file_name() == Some(OsStr::new(".git"))).then(|| parent(&self.common_dir))
+        if self.common_dir.file_name() == Some(OsStr::new(".git")) {
+            return Some(parent(&self.common_dir));
+        }
+        self.remembered_main_root()
+    }
+
+    /// Where the main worktree is of a git directory that stands elsewhere (`git init --separate-git-dir`): git writes
+    /// that nowhere, so a linked worktree would not know. Only what still leads here counts.
+    fn remembered_main_root(&self) -> Option<PathBuf> {
+        let root = crate::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
+        let root = PathBuf::from(OsStr::from_bytes(&root));
+        let pointer = crate::file::read_small(&root.join(".git")).ok()?;
+        let git_dir = root.join(OsStr::from_bytes(one_line(pointer.strip_prefix(b"gitdir: ")?)));
+        (Identity::of(&git_dir)? == Identity::of(&self.common_dir)?).then_some(root)
+    }
+
+    /// Writes down where the main worktree is, while we stand in it and where git does not say.
+    pub fn remember_main_root(&self) -> Result<()> {
+        let Some(root) = self.root.as_ref().filter(|_| self.git_dir == self.common_dir) else {
+            return Ok(());
+        };
+        let says =
+            self.common_dir.file_name() == Some(OsStr::new(".git")) || self.main_worktree_setting().is_some();
+        if says || self.remembered_main_root().as_ref() == Some(root) {
+            return Ok(());
+        }
+        let file = self.common_dir.join(MAIN_ROOT);
+        crate::file::replace(&file, root.as_os_str().as_bytes())
+            .explain(|| format!("cannot write '{}'", file.display()))
+    }
+
+    /// The main worktree of the project around, if this is the repository of one of its submodules.
+    pub fn superproject(&self) -> Option<PathBuf> {
+        let modules = self.common_dir.ancestors().find(|dir| dir.ends_with(".git/modules"))?;
+        modules.parent().and_then(Path::parent).map(Path::to_owned)
     }
 
     /// The repository's name: of the main worktree's directory, or of the bare repository without `.git`.

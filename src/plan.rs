@@ -89,6 +89,8 @@ pub struct Facts {
     pub repo_name: String,
     /// The directory that files are taken from.
     pub main: Option<PathBuf>,
+    /// The project around, if this is the repository of one of its submodules.
+    pub superproject: Option<PathBuf>,
     /// The current directory.
     pub cwd: PathBuf,
     /// The user's home.

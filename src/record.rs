@@ -221,14 +221,15 @@ impl Record {
         self.steps = made.collect();
     }
 
-    /// Whether a port or a database is on its list.
-    pub fn has(&self, thing: &Thing) -> bool {
-        self.steps.iter().any(|step| match (&step.resource, thing) {
-            (Resource::Port(port), Thing::Port(number)) => port.number == *number,
-            (Resource::Database(database), Thing::Database(place)) => database.claimed() == *place,
-            (Resource::DatabaseName(name), Thing::Database(place)) => name.place == *place,
-            _ => false,
-        })
+    /// What on its list is claimed on this host.
+    pub fn claimed(&self) -> Vec<Thing> {
+        let thing = |step: &Step| match &step.resource {
+            Resource::Port(port) => Some(Thing::Port(port.number)),
+            Resource::Database(database) => Some(Thing::Database(database.claimed())),
+            Resource::DatabaseName(name) => Some(Thing::Database(name.place.clone())),
+            _ => None,
+        };
+        self.steps.iter().filter_map(thing).collect()
     }
 
     /// The env file that is there.

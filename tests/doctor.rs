@@ -273,3 +273,27 @@ fn clocks_that_jump_lose_nothing() {
     }
     assert!(world.path("state/git-wt/ports/8001").exists());
 }
+
+#[test]
+fn a_repository_moved_to_another_disk_keeps_its_records() {
+    let world = with_staging();
+    let copied = std::process::Command::new("cp")
+        .args(["-a"])
+        .arg(world.path("myproject"))
+        .arg(world.path("moved"))
+        .status();
+    assert!(copied.unwrap().success());
+    fs::rename(world.path("myproject"), world.path("away")).unwrap();
+    fs::remove_dir_all(world.path("away")).unwrap();
+    // before its worktrees lead here it might be a mere copy
+    world.wt_in("moved", &["doctor"]).code(1).says(&["'staging' was made in another repository"]);
+    world.wt_in("moved", &["repair", "../myproject-staging"]).ok();
+    world
+        .wt_in("moved", &["doctor"])
+        .code(1)
+        .says(&["'staging' is of this repository before it was moved here"]);
+    world.wt_in("moved", &["doctor", "--fix"]).ok();
+    world.wt_in("moved", &["doctor"]).ok();
+    world.wt_in("moved", &["remove", "staging"]).ok();
+    assert!(!world.path("state/git-wt/ports/8001").exists() && !world.path("myproject-staging").exists());
+}

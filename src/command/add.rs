@@ -278,6 +278,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
         context.ui.hint(note);
     }
     set_fatal_entries_aside(context)?;
+    context.repo.remember_main_root()?;
     let resources = std::mem::take(&mut plan.resources);
     let mut record = Record::new(plan.name.clone(), &plan.path, context.repo.identity()?, resources)?;
     record.branch.clone_from(&plan.branch);

@@ -9,11 +9,12 @@ use super::{Context, add, r#move, prune, remove};
 use crate::claim::{Claim, Thing};
 use crate::error::Result;
 use crate::exec;
+use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::name::Name;
 use crate::record::{Destination, Record, Stage};
 use crate::resource::Database;
-use crate::resource::checkout::{Trash, names_entry};
+use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::target::Worktrees;
 
 /// How long repair waits for a child of a killed git-wt that still writes.
@@ -105,15 +106,49 @@ impl Findings<'_> {
         Ok(broken.may_be_in_the_making() && age.is_none_or(|age| age < PATIENCE))
     }
 
-    /// The records of a copied repository are the original's: it owns none of their ports and databases.
+    /// The records of a copied repository are the original's: it owns none of their ports and databases. Where the
+    /// original is gone and the worktrees lead here, it was moved, and they are its own.
     fn foreign_records(&mut self) -> Result<()> {
         let here = self.context.repo.identity()?;
+        let listing = self.context.repo.worktrees()?;
         for record in self.context.records.all()?.0.iter().filter(|record| record.repository != here) {
-            let what =
-                format!("the record '{}' was made in another repository than this copy of it", record.name);
-            if self.problem(&what) {
+            let leads_here = record.worktree(&listing).is_some_and(|tree| is_linked(&tree.path, tree));
+            let name = &record.name;
+            if leads_here && self.is_gone(record.repository)? {
+                if self
+                    .problem(&format!("the record '{name}' is of this repository before it was moved here"))
+                {
+                    self.take_over(record)?;
+                }
+            } else if self
+                .problem(&format!("the record '{name}' was made in another repository than this copy of it"))
+            {
                 self.context.records.delete(&record.id)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether no repository stands any more where one stood that has claims.
+    fn is_gone(&self, repository: Identity) -> Result<bool> {
+        let claims = self.context.claims.all_of(repository.dev, repository.ino)?;
+        let places = claims.iter().filter_map(|claim| claim.owner.as_ref()).map(|owner| &owner.common_dir);
+        let mut there = places.map(|common_dir| Identity::of(common_dir) == Some(repository)).peekable();
+        Ok(there.peek().is_some() && there.all(|there| !there))
+    }
+
+    /// Makes a record, and what it has claimed, this repository's.
+    fn take_over(&self, record: &Record) -> Result<()> {
+        let Some(mut held) = self.context.records.hold_patiently(&record.id, PATIENCE)? else {
+            return Ok(());
+        };
+        let before = held.record.owner(&self.context.repo);
+        held.record.repository = self.context.repo.identity()?;
+        held.write()?;
+        let owner = held.record.owner(&self.context.repo);
+        for thing in held.record.claimed() {
+            self.context.claims.release(&thing, &before)?;
+            self.context.claims.rebuild(&thing, &owner)?;
         }
         Ok(())
     }
@@ -312,7 +347,9 @@ impl Findings<'_> {
             let Some(owner) = &claim.owner else { continue };
             let why = match records.iter().find(|record| record.id == owner.record) {
                 // another git-wt may be changing it right now
-                Some(record) if record.stage != Stage::Ready || record.has(&claim.thing) => continue,
+                Some(record) if record.stage != Stage::Ready || record.claimed().contains(&claim.thing) => {
+                    continue;
+                }
                 Some(_) => "which does not have it any more",
                 None if damaged.iter().any(|record| record.id == owner.record) => continue,
                 None => "which is gone",
@@ -354,7 +391,7 @@ impl Findings<'_> {
     fn programs(&mut self) {
         let Ok(ours) = std::env::current_exe() else { return };
         self.context.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
-        let same = |path: &Path| crate::git::Identity::of(path) == crate::git::Identity::of(&ours);
+        let same = |path: &Path| Identity::of(path) == Identity::of(&ours);
         match which::which("git-wt") {
             Ok(first) if !same(&first) => self.for_the_user(
                 &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),

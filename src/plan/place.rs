@@ -101,7 +101,12 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<PathBuf> {
         Some(main) => main,
         None => &facts.listing.main().path,
     };
-    Ok(absolute(from, &path))
+    let place = absolute(from, &path);
+    // beside a submodule is inside the project around, which would see it as untracked
+    Ok(match &facts.superproject {
+        Some(around) if place.starts_with(around) => absolute(around, &path),
+        _ => place,
+    })
 }
 
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
