@@ -225,6 +225,7 @@ fn a_branch_counts_as_merged_however_its_changes_came_in() {
     }
     world.wt(&["add", "open"]).ok();
     work(&world, "myproject-open", "three", "x");
+    world.git(&world.path("myproject-open"), &["revert", "--no-edit", "HEAD"]);
     world.wt(&["remove", "--merged"]).code(128).says(&[
         "no terminal to ask on",
         "merge, rebase, squash",

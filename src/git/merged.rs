@@ -72,8 +72,11 @@ impl Repo {
             let ids = String::from_utf8_lossy(&ids).into_owned();
             Ok(ids.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
         };
-        let ours = ids(&whole.stdout)?;
-        Ok(ours.is_empty() || ids(&theirs.stdout)?.contains(&ours[0]))
+        // commits that change nothing together are still commits
+        match ids(&whole.stdout)?.first() {
+            Some(ours) => Ok(ids(&theirs.stdout)?.contains(ours)),
+            None => Ok(false),
+        }
     }
 
     /// Commits that nothing leads to but `head`: no branch, no tag, no remote, none of `others`. The newest twenty,
