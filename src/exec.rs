@@ -135,6 +135,16 @@ pub struct Output {
     pub stderr: String,
 }
 
+impl From<std::process::Output> for Output {
+    fn from(done: std::process::Output) -> Self {
+        Self {
+            code: code_of(done.status),
+            stdout: done.stdout,
+            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+        }
+    }
+}
+
 impl Program {
     /// Starts from a scrubbed environment; `name` is looked up on PATH.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
@@ -215,12 +225,7 @@ impl Program {
         let child = self.spawn()?;
         let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"));
         CHILD.store(0, Ordering::SeqCst);
-        let done = done?;
-        Ok(Output {
-            code: code_of(done.status),
-            stdout: done.stdout,
-            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-        })
+        Ok(done?.into())
     }
 
     /// Runs to the end with `input` on its stdin.
@@ -236,12 +241,27 @@ impl Program {
         })
         .explain(|| format!("cannot wait for '{name}'"));
         CHILD.store(0, Ordering::SeqCst);
-        let done = done?;
-        Ok(Output {
-            code: code_of(done.status),
-            stdout: done.stdout,
-            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-        })
+        Ok(done?.into())
+    }
+
+    /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended.
+    pub fn output_into(mut self, mut into: Self) -> Result<(Output, Output)> {
+        let name = self.name();
+        let failed = || format!("cannot wait for '{name}'");
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut first = self.spawn()?;
+        let pipe = first.stdout.take().expect("stdout is piped");
+        into.command.stdin(Stdio::from(pipe)).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let second = into.spawn()?;
+        // our end of the pipe lives in the command: the first would never hear that the second is gone
+        drop(into);
+        let (first, second) = std::thread::scope(|scope| {
+            let first = scope.spawn(|| first.wait_with_output());
+            let second = second.wait_with_output();
+            (first.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())), second)
+        });
+        CHILD.store(0, Ordering::SeqCst);
+        Ok((first.explain(failed)?.into(), second.explain(failed)?.into()))
     }
 
     /// Runs to the end and returns its stdout; any other exit than 0 is an error with its stderr as the cause.

@@ -91,6 +91,8 @@ pub struct DatabaseRule {
     pub from: String,
     /// Whether the main worktree's is used on purpose.
     pub shared: bool,
+    /// A server on another machine may be used.
+    pub remote: bool,
 }
 
 /// The commands that run at the two ends of a worktree's life; templates.
@@ -162,6 +164,7 @@ impl Default for DatabaseRule {
             name: "{{ (repo ~ '_' ~ name) | dbname }}".into(),
             from: "empty".into(),
             shared: false,
+            remote: false,
         }
     }
 }
@@ -185,6 +188,14 @@ impl Recipe {
         };
         source.check_templates()?;
         Ok(source)
+    }
+
+    /// The archive that a new database is restored from, as a command: what is in it runs with the user's rights on
+    /// the server, so it needs consent like any other. A script of SQL is SQLite's, which runs it in bounds.
+    pub fn restore_command(&self) -> Option<HookCommand> {
+        let from = self.database.as_ref().filter(|rule| !rule.shared)?.from.as_str();
+        let is_archive = !["empty", "main"].contains(&from) && !from.ends_with(".sql");
+        is_archive.then(|| HookCommand { text: format!("pg_restore {from}"), origin: Origin::File })
     }
 
     /// Returns whether a setup command calls pip itself, and not through `uv pip`.

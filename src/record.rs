@@ -17,9 +17,7 @@ use crate::git::worktrees::{Listing, Worktree};
 use crate::git::{Identity, Repo};
 use crate::name::{Branch, Name, random_hex, slug};
 use crate::resource::relocation::Relocation;
-use crate::resource::{
-    Care, Checkout, Created, Database, Destroyed, EnvFile, Exclude, Port, Resource, Site, Venv,
-};
+use crate::resource::{Care, Checkout, Created, Destroyed, EnvFile, Exclude, Port, Resource, Site, Venv};
 
 /// The format written by this version; a record of a newer one is left alone.
 const VERSION: u32 = 1;
@@ -184,11 +182,8 @@ impl Record {
     }
 
     /// The databases that are there.
-    pub fn databases(&self) -> impl Iterator<Item = &Database> {
-        self.made().filter_map(|resource| match resource {
-            Resource::Database(database) => Some(database),
-            _ => None,
-        })
+    pub fn databases(&self) -> impl Iterator<Item = &Resource> {
+        self.made().filter(|resource| resource.is_database())
     }
 
     /// The Python environments that are there.
@@ -201,10 +196,14 @@ impl Record {
 
     /// Lets go of the databases: they stay, and are nobody's.
     pub fn release_databases(&mut self, claims: &Claims, owner: &Owner) -> Result<()> {
-        for database in self.databases() {
-            database.release(claims, owner)?;
+        for step in &self.steps {
+            match &step.resource {
+                Resource::Database(database) => database.release(claims, owner)?,
+                Resource::ServerDatabase(database) => database.release(claims, owner)?,
+                _ => {}
+            }
         }
-        self.steps.retain(|step| !matches!(step.resource, Resource::Database(_)));
+        self.steps.retain(|step| !step.resource.is_database());
         Ok(())
     }
 
@@ -226,6 +225,7 @@ impl Record {
         let thing = |step: &Step| match &step.resource {
             Resource::Port(port) => Some(Thing::Port(port.number)),
             Resource::Database(database) => Some(Thing::Database(database.claimed())),
+            Resource::ServerDatabase(database) => Some(Thing::Database(database.claimed())),
             Resource::DatabaseName(name) => Some(Thing::Database(name.place.clone())),
             _ => None,
         };

@@ -14,6 +14,7 @@ pub mod link;
 pub mod mark;
 pub mod port;
 pub mod relocation;
+pub mod server_database;
 pub mod tree;
 pub mod venv;
 
@@ -30,6 +31,7 @@ pub use env_file::EnvFile;
 pub use exclude::Exclude;
 pub use link::Link;
 pub use port::Port;
+pub use server_database::ServerDatabase;
 pub use venv::Venv;
 
 use crate::claim::{Claims, Owner};
@@ -101,8 +103,10 @@ pub enum Resource {
     Link(Link),
     /// A Python environment.
     Venv(Venv),
-    /// A database.
+    /// A database in a file.
     Database(Database),
+    /// A database on a server.
+    ServerDatabase(ServerDatabase),
     /// The name of a database on a server.
     DatabaseName(DatabaseName),
     /// The env file.
@@ -125,9 +129,13 @@ impl Resource {
                 database.look();
                 Ok(())
             }
-            Self::Port(_) | Self::Branch(_) | Self::Exclude(_) | Self::DatabaseName(_) | Self::EnvFile(_) => {
-                Ok(())
-            }
+            // the server itself tells later what was made half
+            Self::ServerDatabase(_)
+            | Self::Port(_)
+            | Self::Branch(_)
+            | Self::Exclude(_)
+            | Self::DatabaseName(_)
+            | Self::EnvFile(_) => Ok(()),
         }
     }
 
@@ -149,6 +157,7 @@ impl Resource {
             Self::Link(link) => with_trees(site, |main, own| link.create(main, own)),
             Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
             Self::Database(database) => database.create(&Tree::open(site.root)?, site.claims, site.owner),
+            Self::ServerDatabase(database) => database.create(site),
             Self::DatabaseName(name) => name.create(site.claims, site.owner),
             Self::EnvFile(file) => file.create(site.root),
         }
@@ -173,6 +182,7 @@ impl Resource {
             Self::Link(link) => in_trees(site, |main, own| link.destroy(main, own)),
             Self::Venv(venv) => in_trees(site, |_, own| venv.destroy(own)),
             Self::Database(database) => database.destroy(site.claims, site.owner),
+            Self::ServerDatabase(database) => database.destroy(site),
             Self::DatabaseName(name) => name.destroy(site.claims, site.owner),
             Self::EnvFile(file) => file.destroy(site.root),
         }
@@ -195,6 +205,7 @@ impl Resource {
             Self::Exclude(_)
             // a database's claim changes in two steps, with the record written between them
             | Self::Database(_)
+            | Self::ServerDatabase(_)
             | Self::DatabaseName(_)
             | Self::Port(_)
             | Self::Branch(_)
@@ -209,6 +220,7 @@ impl Resource {
             Self::Copy(_) | Self::Link(_) | Self::Venv(_) | Self::EnvFile(_) => true,
             // its claim lies outside, wherever its file is
             Self::Database(_)
+            | Self::ServerDatabase(_)
             | Self::DatabaseName(_)
             | Self::Port(_)
             | Self::Branch(_)
@@ -228,7 +240,22 @@ impl Resource {
             | Self::Link(_)
             | Self::Venv(_)
             | Self::Database(_)
+            | Self::ServerDatabase(_)
             | Self::DatabaseName(_) => true,
+        }
+    }
+
+    /// Whether it is a database, which may hold data that nothing brings back.
+    pub fn is_database(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::ServerDatabase(_))
+    }
+
+    /// Whether it is a database that has anything in it, as far as can be told without asking a server.
+    pub fn has_data(&self) -> bool {
+        match self {
+            Self::Database(database) => database.has_data(),
+            Self::ServerDatabase(_) => true,
+            _ => false,
         }
     }
 
@@ -245,6 +272,7 @@ impl Resource {
             (Self::Link(a), Self::Link(b)) => a.path == b.path,
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
             (Self::Database(a), Self::Database(b)) => a.place == b.place,
+            (Self::ServerDatabase(a), Self::ServerDatabase(b)) => a.server == b.server,
             (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
             // a worktree has one of each, and keeps the name it has
             (Self::Branch(_), Self::Branch(_))
@@ -268,6 +296,7 @@ impl Resource {
             Self::Link(link) => format!("link to '{}'", link.path.display()),
             Self::Venv(venv) => format!("venv '{}'", venv.path.display()),
             Self::Database(database) => database.describe(),
+            Self::ServerDatabase(database) => database.describe(),
             Self::DatabaseName(name) => format!("database name '{}'", crate::name::escaped(&name.place)),
             Self::EnvFile(file) => {
                 let names: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();

@@ -86,6 +86,43 @@ impl<'a> Url<'a> {
         authority.rsplit_once('@').map_or(authority, |(_, server)| server)
     }
 
+    /// The password, decoded.
+    pub fn password(&self) -> Option<String> {
+        let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
+        user.split_once(':').map(|(_, password)| percent_decoded(password))
+    }
+
+    /// The name of the database, decoded.
+    pub fn database(&self) -> String {
+        percent_decoded(self.text[self.path.clone()].trim_matches('/'))
+    }
+
+    /// Whether the server is on this machine: a socket, or a name or address that never leaves it.
+    pub fn is_local(&self) -> bool {
+        let asked =
+            self.parameters().filter(|(key, _)| ["host", "hostaddr"].contains(key)).map(|(_, host)| host);
+        let hosts: Vec<&str> = self.server().split(',').chain(asked).collect();
+        hosts.iter().all(|host| is_local_host(&percent_decoded(host)))
+    }
+
+    /// How PostgreSQL's own programs reach a database of this server (libpq, "Connection URIs"): without the password,
+    /// which goes another way, and without the parameters that only frameworks know.
+    pub fn libpq(&self, database: &str) -> String {
+        let authority = &self.text[self.authority.clone()];
+        let user = authority.rsplit_once('@').map(|(user, _)| user.split(':').next().unwrap_or_default());
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let known = self.parameters().filter(|(key, _)| LIBPQ.contains(key));
+        let parameters: Vec<String> = known.map(|(key, value)| format!("{key}={value}")).collect();
+        let query = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
+        format!("postgresql://{user}{}/{database}{query}", self.server())
+    }
+
+    /// The `key=value` pairs after the question mark, as they are spelled.
+    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let query = self.text[self.path.end..].strip_prefix('?').unwrap_or_default();
+        query.split('#').next().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='))
+    }
+
     /// The URL of another database on the same server, for the same user, with the same options.
     pub fn with_database(&self, name: &str) -> String {
         let path = &self.text[self.path.clone()];
@@ -122,6 +159,45 @@ impl<'a> Url<'a> {
         let path = percent_decoded(path);
         Some(if path.starts_with('/') { SqlitePlace::Absolute(path) } else { SqlitePlace::Relative(path) })
     }
+}
+
+/// Parameters of libpq that say how to connect.
+const LIBPQ: [&str; 20] = [
+    "channel_binding",
+    "connect_timeout",
+    "gssencmode",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "krbsrvname",
+    "options",
+    "passfile",
+    "port",
+    "require_auth",
+    "service",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslmode",
+    "sslpassword",
+    "sslrootcert",
+    "target_session_attrs",
+    "user",
+];
+
+/// Whether `host`, perhaps with a port, is this machine.
+fn is_local_host(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let name = name.to_ascii_lowercase();
+    let loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    name.is_empty()
+        || name.starts_with('/')
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || loopback
 }
 
 /// The length of `user:password@host:port`. A password that should have been encoded may hold any of `/ ? #`.
@@ -189,6 +265,35 @@ mod tests {
             ("a:b", ""),
         ] {
             assert_eq!(Url::parse(url).unwrap().server(), server);
+        }
+    }
+
+    #[test]
+    fn postgres_programs_get_what_they_know_and_no_password() {
+        for (url, login, password, is_local) in [
+            (
+                "postgres://u:p%40ss@h:5432/x?sslmode=require&conn_max_age=60",
+                "postgresql://u@h:5432/n?sslmode=require",
+                Some("p@ss"),
+                false,
+            ),
+            ("psql://u@localhost/x", "postgresql://u@localhost/n", None, true),
+            ("postgis:///x?host=/var/run", "postgresql:///n?host=/var/run", None, true),
+            ("postgres://u:a:b@%2Fvar%2Frun/x", "postgresql://u@%2Fvar%2Frun/n", Some("a:b"), true),
+            ("pgsql://u:p#s@[::1]:5433/x", "postgresql://u@[::1]:5433/n", Some("p#s"), true),
+            ("postgres://127.0.0.1,db/x", "postgresql://127.0.0.1,db/n", None, false),
+            (
+                "postgresql+psycopg://db.localhost/x?host=elsewhere",
+                "postgresql://db.localhost/n?host=elsewhere",
+                None,
+                false,
+            ),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(url.libpq("n"), login);
+            assert_eq!(url.password().as_deref(), password, "{login}");
+            assert_eq!(url.is_local(), is_local, "{login}");
+            assert_eq!(url.database(), "x");
         }
     }
 

@@ -10,6 +10,7 @@
 
 mod add;
 mod cd;
+mod cluster;
 mod differential;
 mod django;
 mod doctor;
@@ -19,6 +20,7 @@ mod list;
 mod man;
 mod r#move;
 mod options;
+mod postgres;
 mod prune;
 mod readme;
 mod remove;

@@ -16,7 +16,7 @@ use crate::git::worktrees::{Broken, Worktree};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
-use crate::recipe::HookCommand;
+use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource, Site};
 
@@ -135,7 +135,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let wish = wish(args, &context.repo)?;
     if args.dry_run {
-        let (plan, _) = plan(&wish, context)?;
+        let (recipe, start) = recipe_and_start(&wish, context)?;
+        let (plan, _) = plan(&wish, &recipe, &start, context)?;
         context.ui.answer(plan.to_string().as_bytes())?;
         return Ok(0);
     }
@@ -248,31 +249,44 @@ fn previous(word: &str, repo: &Repo) -> Result<String> {
     Ok(name)
 }
 
-/// Looks and plans, under the repository lock that is handed back with the plan.
-fn plan(wish: &Wish, context: &Context) -> Result<(Plan, crate::record::Lock)> {
-    let Context { repo, records, claims, .. } = context;
-    // these may ask git, and need no lock: they are what the words meant when they were typed
-    let refs = facts::refs(repo, wish);
-    let start = Start::of(wish, &refs)?;
+/// What the words of a wish mean, and the recipe for it. It may ask git, and needs no lock: it is what the words meant
+/// when they were typed.
+fn recipe_and_start(wish: &Wish, context: &Context) -> Result<(Recipe, Start)> {
+    let start = Start::of(wish, &facts::refs(&context.repo, wish))?;
     let (name, branch, template) = (start.name.as_str(), start.head.branch(), wish.template.as_deref());
     let recipe = if wish.env {
         context.recipe_for(name, branch, template)?
     } else {
         context.plain_recipe_for(name, branch, template)?
     };
+    Ok((recipe, start))
+}
+
+/// Looks and plans, under the repository lock that is handed back with the plan.
+fn plan(
+    wish: &Wish,
+    recipe: &Recipe,
+    start: &Start,
+    context: &Context,
+) -> Result<(Plan, crate::record::Lock)> {
+    let Context { repo, records, claims, .. } = context;
     let lock = records.lock()?;
-    let facts = Facts::gather(repo, wish, &recipe, records, claims, None)?;
-    Ok((Plan::of(wish, &start, &recipe, &facts)?, lock))
+    let facts = Facts::gather(repo, wish, recipe, records, claims, None)?;
+    Ok((Plan::of(wish, start, recipe, &facts)?, lock))
 }
 
 /// Plans and writes the record, so that from here on whatever is made can be unmade.
 fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
-    let (mut plan, mut lock) = self::plan(wish, context)?;
+    let (recipe, start) = recipe_and_start(wish, context)?;
+    if wish.env && !wish.no_checkout {
+        setup::may_restore(&recipe, context.main.as_deref().unwrap_or(context.repo.common_dir()), context)?;
+    }
+    let (mut plan, mut lock) = self::plan(wish, &recipe, &start, context)?;
     if let Some(vanished) = &plan.heal {
         // without the lock, which the undoing needs for itself
         drop(lock);
         forget_vanished(vanished, context)?;
-        (plan, lock) = self::plan(wish, context)?;
+        (plan, lock) = self::plan(wish, &recipe, &start, context)?;
     }
     for note in &plan.notes {
         context.ui.hint(note);
@@ -409,7 +423,8 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
     let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     let root = held.record.path.clone();
-    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main: None };
+    let main = context.main.as_deref();
+    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main };
     let mut undone = Vec::new();
     held.record.stage = Stage::Adding;
     let left = held.unwind(&site, Care::JustMade, &mut |resource, destroyed| {

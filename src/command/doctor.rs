@@ -7,13 +7,13 @@ use clap::Args as ClapArgs;
 
 use super::{Context, add, r#move, prune, remove};
 use crate::claim::{Claim, Thing};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::name::Name;
 use crate::record::{Destination, Record, Stage};
-use crate::resource::Database;
+use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::target::Worktrees;
 
@@ -80,6 +80,11 @@ impl Findings<'_> {
         self.context.ui.say(&format!("problem: {what}"));
         self.context.ui.hint(hint);
         self.open += 1;
+    }
+
+    /// Tells a problem whose repair has failed, perhaps for the moment only.
+    fn cannot_fix(&mut self, what: &str, error: &Error) {
+        self.for_the_user(&format!("{what}; {}", error.in_one_line()), "git wt doctor --fix");
     }
 
     fn damaged_entries(&mut self) -> Result<()> {
@@ -167,21 +172,23 @@ impl Findings<'_> {
                 continue;
             }
             let Some(held) = self.context.records.hold_patiently(&record.id, PATIENCE)? else { continue };
-            match held.record.stage {
-                Stage::Adding => {
-                    let (_, left) = add::take_back(held, self.context)?;
+            let root = held.record.path.clone();
+            let left = match held.record.stage {
+                Stage::Adding => add::take_back(held, self.context).map(|(_, left)| left),
+                Stage::Removing => remove::take_back(held, &root, false, self.context).map(|()| Vec::new()),
+                // it came to its end while we waited
+                Stage::Ready => continue,
+            };
+            let what = format!("{verb} '{}' was cut short", record.name);
+            match left {
+                Ok(left) => {
                     for why in left {
                         self.context.ui.warn(&format!("left: {why}"));
                     }
+                    self.problem(&what);
                 }
-                Stage::Removing => {
-                    let root = held.record.path.clone();
-                    remove::take_back(held, &root, false, self.context)?;
-                }
-                // it came to its end while we waited
-                Stage::Ready => continue,
+                Err(error) => self.cannot_fix(&what, &error),
             }
-            self.problem(&format!("{verb} '{}' was cut short", record.name));
         }
         Ok(())
     }
@@ -231,7 +238,7 @@ impl Findings<'_> {
         for tree in worktrees.listing.worktrees.iter().filter(gone) {
             let what = format!("the directory of '{}' is gone", worktrees.name(tree));
             let has_database =
-                worktrees.record(tree).is_some_and(|record| record.databases().any(Database::has_data));
+                worktrees.record(tree).is_some_and(|record| record.databases().any(Resource::has_data));
             if has_database && !drop_databases {
                 let hint = "git wt doctor --fix --yes    (drops it)";
                 self.for_the_user(&format!("{what}; its database is still there"), hint);
@@ -259,14 +266,18 @@ impl Findings<'_> {
                 continue;
             }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
-            if record.databases().any(Database::has_data) && !drop_databases {
+            if record.databases().any(Resource::has_data) && !drop_databases {
                 self.for_the_user(
                     &format!("{what}; its database is still there"),
                     "git wt doctor --fix --yes    (drops it)",
                 );
-            } else if self.problem(&what) {
-                let root = held.record.path.clone();
-                remove::take_back(held, &root, false, self.context)?;
+                continue;
+            }
+            let root = held.record.path.clone();
+            let done = if self.fix { remove::take_back(held, &root, false, self.context) } else { Ok(()) };
+            match done {
+                Ok(()) => drop(self.problem(&what)),
+                Err(error) => self.cannot_fix(&what, &error),
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::{Context, doctor, remove};
 use crate::error::Result;
 use crate::exec;
 use crate::git::worktrees::Worktree;
-use crate::resource::Database;
+use crate::resource::Resource;
 use crate::resource::checkout::put_aside;
 use crate::target::Worktrees;
 
@@ -69,7 +69,7 @@ fn reason_to_keep(tree: &Worktree, args: &Args, worktrees: &Worktrees) -> Option
     };
     if is_disk_absent(tree) {
         Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
-    } else if !args.yes && record.is_some_and(|record| record.databases().any(Database::has_data)) {
+    } else if !args.yes && record.is_some_and(|record| record.databases().any(Resource::has_data)) {
         Some("it has a database; git wt prune --yes drops it".into())
     } else {
         None

@@ -21,7 +21,7 @@ use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
-use crate::resource::{Care, Database, Destroyed, Resource, Site};
+use crate::resource::{Care, Destroyed, Resource, Site};
 use crate::target::Worktrees;
 use crate::trust::Trust;
 
@@ -300,7 +300,7 @@ impl<'a> Removal<'a> {
     /// The databases that go.
     fn databases(&self, args: &Args) -> Vec<String> {
         let databases = self.record.iter().flat_map(Record::databases);
-        databases.filter(|database| !args.keep_db && database.has_data()).map(Database::describe).collect()
+        databases.filter(|database| !args.keep_db && database.has_data()).map(Resource::describe).collect()
     }
 
     /// Names the data that would be lost, and asks.
@@ -451,7 +451,8 @@ pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) 
     }
     held.record.stage = Stage::Removing;
     held.write()?;
-    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main: None };
+    let main = context.main.as_deref();
+    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main };
     held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
         Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
         Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),

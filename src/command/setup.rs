@@ -14,7 +14,7 @@ use crate::git::worktrees::{TOKEN, Worktree};
 use crate::hook;
 use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
-use crate::recipe::HookCommand;
+use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State, Step};
 use crate::resource::{Created, Resource, Site};
 use crate::target::Worktrees;
@@ -90,10 +90,24 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
+/// Refuses to fill a database from a file of the repository that the user has not consented to.
+pub fn may_restore(recipe: &Recipe, root: &Path, context: &Context) -> Result<()> {
+    let mut trust = Trust::of(&context.repo, &context.claims)?;
+    let missing = trust.missing(recipe.restore_command().as_ref(), root);
+    if missing.is_empty() || consent(&missing, &mut trust, context)? {
+        return Ok(());
+    }
+    let error = Error::new("what the recipe's database is restored from needs your consent");
+    Err(error.because(&missing[0].command).hint("git wt trust").hint("git wt add --no-env NAME"))
+}
+
 /// Makes what the recipe has and the worktree has not; returns the hooks to run.
 pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
     let record = &held.record;
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    if record.databases().next().is_none() {
+        may_restore(&recipe, &tree.path, context)?;
+    }
     let wish = Wish { env: true, hooks: true, ..Wish::default() };
     let lock = context.records.lock()?;
     let facts =

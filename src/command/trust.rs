@@ -71,8 +71,9 @@ fn commands(
     };
     let mut all: Vec<HookCommand> = Vec::new();
     for recipe in recipes {
+        let restore = recipe.restore_command();
         let run = recipe.run.into_iter().map(|(_, command)| command);
-        for command in recipe.hooks.setup.into_iter().chain(recipe.hooks.teardown).chain(run) {
+        for command in recipe.hooks.setup.into_iter().chain(recipe.hooks.teardown).chain(run).chain(restore) {
             if !all.contains(&command) {
                 all.push(command);
             }

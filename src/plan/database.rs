@@ -9,7 +9,7 @@ use crate::git::absolute;
 use crate::name::hash;
 use crate::recipe::{Recipe, Words};
 use crate::resource::database::{self, Database};
-use crate::resource::{DatabaseName, Resource};
+use crate::resource::{DatabaseName, Resource, ServerDatabase, server_database};
 use crate::url::{Engine, SqlitePlace, Url};
 
 impl Plan {
@@ -51,8 +51,32 @@ impl Plan {
         let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
         let name = words.render(&rule.name)?;
         if engine != Engine::Sqlite {
-            let name = self.database_name(engine, &url, name, facts);
-            return Ok(Some((rule.variable.clone(), url.with_database(&name))));
+            if !url.is_local() && !rule.remote {
+                return Err(Error::new(format!(
+                    "the database server '{}' is not on this machine",
+                    url.server()
+                ))
+                .because("a database there is made, copied and dropped only if you say so")
+                .hint("git config wt.database.remote true")
+                .hint("or set 'shared = true' under [database], to use the main worktree's"));
+            }
+            let name = free_name(&self.path, engine, &url, name, facts);
+            let own = url.with_database(&name);
+            if engine == Engine::Postgres {
+                let from = match rule.from.as_str() {
+                    "empty" => server_database::Origin::Empty,
+                    "main" => server_database::Origin::Main(url.database()),
+                    file => archive(Path::new(file), facts)?,
+                };
+                let database = ServerDatabase::new(name, &text, &rule.variable, &recipe.env.file, from);
+                self.resources.push(Resource::ServerDatabase(database));
+            } else {
+                self.notes
+                    .push(format!("the database '{name}' is yours to create, with your server's own tools"));
+                let place = place(engine, &url, &name);
+                self.resources.push(Resource::DatabaseName(DatabaseName { place }));
+            }
+            return Ok(Some((rule.variable.clone(), own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
         let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
@@ -65,22 +89,6 @@ impl Plan {
         };
         self.resources.push(Resource::Database(Database::new(database::Engine::Sqlite, place, origin)));
         Ok(Some((rule.variable.clone(), own)))
-    }
-
-    /// Reserves a name on the URL's server; one that another worktree has gets a hash of ours behind it.
-    fn database_name(&mut self, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
-        let engine = if engine == Engine::Postgres { "postgres" } else { "mysql" };
-        let place = |name: &str| format!("{engine}:{}/{name}", url.server());
-        let taken = |name: &str| facts.databases.contains(&place(name));
-        let name = if taken(&name) {
-            let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), self.path.display());
-            format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
-        } else {
-            name
-        };
-        self.notes.push(format!("the database '{name}' is yours to create, with your server's own tools"));
-        self.resources.push(Resource::DatabaseName(DatabaseName { place: place(&name) }));
-        name
     }
 
     /// A relative file is each worktree's own for free; an absolute one gets a place of its own.
@@ -104,6 +112,36 @@ impl Plan {
             }
         }
     }
+}
+
+/// A database as claims know it, without user and password.
+fn place(engine: Engine, url: &Url, name: &str) -> String {
+    let engine = if engine == Engine::Postgres { "postgres" } else { "mysql" };
+    format!("{engine}:{}/{name}", url.server())
+}
+
+/// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
+fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
+    if !facts.databases.contains(&place(engine, url, &name)) {
+        return name;
+    }
+    let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());
+    format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
+}
+
+/// A file for pg_restore. A script of SQL is none: psql would run the commands of its shell that stand in it.
+fn archive(file: &Path, facts: &Facts) -> Result<server_database::Origin> {
+    if file.extension().is_some_and(|ending| ending == "sql") {
+        let shown = file.display();
+        return Err(Error::new(format!("'{shown}' is not loaded into a server's database by itself"))
+            .because("a script runs with your rights there, and psql runs the shell commands in it")
+            .hint(format!(
+                "from = \"empty\", and under [hooks]: setup = ['psql \"$DATABASE_URL\" -f {shown}']"
+            ))
+            .hint("or an archive: pg_dump --format=custom --file=seed.dump"));
+    }
+    let root = facts.main.as_deref().unwrap_or(&facts.cwd);
+    Ok(server_database::Origin::Archive(absolute(root, file)))
 }
 
 /// Whether a worktree that keeps this URL would share its database.

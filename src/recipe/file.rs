@@ -33,7 +33,7 @@ const TOP: [&str; 14] = [
     "template",
 ];
 const VENV: [&str; 2] = ["path", "python"];
-const DATABASE: [&str; 4] = ["variable", "name", "from", "shared"];
+const DATABASE: [&str; 5] = ["variable", "name", "from", "shared", "remote"];
 const HOOKS: [&str; 2] = ["setup", "teardown"];
 
 /// Reads the whole file.
@@ -136,6 +136,7 @@ fn read_database(table: &Item<'_>) -> Result<DatabaseLayer> {
             "name" => database.name = Some(item.written()?),
             "from" => database.from = Some(item.text()?),
             "shared" => database.shared = Some(item.flag()?),
+            "remote" => database.remote = Some(item.flag()?),
             _ => return Err(item.unknown(&DATABASE)),
         }
     }

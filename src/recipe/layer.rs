@@ -63,6 +63,7 @@ pub(super) struct DatabaseLayer {
     pub(super) name: Option<Written>,
     pub(super) from: Option<String>,
     pub(super) shared: Option<bool>,
+    pub(super) remote: Option<bool>,
 }
 
 /// A template, and the words of an error that say where it is written.
@@ -204,6 +205,7 @@ impl Layer {
             set(&mut database.name, layer.name.as_ref().map(|name| &name.text));
             set(&mut database.from, layer.from.as_ref());
             set(&mut database.shared, layer.shared.as_ref());
+            set(&mut database.remote, layer.remote.as_ref());
         }
     }
 

@@ -8,7 +8,7 @@ use crate::name::escaped;
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range};
 use super::{Origin, is_variable, nearest};
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "path",
     "base",
     "prefix",
@@ -28,6 +28,7 @@ const KEYS: [&str; 23] = [
     "database.name",
     "database.from",
     "database.shared",
+    "database.remote",
     "hooks.setup",
     "hooks.teardown",
     "run.set",
@@ -138,6 +139,7 @@ impl Setting<'_> {
             "database.name" => layer.database.get_or_insert_default().name = Some(self.written()),
             "database.from" => layer.database.get_or_insert_default().from = Some(self.text()),
             "database.shared" => layer.database.get_or_insert_default().shared = Some(self.flag()?),
+            "database.remote" => layer.database.get_or_insert_default().remote = Some(self.flag()?),
             _ => self.apply_to_entries(word, layer)?,
         }
         Ok(())
@@ -254,7 +256,7 @@ mod tests {
     fn every_key_is_read() {
         for key in KEYS {
             let value = match key {
-                "env" | "protected" | "database.shared" => "true",
+                "env" | "protected" | "database.shared" | "database.remote" => "true",
                 "port.range" => "1-2",
                 "env.set" | "port.set" | "run.set" => "A=1",
                 _ => "x",

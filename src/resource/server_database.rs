@@ -1,0 +1,165 @@
+//! A database of a worktree's own on a server: made there, marked there, and dropped only if the record, our claim on
+//! its name and the mark agree.
+//!
+//! Records hold no secret: user and password are read, each time they are needed, from the env file that has the URL.
+//! Nobody's session is ever ended.
+
+mod postgres;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Created, Destroyed, Site};
+use crate::claim::{Claimed, Claims, Owner, path_text};
+use crate::dotenv::{EnvText, Value};
+use crate::error::{Error, Result};
+use crate::url::Url;
+use postgres::Server;
+
+/// What a new database begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nothing.
+    Empty,
+    /// What is in the main worktree's database, of this name on the same server.
+    Main(String),
+    /// What `pg_restore` makes of this file.
+    Archive(#[serde(with = "path_text")] PathBuf),
+}
+
+/// A URL with its password, which is never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("(secret)")
+    }
+}
+
+/// A database on a PostgreSQL server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerDatabase {
+    /// Its name there.
+    pub name: String,
+    /// Host and port, as the URL spells them.
+    pub server: String,
+    /// The variable of the env file that has the URL.
+    pub variable: String,
+    /// That env file, relative to a worktree.
+    pub file: String,
+    /// What it begins with.
+    pub from: Origin,
+    /// No database for the tests of it was there when we looked: what is there later came from it.
+    #[serde(default)]
+    tests_absent: bool,
+    #[serde(skip)]
+    url: Secret,
+    /// Making it has failed before anything was asked of the server but questions.
+    #[serde(skip)]
+    is_untouched: bool,
+}
+
+impl ServerDatabase {
+    /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
+    pub fn new(name: String, url: &str, variable: &str, file: &str, from: Origin) -> Self {
+        let server = Url::parse(url).map(|url| url.server().to_owned()).unwrap_or_default();
+        let (variable, file) = (variable.to_owned(), file.to_owned());
+        Self {
+            name,
+            server,
+            variable,
+            file,
+            from,
+            tests_absent: false,
+            url: Secret(url.to_owned()),
+            is_untouched: false,
+        }
+    }
+
+    /// Makes the database, unless one of that name is there: that one is used, and never ours.
+    pub fn create(&mut self, site: &Site) -> Result<Created> {
+        if let Claimed::Taken(claim) = site.claims.claim_database(&self.claimed(), site.owner)? {
+            return Err(Error::new(claim.to_string()).hint("git wt doctor"));
+        }
+        self.is_untouched = true;
+        let url = self.url(site)?;
+        let server = Server::of(&url, &self.from)?;
+        self.tests_absent = server.tests_of(&self.name)?.is_empty();
+        self.is_untouched = false;
+        if server.create(&self.name, &self.from, &site.owner.record)? {
+            return Ok(Created::Made);
+        }
+        site.claims.release_database(&self.claimed(), site.owner)?;
+        Ok(Created::Found)
+    }
+
+    /// Drops the database and those of its tests, if it is the one that we made, and gives its name up.
+    pub fn destroy(&self, site: &Site) -> Result<Destroyed> {
+        if self.is_untouched {
+            site.claims.release_database(&self.claimed(), site.owner)?;
+            return Ok(Destroyed::Kept);
+        }
+        let url = self.url(site)?;
+        let server = Server::of(&url, &self.from)?;
+        let gone = server.destroy(&self.name, &site.owner.record)?;
+        if gone && self.tests_absent {
+            for name in server.tests_of(&self.name)? {
+                let claimed = self.claimed_as(&name);
+                let others = site.claims.find(&crate::claim::Thing::Database(claimed)).is_some();
+                if !others {
+                    server.drop_database(&name)?;
+                }
+            }
+        }
+        site.claims.release_database(&self.claimed(), site.owner)?;
+        Ok(if gone {
+            Destroyed::Gone
+        } else {
+            Destroyed::Left(format!("{}: it is not the one that was made", self.describe()))
+        })
+    }
+
+    /// Gives its name up without dropping it.
+    pub fn release(&self, claims: &Claims, owner: &Owner) -> Result<()> {
+        claims.release_database(&self.claimed(), owner).map(drop)
+    }
+
+    /// Its place as claims know it, without user and password.
+    pub fn claimed(&self) -> String {
+        self.claimed_as(&self.name)
+    }
+
+    fn claimed_as(&self, name: &str) -> String {
+        format!("postgres:{}/{name}", self.server)
+    }
+
+    /// Says what it is, as in "database 'shop_staging' on localhost:5432".
+    pub fn describe(&self) -> String {
+        let server = if self.server.is_empty() { "the local server" } else { &self.server };
+        format!("database '{}' on {server}", crate::name::escaped(&self.name))
+    }
+
+    /// How to reach the server: as planned, else by what the worktree's own env file says now, else main's. Another
+    /// server than recorded counts for nothing.
+    fn url(&self, site: &Site) -> Result<String> {
+        if !self.url.0.is_empty() {
+            return Ok(self.url.0.clone());
+        }
+        let files = [Some(site.root), site.main].into_iter().flatten().map(|root| root.join(&self.file));
+        files.into_iter().find_map(|file| self.url_in(&file)).ok_or_else(|| {
+            Error::new(format!("no way to reach {} is known", self.describe()))
+                .because(format!("{} in '{}' does not lead there", self.variable, self.file))
+                .hint("git wt remove --keep-db NAME    (leaves it to you)")
+        })
+    }
+
+    fn url_in(&self, file: &Path) -> Option<String> {
+        let text = EnvText::parse(std::fs::read(file).ok()?);
+        let Value::Text(url) = text.get(&self.variable)? else { return None };
+        (Url::parse(&url)?.server() == self.server).then_some(url)
+    }
+}

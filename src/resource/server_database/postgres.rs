@@ -1,0 +1,278 @@
+//! PostgreSQL, through its own programs: psql, pg_dump and pg_restore know every way to connect and to log in.
+//!
+//! A new database is filled under a name that tells the record, marked by a comment, and gets its name last: a half-made
+//! one is never mistaken for a database, nor a database for a half-made one.
+
+use super::Origin;
+use crate::error::{Error, Explain, Result};
+use crate::exec::{Output, Program, check_stopped};
+use crate::url::Url;
+
+/// `object_in_use`: somebody is connected to the database (PostgreSQL, "Error Codes").
+const IN_USE: &str = "55006";
+/// `insufficient_privilege`.
+const DENIED: &str = "42501";
+/// `duplicate_database`.
+const EXISTS: &str = "42P04";
+/// psql could not connect, or lost the connection.
+const NOT_CONNECTED: u8 = 2;
+
+/// A server, and how to log in there.
+pub(super) struct Server<'a> {
+    url: Url<'a>,
+    /// The database that questions are put to: one that is certainly there.
+    home: String,
+}
+
+impl<'a> Server<'a> {
+    /// The server of a URL; connects to find out which database questions can be put to.
+    pub(super) fn of(url: &'a str, from: &Origin) -> Result<Self> {
+        let parsed = Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))?;
+        let main = match from {
+            Origin::Main(name) => name.clone(),
+            _ => parsed.database(),
+        };
+        let mut server = Self { url: parsed, home: "postgres".into() };
+        let asked = server.psql("SELECT 1;", &[])?;
+        if asked.code == NOT_CONNECTED {
+            server.home = main;
+            let again = server.psql("SELECT 1;", &[])?;
+            if again.code != 0 {
+                return Err(server.unreachable(&asked));
+            }
+        }
+        Ok(server)
+    }
+
+    fn unreachable(&self, output: &Output) -> Error {
+        let place = match self.url.server() {
+            "" => "the local PostgreSQL server",
+            server => server,
+        };
+        Error::new(format!("cannot reach the database server ({place})"))
+            .because(output.stderr.trim())
+            .hint("git wt add --no-env NAME    (without an environment)")
+    }
+
+    /// Makes a database; false when one of that name is there already.
+    pub(super) fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+        let half = half(name, record);
+        let mark = mark(record);
+        match self.comment(name)? {
+            Some(found) if found == mark => return Ok(true),
+            Some(_) => return Ok(false),
+            None => {}
+        }
+        self.drop_database(&half)?;
+        self.fill(&half, from).inspect_err(|_| {
+            let _ = self.drop_database(&half); // the failure itself matters more
+        })?;
+        let finish = "COMMENT ON DATABASE :\"half\" IS :'mark';\n\
+                      ALTER DATABASE :\"half\" RENAME TO :\"name\";\n";
+        let done = self.psql(finish, &[("half", &half), ("mark", &mark), ("name", name)])?;
+        if done.code == 0 {
+            return Ok(true);
+        }
+        self.drop_database(&half)?;
+        if sqlstate(&done) == EXISTS { Ok(false) } else { Err(self.failure("make", name, &done)) }
+    }
+
+    fn fill(&self, half: &str, from: &Origin) -> Result<()> {
+        match from {
+            Origin::Empty => self.run("make", half, "CREATE DATABASE :\"half\";", &[("half", half)]),
+            Origin::Main(main) => self.copy(main, half),
+            Origin::Archive(file) => {
+                self.fill(half, &Origin::Empty)?;
+                let restore = self.restore(half)?.arg(file).output()?;
+                check_stopped()?;
+                restored(&restore, &file.display().to_string())
+            }
+        }
+    }
+
+    /// Copies a database: as a template where nobody else is connected to it, else by dump and restore, which disturb
+    /// nobody.
+    fn copy(&self, main: &str, half: &str) -> Result<()> {
+        let names = [("half", half), ("main", main)];
+        if !self.has_sessions(main)? {
+            let made = self.psql("CREATE DATABASE :\"half\" TEMPLATE :\"main\";", &names)?;
+            check_stopped()?;
+            match sqlstate(&made) {
+                _ if made.code == 0 => return self.copy_settings(&names),
+                // somebody came in between; or it is another's, whom we may read but not copy whole
+                IN_USE | DENIED => {}
+                _ => return Err(self.failure("copy", main, &made)),
+            }
+        }
+        self.run("make", half, "CREATE DATABASE :\"half\";", &names[..1])?;
+        let dump = self.program("pg_dump", main)?.args(["--format=custom", "--no-owner", "--no-privileges"]);
+        let (dump, restore) = dump.output_into(self.restore(half)?)?;
+        check_stopped()?;
+        if dump.code != 0 {
+            return Err(Error::new(format!("cannot copy the database '{main}'")).because(dump.stderr));
+        }
+        restored(&restore, main)?;
+        self.copy_settings(&names)
+    }
+
+    /// What `ALTER DATABASE … SET` has given to main's database is no part of a copy.
+    fn copy_settings(&self, names: &[(&str, &str)]) -> Result<()> {
+        // PostgreSQL keeps the values of lists as they are to be written
+        let settings = "SELECT format('ALTER DATABASE %I SET %I TO %s', :'half', split_part(setting, '=', 1),\n\
+             CASE WHEN split_part(setting, '=', 1) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries')\n\
+             THEN substr(setting, strpos(setting, '=') + 1)\n\
+             ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END)\n\
+             FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting\n\
+             WHERE datname = :'main' AND setrole = 0 \\gexec\n";
+        self.run("copy the settings of", names[1].1, settings, names)
+    }
+
+    fn restore(&self, half: &str) -> Result<Program> {
+        Ok(self.program("pg_restore", half)?.args(["--no-owner", "--no-privileges", "--exit-on-error"]))
+    }
+
+    /// Whether anybody but us is connected to a database.
+    fn has_sessions(&self, name: &str) -> Result<bool> {
+        Ok(!self.sessions(name)?.is_empty())
+    }
+
+    /// Who is connected to a database, for people.
+    fn sessions(&self, name: &str) -> Result<Vec<String>> {
+        let who = "SELECT 'session ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '')\n\
+                   FROM pg_stat_activity WHERE datname = :'name' AND pid <> pg_backend_pid();";
+        self.lines(who, &[("name", name)])
+    }
+
+    /// Drops a database if it is the one that we made, half or whole; tells whether none of the name is there now.
+    pub(super) fn destroy(&self, name: &str, record: &str) -> Result<bool> {
+        self.drop_database(&half(name, record))?;
+        match self.comment(name)? {
+            None => Ok(true),
+            Some(found) if found == mark(record) => self.drop_database(name).map(|()| true),
+            Some(_) => Ok(false),
+        }
+    }
+
+    /// Drops a database, unless somebody is connected to it; one that is gone is fine.
+    pub(super) fn drop_database(&self, name: &str) -> Result<()> {
+        let done = self.psql("DROP DATABASE IF EXISTS :\"name\";", &[("name", name)])?;
+        if done.code == 0 {
+            return Ok(());
+        }
+        if sqlstate(&done) != IN_USE {
+            return Err(self.failure("drop", name, &done));
+        }
+        let error =
+            Error::new(format!("the database '{name}' is in use, and nobody's session is ended for it"));
+        let error = self.sessions(name)?.into_iter().fold(error, Error::because);
+        Err(error
+            .hint("stop what uses it, and do it again")
+            .hint("git wt remove --keep-db NAME    (leaves it)"))
+    }
+
+    /// The databases that test runners make of one, as Django names them: `test_NAME`, and `test_NAME_1` in parallel.
+    pub(super) fn tests_of(&self, name: &str) -> Result<Vec<String>> {
+        let tests = "SELECT datname FROM pg_database WHERE datname = 'test_' || :'name'\n\
+                     OR datname ~ ('^test_' || :'name' || '_[0-9]+$');";
+        self.lines(tests, &[("name", name)])
+    }
+
+    /// The comment of a database, empty where it has none; `None` where there is no such database.
+    fn comment(&self, name: &str) -> Result<Option<String>> {
+        let comment = "SELECT coalesce(shobj_description(oid, 'pg_database'), '') || '.'\n\
+                       FROM pg_database WHERE datname = :'name';";
+        let found = self.lines(comment, &[("name", name)])?.into_iter().next();
+        Ok(found.map(|comment| comment.trim_end_matches('.').to_owned()))
+    }
+
+    fn lines(&self, script: &str, names: &[(&str, &str)]) -> Result<Vec<String>> {
+        let output = self.psql(script, names)?;
+        if output.code != 0 {
+            return Err(self.failure("look for", names[0].1, &output));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
+    fn run(&self, deed: &str, what: &str, script: &str, names: &[(&str, &str)]) -> Result<()> {
+        let output = self.psql(script, names)?;
+        check_stopped()?;
+        if output.code == 0 { Ok(()) } else { Err(self.failure(deed, what, &output)) }
+    }
+
+    fn failure(&self, deed: &str, name: &str, output: &Output) -> Error {
+        let error =
+            Error::new(format!("cannot {deed} the database '{name}'")).because(readable(&output.stderr));
+        if sqlstate(output) == DENIED {
+            let user = self.lines("SELECT quote_ident(current_user);", &[("name", name)]);
+            let user = user.ok().and_then(|lines| lines.into_iter().next()).unwrap_or_default();
+            return error
+                .hint(format!(
+                    "psql --command 'ALTER ROLE {user} CREATEDB'    (as the server's administrator)"
+                ))
+                .hint("or set 'shared = true' under [database], to use the main worktree's");
+        }
+        error
+    }
+
+    /// Runs a script; names in it are variables, which psql quotes.
+    fn psql(&self, script: &str, names: &[(&str, &str)]) -> Result<Output> {
+        let mut psql = self.program("psql", &self.home)?;
+        psql = psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"]);
+        for variable in ["ON_ERROR_STOP=1", "VERBOSITY=verbose"] {
+            psql = psql.args(["--set", variable]);
+        }
+        for (name, value) in names {
+            psql = psql.arg("--set").arg(format!("{name}={value}"));
+        }
+        psql.output_of(script.as_bytes())
+    }
+
+    /// One of PostgreSQL's programs, logged in to a database. The password never stands on a command line.
+    fn program(&self, name: &str, database: &str) -> Result<Program> {
+        let found = which::which(name).explain(|| format!("'{name}' was not found on PATH"));
+        let program = found.map_err(|error| error.hint("sudo apt install postgresql-client"))?;
+        let program = Program::new(program)
+            .env("LC_ALL", "C")
+            .env("PGAPPNAME", "git-wt")
+            .arg("--no-password")
+            .arg(format!("--dbname={}", self.url.libpq(database)));
+        Ok(match self.url.password() {
+            Some(password) => program.env("PGPASSWORD", password),
+            None => program,
+        })
+    }
+}
+
+fn restored(restore: &Output, from: &str) -> Result<()> {
+    if restore.code == 0 {
+        return Ok(());
+    }
+    Err(Error::new(format!("cannot restore '{from}' into a new database")).because(&restore.stderr))
+}
+
+/// The name under which a record's database is made. Ids end with digits that nobody else has.
+fn half(name: &str, record: &str) -> String {
+    let digits = record.rsplit('-').next().unwrap_or_default();
+    format!("{}_half_{digits}", &name[..name.floor_char_boundary(40)])
+}
+
+/// The comment by which a database is known as a record's.
+fn mark(record: &str) -> String {
+    format!("git-wt:{record}")
+}
+
+/// The code in psql's verbose message, `ERROR:  55006: …`; the word before it is in the server's language.
+fn sqlstate(output: &Output) -> &str {
+    let codes =
+        output.stderr.lines().filter_map(|line| line.split(": ").map(str::trim).find(|word| is_code(word)));
+    codes.into_iter().next().unwrap_or_default()
+}
+
+fn is_code(word: &str) -> bool {
+    word.len() == 5 && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) && word != "ERROR"
+}
+
+/// The message without the place in PostgreSQL's own source.
+fn readable(stderr: &str) -> String {
+    stderr.lines().filter(|line| !line.starts_with("LOCATION:")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,387 @@
+//! Databases on a real PostgreSQL server: each worktree its own, copied on request, dropped only if it is ours.
+
+use std::fs;
+use std::process::Command;
+
+use crate::cluster::Cluster;
+use crate::world::World;
+
+/// A name for main's database that no other test has.
+fn unique(test: &str) -> String {
+    format!("shop_{test}")
+}
+
+/// A repository called after the test, with a database on the server, and a recipe for worktrees' own.
+fn shop(cluster: &Cluster, test: &str, recipe: &str) -> (World, String) {
+    let main = unique(test);
+    cluster.make(&main);
+    let world = World::new();
+    world.repo(&main);
+    world.write(format!("{main}/.wt.toml"), &format!("[database]\n{recipe}"));
+    world.commit(&world.path(&main), "recipe");
+    world.write(
+        format!("{main}/.env"),
+        &format!("# the shop's\nDATABASE_URL={}\nDEBUG=1\n", cluster.url(&main)),
+    );
+    (world, main)
+}
+
+#[test]
+fn each_worktree_has_its_own_and_it_goes_with_it() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "own", "");
+    let before = world.everything();
+    world.wt_in(&main, &["add", "staging"]).ok().says(&[&format!("database '{main}_staging' on 127.0.0.1:")]);
+    world.wt_in(&main, &["add", "qa"]).ok();
+    let env = world.read(format!("{main}-staging/.env"));
+    assert_eq!(
+        env,
+        format!("# the shop's\nDATABASE_URL={}\nDEBUG=1\n", cluster.url(&format!("{main}_staging")))
+    );
+    assert_eq!(cluster.names(&main), [main.clone(), format!("{main}_qa"), format!("{main}_staging")]);
+    // what is done in one is not seen in the others
+    cluster.sql(&format!("{main}_staging"), "CREATE TABLE mine (a int)");
+    assert_eq!(cluster.sql(&main, "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"), "0");
+    let owner = format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{main}_staging'");
+    assert_eq!(cluster.sql("postgres", &owner), "app");
+
+    let named = format!("database '{main}_staging' on 127.0.0.1:{}", cluster.port());
+    world.wt_in(&main, &["remove", "staging"]).code(128).says(&["would lose data", &named, "--keep-db"]);
+    assert!(cluster.has(&format!("{main}_staging")));
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    world.wt_in(&main, &["remove", "--keep-db", "-D", "qa"]).ok();
+    assert_eq!(cluster.names(&main), [main.clone(), format!("{main}_qa")]);
+    world.wt_in(&main, &["doctor"]).ok();
+    before.is_still(&world.everything(), "after remove");
+}
+
+#[test]
+fn no_password_is_written_down_or_shown() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "secret", "from = \"main\"\n");
+    let log = world.path("home/called");
+    for name in ["psql", "pg_dump", "pg_restore"] {
+        let real = which::which(name).unwrap();
+        let script = format!("#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n", log.display(), real.display());
+        world.program(name, &script);
+    }
+    let _busy = cluster.session(&main);
+    let seen = world.wt_in(&main, &["add", "-v", "staging"]).ok();
+    let called = fs::read_to_string(log).unwrap();
+    assert!(called.contains("postgresql://app@127.0.0.1"), "{called}");
+    let records = fs::read_dir(world.path(&main).join(".git/wt/records")).unwrap().flatten();
+    let claims = fs::read_dir(world.path("state/git-wt/databases")).unwrap().flatten();
+    let written: String =
+        records.chain(claims).map(|file| fs::read_to_string(file.path()).unwrap()).collect();
+    assert!(written.contains("\"variable\": \"DATABASE_URL\""), "{written}");
+    for text in [&called, &written, &seen.stderr, &seen.stdout] {
+        assert!(!text.contains("p@ss") && !text.contains("p%40ss"), "{text}");
+    }
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+}
+
+#[test]
+fn a_copy_of_mains_ends_nobodys_session() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "copy", "from = \"main\"\n");
+    cluster.sql("postgres", &format!("ALTER DATABASE {main} SET search_path TO public, pg_catalog"));
+    cluster.sql("postgres", &format!("ALTER DATABASE {main} SET statement_timeout TO '7min'"));
+    let things = |name: &str| cluster.sql(&format!("{main}_{name}"), "SELECT name FROM things");
+    // as a template where nobody is connected
+    world.wt_in(&main, &["add", "quiet"]).ok();
+    assert_eq!(things("quiet"), "of main");
+    // by dump and restore where main's server is
+    let mut busy = cluster.session(&main);
+    world.wt_in(&main, &["add", "busy"]).ok();
+    assert_eq!(things("busy"), "of main");
+    assert_eq!(busy.ask("SELECT name FROM things;"), "of main", "the session goes on");
+    for name in ["quiet", "busy"] {
+        let database = format!("{main}_{name}");
+        assert_eq!(cluster.sql(&database, "SHOW search_path"), "public, pg_catalog", "{name}");
+        assert_eq!(cluster.sql(&database, "SHOW statement_timeout"), "7min", "{name}");
+        assert_eq!(
+            cluster.sql(&database, "SELECT tableowner FROM pg_tables WHERE tablename = 'things'"),
+            "app"
+        );
+        cluster.sql(&database, "DELETE FROM things");
+        world.wt_in(&main, &["remove", "-y", name]).ok();
+    }
+    assert_eq!(cluster.sql(&main, "SELECT name FROM things"), "of main");
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+}
+
+#[test]
+fn a_database_that_is_there_is_used_and_never_ours() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "there", "");
+    let theirs = format!("{main}_staging");
+    cluster.make(&theirs);
+    world.wt_in(&main, &["add", "staging"]).ok().says(&["there already, used as it is"]);
+    assert!(world.read(format!("{main}-staging/.env")).contains(&format!("/{theirs}\n")));
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.sql(&theirs, "SELECT name FROM things"), "of main");
+    // one that took the place of ours is not ours either
+    world.wt_in(&main, &["add", "qa"]).ok();
+    cluster.sql("postgres", &format!("DROP DATABASE {main}_qa"));
+    cluster.make(&format!("{main}_qa"));
+    world.wt_in(&main, &["remove", "-y", "qa"]).ok().says(&["left: ", "it is not the one that was made"]);
+    assert!(cluster.has(&format!("{main}_qa")));
+    // and one that is gone already is no trouble
+    world.wt_in(&main, &["add", "gone"]).ok();
+    cluster.sql("postgres", &format!("DROP DATABASE {main}_gone"));
+    world.wt_in(&main, &["remove", "-y", "gone"]).ok();
+}
+
+#[test]
+fn the_databases_of_its_tests_go_with_it_and_others_stay() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "tests", "");
+    cluster.make(&format!("test_{main}_mine"));
+    for name in ["staging", "staging_2", "mine"] {
+        world.wt_in(&main, &["add", name]).ok();
+    }
+    for test in ["staging", "staging_1", "staging_2", "staging_2_1", "staging_other"] {
+        if !cluster.has(&format!("test_{main}_{test}")) {
+            cluster.make(&format!("test_{main}_{test}"));
+        }
+    }
+    world.wt_in(&main, &["remove", "-y", "mine"]).ok();
+    world.wt_in(&main, &["remove", "-y", "staging_2"]).ok();
+    let left = |names: &[&str]| {
+        assert_eq!(
+            cluster.names(&format!("test_{main}")),
+            names.iter().map(|name| format!("test_{main}_{name}")).collect::<Vec<_>>()
+        );
+    };
+    left(&["mine", "staging", "staging_1", "staging_other"]);
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    left(&["mine", "staging_other"]);
+}
+
+#[test]
+fn a_database_in_use_stays_with_its_worktree_until_it_is_free() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "busy", "");
+    world.wt_in(&main, &["add", "staging"]).ok();
+    let mut session = cluster.session(&format!("{main}_staging"));
+    world.wt_in(&main, &["remove", "-y", "staging"]).code(128).says(&[
+        "is in use, and nobody's session is ended for it",
+        "session ",
+        "(psql)",
+        "--keep-db",
+    ]);
+    assert_eq!(session.ask("SELECT 'still here';"), "still here");
+    assert!(world.path(format!("{main}-staging/README")).exists());
+    drop(session);
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+    assert!(!world.path(format!("{main}-staging")).exists());
+}
+
+#[test]
+fn what_the_server_refuses_is_one_clear_error_and_nothing_is_made() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "refused", "");
+    let port = cluster.port();
+    let env = format!("{main}/.env");
+    let cases = [
+        (
+            format!("postgres://app:wrong@127.0.0.1:{port}/{main}"),
+            "password authentication failed",
+            "cannot reach the database server",
+        ),
+        (
+            "postgres://app@127.0.0.1:1/x".to_owned(),
+            "Connection refused",
+            "cannot reach the database server (127.0.0.1:1)",
+        ),
+        (
+            format!("postgres://poor:poor@127.0.0.1:{port}/postgres"),
+            "permission denied to create database",
+            "ALTER ROLE poor CREATEDB",
+        ),
+        ("postgres://app@db.example.com/x".to_owned(), "is not on this machine", "wt.database.remote true"),
+        ("mongodb://x/y".to_owned(), "is no database URL that git-wt knows", "DATABASE_URL"),
+    ];
+    for (url, why, hint) in cases {
+        world.write(&env, &format!("DATABASE_URL={url}\n"));
+        let before = world.everything();
+        let seen = world.wt_in(&main, &["add", "staging"]).code(128).says(&[why, hint]);
+        assert_eq!(seen.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{seen:#?}");
+        before.is_still(&world.everything(), &url);
+    }
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+    // where the program is missing, it says so
+    world.write(&env, &format!("DATABASE_URL={}\n", cluster.url(&main)));
+    let mut add = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
+    let only_git = world.path("bin");
+    std::os::unix::fs::symlink(which::which("git").unwrap(), only_git.join("git")).unwrap();
+    world.see(add.args(["add", "staging"]).env("PATH", &only_git)).code(128).says(&[
+        "'psql' was not found on PATH",
+        "postgresql-client",
+        "undone: branch",
+    ]);
+}
+
+#[test]
+fn every_way_to_write_the_url_works() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "forms", "");
+    let whole = cluster.url(&main);
+    let login = whole.strip_prefix("postgres://").unwrap().split('@').next().unwrap().to_owned();
+    let socket = cluster.socket().display().to_string();
+    let encoded = socket.replace('/', "%2F");
+    let port = cluster.port();
+    for (at, url) in [
+        format!("postgresql://{login}@127.0.0.1:{port}/{main}?sslmode=prefer&conn_max_age=600"),
+        format!("psql://{login}@localhost:{port}/{main}"),
+        format!("postgis://{login}@{encoded}:{port}/{main}"),
+        format!("pgsql://{login}@/{main}?host={encoded}&port={port}"),
+        format!("postgresql+psycopg://{login}@127.0.0.1:{port}/{main}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.write(format!("{main}/.env"), &format!("DATABASE_URL=\"{url}\"\n"));
+        let name = format!("form{at}");
+        world.wt_in(&main, &["add", &name]).ok();
+        assert!(cluster.has(&format!("{main}_{name}")), "{url}");
+        let own = url.replace(&format!("/{main}"), &format!("/{main}_{name}"));
+        assert_eq!(world.read(format!("{main}-{name}/.env")), format!("DATABASE_URL=\"{own}\"\n"));
+        world.wt_in(&main, &["remove", "-y", &name]).ok();
+        assert!(!cluster.has(&format!("{main}_{name}")), "{url}");
+    }
+}
+
+#[test]
+fn two_names_that_come_out_alike_are_two_databases() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "alike", "");
+    for name in ["feature/a", "feature-a", "feature_a"] {
+        world.wt_in(&main, &["add", name]).ok();
+    }
+    let long = "a-very-long-name-of-a-branch-that-somebody-has-thought-out-for-a-ticket-in-a-tracker";
+    world.wt_in(&main, &["add", long]).ok();
+    world.wt_in(&main, &["add", &format!("{long}-2")]).ok();
+    let names = cluster.names(&main);
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(names.iter().all(|name| name.len() <= 58), "{names:?}");
+    world.wt_in(&main, &["remove", "--all", "-y"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+}
+
+#[test]
+fn killed_at_any_call_of_the_server_s_programs_it_leaves_nothing() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "killed", "from = \"main\"\n");
+    let before = world.everything();
+    let real = which::which("psql").unwrap().display().to_string();
+    let count = world.path("home/count");
+    for verb in ["add", "remove"] {
+        for at in 1.. {
+            if verb == "remove" {
+                world.wt_in(&main, &["add", "-q", "staging"]).ok();
+            }
+            fs::write(&count, "").unwrap();
+            // the program goes on after its parent was killed, as in life
+            world.program(
+                "psql",
+                &format!(
+                    "#!/bin/sh\necho x >> {0}\n[ $(wc -l < {0}) = {at} ] && kill -KILL $PPID\nexec {real} \"$@\"\n",
+                    count.display()
+                ),
+            );
+            let line = if verb == "add" { vec!["add", "staging"] } else { vec!["remove", "-y", "staging"] };
+            let mut command = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
+            let seen = world.see(command.args(line));
+            let calls = fs::read_to_string(&count).unwrap().lines().count();
+            fs::remove_file(world.path("bin/psql")).unwrap();
+            world.wt_in(&main, &["doctor", "--fix"]).ok();
+            if seen.code == 0 {
+                world.wt_in(&main, &["remove", "-y", "staging"]);
+            }
+            let branch = Command::new("git")
+                .arg("-C")
+                .arg(world.path(&main))
+                .args(["branch", "-q", "-D", "staging"])
+                .output();
+            branch.unwrap();
+            let when = format!("{verb} killed at call {at}: {seen:#?}");
+            assert_eq!(cluster.names(&main), [main.as_str()], "{when}");
+            while world.path(&main).join(".git/wt/trash").exists() {
+                std::thread::yield_now();
+            }
+            before.is_still(&world.everything(), &when);
+            if calls < at {
+                assert!(at > 3, "only {calls} calls");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_archive_fills_it_after_consent_and_a_script_is_no_archive() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "archive", "from = \"seed.dump\"\n");
+    let dump = world.path(&main).join("seed.dump");
+    let pg_dump = which::which("pg_dump").unwrap();
+    let url = cluster.url(&main);
+    let made =
+        Command::new(pg_dump).args(["--format=custom", "--file"]).arg(&dump).arg(&url).status().unwrap();
+    assert!(made.success());
+    world.commit(&world.path(&main), "seed");
+    let before = world.everything();
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&[
+        "needs your consent",
+        "pg_restore seed.dump",
+        "git wt trust",
+    ]);
+    before.is_still(&world.everything(), "without consent");
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["pg_restore seed.dump", "with the file 'seed.dump'"]);
+    world.wt_in(&main, &["add", "staging"]).ok();
+    assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    world.write(format!("{main}/.wt.toml"), "[database]\nfrom = \"seed.sql\"\n");
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&[
+        "'seed.sql' is not loaded",
+        "under [hooks]",
+        "-f seed.sql",
+    ]);
+}
+
+#[test]
+fn a_server_that_is_away_keeps_the_worktree_and_what_is_known_of_it() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "away", "");
+    world.wt_in(&main, &["add", "staging"]).ok();
+    let away = cluster.url(&main).replace(&cluster.port().to_string(), "1");
+    let (env, own) = (format!("{main}/.env"), format!("{main}-staging/.env"));
+    let before = [world.read(&env), world.read(&own)];
+    // as if the server were on a port where nobody answers
+    let record =
+        fs::read_dir(world.path(&main).join(".git/wt/records")).unwrap().flatten().map(|file| file.path());
+    let record = record.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let whole = fs::read_to_string(&record).unwrap();
+    let claims = world.path("state/git-wt/databases");
+    for (line, why) in [
+        (&["remove", "-y", "staging"][..], "does not lead there"),
+        (&["remove", "-y", "staging"], "cannot reach the database server"),
+    ] {
+        world.write(&env, &format!("DATABASE_URL={away}\n"));
+        world.write(&own, &format!("DATABASE_URL={away}\n"));
+        if why.starts_with("cannot") {
+            fs::write(&record, whole.replace(&format!("127.0.0.1:{}", cluster.port()), "127.0.0.1:1"))
+                .unwrap();
+        }
+        world.wt_in(&main, line).code(128).says(&[why]);
+        assert!(world.path(&own).exists() && fs::read_dir(&claims).unwrap().count() == 1);
+        world.wt_in(&main, &["doctor", "--fix"]).code(1).says(&[why]);
+    }
+    fs::write(&record, whole).unwrap();
+    world.write(&env, &before[0]);
+    world.write(&own, &before[1]);
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+    assert_eq!(fs::read_dir(&claims).unwrap().count(), 0);
+}
