@@ -15,7 +15,7 @@ use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::Recipe;
-use crate::record::Records;
+use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::port;
 
@@ -110,13 +110,17 @@ impl Facts {
         };
         let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let common = repo.common_dir().to_owned();
+        let own_records = records.own(repo)?;
+        let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
+        let database = database.and_then(Record::server_database);
         let ignoring = main.clone();
         Ok(Self {
             repo_name: repo.name(),
             superproject: repo.superproject(),
             cwd,
             home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
-            records: records.own(repo)?,
+            records: own_records,
+            database,
             base: base(repo, wish, recipe)?,
             place: Box::new(move |path| place(path, &common)),
             real: Box::new(real),

@@ -109,6 +109,8 @@ pub struct Facts {
     pub ignored: Box<dyn Fn(&Path) -> bool>,
     /// Databases claimed on this host by other worktrees, as `engine:server/name`.
     pub databases: Vec<String>,
+    /// The name on a server that the worktree's database has already.
+    pub database: Option<String>,
     /// Ports claimed on this host.
     pub claims: BTreeMap<u16, Claim>,
     /// Says whether a port is bound now.

@@ -186,6 +186,15 @@ impl Record {
         self.made().filter(|resource| resource.is_database())
     }
 
+    /// The name of its database on a server.
+    pub fn server_database(&self) -> Option<String> {
+        self.made().find_map(|resource| match resource {
+            Resource::ServerDatabase(database) => Some(database.name.clone()),
+            Resource::DatabaseName(name) => name.place.rsplit('/').next().map(str::to_owned),
+            _ => None,
+        })
+    }
+
     /// The Python environments that are there.
     pub fn venvs(&self) -> impl Iterator<Item = &Venv> {
         self.made().filter_map(|resource| match resource {

@@ -385,3 +385,39 @@ fn a_server_that_is_away_keeps_the_worktree_and_what_is_known_of_it() {
     assert_eq!(cluster.names(&main), [main.as_str()]);
     assert_eq!(fs::read_dir(&claims).unwrap().count(), 0);
 }
+
+#[test]
+fn two_repositories_of_one_name_have_two_and_setup_keeps_them() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let main = unique("twins");
+    cluster.make(&main);
+    let world = World::new();
+    for dir in ["a", "b"] {
+        let repo = format!("{dir}/{main}");
+        world.repo(&repo);
+        world.write(format!("{repo}/.wt.toml"), "[database]\n");
+        world.commit(&world.path(&repo), "recipe");
+        world.write(format!("{repo}/.env"), &format!("DATABASE_URL={}\n", cluster.url(&main)));
+        world.wt_in(&repo, &["add", "staging"]).ok();
+    }
+    let [first, second] = ["a", "b"].map(|dir| world.read(format!("{dir}/{main}-staging/.env")));
+    assert_ne!(first, second);
+    assert_eq!(cluster.names(&main).len(), 3);
+    world.wt_in(format!("a/{main}"), &["remove", "-y", "staging"]).ok();
+    world.wt_in(format!("b/{main}"), &["setup", "staging"]).ok();
+    assert_eq!(world.read(format!("b/{main}-staging/.env")), second);
+    world.wt_in(format!("b/{main}"), &["remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+}
+
+#[test]
+fn a_worktree_made_by_git_gets_one_at_setup() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "adopted", "from = \"main\"\n");
+    world.git(&world.path(&main), &["worktree", "add", "--quiet", "../plain"]);
+    world.wt_in("plain", &["setup"]).ok();
+    assert_eq!(cluster.sql(&format!("{main}_plain"), "SELECT name FROM things"), "of main");
+    world.wt_in("plain", &["setup"]).ok();
+    world.wt_in(&main, &["remove", "-y", "plain"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+}

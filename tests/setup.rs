@@ -18,7 +18,7 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
          [database]\n",
     );
     let main = "# settings\r\nexport SECRET_KEY='old'\r\n\r\nPORT=8000 # web\r\n\
-                DATABASE_URL=postgres://u:p%40ss@db.example:5433/myproject_dev?sslmode=require\r\nOTHER=kept\r\n";
+                DATABASE_URL=mysql://u:p%40ss@localhost:5433/myproject_dev?charset=utf8\r\nOTHER=kept\r\n";
     world.write("myproject/.env", main);
     fs::set_permissions(world.path("myproject/.env"), fs::Permissions::from_mode(0o600)).unwrap();
     for (name, port) in [("staging", 8001), ("production", 8002)] {
@@ -26,7 +26,7 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
         let path = world.path(format!("myproject-{name}/.env"));
         let env = fs::read_to_string(&path).unwrap();
         assert!(env.contains(&format!("PORT={port} # web\r\n")), "{env}");
-        let url = format!("postgres://u:p%40ss@db.example:5433/myproject_{name}?sslmode=require\r\n");
+        let url = format!("mysql://u:p%40ss@localhost:5433/myproject_{name}?charset=utf8\r\n");
         assert!(env.contains(&url), "{env}");
         assert!(env.contains(&format!("DJANGO_SETTINGS_MODULE=config.settings.{name}")), "{env}");
         assert!(env.starts_with("# settings\r\nexport SECRET_KEY='") && !env.contains("old"), "{env}");
@@ -284,14 +284,14 @@ fn two_repositories_never_share_the_name_of_a_database() {
         world.repo(repo);
         world.write(format!("{repo}/.wt.toml"), "[database]\n");
         world.commit(&world.path(repo), "recipe");
-        world.write(format!("{repo}/.env"), "DATABASE_URL=postgres://u:p@localhost/app_dev\n");
+        world.write(format!("{repo}/.env"), "DATABASE_URL=mysql://u:p@localhost/app_dev\n");
     }
     let url = |tree: &str| world.read(format!("{tree}/.env")).trim().to_owned();
     world.wt_in("a/app", &["add", "staging"]).ok();
     world.wt_in("b/app", &["add", "staging"]).ok();
-    assert_eq!(url("a/app-staging"), "DATABASE_URL=postgres://u:p@localhost/app_staging");
+    assert_eq!(url("a/app-staging"), "DATABASE_URL=mysql://u:p@localhost/app_staging");
     let second = url("b/app-staging");
-    assert!(second.starts_with("DATABASE_URL=postgres://u:p@localhost/app_staging_"), "{second}");
+    assert!(second.starts_with("DATABASE_URL=mysql://u:p@localhost/app_staging_"), "{second}");
     // names that look alike stay apart, and setup keeps the one that is there
     world.wt_in("a/app", &["add", "feature/a"]).ok();
     world.wt_in("a/app", &["add", "feature_a"]).ok();
@@ -303,6 +303,9 @@ fn two_repositories_never_share_the_name_of_a_database() {
     assert_eq!(urls.len(), 4, "{urls:?}");
     world.wt_in("b/app", &["setup", "staging"]).ok();
     assert_eq!(url("b/app-staging"), second);
+    world.wt_in("a/app", &["remove", "-y", "staging"]).ok();
+    world.wt_in("b/app", &["setup", "staging"]).ok();
+    assert_eq!(url("b/app-staging"), second, "though the other name is free by now");
 }
 
 #[test]

@@ -60,7 +60,9 @@ impl Plan {
                 .hint("git config wt.database.remote true")
                 .hint("or set 'shared = true' under [database], to use the main worktree's"));
             }
-            let name = free_name(&self.path, engine, &url, name, facts);
+            // a worktree keeps the name it has, whoever else had it taken then
+            let kept = facts.database.clone();
+            let name = kept.unwrap_or_else(|| free_name(&self.path, engine, &url, name, facts));
             let own = url.with_database(&name);
             if engine == Engine::Postgres {
                 let from = match rule.from.as_str() {
