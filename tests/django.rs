@@ -6,8 +6,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::cluster::Cluster;
 use crate::world::{Seen, World};
 
 const DJANGO: &str = "django==5.2.8";
@@ -70,19 +72,20 @@ impl Project {
         self.world.see(&mut self.command(dir, line)).ok().stdout
     }
 
-    /// Lays out a project that reads its environment, with a page that keeps notes.
-    fn lay_out(&self, port: u16) {
+    /// Lays out a project that reads its environment, with a page that keeps notes in the database of `url`.
+    fn lay_out(&self, port: u16, url: &str, packages: &[&str], database: &str) {
         let world = &self.world;
         world.git(&world.root(), &["init", "--quiet", "shop"]);
         let admin = self.tools.join("bin/django-admin").to_string_lossy().into_owned();
         self.run(&world.path("shop"), &[&admin, "startproject", "shop", "."]);
-        world.write("shop/requirements.txt", &format!("{DJANGO}\n"));
+        world.write("shop/requirements.txt", &format!("{DJANGO}\n{}\n", packages.join("\n")));
         world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\n");
-        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL=sqlite:///db.sqlite3\nPORT={port}\n");
+        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL={url}\nPORT={port}\n");
         world.write("shop/.env.example", &env);
         world.write("shop/.env", &env);
         let settings = world.read("shop/shop/settings.py");
-        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}"));
+        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}{database}\n"));
+        world.write("shop/notes/tests.py", TESTS);
         world.write("shop/notes/__init__.py", "");
         world.write("shop/notes/models.py", MODELS);
         world.write("shop/notes/migrations/__init__.py", "");
@@ -93,14 +96,16 @@ impl Project {
         self.run(&world.path("shop"), &["uv", "venv", "--quiet", ".venv"]);
         self.run(
             &world.path("shop"),
-            &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", DJANGO],
+            &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", "-r", "requirements.txt"],
         );
         self.run(&world.path("shop"), &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
     }
 
     /// Starts the server of a worktree; the port is git-wt's business.
     fn serve(&self, name: &str) -> Server {
-        let line = ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload"];
+        // one thread, so that its connection to the database is held
+        let line =
+            ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload", "--nothreading"];
         let mut command = self.command(&self.world.path("shop"), &line);
         let log =
             std::fs::File::create(self.world.path(format!("{}.log", name.replace('@', "main")))).unwrap();
@@ -119,8 +124,17 @@ SECRET_KEY = os.environ["SECRET_KEY"]
 DEBUG = os.environ["DEBUG"] == "1"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS += ["notes"]
-DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")
 "##;
+
+const SQLITE: &str =
+    r#"DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")"#;
+
+const POSTGRES: &str =
+    "import dj_database_url\nDATABASES[\"default\"] = dj_database_url.config(conn_max_age=600)";
+
+const TESTS: &str = "from django.test import TestCase\nfrom notes.models import Note\n\n\nclass Notes(TestCase):\n    \
+                     def test_a_note_is_kept(self):\n        Note.objects.create(text=\"x\")\n        \
+                     self.assertEqual(Note.objects.count(), 1)\n";
 
 const MODELS: &str = "from django.db import models\n\n\nclass Note(models.Model):\n    text = models.CharField(max_length=100)\n";
 
@@ -179,10 +193,12 @@ fn get(port: u16, path: &str) -> String {
     }
 }
 
-/// A port such that it and the next two are free.
+/// A port such that it and the next two are free, and no other test gets them.
 fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = 20_100 + TAKEN.fetch_add(1000, Ordering::Relaxed);
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (20_100..29_000).step_by(7).find(|port| (0..3).all(|offset| free(port + offset))).unwrap()
+    (first..first + 1000).step_by(7).find(|port| (0..3).all(|offset| free(port + offset))).unwrap()
 }
 
 #[test]
@@ -194,7 +210,7 @@ fn three_environments_of_a_django_project() {
     let project = Project::new();
     let world = &project.world;
     let port = free_port();
-    project.lay_out(port);
+    project.lay_out(port, "sqlite:///db.sqlite3", &[], SQLITE);
     let shop = world.path("shop");
 
     // what is there is found, written down, and trusted
@@ -246,4 +262,69 @@ fn three_environments_of_a_django_project() {
     assert_eq!(world.git(&shop, &["branch", "--list", "staging"]).trim(), "staging");
     assert_eq!(get(port + 2, "/"), "notes: from-production");
     assert_eq!(get(port, "/"), "notes: ");
+}
+
+#[test]
+fn a_django_project_on_postgresql_copies_a_database_in_use() {
+    if std::env::var_os("GIT_WT_TEST_NETWORK").is_none() {
+        eprintln!("skipped: set GIT_WT_TEST_NETWORK=1 to download Django");
+        return;
+    }
+    let Some(cluster) = Cluster::shared() else { return };
+    cluster.sql("postgres", "CREATE DATABASE django_shop OWNER app");
+    let project = Project::new();
+    let world = &project.world;
+    let port = free_port();
+    let packages = ["dj-database-url==3.0.1", "psycopg[binary]==3.2.12"];
+    project.lay_out(port, &cluster.url("django_shop"), &packages, POSTGRES);
+    let shop = world.path("shop");
+    project.see("shop", &["git", "wt", "init"]).ok().says(&["database url DATABASE_URL"]);
+    world.git(&shop, &["config", "wt.database.from", "main"]);
+    world.commit(&shop, "what a worktree gets");
+    project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
+
+    // main's server is connected to its database all the while
+    let main = project.serve("@");
+    assert_eq!(get(port, "/?add=of-main"), "notes: of-main");
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'django_shop'";
+    assert_eq!(cluster.sql("postgres", sessions), "1");
+    for name in ["staging", "production"] {
+        project.see("shop", &["git", "wt", "add", name]).ok();
+    }
+    assert_eq!(cluster.sql("postgres", sessions), "1", "it still is");
+    let [staging, production] = ["staging", "production"].map(|name| project.serve(name));
+    assert_eq!(get(port + 1, "/?add=from-staging"), "notes: of-main,from-staging");
+    assert_eq!(get(port + 2, "/"), "notes: of-main");
+    assert_eq!(get(port, "/"), "notes: of-main");
+
+    // both run their tests at a time
+    let test = |name: &str| {
+        project.see("shop", &["git-wt", "run", name, "--", "python", "manage.py", "test", "--keepdb"])
+    };
+    std::thread::scope(|scope| {
+        let runs = ["staging", "production"].map(|name| scope.spawn(move || test(name).ok()));
+        for run in runs {
+            run.join().unwrap().says(&["OK"]);
+        }
+    });
+    assert_eq!(cluster.names("test_shop"), ["test_shop_production", "test_shop_staging"]);
+
+    // a migration in one leaves the schema of the others alone
+    cluster.sql("shop_staging", "ALTER TABLE notes_note ADD COLUMN more int");
+    let more = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'notes_note' AND column_name = 'more'";
+    assert_eq!([cluster.sql("shop_staging", more), cluster.sql("django_shop", more)], ["1", "0"]);
+
+    project
+        .see("shop", &["git", "wt", "remove", "-y", "staging"])
+        .code(128)
+        .says(&["'shop_staging' is in use"]);
+    drop(staging);
+    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.names("shop"), ["shop_production"]);
+    assert_eq!(cluster.names("test_shop"), ["test_shop_production"]);
+    assert_eq!(get(port + 2, "/"), "notes: of-main");
+    drop((main, production));
+    project.see("shop", &["git", "wt", "remove", "-y", "production"]).ok();
+    assert_eq!(cluster.names("shop"), Vec::<String>::new());
+    assert_eq!(cluster.sql("django_shop", "SELECT text FROM notes_note"), "of-main");
 }
