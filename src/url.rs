@@ -86,6 +86,29 @@ impl<'a> Url<'a> {
         authority.rsplit_once('@').map_or(authority, |(_, server)| server)
     }
 
+    /// The user, decoded.
+    pub fn user(&self) -> Option<String> {
+        let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
+        Some(percent_decoded(user.split(':').next().unwrap_or_default())).filter(|user| !user.is_empty())
+    }
+
+    /// The host, decoded, without brackets.
+    pub fn host(&self) -> Option<String> {
+        let host = host_of(self.server());
+        (!host.is_empty()).then(|| percent_decoded(host))
+    }
+
+    /// The port.
+    pub fn port(&self) -> Option<String> {
+        let (_, port) = self.server().rsplit_once(':').filter(|(_, port)| !port.contains(']'))?;
+        Some(port.to_owned())
+    }
+
+    /// The value of a parameter after the question mark, decoded.
+    pub fn parameter(&self, key: &str) -> Option<String> {
+        self.parameters().find(|(known, _)| *known == key).map(|(_, value)| percent_decoded(value))
+    }
+
     /// The password, decoded.
     pub fn password(&self) -> Option<String> {
         let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
@@ -185,13 +208,17 @@ const LIBPQ: [&str; 20] = [
     "user",
 ];
 
+/// The host of `host:port` or `[address]:port`.
+fn host_of(server: &str) -> &str {
+    match server.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => server.split(':').next().unwrap_or_default(),
+    }
+}
+
 /// Whether `host`, perhaps with a port, is this machine.
 fn is_local_host(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let name = name.to_ascii_lowercase();
+    let name = host_of(host).to_ascii_lowercase();
     let loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     name.is_empty()
         || name.starts_with('/')

@@ -19,6 +19,7 @@ mod house;
 mod list;
 mod man;
 mod r#move;
+mod mysql;
 mod options;
 mod postgres;
 mod prune;

@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::git::absolute;
 use crate::name::hash;
 use crate::recipe::{Recipe, Words};
+use crate::resource::Resource;
 use crate::resource::database::{self, Database};
-use crate::resource::{DatabaseName, Resource, ServerDatabase, server_database};
+use crate::resource::server_database::{self, ServerDatabase, place};
 use crate::url::{Engine, SqlitePlace, Url};
 
 impl Plan {
@@ -51,33 +52,7 @@ impl Plan {
         let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
         let name = words.render(&rule.name)?;
         if engine != Engine::Sqlite {
-            if !url.is_local() && !rule.remote {
-                return Err(Error::new(format!(
-                    "the database server '{}' is not on this machine",
-                    url.server()
-                ))
-                .because("a database there is made, copied and dropped only if you say so")
-                .hint("git config wt.database.remote true")
-                .hint("or set 'shared = true' under [database], to use the main worktree's"));
-            }
-            // a worktree keeps the name it has, whoever else had it taken then
-            let kept = facts.database.clone();
-            let name = kept.unwrap_or_else(|| free_name(&self.path, engine, &url, name, facts));
-            let own = url.with_database(&name);
-            if engine == Engine::Postgres {
-                let from = match rule.from.as_str() {
-                    "empty" => server_database::Origin::Empty,
-                    "main" => server_database::Origin::Main(url.database()),
-                    file => archive(Path::new(file), facts)?,
-                };
-                let database = ServerDatabase::new(name, &text, &rule.variable, &recipe.env.file, from);
-                self.resources.push(Resource::ServerDatabase(database));
-            } else {
-                self.notes
-                    .push(format!("the database '{name}' is yours to create, with your server's own tools"));
-                let place = place(engine, &url, &name);
-                self.resources.push(Resource::DatabaseName(DatabaseName { place }));
-            }
+            let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
             return Ok(Some((rule.variable.clone(), own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
@@ -91,6 +66,37 @@ impl Plan {
         };
         self.resources.push(Resource::Database(Database::new(database::Engine::Sqlite, place, origin)));
         Ok(Some((rule.variable.clone(), own)))
+    }
+
+    /// Plans a database on the server of main's; returns its URL.
+    fn server_database(
+        &mut self,
+        engine: Engine,
+        url: &Url,
+        text: &str,
+        name: String,
+        recipe: &Recipe,
+        facts: &Facts,
+    ) -> Result<String> {
+        let rule = recipe.database.as_ref().expect("a database is planned only by a rule");
+        if !url.is_local() && !rule.remote {
+            return Err(Error::new(format!("the database server '{}' is not on this machine", url.server()))
+                .because("a database there is made, copied and dropped only if you say so")
+                .hint("git config wt.database.remote true")
+                .hint("or set 'shared = true' under [database], to use the main worktree's"));
+        }
+        // a worktree keeps the name it has, whoever else had it taken then
+        let kept = facts.database.clone();
+        let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
+        let own = url.with_database(&name);
+        let from = match rule.from.as_str() {
+            "empty" => server_database::Origin::Empty,
+            "main" => server_database::Origin::Main(url.database()),
+            file => archive(Path::new(file), engine, facts)?,
+        };
+        let database = ServerDatabase::new(engine, name, text, &rule.variable, &recipe.env.file, from);
+        self.resources.push(Resource::ServerDatabase(database));
+        Ok(own)
     }
 
     /// A relative file is each worktree's own for free; an absolute one gets a place of its own.
@@ -116,15 +122,9 @@ impl Plan {
     }
 }
 
-/// A database as claims know it, without user and password.
-fn place(engine: Engine, url: &Url, name: &str) -> String {
-    let engine = if engine == Engine::Postgres { "postgres" } else { "mysql" };
-    format!("{engine}:{}/{name}", url.server())
-}
-
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
 fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
-    if !facts.databases.contains(&place(engine, url, &name)) {
+    if !facts.databases.contains(&place(engine, url.server(), &name)) {
         return name;
     }
     let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());
@@ -132,15 +132,17 @@ fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts
 }
 
 /// A file for pg_restore. A script of SQL is none: psql would run the commands of its shell that stand in it.
-fn archive(file: &Path, facts: &Facts) -> Result<server_database::Origin> {
-    if file.extension().is_some_and(|ending| ending == "sql") {
+fn archive(file: &Path, engine: Engine, facts: &Facts) -> Result<server_database::Origin> {
+    if engine == Engine::Mysql || file.extension().is_some_and(|ending| ending == "sql") {
         let shown = file.display();
+        let load = match engine {
+            Engine::Mysql => format!("mysql DATABASE < {shown}"),
+            Engine::Postgres | Engine::Sqlite => format!("psql \"$DATABASE_URL\" -f {shown}"),
+        };
         return Err(Error::new(format!("'{shown}' is not loaded into a server's database by itself"))
-            .because("a script runs with your rights there, and psql runs the shell commands in it")
-            .hint(format!(
-                "from = \"empty\", and under [hooks]: setup = ['psql \"$DATABASE_URL\" -f {shown}']"
-            ))
-            .hint("or an archive: pg_dump --format=custom --file=seed.dump"));
+            .because("a script runs with your rights there, and the client runs the shell commands in it")
+            .hint(format!("from = \"empty\", and under [hooks]: setup = ['{load}']"))
+            .hint("PostgreSQL: an archive, pg_dump --format=custom --file=seed.dump"));
     }
     let root = facts.main.as_deref().unwrap_or(&facts.cwd);
     Ok(server_database::Origin::Archive(absolute(root, file)))

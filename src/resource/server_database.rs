@@ -4,6 +4,7 @@
 //! Records hold no secret: user and password are read, each time they are needed, from the env file that has the URL.
 //! Nobody's session is ever ended.
 
+mod mysql;
 mod postgres;
 
 use std::fmt;
@@ -15,8 +16,7 @@ use super::{Created, Destroyed, Site};
 use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Result};
-use crate::url::Url;
-use postgres::Server;
+use crate::url::{Engine, Url};
 
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A database on a PostgreSQL server.
+/// A database on a PostgreSQL, MySQL or MariaDB server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerDatabase {
+    /// What kind of server it is on.
+    pub engine: Engine,
     /// Its name there.
     pub name: String,
     /// Host and port, as the URL spells them.
@@ -53,6 +55,9 @@ pub struct ServerDatabase {
     pub file: String,
     /// What it begins with.
     pub from: Origin,
+    /// No database of the name was there when we looked.
+    #[serde(default)]
+    absent: bool,
     /// No database for the tests of it was there when we looked: what is there later came from it.
     #[serde(default)]
     tests_absent: bool,
@@ -65,19 +70,30 @@ pub struct ServerDatabase {
 
 impl ServerDatabase {
     /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
-    pub fn new(name: String, url: &str, variable: &str, file: &str, from: Origin) -> Self {
+    pub fn new(engine: Engine, name: String, url: &str, variable: &str, file: &str, from: Origin) -> Self {
         let server = Url::parse(url).map(|url| url.server().to_owned()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
         Self {
+            engine,
             name,
             server,
             variable,
             file,
             from,
+            absent: false,
             tests_absent: false,
             url: Secret(url.to_owned()),
             is_untouched: false,
         }
+    }
+
+    /// Notes what is there now, where the server itself cannot tell later what was made half.
+    pub fn look(&mut self, site: &Site) -> Result<()> {
+        self.absent = match self.engine {
+            Engine::Mysql => !mysql::Server::of(&self.url(site)?)?.has(&self.name)?,
+            Engine::Postgres | Engine::Sqlite => false,
+        };
+        Ok(())
     }
 
     /// Makes the database, unless one of that name is there: that one is used, and never ours.
@@ -87,7 +103,7 @@ impl ServerDatabase {
         }
         self.is_untouched = true;
         let url = self.url(site)?;
-        let server = Server::of(&url, &self.from)?;
+        let server = self.server(&url)?;
         self.tests_absent = server.tests_of(&self.name)?.is_empty();
         self.is_untouched = false;
         if server.create(&self.name, &self.from, &site.owner.record)? {
@@ -104,8 +120,8 @@ impl ServerDatabase {
             return Ok(Destroyed::Kept);
         }
         let url = self.url(site)?;
-        let server = Server::of(&url, &self.from)?;
-        let gone = server.destroy(&self.name, &site.owner.record)?;
+        let server = self.server(&url)?;
+        let gone = server.destroy(&self.name, self.absent, &site.owner.record)?;
         if gone && self.tests_absent {
             for name in server.tests_of(&self.name)? {
                 let claimed = self.claimed_as(&name);
@@ -134,7 +150,14 @@ impl ServerDatabase {
     }
 
     fn claimed_as(&self, name: &str) -> String {
-        format!("postgres:{}/{name}", self.server)
+        place(self.engine, &self.server, name)
+    }
+
+    fn server<'a>(&self, url: &'a str) -> Result<Server<'a>> {
+        Ok(match self.engine {
+            Engine::Mysql => Server::Mysql(mysql::Server::of(url)?),
+            Engine::Postgres | Engine::Sqlite => Server::Postgres(postgres::Server::of(url, &self.from)?),
+        })
     }
 
     /// Says what it is, as in "database 'shop_staging' on localhost:5432".
@@ -162,4 +185,56 @@ impl ServerDatabase {
         let Value::Text(url) = text.get(&self.variable)? else { return None };
         (Url::parse(&url)?.server() == self.server).then_some(url)
     }
+}
+
+/// A database as claims know it, without user and password.
+pub fn place(engine: Engine, server: &str, name: &str) -> String {
+    let engine = match engine {
+        Engine::Mysql => "mysql",
+        Engine::Postgres | Engine::Sqlite => "postgres",
+    };
+    format!("{engine}:{server}/{name}")
+}
+
+/// A server, logged in to.
+enum Server<'a> {
+    Postgres(postgres::Server<'a>),
+    Mysql(mysql::Server<'a>),
+}
+
+impl Server<'_> {
+    fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+        match self {
+            Self::Postgres(server) => server.create(name, from, record),
+            Self::Mysql(server) => server.create(name, from, record),
+        }
+    }
+
+    fn destroy(&self, name: &str, was_absent: bool, record: &str) -> Result<bool> {
+        match self {
+            Self::Postgres(server) => server.destroy(name, record),
+            Self::Mysql(server) => server.destroy(name, was_absent, record),
+        }
+    }
+
+    fn tests_of(&self, name: &str) -> Result<Vec<String>> {
+        match self {
+            Self::Postgres(server) => server.tests_of(name),
+            Self::Mysql(server) => server.tests_of(name),
+        }
+    }
+
+    fn drop_database(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Postgres(server) => server.drop_database(name),
+            Self::Mysql(server) => server.drop_database(name),
+        }
+    }
+}
+
+/// Refuses to drop what somebody is connected to.
+fn in_use(name: &str, sessions: Vec<String>) -> Error {
+    let error = Error::new(format!("the database '{name}' is in use, and nobody's session is ended for it"));
+    let error = sessions.into_iter().fold(error, Error::because);
+    error.hint("stop what uses it, and do it again").hint("git wt remove --keep-db NAME    (leaves it)")
 }

@@ -1,0 +1,221 @@
+//! MySQL and MariaDB, through their own programs: mysql and mysqldump.
+//!
+//! A database here has no comment and cannot be renamed: the mark is the comment of an empty table in it, made first.
+
+use super::Origin;
+use crate::error::{Error, Explain, Result};
+use crate::exec::{Output, Program, check_stopped};
+use crate::url::Url;
+
+/// The table whose comment tells whose the database is.
+const MARK: &str = "git_wt";
+/// The programs, as MariaDB calls them, and as MySQL does.
+const CLIENT: [&str; 2] = ["mariadb", "mysql"];
+const DUMP: [&str; 2] = ["mariadb-dump", "mysqldump"];
+
+/// A server, and how to log in there.
+pub(super) struct Server<'a> {
+    url: Url<'a>,
+}
+
+impl<'a> Server<'a> {
+    /// The server of a URL; connects to find out whether it is there.
+    pub(super) fn of(url: &'a str) -> Result<Self> {
+        let server =
+            Self { url: Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))? };
+        let asked = server.ask("SELECT 1;")?;
+        if asked.code == 0 {
+            return Ok(server);
+        }
+        let place = match server.url.server() {
+            "" => "the local MySQL server",
+            place => place,
+        };
+        Err(Error::new(format!("cannot reach the database server ({place})"))
+            .because(asked.stderr.trim())
+            .hint("git wt add --no-env NAME    (without an environment)"))
+    }
+
+    /// Makes a database; false when one of that name is there already.
+    pub(super) fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+        if self.has(name)? {
+            return Ok(self.mark(name)? == Some(mark(record)));
+        }
+        let like = match from {
+            Origin::Main(main) => self.character_set(main)?,
+            Origin::Empty | Origin::Archive(_) => String::new(),
+        };
+        let (database, comment) = (quoted(name), literal(&mark(record)));
+        let script = format!(
+            "CREATE DATABASE {database}{like};\nCREATE TABLE {database}.{MARK} (here INT) COMMENT = {comment};\n"
+        );
+        let made = self.ask(&script)?;
+        if made.code != 0 {
+            // somebody else was faster
+            return if self.has(name)? && self.mark(name)?.is_none() {
+                Ok(false)
+            } else {
+                Err(failure("make", name, &made))
+            };
+        }
+        let filled = match from {
+            Origin::Empty => Ok(()),
+            Origin::Main(main) => self.copy(main, name),
+            Origin::Archive(file) => {
+                Err(Error::new(format!("'{}' is not loaded into a MySQL server by itself", file.display())))
+            }
+        };
+        filled.inspect_err(|_| {
+            let _ = self.drop_database(name); // the failure itself matters more
+        })?;
+        Ok(true)
+    }
+
+    /// Copies what is in main's in one snapshot, while others go on with it.
+    fn copy(&self, main: &str, name: &str) -> Result<()> {
+        let dump = self
+            .program(&DUMP)?
+            .args(["--single-transaction", "--quick", "--routines", "--triggers", "--no-tablespaces"])
+            .arg(format!("--ignore-table={main}.{MARK}"))
+            .arg("--")
+            .arg(main);
+        let (dump, load) = dump.output_into(self.program(&CLIENT)?.arg(format!("--database={name}")))?;
+        check_stopped()?;
+        let failed = |output: Output| Err(failure("copy", main, &output));
+        if dump.code != 0 {
+            return failed(dump);
+        }
+        if load.code != 0 { failed(load) } else { Ok(()) }
+    }
+
+    /// Drops a database if it is the one that we made; tells whether none of the name is there now. One without a mark
+    /// was made half, if nothing of the name was there before and nothing is in it.
+    pub(super) fn destroy(&self, name: &str, was_absent: bool, record: &str) -> Result<bool> {
+        if !self.has(name)? {
+            return Ok(true);
+        }
+        let is_ours = match self.mark(name)? {
+            Some(found) => found == mark(record),
+            None => was_absent && self.is_empty(name)?,
+        };
+        if is_ours {
+            self.drop_database(name)?;
+        }
+        Ok(is_ours)
+    }
+
+    /// Drops a database, unless somebody is connected to it; one that is gone is fine.
+    pub(super) fn drop_database(&self, name: &str) -> Result<()> {
+        let who = format!(
+            "SELECT CONCAT('session ', id, ' (', user, ')') FROM information_schema.processlist WHERE db = {};",
+            literal(name)
+        );
+        let sessions = self.lines(&who, name)?;
+        if !sessions.is_empty() {
+            return Err(super::in_use(name, sessions));
+        }
+        let dropped = self.ask(&format!("DROP DATABASE IF EXISTS {};", quoted(name)))?;
+        if dropped.code == 0 { Ok(()) } else { Err(failure("drop", name, &dropped)) }
+    }
+
+    /// The databases that test runners make of one, as Django names them.
+    pub(super) fn tests_of(&self, name: &str) -> Result<Vec<String>> {
+        let all = self.lines("SELECT schema_name FROM information_schema.schemata;", name)?;
+        let numbered = format!("test_{name}_");
+        let is_test = |test: &String| {
+            let number = test.strip_prefix(&numbered);
+            *test == format!("test_{name}")
+                || number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        };
+        Ok(all.into_iter().filter(is_test).collect())
+    }
+
+    /// Whether there is a database of that name.
+    pub(super) fn has(&self, name: &str) -> Result<bool> {
+        let count = format!(
+            "SELECT schema_name FROM information_schema.schemata WHERE schema_name = {};",
+            literal(name)
+        );
+        Ok(!self.lines(&count, name)?.is_empty())
+    }
+
+    fn is_empty(&self, name: &str) -> Result<bool> {
+        let tables = format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = {};",
+            literal(name)
+        );
+        Ok(self.lines(&tables, name)?.is_empty())
+    }
+
+    fn mark(&self, name: &str) -> Result<Option<String>> {
+        let comment = format!(
+            "SELECT table_comment FROM information_schema.tables WHERE table_schema = {} AND table_name = '{MARK}';",
+            literal(name)
+        );
+        Ok(self.lines(&comment, name)?.into_iter().next())
+    }
+
+    /// The character set of a database, for one that is made like it.
+    fn character_set(&self, name: &str) -> Result<String> {
+        let set = format!(
+            "SELECT CONCAT(' CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name)\n\
+             FROM information_schema.schemata WHERE schema_name = {};",
+            literal(name)
+        );
+        let found = self.lines(&set, name)?.into_iter().next();
+        found.map(|set| format!(" {}", set.trim())).ok_or_else(|| {
+            Error::new(format!("there is no database '{name}' to copy"))
+                .hint("from = \"empty\" under [database]")
+        })
+    }
+
+    fn lines(&self, script: &str, name: &str) -> Result<Vec<String>> {
+        let output = self.ask(script)?;
+        if output.code != 0 {
+            return Err(failure("look for", name, &output));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
+    fn ask(&self, script: &str) -> Result<Output> {
+        self.program(&CLIENT)?.args(["--batch", "--skip-column-names"]).output_of(script.as_bytes())
+    }
+
+    /// One of the programs, logged in. The password never stands on a command line.
+    fn program(&self, names: &[&str]) -> Result<Program> {
+        let found = names.iter().find_map(|name| which::which(name).ok());
+        let found =
+            found.ok_or("no such program").explain(|| format!("'{}' was not found on PATH", names[1]));
+        let mut program =
+            Program::new(found.map_err(|error| error.hint("sudo apt install default-mysql-client"))?);
+        for (flag, value) in
+            [("--host", self.url.host()), ("--port", self.url.port()), ("--user", self.url.user())]
+        {
+            if let Some(value) = value {
+                program = program.arg(format!("{flag}={value}"));
+            }
+        }
+        if let Some(socket) = self.url.parameter("unix_socket") {
+            program = program.arg(format!("--socket={socket}"));
+        }
+        // an inherited one would be another server's
+        Ok(program.env("MYSQL_PWD", self.url.password().unwrap_or_default()))
+    }
+}
+
+/// The comment by which a database is known as a record's.
+fn mark(record: &str) -> String {
+    format!("git-wt:{record}")
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn failure(deed: &str, name: &str, output: &Output) -> Error {
+    Error::new(format!("cannot {deed} the database '{name}'")).because(output.stderr.trim())
+}
