@@ -73,33 +73,33 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
             // help, a mistake, or an option of a newer git: git's to answer
             None => Err(as_git()),
         },
-        Some("remove" | "prune") => {
-            let context = Context::with(repo, QUIET, channel)?.from_outside()?;
-            let status = worktree().args(args).status()?;
-            if status == 0 {
-                doctor::forget_unbound(false, &context)?;
-            }
-            Ok(status)
+        Some("move" | "prune" | "remove" | "repair") => {
+            change(args, &Context::with(repo, QUIET, channel)?.from_outside()?)
         }
-        Some("move" | "repair") => relocate(args, &Context::with(repo, QUIET, channel)?.from_outside()?),
         _ => Err(at_rest(args, &repo)),
     }
 }
 
-/// Moves or repairs as git does; environments come along.
-fn relocate(args: &[OsString], context: &Context) -> Result<u8> {
+/// Has git change what is there; environments come along, or go.
+fn change(args: &[OsString], context: &Context) -> Result<u8> {
     let before = Worktrees::read(&context.repo)?;
+    let verb = args[0].to_string_lossy();
     let mut words = args[1..].iter().filter(|word| !word.as_bytes().starts_with(b"-"));
-    let target = words.next().and_then(|word| word.to_str()).filter(|_| args[0] == "move");
-    // nobody removes meanwhile what git moves
+    let target = words.next().and_then(|word| word.to_str()).filter(|_| ["move", "remove"].contains(&&*verb));
+    // no other git-wt changes meanwhile what git does
     let held = match target.map(|word| before.find(word)) {
         Some(Ok(tree)) => r#move::hold(tree, &before, context)?,
         _ => None,
     };
-    let alone = entries_at_rest(&context.repo)?;
+    let moves = ["move", "repair"].contains(&&*verb);
+    let alone = moves.then(|| entries_at_rest(&context.repo)).transpose()?;
     let status = worktree().args(args).status()?;
     drop((held, alone));
-    repair::follow_all(&before, context)?;
+    if moves {
+        repair::follow_all(&before, context)?;
+    } else if status == 0 {
+        doctor::forget_unbound(false, context)?;
+    }
     Ok(status)
 }
 
