@@ -150,22 +150,16 @@ impl<'a> Url<'a> {
     pub fn with_database(&self, name: &str) -> String {
         let path = &self.text[self.path.clone()];
         let rest = path.strip_prefix('/').and_then(|path| path.find('/').map(|at| &path[at..])).unwrap_or("");
-        self.with_path(&format!("/{name}{rest}"))
+        self.with_encoded_path(&format!("/{}{rest}", percent_encoded(name)))
     }
 
     /// The URL with another path; what would end a path is percent-encoded.
     pub fn with_path(&self, path: &str) -> String {
-        let mut out = self.text[..self.path.start].to_owned();
-        for c in path.chars() {
-            match c {
-                ' ' => out.push_str("%20"),
-                '#' => out.push_str("%23"),
-                '%' => out.push_str("%25"),
-                '?' => out.push_str("%3F"),
-                c => out.push(c),
-            }
-        }
-        out + &self.text[self.path.end..]
+        self.with_encoded_path(&percent_encoded(path))
+    }
+
+    fn with_encoded_path(&self, path: &str) -> String {
+        [&self.text[..self.path.start], path, &self.text[self.path.end..]].concat()
     }
 
     /// Where an SQLite URL points: `sqlite:///relative`, `sqlite:////absolute`, `sqlite://:memory:`.
@@ -233,13 +227,28 @@ fn authority_length(rest: &str) -> usize {
     let has_user = rest[..end].contains('@');
     let host_with_port =
         rest[..end].rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    match rest[end..].rfind('@') {
+    match rest[end..].find('@') {
         Some(at) if !has_user && !host_with_port => {
             let host = end + at + 1;
             host + rest[host..].find(['/', '?', '#']).unwrap_or(rest.len() - host)
         }
         _ => end,
     }
+}
+
+/// Encodes what would end a path, or begin an encoded character.
+fn percent_encoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            ' ' => out.push_str("%20"),
+            '#' => out.push_str("%23"),
+            '%' => out.push_str("%25"),
+            '?' => out.push_str("%3F"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Decodes `%XX`; what is malformed stays.
@@ -277,6 +286,8 @@ mod tests {
             ("postgres://u:p/s?s@h:1/old?x=1", "postgres://u:p/s?s@h:1/new?x=1"),
             ("postgres://h", "postgres://h/new"),
             ("postgres://h/?x=a/b", "postgres://h/new?x=a/b"),
+            ("postgres://h/old/a%20b", "postgres://h/new/a%20b"),
+            ("postgres://u:p#ss@h/old?x=a@b", "postgres://u:p#ss@h/new?x=a@b"),
             ("mysql://u:@h/old", "mysql://u:@h/new"),
         ] {
             assert_eq!(Url::parse(before).unwrap().with_database("new"), after);
