@@ -22,6 +22,7 @@ mod r#move;
 mod mysql;
 mod options;
 mod postgres;
+mod properties;
 mod prune;
 mod readme;
 mod remove;
