@@ -343,6 +343,8 @@ mod tests {
         assert_eq!(servers(&recipe), [("server", "pnpm run dev")]);
         assert_eq!(recipe.env.from, ".env.sample");
         assert_eq!(recipe.port.variables, [("VITE_PORT".to_owned(), 5173)]);
+        let started = look(&[("package.json", r#"{"scripts": {"start": "node ."}}"#), ("bun.lock", "")], &[]);
+        assert_eq!(servers(&written(&started)), [("server", "bun run start")]);
         let silent = look(&[("package.json", r#"{"scripts": {"build": "x"}}"#)], &[]);
         assert!(silent.servers().is_empty() && silent.setup_commands().is_empty());
     }

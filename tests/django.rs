@@ -2,90 +2,43 @@
 //!
 //! Package downloads are the only network, behind `GIT_WT_TEST_NETWORK=1`.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
 
-use crate::cluster::Cluster;
-use crate::world::{Seen, World};
+use crate::project::{Project, Server, free_port, get};
 
 const DJANGO: &str = "django==5.2.8";
 
-/// A Django project in a world, with the host's package tools within reach.
-struct Project {
-    world: World,
+/// A Django project in a world.
+struct Shop {
+    project: Project,
     tools: PathBuf,
 }
 
-impl Project {
-    fn new() -> Self {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned();
-        let project = Self { world: World::new(), tools: target.join("django-tools") };
-        if !project.tools.join("bin/django-admin").exists() {
-            project.run(
-                &project.world.root(),
-                &["uv", "venv", "--quiet", "--clear", &project.tools.to_string_lossy()],
-            );
-            let python = project.tools.join("bin/python").to_string_lossy().into_owned();
-            project.run(
-                &project.world.root(),
-                &["uv", "pip", "install", "--quiet", "--python", &python, DJANGO],
-            );
+impl Shop {
+    fn new(project: Project) -> Self {
+        let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django-tools");
+        if !tools.join("bin/django-admin").exists() {
+            let python = tools.join("bin/python").to_string_lossy().into_owned();
+            project.run("", &["uv", "venv", "--quiet", "--clear", &tools.to_string_lossy()]);
+            project.run("", &["uv", "pip", "install", "--quiet", "--python", &python, DJANGO]);
         }
-        project
+        Self { project, tools }
     }
 
-    /// A command that also finds the host's uv and its settings for package indexes.
-    fn command(&self, dir: &Path, line: &[&str]) -> Command {
-        let mut command = self.world.command(line[0], dir);
-        let own = command
-            .get_envs()
-            .find(|(name, _)| *name == "PATH")
-            .and_then(|(_, path)| path)
-            .unwrap()
-            .to_owned();
-        let host = std::env::var_os("PATH").unwrap_or_default();
-        command.env("PATH", [own, host].join(std::ffi::OsStr::new(":")));
-        command.env("UV_CACHE_DIR", self.tools.with_file_name("uv-cache"));
-        for (name, value) in std::env::vars_os() {
-            let text = name.to_string_lossy().to_ascii_uppercase();
-            let tools = ["PIP_", "UV_", "SSL_", "PYENV_", "REQUESTS_CA"]
-                .iter()
-                .any(|family| text.starts_with(family));
-            if tools || text.ends_with("_PROXY") {
-                command.env(name, value);
-            }
-        }
-        command.args(&line[1..]);
-        command
-    }
-
-    fn see(&self, dir: &str, line: &[&str]) -> Seen {
-        self.world.see(&mut self.command(&self.world.path(dir), line))
-    }
-
-    #[track_caller]
-    fn run(&self, dir: &Path, line: &[&str]) -> String {
-        self.world.see(&mut self.command(dir, line)).ok().stdout
-    }
-
-    /// Lays out a project that reads its environment, with a page that keeps notes in the database of `url`.
-    fn lay_out(&self, port: u16, url: &str, packages: &[&str], database: &str) {
-        let world = &self.world;
+    /// Lays out a project that reads its environment, with a page that keeps notes.
+    fn lay_out(&self, port: u16) {
+        let Self { project, tools } = self;
+        let world = &project.world;
         world.git(&world.root(), &["init", "--quiet", "shop"]);
-        let admin = self.tools.join("bin/django-admin").to_string_lossy().into_owned();
-        self.run(&world.path("shop"), &[&admin, "startproject", "shop", "."]);
-        world.write("shop/requirements.txt", &format!("{DJANGO}\n{}\n", packages.join("\n")));
+        project
+            .run("shop", &[&tools.join("bin/django-admin").to_string_lossy(), "startproject", "shop", "."]);
+        world.write("shop/requirements.txt", &format!("{DJANGO}\n"));
         world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\n");
-        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL={url}\nPORT={port}\n");
+        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL=sqlite:///db.sqlite3\nPORT={port}\n");
         world.write("shop/.env.example", &env);
         world.write("shop/.env", &env);
         let settings = world.read("shop/shop/settings.py");
-        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}{database}\n"));
-        world.write("shop/notes/tests.py", TESTS);
+        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}"));
         world.write("shop/notes/__init__.py", "");
         world.write("shop/notes/models.py", MODELS);
         world.write("shop/notes/migrations/__init__.py", "");
@@ -93,24 +46,15 @@ impl Project {
         world.write("shop/shop/urls.py", URLS);
         world.commit(&world.path("shop"), "a shop");
         // the main worktree is set up by hand
-        self.run(&world.path("shop"), &["uv", "venv", "--quiet", ".venv"]);
-        self.run(
-            &world.path("shop"),
-            &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", "-r", "requirements.txt"],
-        );
-        self.run(&world.path("shop"), &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
+        project.run("shop", &["uv", "venv", "--quiet", ".venv"]);
+        project.run("shop", &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", DJANGO]);
+        project.run("shop", &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
     }
 
     /// Starts the server of a worktree; the port is git-wt's business.
     fn serve(&self, name: &str) -> Server {
-        // one thread, so that its connection to the database is held
-        let line =
-            ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload", "--nothreading"];
-        let mut command = self.command(&self.world.path("shop"), &line);
-        let log =
-            std::fs::File::create(self.world.path(format!("{}.log", name.replace('@', "main")))).unwrap();
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        Server(command.spawn().unwrap())
+        let line = ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload"];
+        self.project.serve("shop", &line)
     }
 }
 
@@ -124,17 +68,8 @@ SECRET_KEY = os.environ["SECRET_KEY"]
 DEBUG = os.environ["DEBUG"] == "1"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS += ["notes"]
+DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")
 "##;
-
-const SQLITE: &str =
-    r#"DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")"#;
-
-const POSTGRES: &str =
-    "import dj_database_url\nDATABASES[\"default\"] = dj_database_url.config(conn_max_age=600)";
-
-const TESTS: &str = "from django.test import TestCase\nfrom notes.models import Note\n\n\nclass Notes(TestCase):\n    \
-                     def test_a_note_is_kept(self):\n        Note.objects.create(text=\"x\")\n        \
-                     self.assertEqual(Note.objects.count(), 1)\n";
 
 const MODELS: &str = "from django.db import models\n\n\nclass Note(models.Model):\n    text = models.CharField(max_length=100)\n";
 
@@ -162,56 +97,15 @@ def notes(request):
 urlpatterns = [path("", notes)]
 "#;
 
-/// A server that ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Asks a server that may still be starting.
-#[track_caller]
-fn get(port: u16, path: &str) -> String {
-    let start = Instant::now();
-    loop {
-        let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-            stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).map(|_| answer)
-        });
-        match asked {
-            Ok(answer) if answer.contains(" 200 OK") => {
-                return answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
-            }
-            answer if start.elapsed() > Duration::from_mins(1) => panic!("port {port}: {answer:?}"),
-            _ => std::thread::park_timeout(Duration::from_millis(50)),
-        }
-    }
-}
-
-/// A port such that it and the next two are free, and no other test gets them.
-fn free_port() -> u16 {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let first = 20_100 + TAKEN.fetch_add(1000, Ordering::Relaxed);
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (first..first + 1000).step_by(7).find(|port| (0..3).all(|offset| free(port + offset))).unwrap()
-}
-
 #[test]
 fn three_environments_of_a_django_project() {
-    if std::env::var_os("GIT_WT_TEST_NETWORK").is_none() {
-        eprintln!("skipped: set GIT_WT_TEST_NETWORK=1 to download Django");
-        return;
-    }
-    let project = Project::new();
+    let Some(project) = Project::new("uv") else { return };
+    let shop = Shop::new(project);
+    let project = &shop.project;
     let world = &project.world;
-    let port = free_port();
-    project.lay_out(port, "sqlite:///db.sqlite3", &[], SQLITE);
-    let shop = world.path("shop");
+    let port = free_port(20_100);
+    shop.lay_out(port);
+    let main = world.path("shop");
 
     // what is there is found, written down, and trusted
     project.see("shop", &["git", "wt", "init"]).ok().says(&[
@@ -225,7 +119,7 @@ fn three_environments_of_a_django_project() {
         recipe.contains("uv pip install -r requirements.txt") && recipe.contains("manage.py migrate"),
         "{recipe}"
     );
-    world.commit(&shop, "what a worktree gets");
+    world.commit(&main, "what a worktree gets");
     project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
 
     // each has its venv, env file, port and database, and is migrated
@@ -242,7 +136,7 @@ fn three_environments_of_a_django_project() {
     }
 
     // three servers at once, each with its own rows
-    let servers = ["@", "staging", "production"].map(|name| project.serve(name));
+    let servers = ["@", "staging", "production"].map(|name| shop.serve(name));
     assert_eq!(get(port + 1, "/?add=from-staging"), "notes: from-staging");
     assert_eq!(get(port + 2, "/?add=from-production"), "notes: from-production");
     assert_eq!(get(port, "/"), "notes: ");
@@ -257,74 +151,9 @@ fn three_environments_of_a_django_project() {
     project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
     assert!(!world.path("shop-staging").exists());
     assert!(!world.path(format!("state/git-wt/ports/{}", port + 1)).exists());
-    assert_eq!(std::fs::read_dir(shop.join(".git/worktrees")).unwrap().count(), 1);
-    assert_eq!(std::fs::read_dir(shop.join(".git/wt/records")).unwrap().count(), 2, "a record and its log");
-    assert_eq!(world.git(&shop, &["branch", "--list", "staging"]).trim(), "staging");
+    assert_eq!(std::fs::read_dir(main.join(".git/worktrees")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(main.join(".git/wt/records")).unwrap().count(), 2, "a record and its log");
+    assert_eq!(world.git(&main, &["branch", "--list", "staging"]).trim(), "staging");
     assert_eq!(get(port + 2, "/"), "notes: from-production");
     assert_eq!(get(port, "/"), "notes: ");
-}
-
-#[test]
-fn a_django_project_on_postgresql_copies_a_database_in_use() {
-    if std::env::var_os("GIT_WT_TEST_NETWORK").is_none() {
-        eprintln!("skipped: set GIT_WT_TEST_NETWORK=1 to download Django");
-        return;
-    }
-    let Some(cluster) = Cluster::shared() else { return };
-    cluster.sql("postgres", "CREATE DATABASE django_shop OWNER app");
-    let project = Project::new();
-    let world = &project.world;
-    let port = free_port();
-    let packages = ["dj-database-url==3.0.1", "psycopg[binary]==3.2.12"];
-    project.lay_out(port, &cluster.url("django_shop"), &packages, POSTGRES);
-    let shop = world.path("shop");
-    project.see("shop", &["git", "wt", "init"]).ok().says(&["database url DATABASE_URL"]);
-    world.git(&shop, &["config", "wt.database.from", "main"]);
-    world.commit(&shop, "what a worktree gets");
-    project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
-
-    // main's server is connected to its database all the while
-    let main = project.serve("@");
-    assert_eq!(get(port, "/?add=of-main"), "notes: of-main");
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'django_shop'";
-    assert_eq!(cluster.sql("postgres", sessions), "1");
-    for name in ["staging", "production"] {
-        project.see("shop", &["git", "wt", "add", name]).ok();
-    }
-    assert_eq!(cluster.sql("postgres", sessions), "1", "it still is");
-    let [staging, production] = ["staging", "production"].map(|name| project.serve(name));
-    assert_eq!(get(port + 1, "/?add=from-staging"), "notes: of-main,from-staging");
-    assert_eq!(get(port + 2, "/"), "notes: of-main");
-    assert_eq!(get(port, "/"), "notes: of-main");
-
-    // both run their tests at a time
-    let test = |name: &str| {
-        project.see("shop", &["git-wt", "run", name, "--", "python", "manage.py", "test", "--keepdb"])
-    };
-    std::thread::scope(|scope| {
-        let runs = ["staging", "production"].map(|name| scope.spawn(move || test(name).ok()));
-        for run in runs {
-            run.join().unwrap().says(&["OK"]);
-        }
-    });
-    assert_eq!(cluster.names("test_shop"), ["test_shop_production", "test_shop_staging"]);
-
-    // a migration in one leaves the schema of the others alone
-    cluster.sql("shop_staging", "ALTER TABLE notes_note ADD COLUMN more int");
-    let more = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'notes_note' AND column_name = 'more'";
-    assert_eq!([cluster.sql("shop_staging", more), cluster.sql("django_shop", more)], ["1", "0"]);
-
-    project
-        .see("shop", &["git", "wt", "remove", "-y", "staging"])
-        .code(128)
-        .says(&["'shop_staging' is in use"]);
-    drop(staging);
-    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
-    assert_eq!(cluster.names("shop"), ["shop_production"]);
-    assert_eq!(cluster.names("test_shop"), ["test_shop_production"]);
-    assert_eq!(get(port + 2, "/"), "notes: of-main");
-    drop((main, production));
-    project.see("shop", &["git", "wt", "remove", "-y", "production"]).ok();
-    assert_eq!(cluster.names("shop"), Vec::<String>::new());
-    assert_eq!(cluster.sql("django_shop", "SELECT text FROM notes_note"), "of-main");
 }

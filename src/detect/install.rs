@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::Root;
 
 /// One ecosystem's way to install what the project depends on.
@@ -164,11 +166,13 @@ fn pip(uv: bool) -> &'static str {
     if uv { "uv pip" } else { "python -m pip" }
 }
 
-/// Returns the command of the `dev` script of a `package.json`.
+/// Returns the command of the script of a `package.json` that serves: `dev`, else `start`.
 pub(super) fn dev_server(root: &Root<'_>, installs: &[Install]) -> Option<String> {
-    let package: serde_json::Value = serde_json::from_str(&root.text("package.json")?).ok()?;
-    package.get("scripts")?.get("dev")?.as_str()?;
+    let package: Value = serde_json::from_str(&root.text("package.json")?).ok()?;
+    let scripts = package.get("scripts")?;
+    let script =
+        ["dev", "start"].into_iter().find(|script| scripts.get(script).is_some_and(Value::is_string))?;
     let node = installs.iter().find(|install| install.ecosystem == Ecosystem::Node);
     let manager = node.and_then(|install| install.command.as_deref()?.split(' ').next()).unwrap_or("npm");
-    Some(format!("{manager} run dev"))
+    Some(format!("{manager} run {script}"))
 }
