@@ -38,6 +38,12 @@ struct Lock {
     command: &'static str,
 }
 
+impl Lock {
+    fn is_of(&self, program: &str) -> bool {
+        self.command.split(' ').next() == Some(program)
+    }
+}
+
 const fn lock(ecosystem: Ecosystem, file: &'static str, what: &'static str, command: &'static str) -> Lock {
     Lock { ecosystem, file, what, command }
 }
@@ -79,8 +85,10 @@ const LOCKS: [Lock; 16] = [
 ];
 
 /// The requirements that a developer installs, best first.
-const REQUIREMENTS: [&str; 5] = [
+const REQUIREMENTS: [&str; 7] = [
     "requirements.txt",
+    "requirements-dev.txt",
+    "requirements_dev.txt",
     "requirements/local.txt",
     "requirements/dev.txt",
     "requirements/development.txt",
@@ -97,7 +105,12 @@ impl Install {
 /// Finds what has to be installed, one for each ecosystem.
 pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
     let mut installs: Vec<Install> = Vec::new();
-    for lock in LOCKS.iter().filter(|lock| root.has(lock.file)) {
+    let locks: Vec<&Lock> = LOCKS.iter().filter(|lock| root.has(lock.file)).collect();
+    let manager = package_manager(root).filter(|name| locks.iter().any(|lock| lock.is_of(name)));
+    let is_meant = |lock: &&&Lock| {
+        lock.ecosystem != Ecosystem::Node || manager.as_ref().is_none_or(|manager| lock.is_of(manager))
+    };
+    for lock in locks.iter().filter(is_meant) {
         if installs.iter().all(|known| known.ecosystem != lock.ecosystem) {
             installs.push(locked(root, lock));
         }
@@ -111,9 +124,9 @@ pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
 }
 
 fn locked(root: &Root<'_>, lock: &Lock) -> Install {
-    // yarn 2 and later read .yarnrc.yml, and refuse the option of yarn 1
+    // yarn 2 and later refuse the option of yarn 1
     let command = match lock.file {
-        "yarn.lock" if root.has(".yarnrc.yml") => "yarn install --immutable",
+        "yarn.lock" if is_of_modern_yarn(root) => "yarn install --immutable",
         _ => lock.command,
     };
     Install {
@@ -124,22 +137,48 @@ fn locked(root: &Root<'_>, lock: &Lock) -> Install {
     }
 }
 
-fn requirements(root: &Root<'_>, uv: bool) -> Option<Install> {
-    let usual = REQUIREMENTS.into_iter().find(|file| root.path.join(file).is_file());
-    let file = usual.map(str::to_owned).or_else(|| only_requirements(root))?;
-    let quoted = shell_escape::unix::escape(file.as_str().into());
-    let command = Some(format!("{} install -r {quoted}", pip(uv)));
-    Some(Install { ecosystem: Ecosystem::Python, what: "python requirements", file, command })
+/// Tells the lock file of yarn 2 and later, which has no comment that names its version.
+fn is_of_modern_yarn(root: &Root<'_>) -> bool {
+    root.has(".yarnrc.yml") || root.beginning("yarn.lock").is_some_and(|text| text.contains("__metadata:"))
 }
 
-/// Returns the one file of another usual name; which of several to take, only the developer knows.
-fn only_requirements(root: &Root<'_>) -> Option<String> {
+/// Returns the program that `package.json` names for whom there are lock files of several.
+fn package_manager(root: &Root<'_>) -> Option<String> {
+    let package = package(root)?;
+    let (name, _version) = package.get("packageManager")?.as_str()?.split_once('@')?;
+    Some(name.to_owned())
+}
+
+fn package(root: &Root<'_>) -> Option<Value> {
+    serde_json::from_str(&root.text("package.json")?).ok()
+}
+
+fn requirements(root: &Root<'_>, uv: bool) -> Option<Install> {
+    let install = |what, file, command| Install { ecosystem: Ecosystem::Python, what, file, command };
+    let usual = REQUIREMENTS.into_iter().find(|file| root.path.join(file).is_file());
+    let files = usual.map_or_else(|| unusual_requirements(root), |file| vec![file.to_owned()]);
+    match files.as_slice() {
+        [] => None,
+        [file] => {
+            let quoted = shell_escape::unix::escape(file.as_str().into());
+            let command = format!("{} install -r {quoted}", pip(uv));
+            Some(install("python requirements", file.clone(), Some(command)))
+        }
+        several => {
+            // which to take, only the developer knows
+            Some(install("python requirements, yours to choose from", several.join(", "), None))
+        }
+    }
+}
+
+/// Returns the files that have another usual name.
+fn unusual_requirements(root: &Root<'_>) -> Vec<String> {
     let directory = root.path.join("requirements");
     let in_directory = Root::read(&directory).map(|directory| directory.names).unwrap_or_default();
     let named = |name: &&String| name.starts_with("requirements") && is_text(name);
     let mut files: Vec<String> = root.names.iter().filter(named).cloned().collect();
     files.extend(in_directory.iter().filter(|name| is_text(name)).map(|name| format!("requirements/{name}")));
-    (files.len() == 1).then(|| files.remove(0))
+    files
 }
 
 fn is_text(name: &str) -> bool {
@@ -168,7 +207,7 @@ fn pip(uv: bool) -> &'static str {
 
 /// Returns the command of the script of a `package.json` that serves: `dev`, else `start`.
 pub(super) fn dev_server(root: &Root<'_>, installs: &[Install]) -> Option<String> {
-    let package: Value = serde_json::from_str(&root.text("package.json")?).ok()?;
+    let package = package(root)?;
     let scripts = package.get("scripts")?;
     let script =
         ["dev", "start"].into_iter().find(|script| scripts.get(script).is_some_and(Value::is_string))?;
