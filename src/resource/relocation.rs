@@ -29,7 +29,7 @@ impl Relocation {
     }
 
     /// The text with the new place for the old one, percent-encoded in URLs; `None` where the old one does not occur.
-    /// What has been rewritten already stays.
+    /// What has been rewritten already stays; only where the old place begins with the new one can that not be told.
     pub fn rewrite(&self, text: &[u8]) -> Option<Vec<u8>> {
         let [from, to] = [&self.from, &self.to].map(|path| path.as_os_str().as_bytes());
         let to = To { plain: to, encoded: &percent_encoded(to) };
@@ -64,7 +64,9 @@ fn replace(text: &[u8], from: &[u8], to: &To) -> Option<Vec<u8>> {
         let end = start + from.len();
         at = end;
         let to = to.after(&text[..start]);
-        if !is_whole(text, start, end) || is_there(text, start, to) {
+        // a new place that the old one begins with is no sign of having been rewritten
+        let is_done = to.len() >= from.len() && is_there(text, start, to);
+        if is_done || !is_whole(text, start, end) {
             continue;
         }
         out.extend_from_slice(&text[copied..start]);
@@ -119,6 +121,9 @@ mod tests {
             ("/p/a", "/q c", "sqlite:////p/a/db", Some("sqlite:////q%20c/db")),
             ("/p/a b", "/q c", "file:///p/a%20b/x /p/a b/y", Some("file:///q%20c/x /q c/y")),
             ("/p/a", "/p/a b", "/p/a/x /p/a b/x", Some("/p/a b/x /p/a b/x")),
+            ("/p/a/b", "/p/a", "/p/a/b/x /p/a/y", Some("/p/a/x /p/a/y")),
+            ("/p/a b", "/p/a", "/p/a b/x", Some("/p/a/x")),
+            ("/p/a", "/p/a", "/p/a/x", None),
             ("/p/a", "/q", "", None),
         ] {
             let moved = Relocation::new(Path::new(from), Path::new(to));
