@@ -297,3 +297,59 @@ fn a_repository_moved_to_another_disk_keeps_its_records() {
     world.wt_in("moved", &["remove", "staging"]).ok();
     assert!(!world.path("state/git-wt/ports/8001").exists() && !world.path("myproject-staging").exists());
 }
+
+#[test]
+fn a_venv_that_runs_another_worktrees_code_is_reported_and_brought_home() {
+    let world = with_staging();
+    let main = world.path("myproject").display().to_string();
+    let site = ".venv/lib/python3.12/site-packages";
+    for (file, text) in [
+        (".venv/pyvenv.cfg", "home = /usr/bin\ncommand = MAIN/.venv/bin/python -m venv\n"),
+        (".venv/bin/activate", "VIRTUAL_ENV='MAIN/.venv'\nPATH=\"$VIRTUAL_ENV/bin:$PATH\"\n"),
+        (".venv/bin/tool", "#!/bin/sh\necho MAIN/code\n"),
+        (&format!("{site}/shop.pth"), "MAIN/src\n"),
+        (&format!("{site}/shop-1.dist-info/direct_url.json"), r#"{"url": "file://MAIN"}"#),
+    ] {
+        world.write(format!("myproject/{file}"), &text.replace("MAIN", &main));
+    }
+    world.wt(&["doctor"]).ok();
+    let copy =
+        world.see(world.command("cp", &world.root()).args(["-a", "myproject/.venv", "myproject-staging"]));
+    assert_eq!(copy.code, 0);
+
+    let what =
+        "the venv of 'staging' runs the code of 'myproject': '.venv/bin/activate' names '[ROOT]/myproject'";
+    world.wt(&["env", "staging"]).ok().says(&[&format!("warning: {what}"), "git wt doctor --fix"]);
+    world.wt(&["env", "--json", "staging"]).ok();
+    let before = world.everything();
+    world.wt(&["doctor"]).code(1).says(&[&format!("problem: {what}")]);
+    before.is_still(&world.everything(), "looking changes nothing");
+    world.wt(&["doctor", "--fix"]).ok().says(&[&format!("fixed: {what}")]);
+    let seen = world.wt(&["doctor"]).ok();
+    assert!(!seen.stderr.contains("venv"), "{seen:?}");
+
+    let home = format!("{main}-staging");
+    let at = |file: &str| world.read(format!("myproject-staging/{file}"));
+    assert!(at(".venv/bin/activate").starts_with(&format!("VIRTUAL_ENV='{home}/.venv'\n")));
+    assert_eq!(at(".venv/bin/tool"), format!("#!/bin/sh\necho {home}/code\n"));
+    assert_eq!(at(&format!("{site}/shop.pth")), format!("{home}/src\n"));
+    assert!(world.read("myproject/.venv/bin/tool").contains(&format!("{main}/code")), "main's stays");
+}
+
+#[test]
+fn a_venv_of_a_worktree_inside_another_is_told_from_that_ones() {
+    let world = with_staging();
+    world.wt(&["add", "inner", "--path", "media/inner"]).ok();
+    let [main, inner] =
+        ["myproject", "myproject/media/inner"].map(|place| world.path(place).display().to_string());
+    for (tree, named) in [("myproject/media/inner", &inner), ("myproject", &main)] {
+        world.write(format!("{tree}/.venv/pyvenv.cfg"), "");
+        world.write(format!("{tree}/.venv/bin/activate"), &format!("VIRTUAL_ENV={named}/.venv\n"));
+    }
+    world.wt(&["doctor"]).ok();
+    world.write("myproject/.venv/bin/activate", &format!("VIRTUAL_ENV={inner}/.venv\n"));
+    let seen = world.wt(&["doctor"]).code(1).says(&["the venv of 'myproject' runs the code of 'inner'"]);
+    assert_eq!(seen.stderr.matches("problem").count(), 1, "{seen:?}");
+    world.wt(&["doctor", "--fix"]).ok();
+    assert_eq!(world.read("myproject/.venv/bin/activate"), format!("VIRTUAL_ENV={main}/.venv\n"));
+}

@@ -1,5 +1,7 @@
 //! `git wt doctor`: what is broken or foreign, and with `--fix` its repair.
 
+mod venv;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use clap::Args as ClapArgs;
 
 use super::{Context, add, r#move, prune, remove};
 use crate::claim::{Claim, Thing};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::Identity;
@@ -16,6 +19,7 @@ use crate::record::{Destination, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::target::Worktrees;
+pub(super) use venv::Strayed;
 
 /// How long repair waits for a child of a killed git-wt that still writes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +46,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.moved()?;
     found.vanished(args.yes)?;
     found.unbound(args.yes)?;
+    found.strayed_venvs()?;
     found.damaged_records()?;
     found.damaged_claims()?;
     found.orphaned_claims()?;
@@ -281,6 +286,36 @@ impl Findings<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Python environments that run another worktree's code.
+    fn strayed_venvs(&mut self) -> Result<()> {
+        let worktrees = Worktrees::read(&self.context.repo)?;
+        for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.missing) {
+            let strayed = match self.strayed_venv(tree, &worktrees) {
+                Ok(Some(strayed)) => strayed,
+                Ok(None) => continue,
+                Err(error) => {
+                    self.context.ui.warn(&error.in_one_line());
+                    continue;
+                }
+            };
+            if self.fix {
+                strayed.bring_home()?;
+            }
+            for what in strayed.describe(&worktrees) {
+                self.problem(&what);
+            }
+        }
+        Ok(())
+    }
+
+    fn strayed_venv<'a>(&self, tree: &'a Worktree, worktrees: &Worktrees) -> Result<Option<Strayed<'a>>> {
+        let record = worktrees.record(tree);
+        let template = record.and_then(|record| record.template.as_deref());
+        let recipe = self.context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
+        let environment = Environment::of(&tree.path, record, &recipe)?;
+        Strayed::find(tree, &environment, worktrees)
     }
 
     /// A record that cannot be read is made anew from what names it: git's entry and the claims.

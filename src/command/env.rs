@@ -4,6 +4,7 @@ use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
 
 use super::Context;
+use super::doctor::Strayed;
 use crate::complete;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -39,6 +40,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     } else {
         for (name, why) in &environment.left_out {
             context.ui.hint(&format!("{name} is not set: {why}"));
+        }
+        for what in
+            Strayed::find(tree, &environment, &worktrees)?.iter().flat_map(|it| it.describe(&worktrees))
+        {
+            context.ui.warn(&what);
+            context.ui.hint("git wt doctor --fix");
         }
         table(&environment)
     };

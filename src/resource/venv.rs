@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use rehome::{other_places, rehome};
+
 use super::mark::{Before, Birthmark};
 use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
@@ -90,7 +92,7 @@ impl Venv {
 
     /// Has the environment name its new place.
     pub fn follow(&self, worktree: &Tree, moved: &Relocation) -> Result<()> {
-        rehome::rehome(worktree, &self.path, moved)
+        rehome(worktree, &self.path, moved)
     }
 
     fn is_ours(&self, worktree: &Tree) -> Result<bool> {

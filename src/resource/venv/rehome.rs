@@ -4,7 +4,7 @@
 //! It is rewritten rather than made anew, which would need the network and the hooks again.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -20,27 +20,54 @@ const LONGEST_SHEBANG: usize = 127;
 const LARGEST: u64 = 1 << 20;
 
 /// Has the environment at `rel` name its new place.
-pub(super) fn rehome(worktree: &Tree, rel: &Path, moved: &Relocation) -> Result<()> {
+pub fn rehome(worktree: &Tree, rel: &Path, moved: &Relocation) -> Result<()> {
     let python = worktree.path().join(rel).join("bin");
     for file in files_that_name_it(worktree, rel) {
-        let Some(mut open) = worktree.open_file(&file)? else { continue };
-        let failed = || format!("cannot read '{}'", file.display());
-        let meta = open.metadata().explain(failed)?;
-        let text = read(&mut open, meta.len()).explain(failed)?;
-        let Some(rewritten) = text.and_then(|text| moved.rewrite(&text)) else { continue };
+        let Some(Script { text, mode }) = Script::read(worktree, &file)? else { continue };
+        let Some(rewritten) = moved.rewrite(&text) else { continue };
         let rewritten = with_working_shebang(rewritten, &python);
-        worktree.replace(&file, &rewritten, meta.permissions().mode())?;
+        worktree.replace(&file, &rewritten, mode)?;
     }
     Ok(())
 }
 
-fn read(file: &mut File, length: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let mut text = Vec::new();
-    if length <= LARGEST {
-        file.read_to_end(&mut text)?;
+/// Which of these other places the environment at `rel` names, each with the first file that does.
+pub fn other_places(worktree: &Tree, rel: &Path, others: &[&Path]) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    // pyvenv.cfg only tells how it was made
+    for file in files_that_name_it(worktree, rel).into_iter().filter(|file| !file.ends_with("pyvenv.cfg")) {
+        let Some(Script { mut text, .. }) = Script::read(worktree, &file)? else { continue };
+        for other in others {
+            let Some(rewritten) = Relocation::new(other, worktree.path()).rewrite(&text) else { continue };
+            // so that a place around it is found only where it is named itself
+            text = rewritten;
+            if found.iter().all(|(place, _)| place != other) {
+                found.push(((*other).to_owned(), file.clone()));
+            }
+        }
     }
-    // a program of machine code is none of ours
-    Ok((length <= LARGEST && !text.contains(&0)).then_some(text))
+    Ok(found)
+}
+
+/// A file of an environment that can be rewritten.
+struct Script {
+    text: Vec<u8>,
+    mode: u32,
+}
+
+impl Script {
+    fn read(worktree: &Tree, file: &Path) -> Result<Option<Self>> {
+        let Some(mut open) = worktree.open_file(file)? else { return Ok(None) };
+        let failed = || format!("cannot read '{}'", file.display());
+        let meta = open.metadata().explain(failed)?;
+        let mut text = Vec::new();
+        if meta.len() <= LARGEST {
+            open.read_to_end(&mut text).explain(failed)?;
+        }
+        // a program of machine code is none of ours
+        let is_text = meta.len() <= LARGEST && !text.contains(&0);
+        Ok(is_text.then(|| Self { text, mode: meta.permissions().mode() }))
+    }
 }
 
 /// Scripts and activation in `bin`, and in `site-packages` what leads to installs in development mode: `.pth` and
@@ -71,7 +98,9 @@ fn names_in(worktree: &Tree, dir: &Path) -> Vec<PathBuf> {
         return Vec::new();
     }
     let entries = fs::read_dir(worktree.path().join(dir)).into_iter().flatten().flatten();
-    entries.map(|entry| dir.join(entry.file_name())).collect()
+    let mut names: Vec<PathBuf> = entries.map(|entry| dir.join(entry.file_name())).collect();
+    names.sort();
+    names
 }
 
 /// A first line that the kernel cannot use becomes the one that installers write then: sh starts Python.
