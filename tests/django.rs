@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cluster::Cluster;
 use crate::project::{Project, Server, free_port, get};
 
 const DJANGO: &str = "django==5.2.8";
@@ -25,20 +26,21 @@ impl Shop {
         Self { project, tools }
     }
 
-    /// Lays out a project that reads its environment, with a page that keeps notes.
-    fn lay_out(&self, port: u16) {
+    /// Lays out a project that reads its environment, with a page that keeps notes in the database of `url`.
+    fn lay_out(&self, port: u16, url: &str, packages: &[&str], database: &str) {
         let Self { project, tools } = self;
         let world = &project.world;
         world.git(&world.root(), &["init", "--quiet", "shop"]);
         project
             .run("shop", &[&tools.join("bin/django-admin").to_string_lossy(), "startproject", "shop", "."]);
-        world.write("shop/requirements.txt", &format!("{DJANGO}\n"));
+        world.write("shop/requirements.txt", &format!("{DJANGO}\n{}\n", packages.join("\n")));
         world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\n");
-        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL=sqlite:///db.sqlite3\nPORT={port}\n");
+        let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL={url}\nPORT={port}\n");
         world.write("shop/.env.example", &env);
         world.write("shop/.env", &env);
         let settings = world.read("shop/shop/settings.py");
-        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}"));
+        world.write("shop/shop/settings.py", &format!("{settings}\n{SETTINGS}{database}\n"));
+        world.write("shop/notes/tests.py", TESTS);
         world.write("shop/notes/__init__.py", "");
         world.write("shop/notes/models.py", MODELS);
         world.write("shop/notes/migrations/__init__.py", "");
@@ -47,13 +49,18 @@ impl Shop {
         world.commit(&world.path("shop"), "a shop");
         // the main worktree is set up by hand
         project.run("shop", &["uv", "venv", "--quiet", ".venv"]);
-        project.run("shop", &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", DJANGO]);
+        project.run(
+            "shop",
+            &["uv", "pip", "install", "--quiet", "--python", ".venv/bin/python", "-r", "requirements.txt"],
+        );
         project.run("shop", &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
     }
 
     /// Starts the server of a worktree; the port is git-wt's business.
     fn serve(&self, name: &str) -> Server {
-        let line = ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload"];
+        // one thread, so that its connection to the database is held
+        let line =
+            ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload", "--nothreading"];
         self.project.serve("shop", &line)
     }
 }
@@ -68,8 +75,17 @@ SECRET_KEY = os.environ["SECRET_KEY"]
 DEBUG = os.environ["DEBUG"] == "1"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS += ["notes"]
-DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")
 "##;
+
+const SQLITE: &str =
+    r#"DATABASES["default"]["NAME"] = BASE_DIR / os.environ["DATABASE_URL"].removeprefix("sqlite:///")"#;
+
+const POSTGRES: &str =
+    "import dj_database_url\nDATABASES[\"default\"] = dj_database_url.config(conn_max_age=600)";
+
+const TESTS: &str = "from django.test import TestCase\nfrom notes.models import Note\n\n\nclass Notes(TestCase):\n    \
+                     def test_a_note_is_kept(self):\n        Note.objects.create(text=\"x\")\n        \
+                     self.assertEqual(Note.objects.count(), 1)\n";
 
 const MODELS: &str = "from django.db import models\n\n\nclass Note(models.Model):\n    text = models.CharField(max_length=100)\n";
 
@@ -104,7 +120,7 @@ fn three_environments_of_a_django_project() {
     let project = &shop.project;
     let world = &project.world;
     let port = free_port(20_100);
-    shop.lay_out(port);
+    shop.lay_out(port, "sqlite:///db.sqlite3", &[], SQLITE);
     let main = world.path("shop");
 
     // what is there is found, written down, and trusted
@@ -156,4 +172,67 @@ fn three_environments_of_a_django_project() {
     assert_eq!(world.git(&main, &["branch", "--list", "staging"]).trim(), "staging");
     assert_eq!(get(port + 2, "/"), "notes: from-production");
     assert_eq!(get(port, "/"), "notes: ");
+}
+
+#[test]
+fn a_django_project_on_postgresql_copies_a_database_in_use() {
+    let Some(project) = Project::new("uv") else { return };
+    let Some(cluster) = Cluster::shared() else { return };
+    cluster.sql("postgres", "CREATE DATABASE django_shop OWNER app");
+    let shop = Shop::new(project);
+    let project = &shop.project;
+    let world = &project.world;
+    let port = free_port(26_100);
+    let packages = ["dj-database-url==3.0.1", "psycopg[binary]==3.2.12"];
+    shop.lay_out(port, &cluster.url("django_shop"), &packages, POSTGRES);
+    let repo = world.path("shop");
+    project.see("shop", &["git", "wt", "init"]).ok().says(&["database url DATABASE_URL"]);
+    world.git(&repo, &["config", "wt.database.from", "main"]);
+    world.commit(&repo, "what a worktree gets");
+    project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
+
+    // main's server is connected to its database all the while
+    let main = shop.serve("@");
+    assert_eq!(get(port, "/?add=of-main"), "notes: of-main");
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'django_shop'";
+    assert_eq!(cluster.sql("postgres", sessions), "1");
+    for name in ["staging", "production"] {
+        project.see("shop", &["git", "wt", "add", name]).ok();
+    }
+    assert_eq!(cluster.sql("postgres", sessions), "1", "it still is");
+    let [staging, production] = ["staging", "production"].map(|name| shop.serve(name));
+    assert_eq!(get(port + 1, "/?add=from-staging"), "notes: of-main,from-staging");
+    assert_eq!(get(port + 2, "/"), "notes: of-main");
+    assert_eq!(get(port, "/"), "notes: of-main");
+
+    // both run their tests at a time
+    let test = |name: &str| {
+        project.see("shop", &["git-wt", "run", name, "--", "python", "manage.py", "test", "--keepdb"])
+    };
+    std::thread::scope(|scope| {
+        let runs = ["staging", "production"].map(|name| scope.spawn(move || test(name).ok()));
+        for run in runs {
+            run.join().unwrap().says(&["OK"]);
+        }
+    });
+    assert_eq!(cluster.names("test_shop"), ["test_shop_production", "test_shop_staging"]);
+
+    // a migration in one leaves the schema of the others alone
+    cluster.sql("shop_staging", "ALTER TABLE notes_note ADD COLUMN more int");
+    let more = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'notes_note' AND column_name = 'more'";
+    assert_eq!([cluster.sql("shop_staging", more), cluster.sql("django_shop", more)], ["1", "0"]);
+
+    project
+        .see("shop", &["git", "wt", "remove", "-y", "staging"])
+        .code(128)
+        .says(&["'shop_staging' is in use"]);
+    drop(staging);
+    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
+    assert_eq!(cluster.names("shop"), ["shop_production"]);
+    assert_eq!(cluster.names("test_shop"), ["test_shop_production"]);
+    assert_eq!(get(port + 2, "/"), "notes: of-main");
+    drop((main, production));
+    project.see("shop", &["git", "wt", "remove", "-y", "production"]).ok();
+    assert_eq!(cluster.names("shop"), Vec::<String>::new());
+    assert_eq!(cluster.sql("django_shop", "SELECT text FROM notes_note"), "of-main");
 }
