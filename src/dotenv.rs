@@ -46,6 +46,15 @@ struct Assignment {
     end: usize,
 }
 
+impl Value {
+    /// What it is told by: the text, or the bytes that stand for one.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) | Self::Dynamic(text) => text,
+        }
+    }
+}
+
 impl EnvText {
     /// Takes any bytes; what is no assignment stays as it is.
     pub fn parse(bytes: Vec<u8>) -> Self {
@@ -112,6 +121,25 @@ impl EnvText {
             }
         }
         Ok(())
+    }
+
+    /// The bytes of a variable's value as they stand, with their quotes; of several assignments the last counts.
+    pub fn raw(&self, name: &str) -> Option<&str> {
+        let found = self.assignments().into_iter().rfind(|found| self.name(found) == name)?;
+        std::str::from_utf8(&self.bytes[found.value]).ok()
+    }
+
+    /// Puts other bytes in the place of a value, quotes and all, in each assignment where `edit` has any.
+    pub fn edit(&mut self, name: &str, edit: impl Fn(&str) -> Option<String>) {
+        // from the back, so that the places before stay where they are
+        for place in
+            self.assignments().into_iter().rev().filter(|found| self.name(found) == name).collect::<Vec<_>>()
+        {
+            let now = std::str::from_utf8(&self.bytes[place.value.clone()]).ok().and_then(&edit);
+            if let Some(now) = now {
+                self.bytes.splice(place.value, now.into_bytes());
+            }
+        }
     }
 
     fn name(&self, found: &Assignment) -> &str {
@@ -374,6 +402,17 @@ mod tests {
             env.set("A", value).unwrap();
             assert_eq!(env, once, "a second time");
         }
+    }
+
+    #[test]
+    fn bytes_are_edited_at_their_place() {
+        let text = "\u{feff}A=\"x:1\\n\" # c\r\nB='$x:1'\r\nexport A = x:1\n";
+        let mut env = EnvText::parse(text.into());
+        assert_eq!((env.raw("A"), env.raw("B"), env.raw("C")), (Some("x:1"), Some("'$x:1'"), None));
+        for name in ["A", "B", "C"] {
+            env.edit(name, |raw| raw.contains(":1").then(|| raw.replace(":1", ":20")));
+        }
+        assert_eq!(String::from_utf8_lossy(env.as_bytes()), text.replace(":1", ":20"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use place::Place;
 pub use start::{Head, Known, Refs, Start};
 
 use crate::claim::Claim;
-use crate::dotenv::EnvText;
+use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
@@ -24,8 +24,9 @@ use crate::name::{Branch, Name};
 use crate::recipe::{HookCommand, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::env_file::Source;
+use crate::resource::env_file::{MovedPort, Source};
 use crate::resource::{self, Checkout, Copy, EnvFile, Link, Port, Resource, Venv, port};
+use crate::url::with_ports;
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -320,17 +321,48 @@ impl Plan {
         if facts.env_source.is_none() && values.is_empty() {
             return Ok(());
         }
+        let moved = moved_ports(recipe, facts, words);
         self.resources.push(Resource::EnvFile(EnvFile {
             path: recipe.env.file.clone(),
             from: facts.env_source.as_ref().map(|(path, _)| Source(path.clone())),
-            written: Vec::new(),
-            content: String::new(),
-            kept: Vec::new(),
+            followers: followers(facts, &values, &moved),
+            moved,
             values,
             required: recipe.configured && !unborn,
+            ..EnvFile::default()
         }));
         Ok(())
     }
+}
+
+/// Each port of the main worktree, as its own env file has it, with the worktree's.
+fn moved_ports(recipe: &Recipe, facts: &Facts, words: &Words) -> Vec<MovedPort> {
+    let own = |variable: &str| match facts.env_source.as_ref()?.1.get(variable)? {
+        Value::Text(port) => port.parse().ok(),
+        Value::Dynamic(_) => None,
+    };
+    let ports = recipe.port.variables.iter().filter_map(|(variable, configured)| {
+        let (_, to) = words.ports.iter().find(|(name, _)| name == variable)?;
+        let from = own(variable).unwrap_or(*configured);
+        Some(MovedPort { variable: variable.clone(), from, to: *to })
+    });
+    ports.collect()
+}
+
+/// The variables of the main worktree whose values name one of its ports, apart from those that get values of their own.
+fn followers(facts: &Facts, values: &[(String, String)], moved: &[MovedPort]) -> Vec<(String, String)> {
+    let Some((_, text)) = &facts.env_source else { return Vec::new() };
+    let ports: Vec<(u16, u16)> = moved.iter().map(|moved| (moved.from, moved.to)).collect();
+    let variables = text.variables().into_iter().map(|(name, _)| name);
+    let others = variables.filter(|name| !values.iter().any(|(known, _)| known == name));
+    others
+        .filter_map(|name| {
+            let raw = text.raw(&name)?;
+            with_ports(raw, &ports)?;
+            let raw = raw.to_owned();
+            Some((name, raw))
+        })
+        .collect()
 }
 
 fn words(name: &Name, branch: Option<&Branch>, facts: &Facts) -> Words {

@@ -299,8 +299,8 @@ impl Resource {
             Self::ServerDatabase(database) => database.describe(),
             Self::DatabaseName(name) => format!("database name '{}'", crate::name::escaped(&name.place)),
             Self::EnvFile(file) => {
-                let names: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();
-                match names.as_slice() {
+                let names = file.values.iter().chain(&file.followers).map(|(name, _)| name.as_str());
+                match names.collect::<Vec<_>>().as_slice() {
                     [] => format!("env file '{}'", file.path),
                     names => format!("env file '{}' with {}", file.path, names.join(", ")),
                 }

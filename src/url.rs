@@ -3,9 +3,13 @@
 //! Scheme, user, password, host and query stay byte for byte: programs tell databases apart by the spelling of the
 //! scheme, and a normalised password may be another one.
 
+mod local;
+
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+
+pub use local::with_ports;
 
 /// A URL with the places of its parts.
 #[derive(Debug, Clone)]

@@ -310,3 +310,52 @@ fn what_a_hook_prints_is_kept() {
     let log = fs::read_to_string(log.unwrap()).unwrap();
     assert!(log.ends_with("loud\nlouder\n"), "{log}");
 }
+
+#[test]
+fn addresses_with_a_managed_port_follow_it() {
+    let world = with_recipe("[port]\nPORT = 8000\nVITE_PORT = 5173\n");
+    let main = "\u{feff}# the site\r\nPORT=8000 # web\r\nWAGTAILADMIN_BASE_URL=\"http://localhost:8000/admin\" # admin\r\n\
+                export VITE_API_URL = 'http://127.0.0.1:8000'\r\nMIXED=http://localhost:5173/${X},https://[::1]:8000\r\n\
+                CSRF_TRUSTED_ORIGINS=http://localhost:8000,https://localhost:8000,https://example.com:8000\r\n\
+                REDIS_URL=redis://:8000@localhost:6379/0\r\nOTHER=8000";
+    world.write("myproject/.env", main);
+    world.wt(&["add", "x"]).ok();
+    let own = world.read("myproject-x/.env");
+    let port = own.lines().find_map(|line| line.strip_prefix("PORT=")?.strip_suffix(" # web")).unwrap();
+    let vite = own.lines().find_map(|line| line.strip_prefix("VITE_PORT=")).unwrap();
+    let followed = main
+        .replace("PORT=8000", &format!("PORT={port}"))
+        .replace("localhost:8000", &format!("localhost:{port}"))
+        .replace("127.0.0.1:8000", &format!("127.0.0.1:{port}"))
+        .replace("[::1]:8000", &format!("[::1]:{port}"))
+        .replace("localhost:5173", &format!("localhost:{vite}"));
+    assert_eq!(own, format!("{followed}\r\n# set by git-wt for this worktree\r\nVITE_PORT={vite}\r\n"));
+    assert_eq!(world.read("myproject/.env"), main);
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env"), own, "a second time nothing changes");
+}
+
+#[test]
+fn an_address_follows_a_port_that_changes_and_a_hand_edit_stays() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.write(
+        "myproject/.env",
+        "PORT=8000\nBASE_URL=http://localhost:8000\nAPI_URL=http://localhost:8000/v1\n",
+    );
+    world.wt(&["add", "x"]).ok();
+    world.write(
+        "myproject-x/.env",
+        "PORT=9000\nBASE_URL=http://localhost:8001\nAPI_URL=https://mine.example\n",
+    );
+    world.wt(&["setup", "x"]).ok().says(&["kept your own PORT", "kept your own API_URL"]);
+    let own = "PORT=9000\nBASE_URL=http://localhost:9000\nAPI_URL=https://mine.example\n";
+    assert_eq!(world.read("myproject-x/.env"), own);
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env"), own);
+    // one that was never written by us is brought along where it names main's port, and else left alone
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
+    world.write("plain/.env", "API_URL=http://localhost:3000\nBASE_URL=http://localhost:8000/mine\n");
+    world.wt(&["setup", "plain"]).ok();
+    let own = world.read("plain/.env");
+    assert!(own.starts_with("API_URL=http://localhost:3000\nBASE_URL=http://localhost:8002/mine\n"), "{own}");
+}

@@ -17,6 +17,7 @@ use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::git;
 use crate::name::hash;
+use crate::url::with_ports;
 
 /// A variable that git-wt wrote, and the hash of what it wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Written {
 }
 
 /// An env file with managed values.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EnvFile {
     /// Relative to the worktree.
     pub path: String,
@@ -44,6 +45,12 @@ pub struct EnvFile {
     /// What is to be written: the values themselves never reach the record.
     #[serde(skip)]
     pub values: Vec<(String, String)>,
+    /// Other variables whose values name ports of the main worktree, with their bytes as they stand there.
+    #[serde(skip)]
+    pub followers: Vec<(String, String)>,
+    /// What those ports are here.
+    #[serde(skip)]
+    pub moved: Vec<MovedPort>,
     /// The variables whose value the user has edited, and that were left as they are.
     #[serde(skip)]
     pub kept: Vec<String>,
@@ -56,6 +63,17 @@ pub struct EnvFile {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Source(#[serde(with = "path_text")] pub PathBuf);
+
+/// A port of the main worktree, and the one this worktree has in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedPort {
+    /// The variable that holds it.
+    pub variable: String,
+    /// The main worktree's.
+    pub from: u16,
+    /// The worktree's, as claimed.
+    pub to: u16,
+}
 
 /// What became of a managed value since it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +100,6 @@ impl EnvFile {
             };
         }
         let tree = Tree::open(root)?;
-        let rel = Path::new(&self.path);
         let (mut text, mode) = match self.read_at(&tree)? {
             Some(found) => found,
             None => self.start()?,
@@ -93,13 +110,47 @@ impl EnvFile {
                 continue;
             }
             text.set(name, value)?;
-            let written = Written { name: name.clone(), hash: hash(value.as_bytes()) };
-            self.written.retain(|known| known.name != *name);
-            self.written.push(written);
+            note(&mut self.written, name, value);
         }
-        tree.replace(rel, text.as_bytes(), mode)?;
+        self.follow_ports(&mut text);
+        tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
         self.content = hash(text.as_bytes());
         Ok(Created::Made)
+    }
+
+    /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.
+    fn follow_ports(&mut self, text: &mut EnvText) {
+        // where the user has chosen another port, that is the one that is served
+        let in_use = |moved: &MovedPort| match text.get(&moved.variable) {
+            Some(Value::Text(port)) => port.parse().unwrap_or(moved.to),
+            _ => moved.to,
+        };
+        let ports: Vec<(u16, u16)> = self.moved.iter().map(|moved| (moved.from, in_use(moved))).collect();
+        for (name, theirs) in &self.followers {
+            let Some(now) = text.get(name) else { continue };
+            match self.written.iter().find(|known| known.name == *name) {
+                None => text.edit(name, |raw| with_ports(raw, &ports)),
+                Some(known) if known.hash == hash(now.clone().into_text().as_bytes()) => {
+                    text.edit(name, |_| with_ports(theirs, &ports));
+                }
+                Some(_) => {
+                    if text.raw(name).map(str::to_owned) != with_ports(theirs, &ports) {
+                        self.kept.push(name.clone());
+                    }
+                    continue;
+                }
+            }
+            match text.get(name) {
+                // never ours: it names no port of main's
+                Some(same) if same == now && !self.has_written(name) => {}
+                Some(value) => note(&mut self.written, name, &value.into_text()),
+                None => {}
+            }
+        }
+    }
+
+    fn has_written(&self, name: &str) -> bool {
+        self.written.iter().any(|known| known.name == name)
     }
 
     /// Has the values that we wrote name the worktree's new place; returns the variables that still name the old one,
@@ -141,11 +192,7 @@ impl EnvFile {
 
     /// What the worktree's file holds of `name`, against the value we want there.
     pub fn drift(&self, text: &EnvText, name: &str, wanted: &str) -> Drift {
-        let Some(value) = text.get(name) else { return Drift::Absent };
-        let now = match value {
-            Value::Text(now) => now,
-            Value::Dynamic(raw) => raw,
-        };
+        let Some(now) = text.get(name).map(Value::into_text) else { return Drift::Absent };
         if now == wanted {
             return Drift::None;
         }
@@ -188,6 +235,12 @@ impl EnvFile {
         }
         Tree::open(root)?.remove_file(Path::new(&self.path)).map(|()| Destroyed::Gone)
     }
+}
+
+/// Notes what was written, for telling it from the user's edits.
+fn note(written: &mut Vec<Written>, name: &str, value: &str) {
+    written.retain(|known| known.name != name);
+    written.push(Written { name: name.to_owned(), hash: hash(value.as_bytes()) });
 }
 
 /// Reads an env file and the mode a copy of it gets: never wider than the owner, as it holds secrets.

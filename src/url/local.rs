@@ -1,0 +1,121 @@
+//! Addresses of this host inside any text: which port they name.
+//!
+//! A value may hold one, a list of them or something that only looks like one; what is not sure stays as it is.
+
+use std::net::Ipv4Addr;
+
+/// What may stand right before a host that is no part of a longer word.
+const OPENING: [char; 14] = [' ', '\t', '\n', '\r', ',', ';', '|', '=', '\'', '"', '`', '(', '[', '{'];
+/// What may stand right behind a port.
+const CLOSING: [char; 18] =
+    [' ', '\t', '\n', '\r', ',', ';', '|', '&', '\'', '"', '`', ')', ']', '}', '/', '?', '#', '\\'];
+
+/// The text with other ports where it names this host with one of the first: `None` if it does not.
+///
+/// Only the digits change. `http://localhost:8000/x`, `[::1]:8000` and lists are known; `https://example.com:8000` is
+/// somebody else's, and the host in `http://localhost:8000@example.com` is no host.
+pub fn with_ports(text: &str, moved: &[(u16, u16)]) -> Option<String> {
+    let mut out = String::new();
+    let mut done = 0;
+    for (colon, _) in text.match_indices(':') {
+        let begin = colon + 1;
+        let end = begin + text[begin..].bytes().take_while(u8::is_ascii_digit).count();
+        let Some((_, to)) = moved.iter().find(|(from, _)| text[begin..end] == from.to_string()) else {
+            continue;
+        };
+        let ends = text[end..].is_empty() || text[end..].starts_with(CLOSING);
+        if ends && host_before(&text[..colon]).is_some_and(is_local) {
+            out.push_str(&text[done..begin]);
+            out.push_str(&to.to_string());
+            done = end;
+        }
+    }
+    (done > 0).then(|| out + &text[done..])
+}
+
+/// The host that a text ends with.
+fn host_before(text: &str) -> Option<&str> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._*".contains(c);
+    let at = match text.strip_suffix(']') {
+        Some(inside) => inside.rfind('[')?,
+        None => text
+            .rfind(|c| !is_host(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(0, char::len_utf8)),
+    };
+    let (before, host) = text.split_at(at);
+    let begins = before.is_empty()
+        || before.ends_with("//")
+        || before.ends_with(OPENING)
+        || before.strip_suffix('@').is_some_and(ends_in_user);
+    begins.then_some(host)
+}
+
+/// Whether a text ends with the user and password of a URL.
+fn ends_in_user(text: &str) -> bool {
+    text.rsplit_once("//").is_some_and(|(_, user)| !user.contains(['/', '?', '#', ' ']))
+}
+
+fn is_local(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || ["[::1]", "[::]", "0.0.0.0"].contains(&host.as_str())
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_port_of_this_host_changes() {
+        let moved = [(8000, 8001), (8001, 8011)];
+        for (before, after) in [
+            ("http://localhost:8000/admin?x=1#y", "http://localhost:8001/admin?x=1#y"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8001"),
+            ("http://127.1.2.3:8001/", "http://127.1.2.3:8011/"),
+            ("HTTP://LocalHost:8000", "HTTP://LocalHost:8001"),
+            ("ws://main.localhost:8000/ws", "ws://main.localhost:8001/ws"),
+            ("https://*.localhost:8000", "https://*.localhost:8001"),
+            ("http://u:p%40ss@[::1]:8000/x", "http://u:p%40ss@[::1]:8001/x"),
+            ("http://localhost:8000,https://localhost:8001", "http://localhost:8001,https://localhost:8011"),
+            (
+                "[\"http://localhost:8000\", 'http://[::1]:8000']",
+                "[\"http://localhost:8001\", 'http://[::1]:8001']",
+            ),
+            ("\"[\\\"http://localhost:8000\\\"]\"", "\"[\\\"http://localhost:8001\\\"]\""),
+            ("0.0.0.0:8000", "0.0.0.0:8001"),
+            ("--bind=localhost:8000", "--bind=localhost:8001"),
+            ("https://x.org/?next=http://localhost:8000&a", "https://x.org/?next=http://localhost:8001&a"),
+            ("http://localhost:8000 https://x.org:8000", "http://localhost:8001 https://x.org:8000"),
+            ("http://localhost:8000/${X}", "http://localhost:8001/${X}"),
+        ] {
+            assert_eq!(with_ports(before, &moved).as_deref(), Some(after), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sure_stays() {
+        for text in [
+            "",
+            "8000",
+            ":8000",
+            "http://example.com:8000",
+            "http://localhost:80000",
+            "http://localhost:08000",
+            "http://localhost:8000@example.com/",
+            "http://mylocalhost:8000",
+            "http://localhost.example.com:8000",
+            "https://x.org/localhost:8000",
+            "http://127.0.0.1.nip.io:8000",
+            "redis://:8000@localhost:6379/0",
+            "127.0.0.1:8000:80",
+            "http://localhost/:8000",
+            "a@localhost:8000",
+            "é:8000",
+            "]:8000",
+        ] {
+            assert_eq!(with_ports(text, &[(8000, 8001)]), None, "{text}");
+        }
+    }
+}
