@@ -287,6 +287,11 @@ impl Plan {
             port::Host { claims: &facts.claims, ephemeral: facts.ephemeral.clone(), bound: &facts.bound };
         let numbers = port::choose(&rule.variables, rule.range.as_ref(), &host)?;
         for ((variable, _), number) in rule.variables.iter().zip(numbers) {
+            // one that is new in the recipe joins those that are there
+            if let Some(known) = kept.iter().find(|(name, _)| name == variable) {
+                words.ports.push(known.clone());
+                continue;
+            }
             words.ports.push((variable.clone(), number));
             self.resources.push(Resource::Port(Port { variable: variable.clone(), number }));
         }

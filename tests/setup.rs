@@ -359,3 +359,13 @@ fn an_address_follows_a_port_that_changes_and_a_hand_edit_stays() {
     let own = world.read("plain/.env");
     assert!(own.starts_with("API_URL=http://localhost:3000\nBASE_URL=http://localhost:8002/mine\n"), "{own}");
 }
+
+#[test]
+fn a_port_that_the_recipe_gets_later_leaves_the_others_as_they_are() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.wt(&["add", "x"]).ok();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\nAPI_PORT = 8010\n");
+    world.wt(&["setup", "x"]).ok();
+    let own = world.read("myproject-x/.env");
+    assert!(own.contains("\nPORT=8001\n") && own.contains("\nAPI_PORT="), "{own}");
+}
