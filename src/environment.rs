@@ -64,8 +64,13 @@ impl Environment {
         for (name, number) in record.map(Record::ports).unwrap_or_default() {
             environment.set(name, number.to_string(), Origin::Port);
         }
-        let recorded = record.and_then(Record::env_file).map(|file| file.path.as_str());
-        environment.read_file(root, recorded.unwrap_or(&recipe.env.file))?;
+        let recorded: Vec<&str> = record
+            .map(|record| record.env_files().map(|file| file.path.as_str()).collect())
+            .unwrap_or_default();
+        let configured = recipe.env_rules().map(|rule| rule.file.as_str()).filter(|_| recorded.is_empty());
+        for path in recorded.iter().copied().chain(configured) {
+            environment.read_file(root, path)?;
+        }
         let configured = recipe.venv.as_ref().map(|rule| rule.path.as_str());
         let candidates = configured.into_iter().chain([".venv", "venv"]);
         if let Some(venv) = candidates.map(Path::new).find(|path| root.join(path).join("pyvenv.cfg").exists())
@@ -89,6 +94,8 @@ impl Environment {
                 _ if takes_over_programs(&name) => {
                     self.left_out.push((name, "this name is never taken from a file"));
                 }
+                // the first file is the project's own
+                Value::Text(_) if self.is_from_a_file(&name) => {}
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs
                 Value::Dynamic(_) => {
@@ -97,6 +104,12 @@ impl Environment {
             }
         }
         Ok(())
+    }
+
+    fn is_from_a_file(&self, name: &str) -> bool {
+        self.variables
+            .iter()
+            .any(|variable| variable.name == name && matches!(variable.origin, Origin::File(_)))
     }
 
     fn set(&mut self, name: String, value: String, origin: Origin) {

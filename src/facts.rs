@@ -2,6 +2,7 @@
 //!
 //! It changes nothing and decides nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
-use crate::recipe::Recipe;
+use crate::recipe::{EnvRule, Recipe};
 use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::port;
@@ -104,9 +105,9 @@ impl Facts {
         let listing = repo.worktrees()?;
         let main = main_worktree(repo, &listing);
         let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
-        let (copies, env_source) = match &main {
-            Some(main) if provisions => (copies(main, recipe)?, env_source(main, recipe)?),
-            _ => (Selection::default(), None),
+        let (copies, env_sources) = match &main {
+            Some(main) if provisions => (copies(main, recipe)?, env_sources(main, recipe)?),
+            _ => (Selection::default(), BTreeMap::new()),
         };
         let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let common = repo.common_dir().to_owned();
@@ -129,7 +130,8 @@ impl Facts {
             claims: claims.ports()?,
             bound: port::is_bound,
             ephemeral: port::ephemeral(),
-            env_source,
+            env_source: with_database(&env_sources, recipe),
+            env_sources,
             copies,
             listing,
             main,
@@ -215,16 +217,32 @@ fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
         .args(["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"])
         .stdout()?;
     let mut selection = copy::matching(main, &git::paths(&listing), &patterns)?;
-    // the env file is written, not copied
-    selection.files.retain(|path| *path != Path::new(&recipe.env.file));
+    // env files are written, not copied
+    selection.files.retain(|path| recipe.env_rules().all(|rule| *path != Path::new(&rule.file)));
     Ok(selection)
 }
 
-/// The file the env file starts from: main's own, else its example.
-fn env_source(main: &Path, recipe: &Recipe) -> Result<Option<(PathBuf, EnvText)>> {
-    let from = &recipe.env.from;
+/// What each env file starts from.
+fn env_sources(main: &Path, recipe: &Recipe) -> Result<BTreeMap<String, (PathBuf, EnvText)>> {
+    let source = |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
+    recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect()
+}
+
+/// The source with the database's URL, else the first.
+fn with_database(
+    sources: &BTreeMap<String, (PathBuf, EnvText)>,
+    recipe: &Recipe,
+) -> Option<(PathBuf, EnvText)> {
+    let variable = recipe.database.as_ref().map_or("DATABASE_URL", |rule| rule.variable.as_str());
+    let mut in_order = recipe.env_rules().filter_map(|rule| sources.get(&rule.file));
+    let first = in_order.clone().next();
+    in_order.find(|(_, text)| text.get(variable).is_some()).or(first).cloned()
+}
+
+/// The file an env file starts from: main's own, else its example.
+fn env_source(main: &Path, from: &str) -> Result<Option<(PathBuf, EnvText)>> {
     let examples = [".example", ".sample", ".template", ".dist"].map(|ending| format!("{from}{ending}"));
-    for name in std::iter::once(from).chain(&examples) {
+    for name in std::iter::once(from).chain(examples.iter().map(String::as_str)) {
         let path = main.join(name);
         match fs::read(&path) {
             Ok(bytes) => return Ok(Some((path, EnvText::parse(bytes)))),

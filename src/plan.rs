@@ -3,6 +3,7 @@
 //! Every refusal of `add` is made here, before anything is made. It opens no file and starts no process.
 
 mod database;
+mod env_files;
 mod place;
 mod start;
 
@@ -16,7 +17,7 @@ pub use place::Place;
 pub use start::{Head, Known, Refs, Start};
 
 use crate::claim::Claim;
-use crate::dotenv::{EnvText, Value};
+use crate::dotenv::EnvText;
 use crate::error::{Error, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
@@ -24,9 +25,7 @@ use crate::name::{Branch, Name};
 use crate::recipe::{HookCommand, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::env_file::{MovedPort, Source};
-use crate::resource::{self, Checkout, Copy, EnvFile, Link, Port, Resource, Venv, port};
-use crate::url::with_ports;
+use crate::resource::{self, Checkout, Copy, Link, Port, Resource, Venv, port};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +117,9 @@ pub struct Facts {
     pub bound: fn(u16) -> bool,
     /// Where the kernel takes ports for outgoing connections.
     pub ephemeral: RangeInclusive<u16>,
-    /// The file the env file starts from, and its text.
+    /// What each env file starts from: a file of the main worktree, and its text.
+    pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
+    /// The one of them that has the database's URL, else the first.
     pub env_source: Option<(PathBuf, EnvText)>,
     /// The ignored files to copy.
     pub copies: Selection,
@@ -298,7 +299,6 @@ impl Plan {
         Ok(())
     }
 
-    /// On a branch without a commit there is no .gitignore yet, which is no reason to be without a worktree.
     fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
         for path in &facts.copies.files {
             self.resources.push(Resource::Copy(Copy::new(path)));
@@ -315,59 +315,8 @@ impl Plan {
         if !recipe.sparse.is_empty() {
             self.notes.push("'sparse' is not applied yet".into());
         }
-        let mut values =
-            words.ports.iter().map(|(name, port)| (name.clone(), port.to_string())).collect::<Vec<_>>();
-        values.extend(self.database(recipe, facts, words)?);
-        for (name, template) in &recipe.env.values {
-            let value = words.render(template)?;
-            values.retain(|(known, _)| known != name);
-            values.push((name.clone(), value));
-        }
-        if facts.env_source.is_none() && values.is_empty() {
-            return Ok(());
-        }
-        let moved = moved_ports(recipe, facts, words);
-        self.resources.push(Resource::EnvFile(EnvFile {
-            path: recipe.env.file.clone(),
-            from: facts.env_source.as_ref().map(|(path, _)| Source(path.clone())),
-            followers: followers(facts, &values, &moved),
-            moved,
-            values,
-            required: recipe.configured && !unborn,
-            ..EnvFile::default()
-        }));
-        Ok(())
+        self.env_files(unborn, recipe, facts, words)
     }
-}
-
-/// Each port of the main worktree, as its own env file has it, with the worktree's.
-fn moved_ports(recipe: &Recipe, facts: &Facts, words: &Words) -> Vec<MovedPort> {
-    let own = |variable: &str| match facts.env_source.as_ref()?.1.get(variable)? {
-        Value::Text(port) => port.parse().ok(),
-        Value::Dynamic(_) => None,
-    };
-    let ports = recipe.port.variables.iter().filter_map(|(variable, configured)| {
-        let (_, to) = words.ports.iter().find(|(name, _)| name == variable)?;
-        let from = own(variable).unwrap_or(*configured);
-        Some(MovedPort { variable: variable.clone(), from, to: *to })
-    });
-    ports.collect()
-}
-
-/// The variables of the main worktree whose values name one of its ports, apart from those that get values of their own.
-fn followers(facts: &Facts, values: &[(String, String)], moved: &[MovedPort]) -> Vec<(String, String)> {
-    let Some((_, text)) = &facts.env_source else { return Vec::new() };
-    let ports: Vec<(u16, u16)> = moved.iter().map(|moved| (moved.from, moved.to)).collect();
-    let variables = text.variables().into_iter().map(|(name, _)| name);
-    let others = variables.filter(|name| !values.iter().any(|(known, _)| known == name));
-    others
-        .filter_map(|name| {
-            let raw = text.raw(&name)?;
-            with_ports(raw, &ports)?;
-            let raw = raw.to_owned();
-            Some((name, raw))
-        })
-        .collect()
 }
 
 fn words(name: &Name, branch: Option<&Branch>, facts: &Facts) -> Words {

@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 use layer::{Given, Layer};
-pub use template::Words;
+pub use template::{Words, draws_secret};
 
 /// What one worktree gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Recipe {
     pub port: PortRule,
     /// Its env file.
     pub env: EnvRule,
+    /// Its further env files, in the order written.
+    pub more_env: Vec<EnvRule>,
     /// Its Python environment.
     pub venv: Option<VenvRule>,
     /// Its database.
@@ -60,7 +62,7 @@ pub struct PortRule {
     pub range: Option<RangeInclusive<u16>>,
 }
 
-/// What is written into the env file.
+/// What is written into an env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvRule {
     /// Its path in the worktree.
@@ -135,6 +137,7 @@ impl Default for Recipe {
             sparse: Vec::new(),
             port: PortRule::default(),
             env: EnvRule::default(),
+            more_env: Vec::new(),
             venv: None,
             database: None,
             hooks: Hooks::default(),
@@ -145,9 +148,16 @@ impl Default for Recipe {
     }
 }
 
+impl EnvRule {
+    /// Returns the rule of a file that begins as the main worktree's and gets no values.
+    pub fn of(file: &str) -> Self {
+        Self { file: file.to_owned(), from: file.to_owned(), values: Vec::new() }
+    }
+}
+
 impl Default for EnvRule {
     fn default() -> Self {
-        Self { file: ".env".into(), from: ".env".into(), values: Vec::new() }
+        Self::of(".env")
     }
 }
 
@@ -196,6 +206,11 @@ impl Recipe {
         let from = self.database.as_ref().filter(|rule| !rule.shared)?.from.as_str();
         let is_archive = !["empty", "main"].contains(&from) && !from.ends_with(".sql");
         is_archive.then(|| HookCommand { text: format!("pg_restore {from}"), origin: Origin::File })
+    }
+
+    /// Returns the rules of all env files.
+    pub fn env_rules(&self) -> impl Iterator<Item = &EnvRule> + Clone {
+        std::iter::once(&self.env).chain(&self.more_env)
     }
 
     /// Returns whether a setup command calls pip itself, and not through `uv pip`.

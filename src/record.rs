@@ -241,9 +241,9 @@ impl Record {
         self.steps.iter().filter_map(thing).collect()
     }
 
-    /// The env file that is there.
-    pub fn env_file(&self) -> Option<&EnvFile> {
-        self.made().find_map(|resource| match resource {
+    /// The env files that are there.
+    pub fn env_files(&self) -> impl Iterator<Item = &EnvFile> {
+        self.made().filter_map(|resource| match resource {
             Resource::EnvFile(file) => Some(file),
             _ => None,
         })

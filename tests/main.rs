@@ -14,6 +14,7 @@ mod cluster;
 mod differential;
 mod django;
 mod doctor;
+mod env_files;
 mod git_mode;
 mod house;
 mod list;

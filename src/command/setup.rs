@@ -151,6 +151,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
             (Some(step), Resource::EnvFile(wanted)) => {
                 if let Resource::EnvFile(file) = &mut step.resource {
                     file.values = wanted.values;
+                    file.drawn = wanted.drawn;
                     file.followers = wanted.followers;
                     file.moved = wanted.moved;
                     file.required = wanted.required;

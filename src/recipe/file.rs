@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::name::escaped;
 
 use super::layer::{
-    DatabaseLayer, Given, GivenTemplate, Layer, VenvLayer, Written, path_fault, pattern_fault,
+    DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, VenvLayer, Written, path_fault, pattern_fault,
 };
 use super::{Origin, is_variable, layer, nearest};
 
@@ -110,10 +110,24 @@ fn read_env(table: &Item<'_>, layer: &mut Layer) -> Result<()> {
         match item.name {
             "file" => layer.env_file = Some(item.path()?),
             "from" => layer.env_from = Some(item.path()?),
+            _ if item.is_file_table() => layer.more_env.set(item.name, read_env_file(&item)?),
             _ => layer.values.set(item.variable()?, item.written()?),
         }
     }
     Ok(())
+}
+
+/// Reads the table of a further env file, whose name is its path.
+fn read_env_file(table: &Item<'_>) -> Result<EnvLayer> {
+    table.refuse(table.name, path_fault(table.name))?;
+    let mut env = EnvLayer::default();
+    for item in table.table()? {
+        match item.name {
+            "from" => env.from = Some(item.path()?),
+            _ => env.values.set(item.variable()?, item.written()?),
+        }
+    }
+    Ok(env)
 }
 
 fn read_venv(table: &Item<'_>) -> Result<VenvLayer> {
@@ -216,6 +230,11 @@ impl<'a> Item<'a> {
             DeValue::Table(table) => Ok(self.file.items(&format!("{}.", self.full_name()), table)),
             _ => Err(self.fault("must be a table")),
         }
+    }
+
+    /// Returns whether it is a table that cannot be a variable's.
+    fn is_file_table(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(_)) && !is_variable(self.name)
     }
 
     fn text(&self) -> Result<String> {

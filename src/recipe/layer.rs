@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use crate::error::Error;
 
 use super::template::Scope;
-use super::{HookCommand, Origin, Recipe};
+use super::{EnvRule, HookCommand, Origin, Recipe};
 
 /// What a whole file, or all of git config, says.
 #[derive(Debug)]
@@ -41,12 +41,21 @@ pub(super) struct Layer {
     pub(super) env_file: Option<String>,
     pub(super) env_from: Option<String>,
     pub(super) values: Entries<Written>,
+    /// Of further env files, by path.
+    pub(super) more_env: Entries<EnvLayer>,
     pub(super) venv: Option<VenvLayer>,
     pub(super) database: Option<DatabaseLayer>,
     pub(super) setup: Option<Vec<Written>>,
     pub(super) teardown: Option<Vec<Written>>,
     pub(super) run: Entries<Written>,
     pub(super) protected: Option<bool>,
+}
+
+/// What is said about a further env file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EnvLayer {
+    pub(super) from: Option<String>,
+    pub(super) values: Entries<Written>,
 }
 
 /// What is said about the Python environment.
@@ -150,6 +159,7 @@ impl Layer {
             env_file: None,
             env_from: None,
             values: Entries::default(),
+            more_env: Entries::default(),
             venv: None,
             database: None,
             setup: None,
@@ -165,6 +175,7 @@ impl Layer {
             || [&self.setup, &self.teardown].into_iter().any(Option::is_some)
             || [&self.values, &self.run].into_iter().any(|entries| !entries.is_empty())
             || !self.ports.is_empty()
+            || !self.more_env.is_empty()
             || self.port_range.is_some()
             || self.venv.is_some()
             || self.database.is_some()
@@ -186,6 +197,9 @@ impl Layer {
         set(&mut recipe.env.file, self.env_file.as_ref());
         set(&mut recipe.env.from, self.env_from.as_ref());
         self.values.lay_over(&mut recipe.env.values, |value| value.text.clone());
+        for (path, layer) in &self.more_env.entries {
+            layer.lay_over(env_rule(recipe, path));
+        }
         self.lay_rules_over(recipe);
         set(&mut recipe.hooks.setup, self.commands(self.setup.as_ref()).as_ref());
         set(&mut recipe.hooks.teardown, self.commands(self.teardown.as_ref()).as_ref());
@@ -226,11 +240,31 @@ impl Layer {
     pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &Written)> {
         let path = self.path.iter().map(|path| (Scope::Path, path));
         let database = self.database.iter().filter_map(|rule| Some((Scope::Database, rule.name.as_ref()?)));
-        let values = self.values.entries.iter().map(|(_, value)| value);
+        let more = self.more_env.entries.iter().flat_map(|(_, layer)| &layer.values.entries);
+        let values = self.values.entries.iter().chain(more).map(|(_, value)| value);
         let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();
         let run = self.run.entries.iter().map(|(_, command)| command);
         path.chain(database).chain(values.chain(hooks).chain(run).map(|text| (Scope::Whole, text)))
     }
+}
+
+impl EnvLayer {
+    fn lay_over(&self, rule: &mut EnvRule) {
+        set(&mut rule.from, self.from.as_ref());
+        self.values.lay_over(&mut rule.values, |value| value.text.clone());
+    }
+}
+
+/// The rule of an env file, which is a new one if the recipe has none.
+fn env_rule<'a>(recipe: &'a mut Recipe, file: &str) -> &'a mut EnvRule {
+    if recipe.env.file == file {
+        return &mut recipe.env;
+    }
+    let at = recipe.more_env.iter().position(|rule| rule.file == file).unwrap_or_else(|| {
+        recipe.more_env.push(EnvRule::of(file));
+        recipe.more_env.len() - 1
+    });
+    &mut recipe.more_env[at]
 }
 
 fn set<T: Clone>(below: &mut T, given: Option<&T>) {

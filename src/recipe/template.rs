@@ -56,6 +56,11 @@ pub struct Words {
     pub ports: Vec<(String, u16)>,
 }
 
+/// Returns whether a template makes another text each time.
+pub fn draws_secret(template: &str) -> bool {
+    used_words(&engine(), template).is_ok_and(|used| used.iter().any(|word| word == "secret"))
+}
+
 impl Words {
     /// Returns the text that the template makes; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {

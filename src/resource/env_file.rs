@@ -45,6 +45,9 @@ pub struct EnvFile {
     /// What is to be written: the values themselves never reach the record.
     #[serde(skip)]
     pub values: Vec<(String, String)>,
+    /// The variables of these whose value is drawn: one that we have drawn before stays.
+    #[serde(skip)]
+    pub drawn: Vec<String>,
     /// Other variables whose values name ports of the main worktree, with their bytes as they stand there.
     #[serde(skip)]
     pub followers: Vec<(String, String)>,
@@ -69,6 +72,8 @@ pub struct Source(#[serde(with = "path_text")] pub PathBuf);
 pub struct MovedPort {
     /// The variable that holds it.
     pub variable: String,
+    /// The env file that has it.
+    pub file: String,
     /// The main worktree's.
     pub from: u16,
     /// The worktree's, as claimed.
@@ -100,7 +105,7 @@ impl EnvFile {
             };
         }
         let tree = Tree::open(root)?;
-        let (mut text, mode) = match self.read_at(&tree)? {
+        let (mut text, mode) = match read_at(&tree, &self.path)? {
             Some(found) => found,
             None => self.start()?,
         };
@@ -112,29 +117,24 @@ impl EnvFile {
             text.set(name, value)?;
             note(&mut self.written, name, value);
         }
-        self.follow_ports(&mut text);
+        let ports = self.ports_in_use(&tree, &text)?;
+        self.follow_ports(&mut text, &ports);
         tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
         self.content = hash(text.as_bytes());
         Ok(Created::Made)
     }
 
     /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.
-    fn follow_ports(&mut self, text: &mut EnvText) {
-        // where the user has chosen another port, that is the one that is served
-        let in_use = |moved: &MovedPort| match text.get(&moved.variable) {
-            Some(Value::Text(port)) => port.parse().unwrap_or(moved.to),
-            _ => moved.to,
-        };
-        let ports: Vec<(u16, u16)> = self.moved.iter().map(|moved| (moved.from, in_use(moved))).collect();
+    fn follow_ports(&mut self, text: &mut EnvText, ports: &[(u16, u16)]) {
         for (name, theirs) in &self.followers {
             let Some(now) = text.get(name) else { continue };
             match self.written.iter().find(|known| known.name == *name) {
-                None => text.edit(name, |raw| with_ports(raw, &ports)),
+                None => text.edit(name, |raw| with_ports(raw, ports)),
                 Some(known) if known.hash == hash(now.clone().into_text().as_bytes()) => {
-                    text.edit(name, |_| with_ports(theirs, &ports));
+                    text.edit(name, |_| with_ports(theirs, ports));
                 }
                 Some(_) => {
-                    if text.raw(name).map(str::to_owned) != with_ports(theirs, &ports) {
+                    if text.raw(name).map(str::to_owned) != with_ports(theirs, ports) {
                         self.kept.push(name.clone());
                     }
                     continue;
@@ -149,6 +149,24 @@ impl EnvFile {
         }
     }
 
+    /// Each port of the main worktree, with the one here: where the user has chosen another, that is the one that is
+    /// served.
+    fn ports_in_use(&self, tree: &Tree, text: &EnvText) -> Result<Vec<(u16, u16)>> {
+        let in_use = |moved: &MovedPort| {
+            let value = if moved.file == self.path {
+                text.get(&moved.variable)
+            } else {
+                read_at(tree, &moved.file)?.and_then(|(text, _)| text.get(&moved.variable))
+            };
+            let port = match value {
+                Some(Value::Text(port)) => port.parse().ok(),
+                _ => None,
+            };
+            Ok((moved.from, port.unwrap_or(moved.to)))
+        };
+        self.moved.iter().map(in_use).collect()
+    }
+
     fn has_written(&self, name: &str) -> bool {
         self.written.iter().any(|known| known.name == name)
     }
@@ -157,7 +175,7 @@ impl EnvFile {
     /// since their values are the user's.
     pub fn follow(&mut self, root: &Path, moved: &Relocation) -> Result<Vec<String>> {
         let tree = Tree::open(root)?;
-        let Some((mut text, mode)) = self.read_at(&tree)? else { return Ok(Vec::new()) };
+        let Some((mut text, mode)) = read_at(&tree, &self.path)? else { return Ok(Vec::new()) };
         // as it was before: one who was killed may have rewritten it, and the record not
         let before = |now: &[u8]| hash(&moved.back().rewrite(now).unwrap_or_else(|| now.to_vec()));
         let was_as_written = before(text.as_bytes()) == self.content;
@@ -215,12 +233,6 @@ impl EnvFile {
         Ok(None)
     }
 
-    fn read_at(&self, tree: &Tree) -> Result<Option<(EnvText, u32)>> {
-        let rel = Path::new(&self.path);
-        let Some(mut file) = tree.open_file(rel)? else { return Ok(None) };
-        read_text(&mut file).explain(|| format!("cannot read '{}'", self.path)).map(Some)
-    }
-
     fn start(&self) -> Result<(EnvText, u32)> {
         let Some(Source(from)) = &self.from else { return Ok((EnvText::parse(Vec::new()), 0o600)) };
         let failed = || format!("cannot read '{}'", from.display());
@@ -241,6 +253,11 @@ impl EnvFile {
 fn note(written: &mut Vec<Written>, name: &str, value: &str) {
     written.retain(|known| known.name != name);
     written.push(Written { name: name.to_owned(), hash: hash(value.as_bytes()) });
+}
+
+fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {
+    let Some(mut file) = tree.open_file(Path::new(path))? else { return Ok(None) };
+    read_text(&mut file).explain(|| format!("cannot read '{path}'")).map(Some)
 }
 
 /// Reads an env file and the mode a copy of it gets: never wider than the owner, as it holds secrets.

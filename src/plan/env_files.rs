@@ -1,0 +1,131 @@
+//! What is written into which env file: ports and a database's URL where the main worktree has them.
+
+use std::path::PathBuf;
+
+use super::{Facts, Plan};
+use crate::dotenv::{EnvText, Value};
+use crate::error::Result;
+use crate::recipe::{EnvRule, PortRule, Recipe, Words, draws_secret};
+use crate::resource::env_file::{MovedPort, Source};
+use crate::resource::{EnvFile, Resource};
+use crate::url::with_ports;
+
+/// An env file that is being planned.
+struct Sheet<'a> {
+    rule: &'a EnvRule,
+    /// The main worktree's.
+    source: Option<&'a (PathBuf, EnvText)>,
+    /// What the recipe says.
+    own: Vec<(String, String)>,
+    /// What follows from ports and database.
+    derived: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Plans the env files. On a branch without a commit git ignores nothing yet: there they may be left out.
+    pub(super) fn env_files(
+        &mut self,
+        unborn: bool,
+        recipe: &Recipe,
+        facts: &Facts,
+        words: &Words,
+    ) -> Result<()> {
+        let sheets = recipe.env_rules().map(|rule| Sheet::of(rule, facts, words));
+        let mut sheets = sheets.collect::<Result<Vec<_>>>()?;
+        let moved = write_ports(&mut sheets, &recipe.port, words);
+        if let Some((variable, url)) = self.database(recipe, facts, words)? {
+            let at = sheets.iter().position(|sheet| sheet.has(&variable)).unwrap_or(first(&sheets));
+            sheets[at].derived.push((variable, url));
+        }
+        for sheet in sheets.into_iter().filter(Sheet::is_used) {
+            let file = EnvFile { required: recipe.configured && !unborn, ..sheet.file(&moved) };
+            self.resources.push(Resource::EnvFile(file));
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Sheet<'a> {
+    fn of(rule: &'a EnvRule, facts: &'a Facts, words: &Words) -> Result<Self> {
+        let own = rule.values.iter().map(|(name, template)| Ok((name.clone(), words.render(template)?)));
+        let source = facts.env_sources.get(&rule.file);
+        Ok(Self { rule, source, own: own.collect::<Result<_>>()?, derived: Vec::new() })
+    }
+
+    /// Whether there is anything to write.
+    fn is_used(&self) -> bool {
+        self.source.is_some() || !self.own.is_empty() || !self.derived.is_empty()
+    }
+
+    fn text(&self) -> Option<&'a EnvText> {
+        self.source.map(|(_, text)| text)
+    }
+
+    fn has(&self, variable: &str) -> bool {
+        self.text().is_some_and(|text| text.get(variable).is_some())
+    }
+
+    fn port(&self, variable: &str) -> Option<u16> {
+        match self.text()?.get(variable)? {
+            Value::Text(port) => port.parse().ok(),
+            Value::Dynamic(_) => None,
+        }
+    }
+
+    fn file(self, moved: &[MovedPort]) -> EnvFile {
+        let mut values = self.derived.clone();
+        values.retain(|(name, _)| self.own.iter().all(|(known, _)| known != name));
+        values.extend(self.own.iter().cloned());
+        let drawn = self.rule.values.iter().filter(|(_, template)| draws_secret(template));
+        EnvFile {
+            path: self.rule.file.clone(),
+            from: self.source.map(|(path, _)| Source(path.clone())),
+            followers: self.text().map(|text| followers(text, &values, moved)).unwrap_or_default(),
+            drawn: drawn.map(|(name, _)| name.clone()).collect(),
+            moved: moved.to_vec(),
+            values,
+            ..EnvFile::default()
+        }
+    }
+}
+
+/// The file for what the main worktree has nowhere.
+fn first(sheets: &[Sheet]) -> usize {
+    sheets.iter().position(Sheet::is_used).unwrap_or(0)
+}
+
+/// Puts each port into the files that have the main worktree's, else into one.
+fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<MovedPort> {
+    let mut moved = Vec::new();
+    for (variable, configured) in &rule.variables {
+        let Some((_, to)) = words.ports.iter().find(|(name, _)| name == variable) else { continue };
+        let having = |has: &dyn Fn(&Sheet) -> bool| -> Vec<usize> {
+            (0..sheets.len()).filter(|at| has(&sheets[*at])).collect()
+        };
+        // elsewhere a variable of that name may be another port
+        let mut places = having(&|sheet| sheet.port(variable) == Some(*configured));
+        if places.is_empty() {
+            places = having(&|sheet| sheet.has(variable));
+            places.truncate(1);
+        }
+        if places.is_empty() {
+            places.push(first(sheets));
+        }
+        let home = &sheets[places[0]];
+        let from = home.port(variable).unwrap_or(*configured);
+        moved.push(MovedPort { variable: variable.clone(), file: home.rule.file.clone(), from, to: *to });
+        for at in places {
+            sheets[at].derived.push((variable.clone(), to.to_string()));
+        }
+    }
+    moved
+}
+
+/// The variables of the main worktree whose values name one of its ports, apart from those that get values of their own.
+fn followers(text: &EnvText, values: &[(String, String)], moved: &[MovedPort]) -> Vec<(String, String)> {
+    let ports: Vec<(u16, u16)> = moved.iter().map(|moved| (moved.from, moved.to)).collect();
+    let names = text.variables().into_iter().map(|(name, _)| name);
+    let others = names.filter(|name| values.iter().all(|(known, _)| known != name));
+    let raw = others.filter_map(|name| text.raw(&name).map(str::to_owned).map(|raw| (name, raw)));
+    raw.filter(|(_, raw)| with_ports(raw, &ports).is_some()).collect()
+}

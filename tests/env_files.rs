@@ -1,0 +1,104 @@
+//! Several env files: each from its own, and one environment for programs.
+
+use crate::world::World;
+
+const RECIPE: &str = "[port]\nPORT = 8000\nWEB_PORT = 3000\nSPARE_PORT = 7000\n\
+    [env.\"backend/.env\"]\nSECRET_KEY = \"{{ secret }}\"\n\
+    [env.\"frontend/.env.local\"]\nfrom = \"frontend/.env.sample\"\nNAME = \"{{ name }}\"\nPORT = \"{{ ports.WEB_PORT }}\"\n\
+    [database]\nname = \"own_{{ name | dbname }}\"\n";
+const BACKEND: &str = "PORT=8000 # api\nCORS_ALLOWED_ORIGINS=http://localhost:3000\nSECRET_KEY=x\n\
+    DATABASE_URL=postgres://u@localhost/shop\n";
+const FRONTEND: &str = "# web\nPORT=3000\nVITE_API_URL='http://localhost:8000/api'\n";
+
+/// A project of two parts, with an env file each.
+fn two_parts(recipe: &str) -> World {
+    let world = World::with_repo();
+    if !recipe.is_empty() {
+        world.write("myproject/.wt.toml", recipe);
+    }
+    world.write("myproject/backend/app.py", "");
+    world.write("myproject/frontend/.env.sample", FRONTEND);
+    world.git(&world.path("myproject"), &["add", "--force", "frontend/.env.sample"]);
+    world.commit(&world.path("myproject"), "parts");
+    world.write("myproject/backend/.env", BACKEND);
+    world
+}
+
+fn value(text: &str, name: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("no {name}: {text}")).split(" #").next().unwrap().to_owned()
+}
+
+#[test]
+fn each_has_its_source_its_values_and_the_others_ports() {
+    let world = two_parts(RECIPE);
+    world.wt(&["add", "x"]).ok();
+    let (backend, frontend) =
+        (world.read("myproject-x/backend/.env"), world.read("myproject-x/frontend/.env.local"));
+    let (port, web) = (value(&backend, "PORT"), value(&frontend, "PORT"));
+    assert!(port != "8000" && web != "3000" && port != web, "{backend}{frontend}");
+    assert!(
+        backend.starts_with(&format!("PORT={port} # api\nCORS_ALLOWED_ORIGINS=http://localhost:{web}\n")),
+        "{backend}"
+    );
+    assert_ne!(value(&backend, "SECRET_KEY"), "x");
+    assert_eq!(value(&backend, "DATABASE_URL"), "postgres://u@localhost/own_x");
+    // what main has nowhere goes into the first
+    assert!(backend.contains("SPARE_PORT=70") && !frontend.contains("SPARE_PORT"), "{backend}{frontend}");
+    assert_eq!(
+        frontend,
+        format!(
+            "# web\nPORT={web}\nVITE_API_URL='http://localhost:{port}/api'\n# set by git-wt for this worktree\nNAME=x\n"
+        )
+    );
+    assert!(!world.path("myproject-x/.env").exists());
+    assert_eq!(world.git(&world.path("myproject-x"), &["status", "--porcelain"]), "");
+    // one environment: of two variables of a name the first file's counts
+    let line = "echo $PORT $NAME $VITE_API_URL";
+    let expected = format!("{port} x http://localhost:{port}/api\n");
+    world.wt(&["run", "x", "--", "sh", "-c", line]).ok().prints(&expected);
+    let seen = world.wt(&["env", "x"]).ok();
+    assert!(
+        seen.stdout.contains("# backend/.env\n") && seen.stdout.contains("# frontend/.env.local\n"),
+        "{seen:?}"
+    );
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/backend/.env"), backend, "a second time nothing changes");
+    // a port that the user has chosen in one is followed in the other
+    world.write("myproject-x/backend/.env", &backend.replace(&format!("PORT={port} "), "PORT=9000 "));
+    world.wt(&["setup", "x"]).ok().says(&["kept your own PORT in 'backend/.env'"]);
+    assert_eq!(
+        value(&world.read("myproject-x/frontend/.env.local"), "VITE_API_URL"),
+        "'http://localhost:9000/api'"
+    );
+    world.write("myproject-x/backend/.env", &backend);
+    world.wt(&["setup", "x"]).ok();
+    world.wt(&["remove", "--quiet", "x"]).ok();
+}
+
+#[test]
+fn the_one_at_the_root_comes_first_and_a_template_reaches_all() {
+    let recipe = "[env]\nA = \"1\"\n[env.\"web/.env\"]\nB = \"1\"\n[template.x.env.\"web/.env\"]\nB = \"2\"\n[port]\nPORT = 8000\n";
+    let world = two_parts(recipe);
+    world.wt(&["add", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env"), "# set by git-wt for this worktree\nPORT=8001\nA=1\n");
+    assert_eq!(world.read("myproject-x/web/.env"), "# set by git-wt for this worktree\nB=2\n");
+}
+
+#[test]
+fn one_that_git_would_see_is_refused_and_all_is_undone() {
+    let world = two_parts("[env.\"backend/.env\"]\nA = \"1\"\n[env.\"frontend/settings\"]\nA = \"1\"\n");
+    let before = world.everything();
+    world.wt(&["add", "x"]).code(128).says(&["cannot write 'frontend/settings'", "is not ignored by git"]);
+    before.is_still(&world.everything(), "after the undo");
+    for (recipe, says) in [
+        ("[env.\"../x\"]\n", "it has '..'"),
+        ("[env.\"a/.git/x\"]\n", "it has '.git'"),
+        ("[env.SECRET_KEY]\n", "'env.SECRET_KEY' must be a text in quotes"),
+        ("[env.\"a/.env\"]\nfile = \"x\"\nB-C = \"1\"\n", "cannot be the name of a variable"),
+        ("[env.\"a/.env\"]\nB = \"{{ nmae }}\"\n", "unknown variable 'nmae'"),
+    ] {
+        world.write("myproject/.wt.toml", recipe);
+        world.wt(&["add", "x"]).code(128).says(&[says]);
+    }
+}
