@@ -369,3 +369,18 @@ fn a_port_that_the_recipe_gets_later_leaves_the_others_as_they_are() {
     let own = world.read("myproject-x/.env");
     assert!(own.contains("\nPORT=8001\n") && own.contains("\nAPI_PORT="), "{own}");
 }
+
+#[test]
+fn a_secret_is_drawn_once() {
+    let world = with_recipe("[env]\nSECRET_KEY = \"{{ secret }}\"\n");
+    world.write("myproject/.env", "SECRET_KEY=main's\n");
+    world.wt(&["add", "x"]).ok();
+    let own = world.read("myproject-x/.env");
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env"), own);
+    // one that was copied is not the worktree's own
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
+    world.write("plain/.env", "SECRET_KEY=main's\n");
+    world.wt(&["setup", "plain"]).ok();
+    assert!(!world.read("plain/.env").contains("main's"));
+}

@@ -110,6 +110,9 @@ impl EnvFile {
             None => self.start()?,
         };
         for (name, value) in &self.values {
+            if self.drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
+                continue;
+            }
             if self.drift(&text, name, value) == Drift::Edited {
                 self.kept.push(name.clone());
                 continue;
