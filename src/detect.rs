@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::error::{Explain, Result};
 use crate::name::escaped;
-use crate::recipe::{DatabaseRule, Recipe, VenvRule};
+use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
 
 use env_file::EnvFile;
 use install::Install;
@@ -31,6 +31,8 @@ pub struct Project {
     compose: Option<&'static str>,
     env: Option<EnvFile>,
     env_ignored: bool,
+    /// Those of parts of the project, one level below.
+    more_env: Vec<EnvFile>,
     venv: Option<Venv>,
     /// The command of a development server that is not Django's.
     dev_server: Option<String>,
@@ -72,6 +74,7 @@ impl Project {
         Ok(Self {
             env: EnvFile::find(&root, django.is_some()),
             env_ignored: ignored(".env"),
+            more_env: EnvFile::of_parts(&root, ignored),
             venv: python.then(|| venv(&root, ignored)),
             dev_server: install::dev_server(&root, &installs),
             compose: COMPOSE_FILES.into_iter().find(|name| root.has(name)),
@@ -94,6 +97,7 @@ impl Project {
             lines.push(env.finding());
             lines.extend(self.env_trouble());
         }
+        lines.extend(self.more_env.iter().map(EnvFile::finding));
         lines.extend(self.venv_trouble());
         lines.iter().map(|line| escaped(line)).collect()
     }
@@ -108,6 +112,9 @@ impl Project {
             recipe.env.values = self.values(env);
             recipe.database =
                 env.database.clone().map(|variable| DatabaseRule { variable, ..DatabaseRule::default() });
+        }
+        for env in &self.more_env {
+            add_env(&mut recipe, env);
         }
         if let Some(Venv::At(path)) = self.venv {
             recipe.venv = Some(VenvRule { path: path.into(), ..VenvRule::default() });
@@ -126,11 +133,11 @@ impl Project {
     }
 
     fn values(&self, env: &EnvFile) -> Vec<(String, String)> {
-        let secrets = env.secrets.iter().map(|name| (name.clone(), "{{ secret }}".to_owned()));
+        let secrets = secret_values(env);
         let compose = self
             .compose
             .map(|_| ("COMPOSE_PROJECT_NAME".to_owned(), "{{ (repo ~ '-' ~ name) | slug }}".to_owned()));
-        secrets.chain(compose).collect()
+        secrets.into_iter().chain(compose).collect()
     }
 
     fn setup_commands(&self) -> Vec<String> {
@@ -164,6 +171,32 @@ impl Project {
         (self.venv == Some(Venv::NotIgnored))
             .then(|| "no venv is made: git ignores neither '.venv/' nor 'venv/'".to_owned())
     }
+}
+
+/// Adds the env file of a part: its ports too, under a name of their own where another part has the name.
+fn add_env(recipe: &mut Recipe, env: &EnvFile) {
+    let mut rule = EnvRule::of(&env.file);
+    for (variable, port) in &env.ports {
+        match recipe.port.variables.iter().find(|(known, _)| known == variable) {
+            None => recipe.port.variables.push((variable.clone(), *port)),
+            Some((_, known)) if known == port => {}
+            Some(_) => {
+                let own = env.of_this_part(variable);
+                rule.values.push((variable.clone(), format!("{{{{ ports.{own} }}}}")));
+                recipe.port.variables.push((own, *port));
+            }
+        }
+    }
+    rule.values.extend(secret_values(env));
+    if recipe.database.is_none() {
+        recipe.database =
+            env.database.clone().map(|variable| DatabaseRule { variable, ..DatabaseRule::default() });
+    }
+    recipe.more_env.push(rule);
+}
+
+fn secret_values(env: &EnvFile) -> Vec<(String, String)> {
+    env.secrets.iter().map(|name| (name.clone(), "{{ secret }}".to_owned())).collect()
 }
 
 impl<'a> Root<'a> {
@@ -314,6 +347,33 @@ mod tests {
         assert_eq!(setup(&recipe), ["uv pip install -r requirements.txt", "python manage.py migrate"]);
         assert_eq!(servers(&recipe), [("server", "python manage.py runserver {{ port }}")]);
         assert!(project.recipe().hooks.setup.is_empty() && !project.recipe().configured);
+    }
+
+    #[test]
+    fn each_part_has_an_env_file() {
+        let files = [
+            ("backend/.env", "PORT=8000\nSECRET_KEY=x\nDATABASE_URL=postgres://u@localhost/shop\n"),
+            ("frontend/.env.local", "PORT=3000\nVITE_API_URL=http://localhost:8000\n"),
+            ("frontend/.env", "TRACKED=1\nPORT=1234\n"),
+            ("node_modules/.env", "PORT=1\n"),
+            ("docs/.env.example", "PORT=1\n"),
+            ("apps/web/.env", "PORT=1\n"),
+        ];
+        let project = look(&files, &[".env", "backend/.env", "frontend/.env.local", "node_modules/.env"]);
+        assert_eq!(
+            project.findings(),
+            [
+                "env file (backend/.env): port PORT (8000), database url DATABASE_URL, secret SECRET_KEY",
+                "env file (frontend/.env.local): port PORT (3000)",
+            ]
+        );
+        let recipe = written(&project);
+        let ports: Vec<_> = recipe.port.variables.iter().map(|(name, port)| (name.as_str(), *port)).collect();
+        assert_eq!(ports, [("PORT", 8000), ("FRONTEND_PORT", 3000)]);
+        assert_eq!(recipe.more_env[0].values, [("SECRET_KEY".to_owned(), "{{ secret }}".to_owned())]);
+        let renamed = ("PORT".to_owned(), "{{ ports.FRONTEND_PORT }}".to_owned());
+        assert_eq!(recipe.more_env[1].values, [renamed]);
+        assert_eq!(recipe.database, Some(DatabaseRule::default()));
     }
 
     #[test]

@@ -102,3 +102,24 @@ fn one_that_git_would_see_is_refused_and_all_is_undone() {
         world.wt(&["add", "x"]).code(128).says(&[says]);
     }
 }
+
+#[test]
+fn those_of_a_projects_parts_are_found() {
+    let world = two_parts("");
+    world.write("myproject/frontend/.env.local", FRONTEND);
+    world.wt(&["add", "guess"]).ok();
+    world
+        .wt(&["init"])
+        .ok()
+        .says(&["env file (backend/.env): port PORT (8000)", "env file (frontend/.env.local)"]);
+    world.commit(&world.path("myproject"), "recipe");
+    world.wt(&["add", "asked"]).ok();
+    for tree in ["guess", "asked"] {
+        let backend = world.read(format!("myproject-{tree}/backend/.env"));
+        let frontend = world.read(format!("myproject-{tree}/frontend/.env.local"));
+        let (port, web) = (value(&backend, "PORT"), value(&frontend, "PORT"));
+        assert_ne!((port.as_str(), web.as_str()), ("8000", "3000"));
+        assert_eq!(value(&backend, "CORS_ALLOWED_ORIGINS"), format!("http://localhost:{web}"), "{tree}");
+        assert_eq!(value(&frontend, "VITE_API_URL"), format!("'http://localhost:{port}/api'"), "{tree}");
+    }
+}

@@ -8,6 +8,8 @@ use crate::url::{Engine, SqlitePlace, Url};
 
 /// Where an env file or its example is, best first.
 const FILES: [&str; 5] = [".env", ".env.example", ".env.sample", ".env.template", ".env.dist"];
+/// What an env file of a part of the project is called; its example alone is no sign that the part is used.
+const FILES_OF_PARTS: [&str; 2] = [".env", ".env.local"];
 /// The ports of services that worktrees share: mail, databases, queues, caches, search.
 const SERVICES: [u16; 13] = [1025, 1433, 1521, 3306, 4369, 5432, 5433, 5672, 6379, 8025, 9200, 11211, 27017];
 /// What begins the variables of such services.
@@ -31,6 +33,8 @@ const SERVICE_PREFIXES: [&str; 18] = [
     "LDAP_",
     "SSH_",
 ];
+/// Directories that hold other people's files, or copies.
+const NO_PARTS: [&str; 6] = ["build", "dist", "node_modules", "target", "vendor", "venv"];
 /// Variables that must be unlike in every environment.
 const SECRETS: [&str; 2] = ["SECRET_KEY", "DJANGO_SECRET_KEY"];
 /// Django's own port, for projects that name none.
@@ -40,7 +44,7 @@ const DJANGO_PORT: u16 = 8000;
 #[derive(Debug)]
 pub(super) struct EnvFile {
     /// The file found.
-    file: &'static str,
+    pub(super) file: String,
     /// What a worktree's begins as.
     pub(super) from: String,
     /// The variables that are ports of the project's own servers, `PORT` first.
@@ -59,16 +63,45 @@ impl EnvFile {
         // the default already falls back on .env.example
         let from = if file == ".env.example" { ".env" } else { file };
         Some(Self {
-            file,
+            file: file.into(),
             from: from.into(),
             ports: ports(&variables, django),
             database: database(&variables),
-            secrets: SECRETS
-                .into_iter()
-                .filter(|secret| variables.iter().any(|(name, _)| name == secret))
-                .map(str::to_owned)
-                .collect(),
+            secrets: secrets(&variables),
         })
+    }
+
+    /// Finds those of the project's parts, such as `backend/.env`: one level below, where git ignores them.
+    pub(super) fn of_parts(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
+        let plain = |name: &&String| {
+            !name.starts_with('.')
+                && !NO_PARTS.contains(&name.as_str())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        let paths = root
+            .names
+            .iter()
+            .filter(plain)
+            .flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
+        let found = paths.filter_map(|path| {
+            let variables = variables(&root.bytes(&path)?);
+            ignored(&path).then(|| Self {
+                from: path.clone(),
+                file: path,
+                ports: ports(&variables, false),
+                database: database(&variables),
+                secrets: secrets(&variables),
+            })
+        });
+        found.collect()
+    }
+
+    /// The name for a port of this part where another has one of the same: `FRONTEND_PORT`.
+    pub(super) fn of_this_part(&self, variable: &str) -> String {
+        let part = self.file.split('/').next().unwrap_or_default();
+        let part = part.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let part = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        format!("{part}_{variable}")
     }
 
     /// Says what was found, without the values.
@@ -99,6 +132,11 @@ fn ports(variables: &[(String, String)], django: bool) -> Vec<(String, u16)> {
     // the first is `{{ port }}`
     ports.sort_by_key(|(name, _)| name != "PORT");
     ports
+}
+
+fn secrets(variables: &[(String, String)]) -> Vec<String> {
+    let known = SECRETS.into_iter().filter(|secret| variables.iter().any(|(name, _)| name == secret));
+    known.map(str::to_owned).collect()
 }
 
 fn database(variables: &[(String, String)]) -> Option<String> {

@@ -66,7 +66,14 @@ fn env(project: &Project, recipe: &Recipe) -> String {
         Some(trouble) => format!("variables of the env file; {trouble}"),
         None => "variables of the env file; its other lines stay as they are".to_owned(),
     };
-    table("env", &note, &lines, &[r#"file = ".env""#, r#"SECRET_KEY = "{{ secret }}""#])
+    let mut text = table("env", &note, &lines, &[r#"file = ".env""#, r#"SECRET_KEY = "{{ secret }}""#]);
+    for rule in &recipe.more_env {
+        let _ = writeln!(text, "\n[env.{}]", quoted(&rule.file));
+        for (name, template) in &rule.values {
+            let _ = writeln!(text, "{name} = {}", quoted(template));
+        }
+    }
+    text
 }
 
 fn venv(project: &Project) -> String {
