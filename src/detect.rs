@@ -134,9 +134,10 @@ impl Project {
 
     fn values(&self, env: &EnvFile) -> Vec<(String, String)> {
         let secrets = secret_values(env);
+        // compose allows [a-z0-9_-] alone
         let compose = self
             .compose
-            .map(|_| ("COMPOSE_PROJECT_NAME".to_owned(), "{{ (repo ~ '-' ~ name) | slug }}".to_owned()));
+            .map(|_| ("COMPOSE_PROJECT_NAME".to_owned(), "{{ (repo ~ '_' ~ name) | dbname }}".to_owned()));
         secrets.into_iter().chain(compose).collect()
     }
 

@@ -384,3 +384,25 @@ fn a_secret_is_drawn_once() {
     world.wt(&["setup", "plain"]).ok();
     assert!(!world.read("plain/.env").contains("main's"));
 }
+
+#[test]
+fn each_worktree_is_a_compose_project_of_its_own() {
+    let world = World::with_repo();
+    world.write("myproject/compose.yaml", "services: {}\n");
+    world.write("myproject/.env", "PORT=8000\n");
+    world.wt(&["init"]).ok().says(&["compose services (compose.yaml)"]);
+    world.commit(&world.path("myproject"), "recipe");
+    let mut projects = Vec::new();
+    for name in ["staging", "Fix.1", "fix/1"] {
+        let tree = world.wt(&["add", name]).ok().stdout.trim().replace("[ROOT]/", "");
+        let env = world.read(format!("{tree}/.env"));
+        let project = env.lines().find_map(|line| line.strip_prefix("COMPOSE_PROJECT_NAME=")).unwrap();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(project.starts_with("myproject_") && project.chars().all(fits), "{project}");
+        projects.push(project.to_owned());
+    }
+    assert_eq!(projects[0], "myproject_staging");
+    projects.sort();
+    projects.dedup();
+    assert_eq!(projects.len(), 3, "{projects:?}");
+}
