@@ -406,3 +406,68 @@ fn each_worktree_is_a_compose_project_of_its_own() {
     projects.dedup();
     assert_eq!(projects.len(), 3, "{projects:?}");
 }
+
+#[test]
+fn a_dry_run_shows_the_drift_by_name_and_changes_nothing() {
+    let world = with_recipe("[port]\nPORT = 8000\n[env]\nTOKEN = \"secret-{{ name }}\"\n");
+    world.write("myproject/.env", "PORT=8000\nBASE_URL=http://localhost:8000\nMINE=1\n");
+    world.wt(&["add", "x"]).ok();
+    world
+        .wt(&["setup", "--dry-run", "x"])
+        .ok()
+        .prints("worktree 'x' at '[ROOT]/myproject-x'\n  nothing to do\n");
+    // main's, ours and theirs have all gone on
+    world.write("myproject/.env", "PORT=8000\nBASE_URL=http://localhost:8000/en\nMINE=1\n");
+    world.write(
+        "myproject/.wt.toml",
+        "copy = [\".env.keys\"]\n[port]\nPORT = 8000\n[env]\nTOKEN = \"secret-{{ branch }}-2\"\nNEW = \"sesame\"\n[hooks]\nsetup = [\"true\"]\n",
+    );
+    world.write("myproject/.env.keys", "x\n");
+    let own = world.read("myproject-x/.env").replace("PORT=8001", "PORT=9000").replace("MINE=1", "MINE=2");
+    world.write("myproject-x/.env", &own);
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
+    let before = world.everything();
+    world.wt(&["setup", "-n", "x"]).ok().prints(
+        "worktree 'x' at '[ROOT]/myproject-x'\n  add in '.env': NEW\n  change in '.env': BASE_URL, TOKEN\n  \
+         keep yours in '.env': PORT\n  make copy of '.env.keys'\n  run true\n",
+    );
+    let seen = world.wt(&["setup", "-n", "--all", "--no-hooks"]).ok();
+    assert!(!format!("{seen:?}").contains("sesame") && !format!("{seen:?}").contains("secret-"), "{seen:?}");
+    let plain = "worktree 'plain' at '[ROOT]/plain'\n  make port 8002 (PORT)\n  make copy of '.env.keys'\n  \
+                 make env file '.env' with PORT, TOKEN, NEW, BASE_URL\n";
+    assert!(seen.stdout.contains(plain), "{seen:?}");
+    before.is_still(&world.everything(), "after a dry run");
+    world.wt(&["setup", "--no-hooks", "x"]).ok();
+    let now = "PORT=9000\nBASE_URL=http://localhost:9000/en\nMINE=2\n# set by git-wt for this worktree\nTOKEN=secret-x-2\nNEW=sesame\n";
+    assert_eq!(world.read("myproject-x/.env"), now);
+    assert_eq!(world.read("myproject-x/.env.keys"), "x\n");
+}
+
+#[test]
+fn all_are_set_up_and_one_that_fails_stops_no_other() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    let repo = world.path("myproject");
+    world.wt(&["add", "--no-env", "a"]).ok();
+    for name in ["b", "c", "gone"] {
+        world.git(&repo, &["worktree", "add", "--quiet", &format!("../{name}")]);
+    }
+    fs::remove_dir_all(world.path("gone")).unwrap();
+    world.write("b/.env", "PORT=1\n");
+    world.git(&world.path("b"), &["add", "--force", ".env"]);
+    let preview = world.wt(&["setup", "--dry-run", "b"]).ok();
+    assert!(preview.stdout.contains("  fail to write '.env': '.env' is tracked by git\n"), "{preview:?}");
+    let seen = world.wt(&["setup", "--all"]).code(128);
+    let seen = seen.says(&["'b': cannot write '.env'", "is tracked by git", "gone' is missing"]);
+    assert!(!seen.stderr.contains("'c': "), "{seen:?}");
+    assert_eq!(world.read("b/.env"), "PORT=1\n");
+    for tree in ["myproject-a", "c"] {
+        assert!(world.read(format!("{tree}/.env")).contains("PORT=80"), "{tree}");
+    }
+    assert!(!world.path("myproject/.env").exists());
+    world.git(&world.path("b"), &["rm", "--quiet", "--force", ".env"]);
+    world.wt(&["setup", "--all"]).ok();
+    assert!(world.read("b/.env").contains("PORT=80"));
+    // without consent the hooks of none are run
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = [\"true\"]\n");
+    world.wt(&["setup", "--all"]).code(3);
+}

@@ -1,5 +1,7 @@
 //! `git wt setup`: adopt a worktree, resume failed hooks, bring a drifted environment up to date.
 
+mod preview;
+
 use std::path::Path;
 
 use clap::Args as ClapArgs;
@@ -26,6 +28,12 @@ pub struct Args {
     /// Worktree; the current one if absent
     #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
     pub target: Option<String>,
+    /// All linked worktrees, also those made by plain git
+    #[arg(long, conflicts_with = "target")]
+    pub all: bool,
+    /// Show what would be made, changed and kept, and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
     /// Do not run the recipe's hooks
     #[arg(long)]
     pub no_hooks: bool,
@@ -40,10 +48,13 @@ pub struct Args {
     pub verbose: bool,
 }
 
-/// Provisions a worktree that exists.
+/// Provisions worktrees that exist.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let worktrees = Worktrees::read(&context.repo)?;
+    if args.all {
+        return every_one(args, &worktrees, context);
+    }
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
     if tree.is_main() {
         return Err(Error::new("the main worktree is set up by hand: it is what the others are made from"));
@@ -51,12 +62,40 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
     }
-    let mut held = match worktrees.readable_record(tree)? {
+    one(args, tree, &worktrees, context)
+}
+
+/// Goes through all linked worktrees; one that fails does not stop the others. Returns the worst exit status.
+fn every_one(args: &Args, worktrees: &Worktrees, context: &Context) -> Result<u8> {
+    let mut worst = 0;
+    for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
+        exec::check_stopped()?;
+        if tree.missing {
+            context.ui.hint(&format!("'{}' is missing, and left as it is", tree.path.display()));
+            continue;
+        }
+        let status = one(args, tree, worktrees, context).unwrap_or_else(|mut error| {
+            error.what = format!("'{}': {}", worktrees.name(tree), error.what);
+            context.ui.error(&error);
+            error.exit
+        });
+        worst = worst.max(status);
+    }
+    Ok(worst)
+}
+
+fn one(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<u8> {
+    let known = worktrees.readable_record(tree)?;
+    if args.dry_run {
+        let record = known.cloned().map_or_else(|| fresh(tree, worktrees, context), Ok)?;
+        return preview::show(args, record, tree, context);
+    }
+    let mut held = match known {
         Some(record) => context
             .records
             .hold(&record.id)?
             .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
-        None => adopt(tree, &worktrees, context)?,
+        None => adopt(tree, worktrees, context)?,
     };
     let hooks = provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
     if args.again {
@@ -66,12 +105,18 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     run_hooks(&mut held, &tree.path, &hooks, context)
 }
 
-/// Writes a record for a worktree that something else has made.
-fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Held<'a>> {
+/// The record of a worktree that something else has made; it is not written yet.
+fn fresh(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Record> {
     let name = crate::name::Name::of_place(&worktrees.name(tree));
     let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
     record.branch = tree.head.branch().cloned();
     record.stage = Stage::Ready;
+    Ok(record)
+}
+
+/// Writes a record for a worktree that something else has made.
+fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Held<'a>> {
+    let record = fresh(tree, worktrees, context)?;
     let lock = context.records.lock()?;
     let now = context.repo.worktrees()?;
     if now
@@ -108,16 +153,9 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     if record.databases().next().is_none() {
         may_restore(&recipe, &tree.path, context)?;
     }
-    let wish = Wish { env: true, hooks: true, ..Wish::default() };
     let lock = context.records.lock()?;
-    let facts =
-        Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
-    let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
-    for note in &plan.notes {
-        context.ui.hint(note);
-    }
+    let hooks = note_missing(&mut held.record, tree, context)?;
     drop(lock);
-    add_missing(&mut held.record, plan.resources);
     let owner = held.record.owner(&context.repo);
     let main = context.main.clone();
     let site = Site {
@@ -140,6 +178,20 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;
+    Ok(hooks)
+}
+
+/// Puts on the record's list what the recipe has and the worktree has not; returns the hooks to run.
+fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
+    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    let wish = Wish { env: true, hooks: true, ..Wish::default() };
+    let facts =
+        Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
+    let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
+    for note in &plan.notes {
+        context.ui.hint(note);
+    }
+    add_missing(record, plan.resources);
     Ok(plan.hooks)
 }
 

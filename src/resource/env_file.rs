@@ -80,6 +80,21 @@ pub struct MovedPort {
     pub to: u16,
 }
 
+/// What `create` would do to a file, by the names of variables: their values may be secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Why it would not be written.
+    pub obstacle: Option<String>,
+    /// It is not there yet.
+    pub is_new: bool,
+    /// Variables that it has not.
+    pub added: Vec<String>,
+    /// Variables that get another value.
+    pub changed: Vec<String>,
+    /// Variables whose value is the user's and stays.
+    pub kept: Vec<String>,
+}
+
 /// What became of a managed value since it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
@@ -105,7 +120,33 @@ impl EnvFile {
             };
         }
         let tree = Tree::open(root)?;
-        let (mut text, mode) = match read_at(&tree, &self.path)? {
+        let (text, mode) = self.merged(&tree)?;
+        tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
+        self.content = hash(text.as_bytes());
+        Ok(Created::Made)
+    }
+
+    /// What `create` would change, without changing it.
+    pub fn preview(&self, root: &Path) -> Result<Changes> {
+        if let Some(why) = self.obstacle(root)? {
+            return Ok(Changes { obstacle: Some(why), ..Changes::default() });
+        }
+        let tree = Tree::open(root)?;
+        let Some((before, _)) = read_at(&tree, &self.path)? else {
+            return Ok(Changes { is_new: true, ..Changes::default() });
+        };
+        let mut merged = self.clone();
+        let (after, _) = merged.merged(&tree)?;
+        let changed = after.variables().into_iter().map(|(name, _)| name);
+        let changed = changed.filter(|name| after.raw(name) != before.raw(name));
+        let (added, changed) = changed.partition(|name| before.get(name).is_none());
+        Ok(Changes { added, changed, kept: merged.kept, ..Changes::default() })
+    }
+
+    /// The file as it should be: the text that is there, or that it starts from, with our values. Of what we wrote,
+    /// what the user has and what we want now, the user's counts.
+    fn merged(&mut self, tree: &Tree) -> Result<(EnvText, u32)> {
+        let (mut text, mode) = match read_at(tree, &self.path)? {
             Some(found) => found,
             None => self.start()?,
         };
@@ -120,11 +161,9 @@ impl EnvFile {
             text.set(name, value)?;
             note(&mut self.written, name, value);
         }
-        let ports = self.ports_in_use(&tree, &text)?;
+        let ports = self.ports_in_use(tree, &text)?;
         self.follow_ports(&mut text, &ports);
-        tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
-        self.content = hash(text.as_bytes());
-        Ok(Created::Made)
+        Ok((text, mode))
     }
 
     /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.

@@ -1,0 +1,74 @@
+//! `git wt setup --dry-run`: what setup would do, and where the worktree has drifted from the recipe.
+//!
+//! It shows names, never values, and changes nothing.
+
+use std::path::Path;
+
+use super::{Args, note_missing};
+use crate::command::Context;
+use crate::error::Result;
+use crate::git::worktrees::Worktree;
+use crate::hook;
+use crate::name::escaped;
+use crate::record::{Ended, Record, State};
+use crate::resource::Resource;
+use crate::resource::env_file::EnvFile;
+
+/// Prints it for one worktree.
+pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &Context) -> Result<u8> {
+    let hooks = note_missing(&mut record, tree, context)?;
+    let mut lines = Vec::new();
+    for step in record.steps.iter().filter(|step| step.state != State::Made) {
+        match &step.resource {
+            Resource::EnvFile(file) => lines.extend(env_file(file, &tree.path)?),
+            resource if is_there(resource, &tree.path) => {}
+            resource => lines.push(format!("make {}", resource.describe())),
+        }
+    }
+    if args.again {
+        record.hooks.clear();
+    }
+    if !args.no_hooks {
+        hook::schedule(&mut record, &hooks);
+        let pending = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
+        lines.extend(pending.map(|hook| format!("run {}", escaped(&hook.command))));
+    }
+    if lines.is_empty() {
+        lines.push("nothing to do".into());
+    }
+    let mut text = format!("worktree '{}' at '{}'\n", record.name, tree.path.display());
+    for line in lines {
+        text += &format!("  {line}\n");
+    }
+    context.ui.answer(text.as_bytes())?;
+    Ok(0)
+}
+
+fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {
+    let changes = file.preview(root)?;
+    if let Some(why) = changes.obstacle {
+        let verdict = if file.required { "fail to write" } else { "leave out" };
+        return Ok(vec![format!("{verdict} '{}': {why}", file.path)]);
+    }
+    if changes.is_new {
+        return Ok(vec![format!("make {}", Resource::EnvFile(file.clone()).describe())]);
+    }
+    let told = |verb: &str, names: Vec<String>| {
+        (!names.is_empty()).then(|| format!("{verb} in '{}': {}", file.path, names.join(", ")))
+    };
+    let lines =
+        [told("add", changes.added), told("change", changes.changed), told("keep yours", changes.kept)];
+    Ok(lines.into_iter().flatten().collect())
+}
+
+/// Whether something of the user's stands where a thing would be made, and stays.
+fn is_there(resource: &Resource, root: &Path) -> bool {
+    let path = match resource {
+        Resource::Copy(copy) => root.join(&copy.path),
+        Resource::Link(link) => root.join(&link.path),
+        Resource::Venv(venv) => root.join(&venv.path),
+        Resource::Database(database) => Path::new(&database.place).to_owned(),
+        _ => return false,
+    };
+    path.symlink_metadata().is_ok()
+}
