@@ -26,6 +26,7 @@ mod options;
 mod postgres;
 mod project;
 mod properties;
+mod post_checkout;
 mod prune;
 mod readme;
 mod remove;

@@ -1,5 +1,6 @@
 //! `git wt setup`: adopt a worktree, resume failed hooks, bring a drifted environment up to date.
 
+mod post_checkout;
 mod preview;
 
 use std::path::Path;
@@ -40,6 +41,15 @@ pub struct Args {
     /// Run all hooks again, also those that ended well
     #[arg(long)]
     pub again: bool,
+    /// Have worktrees made by plain git set up at once, by a post-checkout hook
+    #[arg(long, conflicts_with_all = ["target", "all", "dry_run", "uninstall_hook"])]
+    pub install_hook: bool,
+    /// Take that hook out again
+    #[arg(long, conflicts_with_all = ["target", "all", "dry_run"])]
+    pub uninstall_hook: bool,
+    /// Called by that hook
+    #[arg(long, hide = true)]
+    pub from_hook: bool,
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -51,6 +61,15 @@ pub struct Args {
 /// Provisions worktrees that exist.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
+    if args.install_hook {
+        return post_checkout::install(context);
+    }
+    if args.uninstall_hook {
+        return post_checkout::uninstall(context);
+    }
+    if args.from_hook {
+        return post_checkout::set_up(args, context);
+    }
     let worktrees = Worktrees::read(&context.repo)?;
     if args.all {
         return every_one(args, &worktrees, context);

@@ -1,0 +1,140 @@
+//! The post-checkout hook that has worktrees of plain git set up: put in and taken out on request, never over another's.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Args, one};
+use crate::command::Context;
+use crate::error::{Error, Explain, Result};
+use crate::git::{absolute, looking_at};
+use crate::record::Stage;
+use crate::target::Worktrees;
+
+/// What the hook does: only where HEAD was nothing before, without a question, and it never fails a checkout.
+const LINE: &str = "case $1 in *[!0]*) ;; *) ! command -v git-wt >/dev/null || git-wt setup --quiet --from-hook </dev/null || : ;; esac";
+
+/// The whole hook, where there is no other.
+fn script() -> String {
+    format!(
+        "#!/bin/sh\n# git-wt: worktrees of plain git get their environment; to undo: git wt setup --uninstall-hook\n{LINE}\n"
+    )
+}
+
+/// Writes the hook, or says how to add it to another's.
+pub(super) fn install(context: &Context) -> Result<u8> {
+    let hook = Hook::of(context)?;
+    if hook.text.as_ref().is_some_and(|text| text.contains(LINE)) {
+        context.ui.say(&format!("it is in '{}' already", hook.path.display()));
+        return Ok(0);
+    }
+    if hook.text.is_some() {
+        return Err(hook.by_hand("there is a hook already", &format!("add this line to it: {LINE}")));
+    }
+    if hook.is_for_all {
+        let why = "core.hooksPath is the same for all your repositories";
+        return Err(hook.by_hand(why, "git config --local core.hooksPath .git/hooks"));
+    }
+    let failed = || format!("cannot write '{}'", hook.path.display());
+    fs::create_dir_all(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
+    let file = File::options().create_new(true).write(true).mode(0o755).open(&hook.path);
+    file.and_then(|mut file| file.write_all(script().as_bytes())).explain(failed)?;
+    context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));
+    if hook.is_inside_worktree {
+        context.ui.hint("commit it: core.hooksPath means each worktree's own directory");
+    }
+    Ok(0)
+}
+
+/// Takes the hook out again, if it is all ours.
+pub(super) fn uninstall(context: &Context) -> Result<u8> {
+    let hook = Hook::of(context)?;
+    match &hook.text {
+        Some(text) if *text == script() => {
+            fs::remove_file(&hook.path).explain(|| format!("cannot delete '{}'", hook.path.display()))?;
+            context.ui.say(&format!("deleted '{}'", hook.path.display()));
+            Ok(0)
+        }
+        Some(text) if text.contains("--from-hook") => Err(hook
+            .by_hand("it has more than git-wt has put there", "take the line with '--from-hook' out of it")),
+        _ => {
+            context.ui.say(&format!("it is not in '{}'", hook.path.display()));
+            Ok(0)
+        }
+    }
+}
+
+/// Sets up the worktree that git has just made, unless git-wt is making it or wants it plain.
+pub(super) fn set_up(args: &Args, context: &Context) -> Result<u8> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let tree = worktrees.find(".")?;
+    let in_the_making =
+        || worktrees.records.iter().any(|record| record.stage == Stage::Adding && tree.is_at(&record.path));
+    if tree.is_main() || tree.record.is_some() || in_the_making() {
+        return Ok(0);
+    }
+    let recipe = context.plain_recipe_for(&worktrees.name(tree), tree.head.branch(), None)?;
+    if recipe.env_enabled { one(args, tree, &worktrees, context) } else { Ok(0) }
+}
+
+/// The repository's post-checkout hook.
+struct Hook {
+    path: PathBuf,
+    /// What it is, if it is there; a link's or a binary's is nothing that we know.
+    text: Option<String>,
+    /// The directory is the user's, for many repositories.
+    is_for_all: bool,
+    /// Each worktree has a directory of its own for hooks.
+    is_inside_worktree: bool,
+}
+
+impl Hook {
+    fn of(context: &Context) -> Result<Self> {
+        let root = context.main.as_deref().unwrap_or(context.repo.common_dir());
+        let found = looking_at(root).args(["rev-parse", "--git-path", "hooks/post-checkout"]).stdout()?;
+        let path = absolute(root, Path::new(std::ffi::OsStr::from_bytes(found.trim_ascii_end())));
+        let text = match fs::symlink_metadata(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => None,
+            Ok(meta) if meta.is_file() => {
+                let bytes = fs::read(&path).explain(|| format!("cannot read '{}'", path.display()))?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            _ => Some(String::new()),
+        };
+        let scope = looking_at(root).args(["config", "--show-scope", "--get", "core.hooksPath"]).output()?;
+        let (scope, place) = (scope.stdout.clone(), String::from_utf8_lossy(&scope.stdout).into_owned());
+        Ok(Self {
+            is_for_all: scope.starts_with(b"global") || scope.starts_with(b"system"),
+            is_inside_worktree: place
+                .split_once('\t')
+                .is_some_and(|(_, dir)| !dir.starts_with(['/', '~', '%'])),
+            path,
+            text,
+        })
+    }
+
+    /// What keeps the repository's hooks, as far as it shows.
+    fn manager(&self) -> Option<String> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let drop_in = self.path.with_file_name("post-checkout.d");
+        if self.path.components().any(|part| part.as_os_str() == ".husky") {
+            Some("husky keeps the hooks: the line belongs into '.husky/post-checkout'".into())
+        } else if text.contains("pre-commit") {
+            Some("pre-commit keeps the hooks: the line belongs into '.pre-commit-config.yaml'".into())
+        } else if text.contains("lefthook") {
+            Some("lefthook keeps the hooks: the line belongs into 'lefthook.yml'".into())
+        } else {
+            drop_in
+                .is_dir()
+                .then(|| format!("the line may stand in a file of its own in '{}'", drop_in.display()))
+        }
+    }
+
+    fn by_hand(&self, why: &str, hint: &str) -> Error {
+        let error = Error::new(format!("'{}' is not ours to change", self.path.display())).because(why);
+        let error = self.manager().into_iter().fold(error, Error::because);
+        error.hint(hint)
+    }
+}
