@@ -517,6 +517,27 @@ port.PORT = 8100
     }
 
     #[test]
+    fn each_env_file_begins_as_mains_of_its_path() {
+        let text = "[env]\nfile = 'backend/.env'\nA = '1'\n[env.'web/.env']\nB = '1'\n[env.'x/.env']\nfrom = 'x/env'\n\
+                    [template.t.env.'web/.env']\nC = '2'\n[template.t.env.'backend/.env']\nA = '2'\n";
+        let files = |name: &str| -> Vec<_> {
+            let rules = recipe(text, &[], name, None);
+            rules
+                .env_rules()
+                .map(|rule| (rule.file.clone(), rule.from.clone(), rule.values.clone()))
+                .collect()
+        };
+        let file = |file: &str, from: &str, values| (file.to_owned(), from.to_owned(), entries(values));
+        let others = [file("web/.env", "web/.env", &[("B", "1")]), file("x/.env", "x/env", &[])];
+        assert_eq!(files("n")[0], file("backend/.env", "backend/.env", &[("A", "1")]));
+        assert_eq!(files("n")[1..], others);
+        assert_eq!(files("t")[0].2, entries(&[("A", "2")]));
+        assert_eq!(files("t")[1].2, entries(&[("B", "1"), ("C", "2")]));
+        let said = recipe("[env]\nfile = 'x'\nfrom = '.env'\n", &[("wt.env.file", "y")], "n", None);
+        assert_eq!((said.env.file.as_str(), said.env.from.as_str()), ("y", ".env"));
+    }
+
+    #[test]
     fn a_template_that_is_asked_for_is_the_only_one() {
         let source = read(EXAMPLE, &[]).unwrap();
         let forced = source.for_worktree(Recipe::default(), "staging", None, Some("production")).unwrap();

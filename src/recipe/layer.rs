@@ -194,6 +194,10 @@ impl Layer {
         if self.port_range.is_some() {
             recipe.port.range.clone_from(&self.port_range);
         }
+        // what a file begins as goes by its path, unless somebody said otherwise
+        if let Some(file) = self.env_file.as_ref().filter(|_| recipe.env.from == recipe.env.file) {
+            recipe.env.from.clone_from(file);
+        }
         set(&mut recipe.env.file, self.env_file.as_ref());
         set(&mut recipe.env.from, self.env_from.as_ref());
         self.values.lay_over(&mut recipe.env.values, |value| value.text.clone());
