@@ -77,6 +77,19 @@ fn each_has_its_source_its_values_and_the_others_ports() {
 }
 
 #[test]
+fn two_that_share_a_database_share_the_worktrees() {
+    let world =
+        two_parts("[env.\"backend/.env\"]\n[env.\"worker/.env\"]\n[env.\"other/.env\"]\n[database]\n");
+    world.write("myproject/worker/.env", "DATABASE_URL=\"postgres://u@localhost/shop\" # the same\n");
+    world.write("myproject/other/.env", "DATABASE_URL=postgres://u@elsewhere/other\n");
+    world.wt(&["add", "x"]).ok();
+    let url = "postgres://u@localhost/myproject_x";
+    assert_eq!(value(&world.read("myproject-x/backend/.env"), "DATABASE_URL"), url);
+    assert_eq!(world.read("myproject-x/worker/.env"), format!("DATABASE_URL=\"{url}\" # the same\n"));
+    assert_eq!(world.read("myproject-x/other/.env"), "DATABASE_URL=postgres://u@elsewhere/other\n");
+}
+
+#[test]
 fn the_one_at_the_root_comes_first_and_a_template_reaches_all() {
     let recipe = "[env]\nA = \"1\"\n[env.\"web/.env\"]\nB = \"1\"\n[template.x.env.\"web/.env\"]\nB = \"2\"\n[port]\nPORT = 8000\n";
     let world = two_parts(recipe);

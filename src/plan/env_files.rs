@@ -34,8 +34,7 @@ impl Plan {
         let mut sheets = sheets.collect::<Result<Vec<_>>>()?;
         let moved = write_ports(&mut sheets, &recipe.port, words);
         if let Some((variable, url)) = self.database(recipe, facts, words)? {
-            let at = sheets.iter().position(|sheet| sheet.has(&variable)).unwrap_or(first(&sheets));
-            sheets[at].derived.push((variable, url));
+            write_url(&mut sheets, &variable, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
             let file = EnvFile { required: recipe.configured && !unborn, ..sheet.file(&moved) };
@@ -92,6 +91,18 @@ impl<'a> Sheet<'a> {
 /// The file for what the main worktree has nowhere.
 fn first(sheets: &[Sheet]) -> usize {
     sheets.iter().position(Sheet::is_used).unwrap_or(0)
+}
+
+/// Puts a database's URL into each file that has the main worktree's, else into one.
+fn write_url(sheets: &mut [Sheet], variable: &str, url: &str) {
+    let home = sheets.iter().position(|sheet| sheet.has(variable)).unwrap_or(first(sheets));
+    let theirs = |sheet: &Sheet| sheet.text().and_then(|text| text.get(variable));
+    let same = theirs(&sheets[home]);
+    for (at, sheet) in sheets.iter_mut().enumerate() {
+        if at == home || (same.is_some() && theirs(sheet) == same) {
+            sheet.derived.push((variable.to_owned(), url.to_owned()));
+        }
+    }
 }
 
 /// Puts each port into the files that have the main worktree's, else into one.
