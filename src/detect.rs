@@ -178,14 +178,18 @@ impl Project {
 fn add_env(recipe: &mut Recipe, env: &EnvFile) {
     let mut rule = EnvRule::of(&env.file);
     for (variable, port) in &env.ports {
-        match recipe.port.variables.iter().find(|(known, _)| known == variable) {
-            None => recipe.port.variables.push((variable.clone(), *port)),
-            Some((_, known)) if known == port => {}
-            Some(_) => {
-                let own = env.of_this_part(variable);
-                rule.values.push((variable.clone(), format!("{{{{ ports.{own} }}}}")));
-                recipe.port.variables.push((own, *port));
-            }
+        let known = |name: &String| recipe.port.variables.iter().find(|(known, _)| known == name).cloned();
+        let names = [variable.clone(), env.of_this_part(variable)];
+        // one that has the number, or that nobody has; a port for which there is no name is left as it is
+        let Some(name) = names.into_iter().find(|name| known(name).is_none_or(|(_, number)| number == *port))
+        else {
+            continue;
+        };
+        if name != *variable {
+            rule.values.push((variable.clone(), format!("{{{{ ports.{name} }}}}")));
+        }
+        if known(&name).is_none() {
+            recipe.port.variables.push((name, *port));
         }
     }
     rule.values.extend(secret_values(env));
@@ -358,19 +362,30 @@ mod tests {
             ("frontend/.env", "TRACKED=1\nPORT=1234\n"),
             ("node_modules/.env", "PORT=1\n"),
             ("docs/.env.example", "PORT=1\n"),
-            ("apps/web/.env", "PORT=1\n"),
+            ("apps/web/.env", "PORT=3000\n"),
+            ("apps/web/.env.local", "PORT=3001\n"),
         ];
-        let project = look(&files, &[".env", "backend/.env", "frontend/.env.local", "node_modules/.env"]);
+        let ignored = [
+            "backend/.env",
+            "frontend/.env.local",
+            "node_modules/.env",
+            "apps/web/.env",
+            "apps/web/.env.local",
+        ];
+        let project = look(&files, &ignored);
         assert_eq!(
             project.findings(),
             [
                 "env file (backend/.env): port PORT (8000), database url DATABASE_URL, secret SECRET_KEY",
                 "env file (frontend/.env.local): port PORT (3000)",
+                "env file (apps/web/.env): port PORT (3000)",
+                "env file (apps/web/.env.local): port PORT (3001)",
             ]
         );
         let recipe = written(&project);
         let ports: Vec<_> = recipe.port.variables.iter().map(|(name, port)| (name.as_str(), *port)).collect();
-        assert_eq!(ports, [("PORT", 8000), ("FRONTEND_PORT", 3000)]);
+        // the last has no name left that is its own
+        assert_eq!(ports, [("PORT", 8000), ("FRONTEND_PORT", 3000), ("WEB_PORT", 3000)]);
         assert_eq!(recipe.more_env[0].values, [("SECRET_KEY".to_owned(), "{{ secret }}".to_owned())]);
         let renamed = ("PORT".to_owned(), "{{ ports.FRONTEND_PORT }}".to_owned());
         assert_eq!(recipe.more_env[1].values, [renamed]);

@@ -33,6 +33,8 @@ const SERVICE_PREFIXES: [&str; 18] = [
     "LDAP_",
     "SSH_",
 ];
+/// Where a project of many parts often has them.
+const APPS: &str = "apps";
 /// Directories that hold other people's files, or copies.
 const NO_PARTS: [&str; 6] = ["build", "dist", "node_modules", "target", "vendor", "venv"];
 /// Variables that must be unlike in every environment.
@@ -71,18 +73,18 @@ impl EnvFile {
         })
     }
 
-    /// Finds those of the project's parts, such as `backend/.env`: one level below, where git ignores them.
+    /// Finds those of the project's parts, such as `backend/.env`: one level below or in `apps`, where git ignores
+    /// them.
     pub(super) fn of_parts(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
         let plain = |name: &&String| {
             !name.starts_with('.')
                 && !NO_PARTS.contains(&name.as_str())
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
-        let paths = root
-            .names
-            .iter()
-            .filter(plain)
-            .flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
+        let apps = Root::read(&root.path.join(APPS)).map(|apps| apps.names).unwrap_or_default();
+        let parts = root.names.iter().filter(plain).cloned();
+        let parts = parts.chain(apps.iter().filter(plain).map(|app| format!("{APPS}/{app}")));
+        let paths = parts.flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
         let found = paths.filter_map(|path| {
             let variables = variables(&root.bytes(&path)?);
             ignored(&path).then(|| Self {
@@ -98,7 +100,7 @@ impl EnvFile {
 
     /// The name for a port of this part where another has one of the same: `FRONTEND_PORT`.
     pub(super) fn of_this_part(&self, variable: &str) -> String {
-        let part = self.file.split('/').next().unwrap_or_default();
+        let part = self.file.rsplit('/').nth(1).unwrap_or_default();
         let part = part.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let part = part.trim_start_matches(|c: char| c.is_ascii_digit());
         format!("{part}_{variable}")
