@@ -136,3 +136,37 @@ fn those_of_a_projects_parts_are_found() {
         assert_eq!(value(&frontend, "VITE_API_URL"), format!("'http://localhost:{port}/api'"), "{tree}");
     }
 }
+
+#[test]
+fn a_directory_that_is_a_link_leads_no_secret_outside() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[env.\"backend/.env\"]\nA = \"1\"\n");
+    world.commit(&repo, "recipe");
+    world.write("outside/.env", "untouched\n");
+    world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+    std::os::unix::fs::symlink(world.path("outside"), repo.join("backend")).unwrap();
+    world.commit(&repo, "link");
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.write("myproject/backend/.env", "SECRET=1\n");
+    let before = world.everything();
+    world.wt(&["add", "evil"]).code(128);
+    before.is_still(&world.everything(), "after a refusal");
+}
+
+#[test]
+fn they_move_with_the_worktree_and_a_hand_edit_in_one_is_named_before_it_goes() {
+    let world = two_parts(RECIPE);
+    world.wt(&["add", "x"]).ok();
+    let both = |tree: &str| {
+        [world.read(format!("{tree}/backend/.env")), world.read(format!("{tree}/frontend/.env.local"))]
+    };
+    let before = both("myproject-x");
+    world.wt(&["move", "x", "../y"]).ok();
+    assert_eq!(both("y"), before);
+    let seen = world.wt_in("y", &["setup", "--dry-run"]).ok();
+    assert!(seen.stdout.ends_with("\n  nothing to do\n"), "{seen:?}");
+    world.write("y/frontend/.env.local", &before[1].replace("# web", "# mine"));
+    let seen = world.wt(&["remove", "x"]).code(128).says(&["frontend/.env.local"]);
+    assert!(!seen.stderr.contains("backend/.env"), "{seen:?}");
+}
