@@ -347,7 +347,10 @@ fn an_address_follows_a_port_that_changes_and_a_hand_edit_stays() {
         "myproject-x/.env",
         "PORT=9000\nBASE_URL=http://localhost:8001\nAPI_URL=https://mine.example\n",
     );
-    world.wt(&["setup", "x"]).ok().says(&["kept your own PORT", "kept your own API_URL"]);
+    world
+        .wt(&["setup", "x"])
+        .ok()
+        .says(&["changed BASE_URL in '.env'", "kept your own PORT, API_URL in '.env'"]);
     let own = "PORT=9000\nBASE_URL=http://localhost:9000\nAPI_URL=https://mine.example\n";
     assert_eq!(world.read("myproject-x/.env"), own);
     world.wt(&["setup", "x"]).ok();
@@ -470,4 +473,27 @@ fn all_are_set_up_and_one_that_fails_stops_no_other() {
     // without consent the hooks of none are run
     world.write("myproject/.wt.toml", "[hooks]\nsetup = [\"true\"]\n");
     world.wt(&["setup", "--all"]).code(3);
+}
+
+#[test]
+fn a_file_that_is_as_it_should_be_is_not_touched_and_a_line_of_the_users_is_named_before_it_goes() {
+    let world = with_recipe("[port]\nPORT = 8000\n[env]\nA = \"1\"\n");
+    world.write("myproject/.env", "PORT=8000\nURL=http://localhost:8000\n");
+    world.wt(&["add", "x"]).ok();
+    let path = world.path("myproject-x/.env");
+    let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+    let before = inode();
+    let seen = world.wt(&["setup", "x"]).ok();
+    assert!(!seen.stderr.contains(".env"), "{seen:?}");
+    assert_eq!(inode(), before);
+    let own = world.read("myproject-x/.env").replace("A=1\n", "") + "MINE=1\n";
+    world.write("myproject-x/.env", &own);
+    world.wt(&["setup", "x"]).ok().says(&["added A in '.env'"]);
+    assert!(world.read("myproject-x/.env").contains("\nMINE=1\n"));
+    world.wt(&["remove", "x"]).code(128).says(&["'.env'"]);
+    // what is ours alone goes as before
+    world.wt(&["add", "y"]).ok();
+    world.write("myproject/.env", "PORT=8000\nURL=http://localhost:8000/en\n");
+    world.wt(&["setup", "y"]).ok().says(&["changed URL in '.env'"]);
+    world.wt(&["remove", "y"]).ok();
 }

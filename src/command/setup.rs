@@ -19,9 +19,10 @@ use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
 use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State, Step};
-use crate::resource::{Created, Resource, Site};
+use crate::resource::{Created, EnvFile, Resource, Site};
 use crate::target::Worktrees;
 use crate::trust::{Request, Trust};
+use crate::ui::Ui;
 
 /// Give a worktree its environment, or finish what failed
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -186,18 +187,25 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     };
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
-        Created::Made => {
-            ui.say(&resource.describe());
-            if let Resource::EnvFile(file) = resource {
-                for name in &file.kept {
-                    ui.say(&format!("kept your own {name} in '{}'", file.path));
-                }
-            }
-        }
+        Created::Made => match resource {
+            Resource::EnvFile(file) if !file.changes.is_new => tell_changes(file, ui),
+            made => ui.say(&made.describe()),
+        },
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;
     Ok(hooks)
+}
+
+fn tell_changes(file: &EnvFile, ui: Ui) {
+    let changes = &file.changes;
+    for (verb, names) in
+        [("added", &changes.added), ("changed", &changes.changed), ("kept your own", &changes.kept)]
+    {
+        if !names.is_empty() {
+            ui.say(&format!("{verb} {} in '{}'", names.join(", "), file.path));
+        }
+    }
 }
 
 /// Puts on the record's list what the recipe has and the worktree has not; returns the hooks to run.

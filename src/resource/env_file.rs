@@ -54,9 +54,9 @@ pub struct EnvFile {
     /// What those ports are here.
     #[serde(skip)]
     pub moved: Vec<MovedPort>,
-    /// The variables whose value the user has edited, and that were left as they are.
+    /// What became of its variables.
     #[serde(skip)]
-    pub kept: Vec<String>,
+    pub changes: Changes,
     /// Whether the recipe asks for the file; else it is a guess from what the project has, and may be left out.
     #[serde(skip)]
     pub required: bool,
@@ -80,19 +80,26 @@ pub struct MovedPort {
     pub to: u16,
 }
 
-/// What `create` would do to a file, by the names of variables: their values may be secrets.
+/// What becomes of a file, by the names of variables: their values may be secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Why it would not be written.
+    /// Why it is not written.
     pub obstacle: Option<String>,
-    /// It is not there yet.
+    /// It was not there.
     pub is_new: bool,
-    /// Variables that it has not.
+    /// Variables that it had not.
     pub added: Vec<String>,
     /// Variables that get another value.
     pub changed: Vec<String>,
     /// Variables whose value is the user's and stays.
     pub kept: Vec<String>,
+}
+
+/// An env file as it is, and as it should be.
+struct Merged {
+    before: Option<EnvText>,
+    after: EnvText,
+    mode: u32,
 }
 
 /// What became of a managed value since it was written.
@@ -120,9 +127,15 @@ impl EnvFile {
             };
         }
         let tree = Tree::open(root)?;
-        let (text, mode) = self.merged(&tree)?;
-        tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
-        self.content = hash(text.as_bytes());
+        let Merged { before, after, mode } = self.merged(&tree)?;
+        // programs watch it: what is as it should be is not touched
+        if before.as_ref() != Some(&after) {
+            tree.replace(Path::new(&self.path), after.as_bytes(), mode)?;
+        }
+        // with a line of the user's in it, it is not just what we wrote, and is not taken away as such
+        if before.is_none_or(|before| hash(before.as_bytes()) == self.content) {
+            self.content = hash(after.as_bytes());
+        }
         Ok(Created::Made)
     }
 
@@ -131,31 +144,27 @@ impl EnvFile {
         if let Some(why) = self.obstacle(root)? {
             return Ok(Changes { obstacle: Some(why), ..Changes::default() });
         }
-        let tree = Tree::open(root)?;
-        let Some((before, _)) = read_at(&tree, &self.path)? else {
-            return Ok(Changes { is_new: true, ..Changes::default() });
-        };
-        let mut merged = self.clone();
-        let (after, _) = merged.merged(&tree)?;
-        let changed = after.variables().into_iter().map(|(name, _)| name);
-        let changed = changed.filter(|name| after.raw(name) != before.raw(name));
-        let (added, changed) = changed.partition(|name| before.get(name).is_none());
-        Ok(Changes { added, changed, kept: merged.kept, ..Changes::default() })
+        let mut file = self.clone();
+        file.merged(&Tree::open(root)?)?;
+        Ok(file.changes)
     }
 
     /// The file as it should be: the text that is there, or that it starts from, with our values. Of what we wrote,
     /// what the user has and what we want now, the user's counts.
-    fn merged(&mut self, tree: &Tree) -> Result<(EnvText, u32)> {
-        let (mut text, mode) = match read_at(tree, &self.path)? {
+    fn merged(&mut self, tree: &Tree) -> Result<Merged> {
+        let found = read_at(tree, &self.path)?;
+        let before = found.as_ref().map(|(text, _)| text.clone());
+        let (mut text, mode) = match found {
             Some(found) => found,
             None => self.start()?,
         };
+        self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
         for (name, value) in &self.values {
             if self.drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
                 continue;
             }
             if self.drift(&text, name, value) == Drift::Edited {
-                self.kept.push(name.clone());
+                self.changes.kept.push(name.clone());
                 continue;
             }
             text.set(name, value)?;
@@ -163,7 +172,12 @@ impl EnvFile {
         }
         let ports = self.ports_in_use(tree, &text)?;
         self.follow_ports(&mut text, &ports);
-        Ok((text, mode))
+        if let Some(before) = &before {
+            let changed = text.variables().into_iter().map(|(name, _)| name);
+            let changed = changed.filter(|name| text.raw(name) != before.raw(name));
+            (self.changes.added, self.changes.changed) = changed.partition(|name| before.get(name).is_none());
+        }
+        Ok(Merged { before, after: text, mode })
     }
 
     /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.
@@ -176,10 +190,11 @@ impl EnvFile {
                     text.edit(name, |_| with_ports(theirs, ports));
                 }
                 Some(_) => {
+                    // one who was killed may have written it, and not the record
                     if text.raw(name).map(str::to_owned) != with_ports(theirs, ports) {
-                        self.kept.push(name.clone());
+                        self.changes.kept.push(name.clone());
+                        continue;
                     }
-                    continue;
                 }
             }
             match text.get(name) {
