@@ -3,6 +3,7 @@
 //! Children never inherit what points at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are kept.
 //! A child's stdout never reaches ours: stdout is the answer.
 
+pub mod listeners;
 pub mod occupants;
 
 use std::ffi::{OsStr, OsString};

@@ -2,8 +2,38 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command};
 
 use crate::world::World;
+
+/// A process of its own that holds a listening socket, until it is dropped.
+struct Server(Child);
+
+impl Server {
+    fn start(port: u16, dir: &Path) -> Self {
+        let socket = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let held = OwnedFd::from(socket);
+        Self(Command::new("sleep").arg("600").current_dir(dir).stdin(held).spawn().unwrap())
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn port_of(world: &World, env_file: &str, variable: &str) -> u16 {
+    let text = world.read(env_file);
+    text.lines().find_map(|line| line.strip_prefix(&format!("{variable}="))).unwrap().parse().unwrap()
+}
 
 fn crowd() -> World {
     let world = World::with_repo();
@@ -19,12 +49,12 @@ fn the_table_says_what_is_where() {
     let port: u16 = world.read("myproject-staging/.env").trim().rsplit('=').next().unwrap().parse().unwrap();
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "--detach", "../detached"]);
     world.git(&world.path("myproject"), &["worktree", "lock", "--reason", "a stick", "../detached"]);
-    let _server = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let server = Server::start(port, &world.path("myproject-staging"));
     world.write("myproject-staging/README", "hello\nworld\n");
     world.write("myproject-staging/new", "1\n2\n3\n");
     let list = world.wt(&["list"]).ok().stdout.replace(&port.to_string(), "PORT");
     let head = world.git(&world.path("myproject"), &["rev-parse", "HEAD"])[..7].to_owned();
-    let list = list.replace(&head, "1234567");
+    let list = list.replace(&head, "1234567").replace(&format!(" (sleep {})", server.pid()), "");
     let lines: Vec<String> =
         list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(
@@ -37,6 +67,47 @@ fn the_table_says_what_is_where() {
     );
     // nothing is looked at that was not asked for
     assert!(!world.wt(&["list", "--no-status"]).ok().stdout.contains("+4"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_listens_on_a_port_is_named() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 18150\nAPI_PORT = 18250\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.wt(&["add", "a"]).ok();
+    world.wt(&["add", "b"]).ok();
+    fs::create_dir(world.path("outside")).unwrap();
+    fs::create_dir(world.path("myproject-a/deep")).unwrap();
+    let port = |name: &str, variable| port_of(&world, &format!("myproject-{name}/.env"), variable);
+    let own = Server::start(port("a", "PORT"), &world.path("myproject-a/deep"));
+    let neighbour = Server::start(port("a", "API_PORT"), &world.path("myproject-b"));
+    let stranger = Server::start(port("b", "PORT"), &world.path("outside"));
+    let list = world.wt(&["list", "--no-status"]).ok().stdout;
+    for line in [
+        format!(
+            "http://localhost:{} running (sleep {}), API_PORT {} taken by sleep {} in [ROOT]/myproject-b ",
+            port("a", "PORT"),
+            own.pid(),
+            port("a", "API_PORT"),
+            neighbour.pid()
+        ),
+        format!(
+            "http://localhost:{} taken by sleep {} in [ROOT]/outside ",
+            port("b", "PORT"),
+            stranger.pid()
+        ),
+    ] {
+        assert!(list.contains(&line), "{line}\n{list}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
+    let listener = |server: &Server, worktree: serde_json::Value| serde_json::json!({"pid": server.0.id(), "name": "sleep", "worktree": worktree});
+    let [main, a, b] = [0, 1, 2].map(|at| &json["worktrees"][at]);
+    assert!(main.get("listener").is_none() && main.get("listeners").is_none(), "{main}");
+    assert_eq!((&a["running"], &a["listener"]), (&true.into(), &listener(&own, "a".into())));
+    assert_eq!(a["listeners"]["API_PORT"], listener(&neighbour, "b".into()));
+    assert_eq!(b["listener"], listener(&stranger, serde_json::Value::Null));
+    assert!(b["listeners"].get("API_PORT").is_none(), "{b}");
 }
 
 #[test]

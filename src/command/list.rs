@@ -1,5 +1,7 @@
 //! `git wt list`: the worktrees, where each is, what it serves, and what is unfinished in it.
 
+mod serving;
+
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
@@ -16,8 +18,8 @@ use crate::git;
 use crate::git::worktrees::{Head, Worktree};
 use crate::name::escaped;
 use crate::record::Ended;
-use crate::resource::port;
 use crate::target::Worktrees;
+use serving::{Listener, Serving};
 
 /// List the worktrees
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -59,8 +61,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
     let statuses = if args.no_status { vec![None; trees.len()] } else { statuses(&trees) };
-    let rows: Vec<Row> =
-        trees.iter().zip(statuses).map(|(tree, status)| Row::of(tree, status, &worktrees, context)).collect();
+    let serving = Serving::look(&worktrees);
+    let row = |(tree, status): (&&Worktree, _)| Row::of(tree, status, &worktrees, &serving, context);
+    let rows: Vec<Row> = trees.iter().zip(statuses).map(row).collect();
     if args.json {
         let text = serde_json::json!({"version": 1, "worktrees": rows}).to_string();
         context.ui.answer(format!("{text}\n").as_bytes())?;
@@ -231,6 +234,12 @@ struct Row {
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<bool>,
+    /// Who listens on `port`: absent where nothing does, null where it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listener: Option<Listener>,
+    /// The same for every variable of `ports` whose port listens.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    listeners: std::collections::BTreeMap<String, Listener>,
     protected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -245,10 +254,20 @@ struct Row {
 }
 
 impl Row {
-    fn of(tree: &Worktree, status: Option<Status>, worktrees: &Worktrees, context: &Context) -> Self {
+    fn of(
+        tree: &Worktree,
+        status: Option<Status>,
+        worktrees: &Worktrees,
+        serving: &Serving,
+        context: &Context,
+    ) -> Self {
         let record = worktrees.record(tree);
         let ports = record.map(crate::record::Record::ports).unwrap_or_default();
         let port = ports.first().map(|(_, number)| *number);
+        let listening =
+            ports.iter().filter_map(|(name, port)| Some((name.clone(), serving.on(*port, tree)?)));
+        let listeners = listening.collect();
+        let listener = port.and_then(|port| serving.on(port, tree));
         let setup = record.and_then(|record| record.unfinished_hook()).map(|hook| match hook.ended {
             Ended::Failed(status) => format!("'{}' failed with status {status}", hook.command),
             _ => format!("'{}' has not run", hook.command),
@@ -268,7 +287,9 @@ impl Row {
             missing: tree.missing,
             port,
             url: port.map(|port| format!("http://localhost:{port}")),
-            running: port.map(port::is_bound),
+            running: port.map(|_| listener.is_some()),
+            listener,
+            listeners,
             ports: ports.into_iter().collect(),
             protected: record.is_some_and(|record| record.protected),
             note: record.and_then(|record| record.note.clone()),
@@ -285,7 +306,17 @@ impl Row {
 
     fn address_cell(&self) -> String {
         let Some(url) = &self.url else { return String::new() };
-        if self.running == Some(true) { format!("{url} running") } else { url.clone() }
+        let mut text = url.clone();
+        if let Some(listener) = &self.listener {
+            text += &format!(" {}", listener.describe());
+        }
+        for (name, listener) in &self.listeners {
+            let number = self.ports[name];
+            if Some(number) != self.port {
+                text += &format!(", {name} {number} {}", listener.describe());
+            }
+        }
+        text
     }
 
     fn marks(&self) -> String {

@@ -1,9 +1,9 @@
 //! Who works in a directory just now: whoever takes it away should know.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// A process that stands in a directory.
+/// A process that stands in a directory, or listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occupant {
     /// Its process id.
@@ -19,16 +19,20 @@ pub fn occupants(root: &Path) -> Vec<Occupant> {
     let ours = ancestors();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let stands_there =
-        |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(root));
-    pids.filter(|pid| !ours.contains(pid))
-        .filter(stands_there)
-        .map(|pid| Occupant { pid, name: name_of(pid) })
-        .collect()
+    let stands_there = |pid: &u32| dir_of(*pid).is_some_and(|dir| dir.starts_with(root));
+    pids.filter(|pid| !ours.contains(pid)).filter(stands_there).map(Occupant::of).collect()
 }
 
-fn name_of(pid: u32) -> String {
-    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
+impl Occupant {
+    pub(super) fn of(pid: u32) -> Self {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Self { pid, name: name.trim_end().to_owned() }
+    }
+}
+
+/// The directory that a process stands in.
+pub(super) fn dir_of(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
 /// We, our parent, its parent, and so on.

@@ -1,0 +1,105 @@
+//! Who listens on a port just now.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::PathBuf;
+
+use super::occupants::Occupant;
+
+/// The state of a socket that listens, as the kernel's tables write it.
+const LISTENING: &str = "0A";
+
+/// A process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The port.
+    pub port: u16,
+    /// Who it is.
+    pub process: Occupant,
+    /// The directory it stands in, where that can be told.
+    pub dir: Option<PathBuf>,
+}
+
+/// The processes that listen on these ports; several may share one socket.
+///
+/// Known on Linux only (proc(5)); elsewhere, and of other users' processes, nothing is told. Without a port nothing is
+/// looked at, and no process is when none of the ports listens.
+pub fn listeners(ports: &BTreeSet<u16>) -> Vec<Listener> {
+    let sockets = if ports.is_empty() { HashMap::new() } else { sockets(ports) };
+    if sockets.is_empty() {
+        return Vec::new();
+    }
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut found: Vec<Listener> = pids.flat_map(|pid| of_process(pid, &sockets)).collect();
+    found.sort_by_key(|listener| (listener.port, listener.process.pid));
+    found
+}
+
+/// The sockets that listen on these ports, by inode.
+fn sockets(ports: &BTreeSet<u16>) -> HashMap<u64, u16> {
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let all = tables.iter().flat_map(|table| table.lines()).filter_map(listening_socket);
+    all.filter(|(_, port)| ports.contains(port)).collect()
+}
+
+/// The inode and port of a line of the table, if that socket listens.
+fn listening_socket(line: &str) -> Option<(u64, u16)> {
+    let mut fields = line.split_ascii_whitespace();
+    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+    let state = fields.nth(1)?;
+    let inode = fields.nth(5)?.parse().ok()?;
+    (state == LISTENING).then_some((inode, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// The ports that one process listens on.
+fn of_process(pid: u32, sockets: &HashMap<u64, u16>) -> Vec<Listener> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let ports: BTreeSet<u16> = open
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .filter_map(|inode: u64| sockets.get(&inode).copied())
+        .collect();
+    let listener = |port| Listener { port, process: Occupant::of(pid), dir: super::occupants::dir_of(pid) };
+    ports.into_iter().map(listener).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn sockets_that_listen_are_read() {
+        let line = |state: &str| {
+            format!(
+                "   0: 0100007F:1F90 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0"
+            )
+        };
+        assert_eq!(listening_socket(&line("0A")), Some((4242, 8080)));
+        assert_eq!(listening_socket(&line("01")), None);
+        let six = "1: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 7 1";
+        assert_eq!(listening_socket(six), Some((7, 80)));
+        for other in [
+            "",
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
+        ] {
+            assert_eq!(listening_socket(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn we_are_found_where_we_listen() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let found = listeners(&BTreeSet::from([port]));
+        let [ours] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((ours.port, ours.process.pid), (port, std::process::id()));
+        assert_eq!(ours.dir, std::env::current_dir().ok());
+        drop(listener);
+        assert_eq!(listeners(&BTreeSet::from([port])), []);
+        assert_eq!(listeners(&BTreeSet::new()), []);
+    }
+}
