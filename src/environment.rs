@@ -12,6 +12,7 @@ use crate::exec::{self, Program};
 use crate::recipe::Recipe;
 use crate::record::Record;
 use crate::resource::venv;
+use crate::shell_state::{self, Change};
 
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,15 +125,67 @@ impl Environment {
 
     /// Has a program run in this environment.
     #[must_use]
-    pub fn apply(&self, mut program: Program) -> Program {
+    pub fn apply(&self, program: Program) -> Program {
+        let inherited = Inherited::now();
+        let mut program = inherited.apply(program);
         for variable in &self.variables {
             program = program.env(&variable.name, &variable.value);
         }
         if let Some(bin) = &self.bin {
-            program = program.env("PATH", first_on_path(bin));
+            program = program.env("PATH", inherited.path_after(bin));
         }
         program
     }
+}
+
+/// Our own environment, without what the shell's functions have set for the worktree that the shell stands in: that is
+/// none of another worktree's.
+#[derive(Debug)]
+pub struct Inherited {
+    changes: Vec<Change>,
+}
+
+impl Inherited {
+    /// Has the shell's environment leave its worktree.
+    pub fn now() -> Self {
+        let state = text_of(shell_state::STATE);
+        Self { changes: shell_state::changes(state.as_deref(), None, &text_of) }
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let change = self.changes.iter().find(|change| change.name() == name);
+        match change {
+            Some(Change::Set(_, value)) => Some(value.clone()),
+            Some(Change::Unset(_)) => None,
+            None => text_of(name),
+        }
+    }
+
+    /// The value of a variable that a child is given.
+    pub fn passed_on(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|_| !exec::is_scrubbed(name))
+    }
+
+    fn apply(&self, program: Program) -> Program {
+        self.changes.iter().fold(program, |program, change| match change {
+            Change::Set(name, value) if !exec::is_scrubbed(name) => program.env(name, value),
+            Change::Set(name, _) | Change::Unset(name) => program.env_remove(name),
+        })
+    }
+
+    /// PATH with `bin` in front, and without the venv that is active in the shell.
+    fn path_after(&self, bin: &Path) -> OsString {
+        let active = self.get("VIRTUAL_ENV").map(|venv| Path::new(&venv).join("bin"));
+        let path =
+            self.get("PATH").map(OsString::from).or_else(|| exec::variable("PATH")).unwrap_or_default();
+        let others = std::env::split_paths(&path).filter(|dir| Some(dir) != active.as_ref());
+        std::env::join_paths(std::iter::once(bin.to_owned()).chain(others)).unwrap_or(path)
+    }
+}
+
+fn text_of(name: &str) -> Option<String> {
+    exec::variable(name).and_then(|value| value.into_string().ok())
 }
 
 /// Whether a variable makes every program load or run something else: never taken from a file that a branch may bring.
@@ -140,12 +193,4 @@ fn takes_over_programs(name: &str) -> bool {
     const NEVER: [&str; 7] = ["PATH", "HOME", "IFS", "ENV", "BASH_ENV", "PYTHONHOME", "VIRTUAL_ENV"];
     const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "GIT_", "BASH_FUNC_"];
     NEVER.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
-}
-
-/// Our own PATH with `bin` in front, and without the venv that was active in the shell we were started from.
-fn first_on_path(bin: &Path) -> OsString {
-    let active = exec::variable("VIRTUAL_ENV").map(|venv| Path::new(&venv).join("bin"));
-    let path = exec::variable("PATH").unwrap_or_default();
-    let others = std::env::split_paths(&path).filter(|dir| Some(dir) != active.as_ref());
-    std::env::join_paths(std::iter::once(bin.to_owned()).chain(others)).unwrap_or(path)
 }

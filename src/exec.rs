@@ -119,6 +119,11 @@ impl Drop for CarryOn {
     }
 }
 
+/// Whether a variable is never passed on to a child.
+pub fn is_scrubbed(name: &str) -> bool {
+    LOCAL_TO_A_REPOSITORY.iter().chain(&LOCAL_TO_A_VENV).chain(&CHANNELS).any(|known| *known == name)
+}
+
 /// A program about to be started.
 #[derive(Debug)]
 pub struct Program {

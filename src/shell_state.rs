@@ -40,6 +40,15 @@ pub enum Change {
     Unset(String),
 }
 
+impl Change {
+    /// The variable that changes.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Set(name, _) | Self::Unset(name) => name,
+        }
+    }
+}
+
 /// What was there before, and what we put in its place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Replaced {
