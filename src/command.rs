@@ -28,13 +28,17 @@ use std::path::{Path, PathBuf};
 use crate::channel::Channel;
 use crate::claim::Claims;
 use crate::detect::Project;
-use crate::error::{Explain, Result};
+use crate::environment::{Environment, Inherited};
+use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::facts;
+use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
+use crate::guard::{self, Guard, Watch};
 use crate::name::Branch;
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
+use crate::target::Worktrees;
 use crate::ui::Ui;
 
 /// What every verb works with.
@@ -119,6 +123,52 @@ impl Context {
             cwd: root.to_string_lossy().into_owned(),
             home: exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default(),
             ports: record.ports(),
+        }
+    }
+
+    /// Watches over the environment of one worktree.
+    pub fn watch<'a>(
+        &'a self,
+        tree: &'a Worktree,
+        worktrees: &'a Worktrees,
+        recipe: &'a Recipe,
+    ) -> Watch<'a> {
+        Watch { repo: &self.repo, worktrees, claims: &self.claims, main: self.main.as_deref(), tree, recipe }
+    }
+
+    /// Refuses to run anything in an environment that leads into another worktree, or warns, as the user has it.
+    pub fn guard(&self, watch: &Watch, environment: &Environment) -> Result<()> {
+        let guard = Guard::of(&self.repo)?;
+        if guard == Guard::Off {
+            return Ok(());
+        }
+        let inherited = Inherited::now();
+        let strays = watch.strays(environment, &|name| inherited.passed_on(name));
+        match guard::refusal(&watch.worktrees.name(watch.tree), &strays) {
+            Some(refusal) if guard == Guard::Refuse => Err(refusal),
+            refusal => {
+                self.warn_of(refusal.as_ref());
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the shell that comes into a worktree what of its environment leads into another one.
+    pub fn warn_of_strays(&self, watch: &Watch, environment: &Environment) {
+        if Guard::of(&self.repo).is_ok_and(|guard| guard != Guard::Off) {
+            let inherited = Inherited::now();
+            let strays = watch.strays(environment, &|name| inherited.get(name));
+            self.warn_of(guard::refusal(&watch.worktrees.name(watch.tree), &strays).as_ref());
+        }
+    }
+
+    /// Tells what would be refused.
+    fn warn_of(&self, refusal: Option<&Error>) {
+        if let Some(refusal) = refusal {
+            self.ui.warn(&refusal.in_one_line());
+            if let Some(hint) = refusal.hints.first() {
+                self.ui.hint(hint);
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! main -> lib -> cli, command/*            the verbs, one file each, thin
-//!      -> complete                         what TAB offers
+//!      -> complete, guard                  what TAB offers; what leads into another worktree
 //!      -> facts, hook, target              looks at the world; runs hooks; which worktree a word means
 //!      -> plan, trust, environment         pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
 //!      -> record                           what was made, on disk: the undo
@@ -33,6 +33,7 @@ pub mod exec;
 pub mod facts;
 pub mod file;
 pub mod git;
+pub mod guard;
 pub mod hook;
 pub mod name;
 pub mod plan;

@@ -608,6 +608,7 @@ port.PORT = 8100
             ("wt.path", "../x", false),
             ("wt.prefix", "me/", false),
             ("wt.mode", "git", false),
+            ("wt.guard", "warn", false),
             ("wt.template.x.base", "main", false),
             ("wt.copy", "", true),
             ("wt.hooks.setup", "make", true),

@@ -121,7 +121,8 @@ impl<'a> Url<'a> {
 
     /// The name of the database, decoded.
     pub fn database(&self) -> String {
-        percent_decoded(self.text[self.path.clone()].trim_matches('/'))
+        let path = self.text[self.path.clone()].trim_start_matches('/');
+        percent_decoded(path.split('/').next().unwrap_or_default())
     }
 
     /// Whether the server is on this machine: a socket, or a name or address that never leaves it.

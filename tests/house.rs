@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 13] = [
     &["record"],
     &["plan", "trust", "environment"],
     &["facts", "hook", "target"],
-    &["complete"],
+    &["complete", "guard"],
     &["command", "cli"],
 ];
 

@@ -16,6 +16,7 @@ mod django;
 mod doctor;
 mod env_files;
 mod git_mode;
+mod guard;
 mod house;
 mod list;
 mod man;

@@ -309,6 +309,31 @@ fn a_directory_that_has_gone_is_a_failure() {
 }
 
 #[test]
+fn one_who_brings_along_anothers_venv_is_told_once() {
+    let world = world();
+    std::fs::create_dir(world.path("staging/deep")).unwrap();
+    let told = "warning: the environment of 'staging' leads into another worktree: VIRTUAL_ENV of the shell is in 'other'\n\
+                hint: unset VIRTUAL_ENV";
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        let venv = world.path("other/.venv");
+        terminal.shows(&export(shell, "VIRTUAL_ENV", venv.to_str().unwrap()));
+        assert_eq!(terminal.shows("cd ../staging"), told, "{shell}");
+        for line in ["cd deep", "wt list >/dev/null", "cd ..", "true"] {
+            assert_eq!(terminal.shows(line), "", "{shell}: {line}");
+        }
+        assert_eq!(terminal.shows("cd ../other"), "", "{shell}");
+        assert_eq!(terminal.shows("cd ../staging"), told, "{shell}");
+    }
+    world.git(&world.path("myproject"), &["config", "wt.guard", "off"]);
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        terminal.shows(&export(shell, "VIRTUAL_ENV", world.path("other/.venv").to_str().unwrap()));
+        assert_eq!(terminal.shows("cd ../staging"), "", "{shell}");
+    }
+}
+
+#[test]
 fn plain_git_moves_the_shell_at_the_next_prompt() {
     let world = world();
     world.git(&world.path("myproject"), &["config", "alias.w", "wt"]);

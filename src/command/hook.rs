@@ -56,6 +56,10 @@ fn wanted(ui: Ui) -> Result<Option<Wanted>> {
     let Some(record) = worktrees.record(tree) else { return Ok(None) };
     let recipe = context.recipe_for(record.name.as_str(), None, None)?;
     let environment = Environment::of(&tree.path, Some(record), &recipe)?;
+    let arrives = exec::variable("GIT_WT_HEAD").is_none_or(|head| head != tree.git_dir.join("HEAD"));
+    if arrives {
+        context.warn_of_strays(&context.watch(tree, &worktrees, &recipe), &environment);
+    }
     Ok(Some(Wanted {
         name: record.name.as_str().to_owned(),
         head: tree.git_dir.join("HEAD").to_string_lossy().into_owned(),

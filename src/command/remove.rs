@@ -426,6 +426,8 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
             ));
         }
         let environment = Environment::of(&tree.path, Some(record), &recipe)?;
+        let worktrees = Worktrees::read(&context.repo)?;
+        context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
         let words = context.words(record, &tree.path);
         for command in &recipe.hooks.teardown {
             let command = words.render_command(&command.text)?;
@@ -438,7 +440,7 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
         Ok(())
     };
     if let Err(error) = torn_down() {
-        context.ui.warn(&error.what);
+        context.ui.warn(&error.in_one_line());
     }
 }
 

@@ -34,6 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let template = record.and_then(|record| record.template.as_deref());
     let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
     let environment = Environment::of(&tree.path, record, &recipe)?;
+    context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
     let mut command = args.command.clone();
     if let Some(port) = environment.get("PORT")
         && wants_port(&command)

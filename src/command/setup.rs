@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::worktrees::{TOKEN, Worktree};
+use crate::guard::Guard;
 use crate::hook;
 use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
@@ -176,6 +177,7 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     let lock = context.records.lock()?;
     let hooks = note_missing(&mut held.record, tree, context)?;
     drop(lock);
+    disown_strays(&mut held.record, &recipe, context)?;
     let owner = held.record.owner(&context.repo);
     let main = context.main.clone();
     let site = Site {
@@ -243,6 +245,27 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
     }
 }
 
+/// Has values of the env file that lead into another worktree set anew: they are no edits to keep.
+fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Result<()> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let Some(tree) = record.worktree(&worktrees.listing) else { return Ok(()) };
+    if Guard::of(&context.repo)? == Guard::Off {
+        return Ok(());
+    }
+    let environment = Environment::of(&tree.path, Some(record), recipe)?;
+    let mut strays = context.watch(tree, &worktrees, recipe).strays(&environment, &|_| None);
+    strays.retain(|stray| stray.has_own);
+    for step in &mut record.steps {
+        if let Resource::EnvFile(file) = &mut step.resource {
+            file.foreign = strays.iter().map(|stray| stray.variable.clone()).collect();
+        }
+    }
+    for stray in strays {
+        context.ui.say(&format!("{stray}: set anew"));
+    }
+    Ok(())
+}
+
 /// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
 pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &Context) -> Result<u8> {
     if hook::schedule(&mut held.record, hooks) {
@@ -263,6 +286,14 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
     let recipe = context.recipe_for(name.as_str(), held.record.branch.as_ref(), None)?;
     let environment = Environment::of(root, Some(&held.record), &recipe)?;
     let ui = context.ui;
+    let worktrees = Worktrees::read(&context.repo)?;
+    if let Some(tree) = held.record.worktree(&worktrees.listing)
+        && let Err(error) = context.guard(&context.watch(tree, &worktrees, &recipe), &environment)
+    {
+        ui.error(&error);
+        ui.warn("the recipe's hooks were not run");
+        return Ok(Error::HOOK);
+    }
     let words = context.words(&held.record, root);
     let failed = hook::run_pending(held, &context.records, root, &environment, &words, &mut |command| {
         ui.say(&format!("$ {}", escaped(command)));

@@ -48,6 +48,9 @@ pub struct EnvFile {
     /// The variables of these whose value is drawn: one that we have drawn before stays.
     #[serde(skip)]
     pub drawn: Vec<String>,
+    /// The variables whose value is another worktree's: that is no edit to keep.
+    #[serde(skip)]
+    pub foreign: Vec<String>,
     /// Other variables whose values name ports of the main worktree, with their bytes as they stand there.
     #[serde(skip)]
     pub followers: Vec<(String, String)>,
@@ -163,7 +166,7 @@ impl EnvFile {
             if self.drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
                 continue;
             }
-            if self.drift(&text, name, value) == Drift::Edited {
+            if self.drift(&text, name, value) == Drift::Edited && !self.foreign.contains(name) {
                 self.changes.kept.push(name.clone());
                 continue;
             }

@@ -1,0 +1,294 @@
+//! The guard: no variable of a worktree leads into another one.
+//!
+//! An env file copied from the neighbour, a venv activated before the directory was changed: what is run then works on
+//! the neighbour's port or database, and nobody notices. It looks and tells; it changes nothing.
+
+use std::fmt::{self, Display};
+use std::path::Path;
+
+use crate::claim::{Claim, Claims, Owner, Thing};
+use crate::dotenv::{EnvText, Value};
+use crate::environment::{Environment, Origin};
+use crate::error::{Error, Result};
+use crate::git::worktrees::Worktree;
+use crate::git::{Repo, absolute};
+use crate::recipe::Recipe;
+use crate::target::Worktrees;
+use crate::url::{Engine, SqlitePlace, Url};
+
+/// What happens to a command whose environment leads into another worktree (`wt.guard`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// It is not run.
+    Refuse,
+    /// It is run after a warning.
+    Warn,
+    /// Nobody looks.
+    Off,
+}
+
+impl Guard {
+    /// Reads the setting; refuses if there is none.
+    pub fn of(repo: &Repo) -> Result<Self> {
+        match repo.setting("wt.guard").as_deref() {
+            None | Some("refuse") => Ok(Self::Refuse),
+            Some("warn") => Ok(Self::Warn),
+            Some("off") => Ok(Self::Off),
+            Some(other) => {
+                Err(Error::new(format!("git config wt.guard is '{other}'; it may be refuse, warn or off")))
+            }
+        }
+    }
+}
+
+/// A variable that leads into another worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The variable.
+    pub variable: String,
+    /// The env file it stands in; `None` for one of the shell's.
+    pub file: Option<String>,
+    /// What it leads to, as in "port 8002 of 'staging'".
+    pub to: String,
+    /// Whether the recipe gives the worktree a value of its own for it.
+    pub has_own: bool,
+}
+
+impl Display for Stray {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(out, "{} in '{file}' is {}", self.variable, self.to),
+            None => write!(out, "{} of the shell is {}", self.variable, self.to),
+        }
+    }
+}
+
+impl Stray {
+    /// The way out for the worktree of this name.
+    fn way_out(&self, name: &str) -> String {
+        match &self.file {
+            Some(_) if self.has_own => format!("git wt setup {name}"),
+            Some(file) => format!("change {} in '{file}'", self.variable),
+            None => format!("unset {}", self.variable),
+        }
+    }
+}
+
+/// The refusal to run anything in the worktree of this name; `None` without strays.
+pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
+    let error = Error::new(format!("the environment of '{name}' leads into another worktree"));
+    let mut ways: Vec<String> = strays.iter().map(|stray| stray.way_out(name)).collect();
+    ways.dedup();
+    ways.push("git config wt.guard warn    (if it is meant to)".into());
+    let error = strays.iter().fold(error, Error::because);
+    (!strays.is_empty()).then(|| ways.into_iter().fold(error, Error::hint))
+}
+
+/// A worktree and those around it.
+pub struct Watch<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// Its worktrees.
+    pub worktrees: &'a Worktrees,
+    /// The ports and databases of this host.
+    pub claims: &'a Claims,
+    /// The directory that files are taken from.
+    pub main: Option<&'a Path>,
+    /// The worktree that is looked at.
+    pub tree: &'a Worktree,
+    /// Its recipe.
+    pub recipe: &'a Recipe,
+}
+
+impl Watch<'_> {
+    /// The variables that lead into another worktree: those of the env file, and those the shell would pass on.
+    pub fn strays(&self, environment: &Environment, shell: &dyn Fn(&str) -> Option<String>) -> Vec<Stray> {
+        let mut strays = Vec::new();
+        for variable in &environment.variables {
+            if let Origin::File(file) = &variable.origin
+                && let Some(to) = self.leads_to(&variable.name, &variable.value)
+            {
+                strays.push(self.stray(&variable.name, Some(file.clone()), to));
+            }
+        }
+        let ports = self.recipe.port.variables.iter().map(|(name, _)| name.as_str());
+        for name in ports.chain(self.database_variable()).chain(["VIRTUAL_ENV"]) {
+            if environment.get(name).is_none()
+                && let Some(to) = shell(name).and_then(|value| self.leads_to(name, &value))
+            {
+                strays.push(self.stray(name, None, to));
+            }
+        }
+        strays
+    }
+
+    fn stray(&self, name: &str, file: Option<String>, to: String) -> Stray {
+        let ports = self.recipe.port.variables.iter().map(|(name, _)| name);
+        let values = self.recipe.env.values.iter().map(|(name, _)| name);
+        let has_own = !self.tree.is_main()
+            && (ports.chain(values).any(|known| known == name) || self.database_variable() == Some(name));
+        Stray { variable: name.to_owned(), file, to, has_own }
+    }
+
+    /// The variable that holds the URL of a database of the worktree's own.
+    fn database_variable(&self) -> Option<&str> {
+        self.recipe.database.as_ref().filter(|rule| !rule.shared).map(|rule| rule.variable.as_str())
+    }
+
+    /// What of another worktree a variable leads to.
+    fn leads_to(&self, name: &str, value: &str) -> Option<String> {
+        // a recipe that gives every worktree this very value means it
+        if self.recipe.env.values.iter().any(|(known, text)| known == name && text == value) {
+            return None;
+        }
+        if name == "VIRTUAL_ENV" {
+            return self.inside_another(Path::new(value)).map(|tree| format!("in {}", self.named(tree)));
+        }
+        if self.database_variable() == Some(name) {
+            return self.anothers_database(value);
+        }
+        let is_port =
+            name.ends_with("PORT") || self.recipe.port.variables.iter().any(|(port, _)| port == name);
+        match value.trim().parse().ok().filter(|_| is_port) {
+            Some(port) => self.anothers_port(port, !self.tree.is_main()),
+            // one repository's front end may well want a port of another's
+            None => self.anothers_port(local_port(value)?, false),
+        }
+    }
+
+    fn anothers_port(&self, port: u16, of_any_repository: bool) -> Option<String> {
+        let owner = self.another(&Thing::Port(port))?;
+        let whose = self.of_ours(&owner);
+        let whose = whose.or_else(|| of_any_repository.then(|| owner.to_string()))?;
+        Some(format!("port {port} of {whose}"))
+    }
+
+    fn anothers_database(&self, url: &str) -> Option<String> {
+        let place = place(url, &self.tree.path)?;
+        if let Some(owner) = self.another(&Thing::Database(place.clone())) {
+            let whose = self.of_ours(&owner).unwrap_or_else(|| owner.to_string());
+            return Some(format!("the database of {whose}"));
+        }
+        let main = self.worktrees.listing.main();
+        let is_mains = !self.tree.is_main() && self.mains_place().as_ref() == Some(&place);
+        is_mains.then(|| format!("the database of {}", self.named(main)))
+    }
+
+    /// Where main's own database is.
+    fn mains_place(&self) -> Option<String> {
+        let main = self.main?;
+        let text = EnvText::parse(std::fs::read(main.join(&self.recipe.env.from)).ok()?);
+        match text.get(self.database_variable()?)? {
+            Value::Text(url) => place(&url, main),
+            Value::Dynamic(_) => None,
+        }
+    }
+
+    /// Who else has claimed a thing.
+    fn another(&self, thing: &Thing) -> Option<Owner> {
+        let own = self.worktrees.record(self.tree).map(|record| record.owner(self.repo));
+        let is_own = |claim: &Claim| own.as_ref().is_some_and(|own| claim.is_of(own));
+        self.claims.find(thing).filter(|claim| !is_own(claim))?.owner
+    }
+
+    /// The name of the owner that is a record of this repository.
+    fn of_ours(&self, owner: &Owner) -> Option<String> {
+        let record = self.worktrees.records.iter().find(|record| record.owner(self.repo).is(owner))?;
+        Some(format!("'{}'", record.name))
+    }
+
+    /// The other worktree that a path lies in.
+    fn inside_another(&self, path: &Path) -> Option<&Worktree> {
+        let trees = self.worktrees.listing.worktrees.iter().filter(|tree| path.starts_with(&tree.path));
+        let around = trees.max_by_key(|tree| tree.path.as_os_str().len());
+        around.filter(|tree| tree.git_dir != self.tree.git_dir)
+    }
+
+    fn named(&self, tree: &Worktree) -> String {
+        let name = crate::name::escaped(&self.worktrees.name(tree));
+        if tree.is_main() { format!("the main worktree '{name}'") } else { format!("'{name}'") }
+    }
+}
+
+/// Where a database is, as it is claimed.
+fn place(url: &str, root: &Path) -> Option<String> {
+    let url = Url::parse(url)?;
+    let engine = match Engine::of(url.scheme())? {
+        Engine::Sqlite => match url.sqlite_place()? {
+            SqlitePlace::Memory => return None,
+            SqlitePlace::Relative(path) | SqlitePlace::Absolute(path) => {
+                return Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()));
+            }
+        },
+        Engine::Postgres => "postgres",
+        Engine::Mysql => "mysql",
+    };
+    Some(format!("{engine}:{}/{}", url.server(), url.database()))
+}
+
+/// The port of a URL that leads to this host.
+fn local_port(value: &str) -> Option<u16> {
+    let url = Url::parse(value)?;
+    let (host, port) = url.server().rsplit_once(':')?;
+    let is_local =
+        matches!(host, "localhost" | "127.0.0.1" | "0.0.0.0" | "[::1]") || host.ends_with(".localhost");
+    port.parse().ok().filter(|_| is_local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_this_host_are_found_in_urls() {
+        for (value, port) in [
+            ("http://localhost:8001/api", Some(8001)),
+            ("ws://shop.localhost:8001", Some(8001)),
+            ("redis://u:p@127.0.0.1:6380/1", Some(6380)),
+            ("http://[::1]:8001", Some(8001)),
+            ("http://example.org:8001", None),
+            ("http://localhost/8001", None),
+            ("localhost", None),
+            ("8001", None),
+        ] {
+            assert_eq!(local_port(value), port, "{value}");
+        }
+    }
+
+    #[test]
+    fn one_database_has_one_place() {
+        let root = Path::new("/w/a");
+        for (url, want) in [
+            ("sqlite:///db.sqlite3", Some("sqlite:/w/a/db.sqlite3")),
+            ("sqlite:////var/db", Some("sqlite:/var/db")),
+            ("sqlite://:memory:", None),
+            ("postgres://u:p@db:5433/shop_a?sslmode=require", Some("postgres:db:5433/shop_a")),
+            ("postgresql+psycopg://other@db:5433/shop_a", Some("postgres:db:5433/shop_a")),
+            ("mysql://localhost/shop", Some("mysql:localhost/shop")),
+            ("https://db/shop", None),
+        ] {
+            assert_eq!(place(url, root).as_deref(), want, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_each_variable_and_each_way_out_once() {
+        let stray = |variable: &str, file: Option<&str>, has_own| Stray {
+            variable: variable.into(),
+            file: file.map(str::to_owned),
+            to: "port 8002 of 'b'".into(),
+            has_own,
+        };
+        assert!(refusal("a", &[]).is_none());
+        let strays = [
+            stray("PORT", Some(".env"), true),
+            stray("API_PORT", Some(".env"), true),
+            stray("X", None, false),
+        ];
+        let error = refusal("a", &strays).unwrap();
+        assert_eq!(error.why[0], "PORT in '.env' is port 8002 of 'b'");
+        assert_eq!(error.why[2], "X of the shell is port 8002 of 'b'");
+        assert_eq!(error.hints[..2], ["git wt setup a", "unset X"]);
+        assert_eq!(stray("Y", Some(".env"), false).way_out("a"), "change Y in '.env'");
+    }
+}
