@@ -42,6 +42,25 @@ fn changes_are_refused_and_listed() {
 }
 
 #[test]
+fn a_protected_worktree_needs_an_answer_without_data_too() {
+    let world = provisioned();
+    world.write("myproject/.wt.toml", "[template.production]\nprotected = true\n");
+    world.wt(&["add", "production"]).ok();
+    world
+        .wt(&["remove", "production"])
+        .code(128)
+        .says(&["error: 'production' is protected\nhint: git wt remove -y production\n"]);
+    world.wt(&["remove", "--force", "production"]).code(128);
+    world.write("myproject-production/media/photo", "data");
+    world.wt(&["remove", "production"]).code(128).says(&["'production' is protected", "caused by: 'media/'"]);
+    world.wt(&["remove", "-y", "production"]).ok();
+    // one that git has made is protected once it is adopted
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../production"]);
+    world.wt(&["setup", "production"]).ok();
+    world.wt(&["remove", "production"]).code(128).says(&["'production' is protected"]);
+}
+
+#[test]
 fn ignored_data_is_named_and_needs_an_answer_but_caches_do_not() {
     let world = provisioned();
     world.wt(&["add", "staging"]).ok();

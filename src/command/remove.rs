@@ -306,15 +306,25 @@ impl<'a> Removal<'a> {
     /// Names the data that would be lost, and asks.
     fn ask(&self, args: &Args, context: &Context) -> Result<()> {
         let lines = self.losses(args);
-        if args.yes || lines.is_empty() {
+        let is_protected = self.record.as_ref().is_some_and(|record| record.protected);
+        if args.yes || (lines.is_empty() && !is_protected) {
             return Ok(());
         }
-        let what = format!("removing '{}' loses {}", self.name, lines.join(", "));
+        let protected = format!("'{}' is protected", self.name);
+        let what = match (is_protected, lines.is_empty()) {
+            (true, true) => protected.clone(),
+            (true, false) => format!("{protected}, and removing it loses {}", lines.join(", ")),
+            (false, _) => format!("removing '{}' loses {}", self.name, lines.join(", ")),
+        };
         match context.ui.ask(&format!("{what}\nremove it?")) {
             Some(true) => Ok(()),
             Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
             None => {
-                let error = Error::new(format!("removing '{}' would lose data", self.name));
+                let error = if is_protected {
+                    Error::new(protected)
+                } else {
+                    Error::new(format!("removing '{}' would lose data", self.name))
+                };
                 let error = lines.iter().fold(error, Error::because);
                 let error = error.hint(format!("git wt remove -y {}", self.name));
                 Err(if self.databases(args).is_empty() {

@@ -177,6 +177,7 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     let lock = context.records.lock()?;
     let hooks = note_missing(&mut held.record, tree, context)?;
     drop(lock);
+    held.record.protected = recipe.protected;
     disown_strays(&mut held.record, &recipe, context)?;
     let owner = held.record.owner(&context.repo);
     let main = context.main.clone();
