@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    add, cd, doctor, env, help, hook, init, list, lock, r#move, prune, remove, repair, run, setup,
-    shell_init, sweep, trust, unlock,
+    add, cd, doctor, env, help, hook, init, list, lock, r#move, prune, push_guard, remove, repair, run,
+    setup, shell_init, sweep, trust, unlock,
 };
 
 /// git worktree, with an environment of its own for each worktree
@@ -72,6 +72,9 @@ pub enum Verb {
     /// Print the change of environment on entering or leaving a worktree
     #[command(hide = true)]
     Hook(hook::Args),
+    /// Judge a push from the current worktree
+    #[command(hide = true)]
+    PushGuard(push_guard::Args),
     /// Delete what was put aside
     #[command(hide = true)]
     Sweep(sweep::Args),

@@ -12,6 +12,7 @@ pub mod list;
 pub mod lock;
 pub mod r#move;
 pub mod prune;
+pub mod push_guard;
 pub mod remove;
 pub mod repair;
 pub mod run;

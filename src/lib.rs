@@ -110,6 +110,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Trust(args) => command::trust::run(&args, &context),
         Verb::Init(args) => command::init::run(&args, &context),
         Verb::Doctor(args) => command::doctor::run(&args, &context),
+        Verb::PushGuard(args) => command::push_guard::run(&args, &context),
         _ => unreachable!("verbs that need no repository were answered above"),
     }
 }

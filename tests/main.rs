@@ -29,6 +29,7 @@ mod postgres;
 mod project;
 mod properties;
 mod prune;
+mod push_guard;
 mod readme;
 mod remove;
 mod repositories;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, RECIPE};
+use super::{Context, RECIPE, push_guard};
 use crate::detect::Project;
 use crate::error::{Error, Explain, Result};
 use crate::git;
@@ -17,10 +17,16 @@ pub struct Args {
     /// Print it and write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Write no recipe, but a pre-push hook: a protected worktree pushes its own branch only
+    #[arg(long, conflicts_with = "dry_run")]
+    pub push_guard: bool,
 }
 
 /// Writes the recipe that the project seems to need.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
+    if args.push_guard {
+        return push_guard::install(context);
+    }
     let Some(main) = &context.main else {
         return Err(Error::new("there is no worktree to look at").hint("git wt add BRANCH"));
     };

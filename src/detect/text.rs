@@ -45,7 +45,7 @@ const PLACE: &str = r#"
 const TEMPLATES: &str = r#"
 # [template.production]                       # over the above, for a worktree or branch of that name
 # match = ["production", "release/*"]
-# protected = true
+# protected = true                            # red, asked before it goes; git wt init --push-guard guards its pushes
 # env.DEBUG = "false"
 "#;
 

@@ -1,0 +1,86 @@
+//! The push guard: what a protected worktree may push, and whose hook is left alone.
+
+use std::fs;
+
+use crate::world::{Seen, World};
+
+/// A protected worktree `production` beside a plain one, and a remote.
+fn world() -> World {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[template.production]\nprotected = true\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "remote.git"]);
+    world.git(&world.path("myproject"), &["remote", "add", "origin", "../remote.git"]);
+    for name in ["production", "plain"] {
+        world.wt(&["add", name]).ok();
+        let tree = world.path(format!("myproject-{name}"));
+        world.git(&tree, &["commit", "--quiet", "--allow-empty", "--message", "ahead"]);
+    }
+    world
+}
+
+fn push(world: &World, from: &str, args: &[&str], variables: &[(&str, &str)]) -> Seen {
+    let dir = world.path(from);
+    let remote = world.path("remote.git");
+    let mut command = world.command("git", &dir);
+    command.arg("push").arg("--quiet").arg(remote).args(args).envs(variables.iter().copied());
+    world.see(&mut command)
+}
+
+#[test]
+fn a_protected_worktree_pushes_its_own_branch_only() {
+    let world = world();
+    let of_remote = || world.git(&world.path("remote.git"), &["rev-parse", "main"]);
+    world
+        .wt_in("myproject-plain", &["init", "--push-guard"])
+        .ok()
+        .says(&["wrote '[ROOT]/myproject/.git/hooks/pre-push'"]);
+    world.wt(&["init", "--push-guard"]).ok().says(&["there already"]);
+    world.wt(&["doctor"]).ok();
+    let before = of_remote();
+    push(&world, "myproject-production", &["HEAD:main"], &[]).code(1).says(&[
+        "error: 'production' is protected: it pushes nothing to 'main'",
+        "its own branch is 'production'",
+        "hint: GIT_WT_PUSH=1 git push",
+    ]);
+    push(&world, "myproject-production", &["production", "HEAD:main"], &[]).code(1);
+    push(&world, "myproject-production", &["HEAD:main"], &[("GIT_WT_PUSH", "0")]).code(1);
+    assert_eq!(of_remote(), before);
+    push(&world, "myproject-production", &["production"], &[]).ok();
+    push(&world, "myproject-production", &["HEAD:refs/tags/v1"], &[]).ok();
+    push(&world, "myproject-production", &["HEAD:main"], &[("GIT_WT_PUSH", "1")]).ok();
+    assert_ne!(of_remote(), before);
+    // the others push what they like
+    push(&world, "myproject-plain", &["HEAD:elsewhere"], &[]).ok();
+    push(&world, "myproject", &["main:third"], &[]).ok();
+}
+
+#[test]
+fn nobodys_hook_is_overwritten() {
+    let world = world();
+    let repo = world.path("myproject");
+    world.write("myproject/.git/hooks/pre-push", "#!/bin/sh\n# mine\n");
+    world
+        .wt(&["init", "--push-guard"])
+        .code(128)
+        .says(&["there is a pre-push hook already", "hint: git-wt push-guard || exit 1"]);
+    assert_eq!(world.read("myproject/.git/hooks/pre-push"), "#!/bin/sh\n# mine\n");
+    // it goes where git looks
+    world.git(&repo, &["config", "core.hooksPath", world.path("own hooks").to_str().unwrap()]);
+    world.wt(&["init", "--push-guard"]).ok().says(&["wrote '[ROOT]/own hooks/pre-push'"]);
+    push(&world, "myproject-production", &["HEAD:main"], &[]).code(1).says(&["is protected"]);
+    // a link is somebody's too, wherever it leads
+    fs::remove_file(world.path("own hooks/pre-push")).unwrap();
+    std::os::unix::fs::symlink(world.path("nowhere"), world.path("own hooks/pre-push")).unwrap();
+    world.wt(&["init", "--push-guard"]).code(128);
+    assert!(!world.path("nowhere").exists());
+}
+
+#[test]
+fn a_clone_without_git_wt_can_still_push() {
+    let world = world();
+    world.wt(&["init", "--push-guard"]).ok();
+    push(&world, "myproject", &["main:other"], &[("PATH", "/usr/local/bin:/usr/bin:/bin")])
+        .ok()
+        .says(&["git-wt is not on PATH"]);
+}
