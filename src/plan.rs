@@ -157,8 +157,12 @@ impl Plan {
         place::refuse_branch_in_use(wish, start, plan.heal.as_ref(), facts)?;
         words.path = plan.path.to_string_lossy().into_owned();
         let branch = plan.branch_resource(wish, start, facts)?;
-        let checkout = Resource::Checkout(plan.checkout(wish, start));
         let env = wish.env && recipe.env_enabled;
+        let mut checkout = plan.checkout(wish, start);
+        if env && !matches!(start.head, Head::Orphan(_)) {
+            checkout.sparse.clone_from(&recipe.sparse);
+        }
+        let checkout = Resource::Checkout(checkout);
         if env {
             plan.ports(&[], recipe, facts, &mut words)?;
         }
@@ -247,9 +251,6 @@ impl Plan {
         let mut args: Vec<OsString> = vec!["--quiet".into()];
         // -f once more than asked for is never right: it overrides git's own locks
         args.extend((0..wish.force).map(|_| "--force".into()));
-        if wish.no_checkout {
-            args.push("--no-checkout".into());
-        }
         args.extend(wish.passed_on.iter().cloned());
         let mut commit_ish = None;
         match &start.head {
@@ -265,7 +266,7 @@ impl Plan {
         args.push("--".into());
         args.push(self.path.clone().into_os_string());
         args.extend(commit_ish.map(OsString::from));
-        Checkout { lock: wish.lock.clone(), ..Checkout::new(&self.path, args) }
+        Checkout { lock: wish.lock.clone(), no_files: wish.no_checkout, ..Checkout::new(&self.path, args) }
     }
 
     /// Chooses ports, or keeps the ones the worktree has: they stay the same for its life.
@@ -311,9 +312,6 @@ impl Plan {
             let mut venv = Venv::new(&rule.path, &rule.python);
             venv.seed_pip = recipe.needs_pip();
             self.resources.push(Resource::Venv(venv));
-        }
-        if !recipe.sparse.is_empty() {
-            self.notes.push("'sparse' is not applied yet".into());
         }
         self.env_files(unborn, recipe, facts, words)
     }

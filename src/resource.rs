@@ -291,7 +291,12 @@ impl Resource {
                 None => format!("branch '{}' at {}", branch.name, branch.oid.short()),
             },
             Self::Exclude(exclude) => format!("'{}' in .git/info/exclude", exclude.pattern),
-            Self::Checkout(checkout) => format!("worktree '{}'", checkout.path.display()),
+            Self::Checkout(checkout) if checkout.sparse.is_empty() => {
+                format!("worktree '{}'", checkout.path.display())
+            }
+            Self::Checkout(checkout) => {
+                format!("worktree '{}' with {} alone", checkout.path.display(), checkout.sparse.join(", "))
+            }
             Self::Copy(copy) => format!("copy of '{}'", copy.path.display()),
             Self::Link(link) => format!("link to '{}'", link.path.display()),
             Self::Venv(venv) => format!("venv '{}'", venv.path.display()),

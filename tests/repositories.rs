@@ -348,6 +348,108 @@ fn a_new_worktree_has_the_sparse_cone_it_was_made_from() {
     world.wt(&["remove", "staging"]).ok();
 }
 
+/// A repository with two directories, whose recipe wants one of them, and another in a template.
+fn with_cone() -> World {
+    let world = World::with_repo();
+    for file in ["apps/shop/one", "apps/blog/two", "docs/three"] {
+        world.write(format!("myproject/{file}"), "x");
+    }
+    world.write(
+        "myproject/.wt.toml",
+        "sparse = [\"apps/shop\"]\n[env]\nA = \"1\"\n[template.blog]\nsparse = [\"apps/blog\", \"docs\"]\n",
+    );
+    world.commit(&world.path("myproject"), "recipe");
+    world
+}
+
+#[test]
+fn the_cone_of_the_recipe_is_all_that_is_written() {
+    let world = with_cone();
+    // every file that is written would tell, also one that goes again
+    world.write("myproject/.gitattributes", "* filter=tell\n");
+    world.commit(&world.path("myproject"), "tell");
+    let told = world.path("home/told");
+    let smudge = format!("echo %f >> '{}'; cat", told.display());
+    world.git(&world.path("myproject"), &["config", "filter.tell.smudge", &smudge]);
+    world.wt(&["add", "staging"]).ok();
+    let written = std::fs::read_to_string(&told).unwrap();
+    assert!(written.contains("apps/shop/one") && !written.contains("apps/blog") && !written.contains("docs"));
+    for (tree, there, absent) in [
+        ("myproject-staging", "apps/shop/one", "apps/blog"),
+        ("myproject-staging", ".env", "docs"),
+        ("myproject", "docs/three", ".git/info/sparse-checkout"),
+    ] {
+        assert!(world.path(tree).join(there).exists() && !world.path(tree).join(absent).exists(), "{tree}");
+        assert_eq!(world.git(&world.path(tree), &["status", "--porcelain"]), "", "{tree}");
+    }
+    world.wt(&["add", "blog"]).ok();
+    assert!(
+        world.path("myproject-blog/docs/three").exists() && !world.path("myproject-blog/apps/shop").exists()
+    );
+    world.wt(&["add", "--no-env", "whole"]).ok();
+    assert!(world.path("myproject-whole/docs/three").exists());
+    world.wt(&["add", "--no-checkout", "later"]).ok();
+    world.git(&world.path("myproject-later"), &["checkout", "--quiet", "later"]);
+    assert!(
+        world.path("myproject-later/apps/shop/one").exists() && !world.path("myproject-later/docs").exists()
+    );
+    for name in ["staging", "blog", "whole", "later"] {
+        world.wt(&["remove", "--delete-branch", name]).ok();
+    }
+    assert_eq!(world.git(&world.path("myproject"), &["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_cone_changes_nothing_for_the_post_checkout_hook() {
+    let world = with_cone();
+    let hook = world.path("myproject/.git/hooks/post-checkout");
+    world.write(
+        &hook,
+        "#!/bin/sh\necho \"$1 $2 $3 $(ls)\" > \"$HOME/hooked\"\npwd >> \"$HOME/hooked\"\nexit 7\n",
+    );
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&hook, executable).unwrap();
+    world.wt(&["add", "staging"]).code(7).prints("[ROOT]/myproject-staging\n");
+    let head = world.git(&world.path("myproject"), &["rev-parse", "HEAD"]);
+    let tree = world.path("myproject-staging");
+    let want = format!("{} {head} 1 README\napps\n{}\n", "0".repeat(40), tree.display());
+    assert_eq!(world.read("home/hooked"), want);
+    assert!(world.path("myproject-staging/.env").exists());
+}
+
+#[test]
+fn a_cone_that_cannot_be_checked_out_leaves_nothing() {
+    let world = with_cone();
+    let repo = world.path("myproject");
+    world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
+    world.write("myproject/.gitattributes", "* filter=broken\n");
+    world.commit(&repo, "broken");
+    world.git(&repo, &["config", "filter.broken.smudge", "false"]);
+    world.git(&repo, &["config", "filter.broken.required", "true"]);
+    let before = world.everything();
+    world.wt(&["add", "staging"]).code(128).says(&["undone: "]);
+    before.is_still(&world.everything(), "after the undo");
+}
+
+#[test]
+fn many_cones_are_set_at_once() {
+    let world = with_cone();
+    let names: Vec<String> = (0..6).map(|n| format!("at-once-{n}")).collect();
+    let adds: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let mut command = world.command("git", &world.path("myproject"));
+            command.args(["wt", "add", "--quiet", name]).stdout(std::process::Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut add in adds {
+        assert!(add.wait().unwrap().success());
+    }
+    for name in names {
+        assert!(!world.path(format!("myproject-{name}/docs")).exists(), "{name}");
+    }
+}
+
 #[test]
 fn a_partial_clone_gets_what_the_new_worktree_needs() {
     let world = World::new();

@@ -3,6 +3,7 @@
 //! It deletes nothing but a linked worktree of this repository, compared by device and inode in both directions: the
 //! directory's `.git` names the entry, and the entry's `gitdir` names the directory.
 
+mod sparse;
 mod submodules;
 
 use std::ffi::{OsStr, OsString};
@@ -45,6 +46,12 @@ pub struct Checkout {
     /// The arguments of `git worktree add` besides the lock: flags, `--`, path, commit-ish.
     #[serde(skip)]
     pub arguments: Vec<OsString>,
+    /// The only directories whose files are written, if there are any: the cone of a sparse checkout.
+    #[serde(skip)]
+    pub sparse: Vec<String>,
+    /// Whether no files are written.
+    #[serde(skip)]
+    pub no_files: bool,
     /// Submodules that stay empty, and why.
     #[serde(skip)]
     pub empty: Vec<String>,
@@ -69,6 +76,8 @@ impl Checkout {
             lock: None,
             as_given: false,
             arguments,
+            sparse: Vec::new(),
+            no_files: false,
             empty: Vec::new(),
             post_checkout: 0,
         }
@@ -106,6 +115,8 @@ impl Checkout {
         let new_one =
             || new().filter_map(|name| repo.entry_named(&name)).find(|tree| self.is_ours(tree, record));
         let is_whole = || new_one().is_some_and(|tree| tree.head != Head::Unknown);
+        let without_files = self.no_files || !self.sparse.is_empty();
+        let git = git.args(without_files.then_some("--no-checkout"));
         let status = git.args(&self.arguments).status_past(&is_whole, || drop(alone))?;
         // git puts one in place of a vanished one of the same name on request
         let replaced = |name: &OsString| repo.entry_named(name).filter(|tree| self.is_ours(tree, record));
@@ -122,15 +133,28 @@ impl Checkout {
         fs::File::create(tree.git_dir.join(TOKEN))
             .and_then(|mut file| io::Write::write_all(&mut file, format!("{record}\n").as_bytes()))
             .explain(|| format!("cannot write '{}'", tree.git_dir.join(TOKEN).display()))?;
+        self.post_checkout = status;
         if !self.as_given {
             if repo.calls_worktrees_bare() {
                 let git = Program::new("git").arg("-C").arg(&tree.path);
                 git.args(["config", "--worktree", "core.bare", "false"]).stdout()?;
             }
+            self.post_checkout = self.fill(repo, &tree.path, &tree.head, status)?;
             self.empty = submodules::bring(repo.common_dir(), &tree.path);
         }
-        self.post_checkout = status;
         Ok(Created::Made)
+    }
+
+    /// Writes the files that git was told to leave out until the cone is set; returns the status of the user's hook.
+    fn fill(&self, repo: &Repo, root: &Path, head: &Head, status: u8) -> Result<u8> {
+        if self.sparse.is_empty() {
+            return Ok(status);
+        }
+        sparse::set_cone(repo, root, &self.sparse)?;
+        match head.oid() {
+            Some(head) if !self.no_files => sparse::write_files(root, head),
+            _ => Ok(status),
+        }
     }
 
     /// Leaves the lock the user asked for, or none. Until then nobody moves or removes what is half made.

@@ -1,0 +1,39 @@
+//! The cone of a sparse checkout (git-sparse-checkout(1)): set in the new worktree alone, before a file is written.
+
+use std::path::Path;
+
+use super::entries_at_rest;
+use crate::error::{Error, Result};
+use crate::exec::{self, Program};
+use crate::git::{Oid, Repo, absolute};
+
+/// Sets the cone of a worktree that has no files yet. Git keeps it in settings of that worktree, which it allows in a
+/// setting of the whole repository (extensions.worktreeConfig): one at a time writes that.
+pub(super) fn set_cone(repo: &Repo, root: &Path, cone: &[String]) -> Result<()> {
+    let _alone = entries_at_rest(repo)?;
+    let git = || Program::new("git").arg("-C").arg(root).arg("sparse-checkout");
+    // in two steps, since older gits know no `set --cone`
+    git().args(["init", "--cone"]).stdout()?;
+    let done = git().args(["set", "--stdin"]).output_of(format!("{}\n", cone.join("\n")).as_bytes())?;
+    exec::check_stopped()?;
+    if done.code == 0 {
+        return Ok(());
+    }
+    Err(Error::new(format!("git does not take the cone '{}'", cone.join("', '")))
+        .because(done.stderr)
+        .hint("change 'sparse' in the recipe: directories, one each"))
+}
+
+/// Writes the files of the cone, and runs the user's post-checkout hook, both as `git worktree add` does; returns the
+/// hook's status.
+pub(super) fn write_files(root: &Path, head: &Oid) -> Result<u8> {
+    let git = || Program::new("git").arg("-C").arg(root);
+    git().args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).stdout()?;
+    let hook = git().args(["rev-parse", "--git-path", "hooks/post-checkout"]).stdout()?;
+    let hook = absolute(root, Path::new(String::from_utf8_lossy(&hook).trim_end_matches('\n')));
+    if rustix::fs::access(&hook, rustix::fs::Access::EXEC_OK).is_err() {
+        return Ok(0);
+    }
+    let nothing = "0".repeat(head.as_str().len());
+    Program::new(hook).args([&nothing, head.as_str(), "1"]).dir(root).narrate()
+}
