@@ -109,6 +109,10 @@ impl Facts {
             Some(main) if provisions => (copies(main, recipe)?, env_sources(main, recipe)?),
             _ => (Selection::default(), BTreeMap::new()),
         };
+        let links = match &main {
+            Some(main) if provisions => links(main, recipe)?,
+            _ => Vec::new(),
+        };
         let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let common = repo.common_dir().to_owned();
         let own_records = records.own(repo)?;
@@ -132,6 +136,7 @@ impl Facts {
             ephemeral: port::ephemeral(),
             env_source: with_database(&env_sources, recipe),
             env_sources,
+            links,
             copies,
             listing,
             main,
@@ -220,6 +225,27 @@ fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     // env files are written, not copied
     selection.files.retain(|path| recipe.env_rules().all(|rule| *path != Path::new(&rule.file)));
     Ok(selection)
+}
+
+/// What the recipe wants linked. Of a directory that has tracked files every worktree has its own: there it is what git
+/// ignores in it.
+fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
+    let mut links = Vec::new();
+    for path in recipe.link.iter().map(PathBuf::from) {
+        let is_dir = fs::symlink_metadata(main.join(&path)).is_ok_and(|found| found.is_dir());
+        let list = |which: &[&str]| {
+            let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z"]);
+            git.args(which).arg("--").arg(&path).stdout()
+        };
+        if is_dir && !list(&[])?.is_empty() {
+            let ignored = list(&["--others", "--ignored", "--exclude-standard", "--directory"])?;
+            // without the slash at the end of a directory
+            links.extend(git::paths(&ignored).iter().map(|path| path.components().collect::<PathBuf>()));
+        } else {
+            links.push(path);
+        }
+    }
+    Ok(links)
 }
 
 /// What each env file starts from.

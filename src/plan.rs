@@ -121,6 +121,8 @@ pub struct Facts {
     pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
     /// The one of them that has the database's URL, else the first.
     pub env_source: Option<(PathBuf, EnvText)>,
+    /// What is linked to the main worktree's.
+    pub links: Vec<PathBuf>,
     /// The ignored files to copy.
     pub copies: Selection,
 }
@@ -307,7 +309,7 @@ impl Plan {
         for (path, why) in &facts.copies.skipped {
             self.notes.push(format!("'{}' is not copied: {why}", path.display()));
         }
-        self.resources.extend(recipe.link.iter().map(|path| Resource::Link(Link::new(Path::new(path)))));
+        self.resources.extend(facts.links.iter().map(|path| Resource::Link(Link::new(path))));
         if let Some(rule) = &recipe.venv {
             let mut venv = Venv::new(&rule.path, &rule.python);
             venv.seed_pip = recipe.needs_pip();

@@ -154,7 +154,17 @@ impl Resource {
                 // a file that cannot be copied is no reason to be without a worktree
                 copy.create(main, own).or_else(|error| Ok(Created::Skipped(error.in_one_line())))
             }),
-            Self::Link(link) => with_trees(site, |main, own| link.create(main, own)),
+            Self::Link(link) => with_trees(site, |main, own| {
+                // it would be untracked, and git would refuse to remove the worktree
+                if matches!(own.kind(&link.path), Ok(None)) && !is_ignored(site.root, &link.path) {
+                    let pattern = link.path.display();
+                    let why = format!(
+                        "git does not ignore a link there; a line '{pattern}' in .gitignore does, '{pattern}/' does not"
+                    );
+                    return Ok(Created::Skipped(why));
+                }
+                link.create(main, own)
+            }),
             Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
             Self::Database(database) => database.create(&Tree::open(site.root)?, site.claims, site.owner),
             Self::ServerDatabase(database) => database.create(site),

@@ -159,6 +159,40 @@ fn an_env_file_that_git_would_see_is_never_written() {
 }
 
 #[test]
+fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
+    let world = with_recipe("link = [\"app/media\", \"uploads\"]\n");
+    let repo = world.path("myproject");
+    world.write("myproject/app/media/.gitignore", "*\n!.gitignore\n");
+    world.write("myproject/.gitignore", "uploads/\n");
+    world.commit(&repo, "media");
+    world.write("myproject/app/media/photo", "of main's");
+    world.write("myproject/app/media/more/photos", "of main's");
+    world.write("myproject/uploads/file", "of main's");
+    let before = world.everything();
+    world.wt(&["add", "x"]).ok().says(&["no link to 'uploads'", "a line 'uploads' in .gitignore"]);
+    let tree = world.path("myproject-x");
+    for (path, target) in
+        [("photo", "../../../myproject/app/media/photo"), ("more", "../../../myproject/app/media/more")]
+    {
+        assert_eq!(fs::read_link(tree.join("app/media").join(path)).unwrap(), std::path::Path::new(target));
+    }
+    assert!(!tree.join("app/media/media").exists() && !repo.join("app/media/media").exists());
+    assert!(tree.join("app/media/.gitignore").is_file() && !tree.join("uploads").exists());
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    // what comes later is linked by setup, what is there stays
+    world.write("myproject/app/media/later", "of main's");
+    world.write("myproject-x/app/media/photo2", "its own");
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/app/media/later"), "of main's");
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    fs::remove_file(world.path("myproject-x/app/media/photo2")).unwrap();
+    fs::remove_file(world.path("myproject/app/media/later")).unwrap();
+    world.wt(&["remove", "--delete-branch", "x"]).ok();
+    world.swept();
+    before.is_still(&world.everything(), "after remove");
+}
+
+#[test]
 fn a_secret_is_not_copied_where_git_would_see_it() {
     let world = World::with_repo();
     world.git(&world.path("myproject"), &["branch", "before"]);
