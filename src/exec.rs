@@ -8,7 +8,7 @@ pub mod occupants;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -128,6 +128,15 @@ pub fn is_scrubbed(name: &str) -> bool {
 #[derive(Debug)]
 pub struct Program {
     command: Command,
+}
+
+/// Where a child prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Its stdout.
+    Stdout,
+    /// Its stderr.
+    Stderr,
 }
 
 /// How a child ended and what it printed.
@@ -340,6 +349,20 @@ impl Program {
         Ok(code_of(done?))
     }
 
+    /// Runs to the end with nothing on stdin, perhaps beside others; each line that it prints is told as it comes, with a
+    /// line break at its end.
+    pub fn each_line(mut self, told: &(dyn Fn(Stream, &[u8]) + Sync)) -> Result<u8> {
+        let name = self.name();
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        std::thread::scope(|scope| {
+            scope.spawn(|| lines_of(stdout, &|line| told(Stream::Stdout, line)));
+            lines_of(stderr, &|line| told(Stream::Stderr, line));
+        });
+        child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
+    }
+
     /// Becomes the program; returns only when that failed.
     pub fn replace(mut self) -> Error {
         let name = self.name();
@@ -366,6 +389,19 @@ fn not_started(name: &str, cause: &io::Error) -> Error {
     match cause.kind() {
         io::ErrorKind::NotFound => Error::new(format!("'{name}' was not found on PATH")).exit(127),
         _ => Error::new(format!("cannot start '{name}'")).because(cause).exit(126),
+    }
+}
+
+fn lines_of(pipe: Option<impl Read>, told: &dyn Fn(&[u8])) {
+    let Some(pipe) = pipe else { return };
+    let mut pipe = io::BufReader::new(pipe);
+    let mut line = Vec::new();
+    while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
+        if line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+        told(&line);
+        line.clear();
     }
 }
 

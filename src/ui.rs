@@ -68,6 +68,11 @@ impl Ui {
         }
     }
 
+    /// Passes on what a child has printed on its stderr, byte for byte.
+    pub fn relay(self, bytes: &[u8]) {
+        let _ = io::stderr().lock().write_all(bytes);
+    }
+
     /// Prints the answer, byte for byte. A reader that has gone away is not an error.
     pub fn answer(self, bytes: &[u8]) -> Result<()> {
         Self::print(&mut io::stdout().lock(), bytes)

@@ -309,6 +309,48 @@ fn run_gives_the_environment_and_the_status() {
 }
 
 #[test]
+fn run_in_all_names_each_line_and_waits_for_all() {
+    let world = with_recipe("[port]\nPORT = 18400\n");
+    world.write("myproject/.env", "PORT=18400\n");
+    world.wt(&["add", "a"]).ok();
+    world.wt(&["add", "longer"]).ok();
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "--detach", "../gone"]);
+    fs::remove_dir_all(world.path("gone")).unwrap();
+    let port = |name: &str| world.read(format!("myproject-{name}/.env")).trim().replace("PORT=", "");
+    let line = "echo $PORT; pwd >&2; printf 'no end'; cat";
+    let seen = world.wt(&["run", "--all", "--", "sh", "-c", line]).ok();
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let mut stdout: Vec<String> = Vec::new();
+    for (prefix, port) in
+        [("a         | ", port("a")), ("longer    | ", port("longer")), ("myproject | ", "18400".into())]
+    {
+        stdout.extend([format!("{prefix}{port}"), format!("{prefix}no end")]);
+    }
+    assert_eq!(sorted(&seen.stdout), stdout);
+    assert_eq!(
+        sorted(&seen.stderr),
+        [
+            "a         | [ROOT]/myproject-a",
+            "longer    | [ROOT]/myproject-longer",
+            "myproject | [ROOT]/myproject",
+            "warning: '[ROOT]/gone' is missing",
+        ]
+    );
+    // one fails, the others are run to their ends all the same
+    world.write("myproject-longer/.env.bad", "");
+    let line = "test ! -e .env.bad || exit 5; echo done > .env.done";
+    world.wt(&["run", "--all", "--", "sh", "-c", line]).code(5).says(&["'longer' ended with status 5"]);
+    assert!(world.path("myproject/.env.done").exists() && world.path("myproject-a/.env.done").exists());
+    world.wt(&["run", "--all", "--", "no-such-program"]).code(127).says(&["'a' ended with status 127"]);
+    world.wt(&["run", "--all", "a", "--", "true"]).code(129);
+    world.wt(&["run", "--", "true"]).code(129);
+}
+
+#[test]
 fn a_template_gives_an_environment_its_own_requirements_and_settings() {
     let world = with_recipe(
         "[env]\nDEBUG = \"1\"\nDJANGO_SETTINGS_MODULE = \"config.local\"\n[hooks]\nsetup = [\"echo local.txt > got.sqlite3\"]\n\

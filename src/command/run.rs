@@ -9,15 +9,21 @@ use super::Context;
 use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::exec::Program;
+use crate::exec::{Program, Stream};
+use crate::git::worktrees::{Head, Worktree};
+use crate::name::escaped;
 use crate::target::Worktrees;
+use crate::ui::Ui;
 
 /// Run a command in a worktree's directory and environment
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
     /// Worktree
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
-    pub target: String,
+    #[arg(value_name = "WORKTREE", required_unless_present = "all", add = ArgValueCandidates::new(complete::worktrees))]
+    pub target: Option<String>,
+    /// Run it in all worktrees at once, the main one too
+    #[arg(long, conflicts_with = "target")]
+    pub all: bool,
     /// The command and its arguments
     #[arg(value_name = "CMD", last = true, required = true, num_args = 1.., value_hint = clap::ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
@@ -26,16 +32,75 @@ pub struct Args {
 /// Becomes the command; its exit status is ours.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
-    let tree = worktrees.find(&args.target)?;
+    let Some(target) = &args.target else { return Ok(run_in_all(&args.command, &worktrees, context)) };
+    let tree = worktrees.find(target)?;
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
     }
+    let failed = prepare(&args.command, tree, &worktrees, context)?.replace();
+    Err(worktrees.unless_gone(tree, failed))
+}
+
+/// Runs the command in every worktree at once, and waits for all. Returns the status of the first that failed, in the
+/// order of the list.
+fn run_in_all(command: &[OsString], worktrees: &Worktrees, context: &Context) -> u8 {
+    let ui = context.ui;
+    let all = worktrees.listing.worktrees.iter().filter(|tree| tree.head != Head::Bare);
+    let (missing, trees): (Vec<_>, Vec<_>) = all.partition(|tree| tree.missing);
+    for tree in missing {
+        ui.warn(&format!("'{}' is missing", tree.path.display()));
+    }
+    let names: Vec<String> = trees.iter().map(|tree| escaped(&worktrees.name(tree))).collect();
+    let programs = trees.iter().map(|tree| prepare(command, tree, worktrees, context)).collect();
+    let mut status = 0;
+    for (name, ended) in names.iter().zip(side_by_side(&names, programs, ui)) {
+        let code = ended.unwrap_or_else(|error| {
+            ui.error(&error);
+            error.exit
+        });
+        if code != 0 {
+            ui.warn(&format!("'{name}' ended with status {code}"));
+            status = if status == 0 { code } else { status };
+        }
+    }
+    status
+}
+
+/// Runs programs at once, each with its name before every line that it prints.
+fn side_by_side(names: &[String], programs: Vec<Result<Program>>, ui: Ui) -> Vec<Result<u8>> {
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let run = &|name: &str, program: Result<Program>| {
+        program?.each_line(&|stream, line| {
+            let line = [format!("{name:width$} | ").as_bytes(), line].concat();
+            match stream {
+                // a reader that has gone away stops no command
+                Stream::Stdout => drop(ui.answer(&line)),
+                Stream::Stderr => ui.relay(&line),
+            }
+        })
+    };
+    std::thread::scope(|scope| {
+        let started =
+            names.iter().zip(programs).map(|(name, program)| scope.spawn(move || run(name, program)));
+        let running: Vec<_> = started.collect();
+        let lost = |_| Err(Error::new("a thread has ended before its command"));
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+    })
+}
+
+/// The command as it is run in one worktree; refuses one whose environment leads into another.
+fn prepare(
+    command: &[OsString],
+    tree: &Worktree,
+    worktrees: &Worktrees,
+    context: &Context,
+) -> Result<Program> {
     let record = worktrees.record(tree);
     let template = record.and_then(|record| record.template.as_deref());
     let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
     let environment = Environment::of(&tree.path, record, &recipe)?;
-    context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
-    let mut command = args.command.clone();
+    context.guard(&context.watch(tree, worktrees, &recipe), &environment)?;
+    let mut command = command.to_vec();
     if let Some(port) = environment.get("PORT")
         && wants_port(&command)
     {
@@ -51,8 +116,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let missing = Error::new(format!("'{}' was not found on PATH", command[0].to_string_lossy()));
         worktrees.unless_gone(tree, missing.exit(127))
     })?;
-    let failed = environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)).replace();
-    Err(worktrees.unless_gone(tree, failed))
+    Ok(environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)))
 }
 
 /// Whether a command line is Django's `runserver` without an address of its own.
