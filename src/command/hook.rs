@@ -54,7 +54,7 @@ fn wanted(ui: Ui) -> Result<Option<Wanted>> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
     let Some(record) = worktrees.record(tree) else { return Ok(None) };
-    let recipe = context.recipe_for(record.name.as_str(), None, None)?;
+    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     let environment = Environment::of(&tree.path, Some(record), &recipe)?;
     let arrives = exec::variable("GIT_WT_HEAD").is_none_or(|head| head != tree.git_dir.join("HEAD"));
     if arrives {

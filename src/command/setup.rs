@@ -284,7 +284,8 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
         context.ui.hint(&format!("git wt setup {name}"));
         return Ok(Error::HOOK);
     }
-    let recipe = context.recipe_for(name.as_str(), held.record.branch.as_ref(), None)?;
+    let recipe =
+        context.recipe_for(name.as_str(), held.record.branch.as_ref(), held.record.template.as_deref())?;
     let environment = Environment::of(root, Some(&held.record), &recipe)?;
     let ui = context.ui;
     let worktrees = Worktrees::read(&context.repo)?;
