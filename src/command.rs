@@ -144,7 +144,11 @@ impl Context {
             return Ok(());
         }
         let inherited = Inherited::now();
-        let strays = watch.strays(environment, &|name| inherited.passed_on(name));
+        let passed_on = |name: &str| match name {
+            guard::VENV => inherited.get(name),
+            _ => inherited.passed_on(name),
+        };
+        let strays = watch.strays(environment, &passed_on);
         match guard::refusal(&watch.worktrees.name(watch.tree), &strays) {
             Some(refusal) if guard == Guard::Refuse => Err(refusal),
             refusal => {

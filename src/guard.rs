@@ -41,6 +41,9 @@ impl Guard {
     }
 }
 
+/// The variable of an active venv; what it names is on PATH too, and so passed on to every child.
+pub const VENV: &str = "VIRTUAL_ENV";
+
 /// A variable that leads into another worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
@@ -69,6 +72,7 @@ impl Stray {
         match &self.file {
             Some(_) if self.has_own => format!("git wt setup {name}"),
             Some(file) => format!("change {} in '{file}'", self.variable),
+            None if self.variable == VENV => "deactivate".into(),
             None => format!("unset {}", self.variable),
         }
     }
@@ -112,7 +116,7 @@ impl Watch<'_> {
             }
         }
         let ports = self.recipe.port.variables.iter().map(|(name, _)| name.as_str());
-        for name in ports.chain(self.database_variable()).chain(["VIRTUAL_ENV"]) {
+        for name in ports.chain(self.database_variable()).chain([VENV]) {
             if environment.get(name).is_none()
                 && let Some(to) = shell(name).and_then(|value| self.leads_to(name, &value))
             {
@@ -141,14 +145,15 @@ impl Watch<'_> {
         if self.recipe.env.values.iter().any(|(known, text)| known == name && text == value) {
             return None;
         }
-        if name == "VIRTUAL_ENV" {
-            return self.inside_another(Path::new(value)).map(|tree| format!("in {}", self.named(tree)));
+        if name == VENV {
+            return self.anothers_venv(Path::new(value)).map(|tree| format!("in {}", self.named(tree)));
         }
         if self.database_variable() == Some(name) {
             return self.anothers_database(value);
         }
-        let is_port =
-            name.ends_with("PORT") || self.recipe.port.variables.iter().any(|(port, _)| port == name);
+        let is_port = name == "PORT"
+            || name.ends_with("_PORT")
+            || self.recipe.port.variables.iter().any(|(port, _)| port == name);
         match value.trim().parse().ok().filter(|_| is_port) {
             Some(port) => self.anothers_port(port, !self.tree.is_main()),
             // one repository's front end may well want a port of another's
@@ -197,11 +202,13 @@ impl Watch<'_> {
         Some(format!("'{}'", record.name))
     }
 
-    /// The other worktree that a path lies in.
-    fn inside_another(&self, path: &Path) -> Option<&Worktree> {
+    /// The other worktree that a venv lies in. Main's serves those that are to have none of their own.
+    fn anothers_venv(&self, path: &Path) -> Option<&Worktree> {
         let trees = self.worktrees.listing.worktrees.iter().filter(|tree| path.starts_with(&tree.path));
         let around = trees.max_by_key(|tree| tree.path.as_os_str().len());
-        around.filter(|tree| tree.git_dir != self.tree.git_dir)
+        around
+            .filter(|tree| tree.git_dir != self.tree.git_dir)
+            .filter(|tree| !tree.is_main() || self.recipe.venv.is_some())
     }
 
     fn named(&self, tree: &Worktree) -> String {

@@ -78,6 +78,7 @@ fn what_a_recipe_does_not_give_is_the_users_to_change() {
     // meant by the recipe, or a number that is no port
     put(&world, "SOCKET_URL", "ws://example.org");
     put(&world, "TIMEOUT", &port);
+    put(&world, "SUPPORT", &port);
     run_in_a(&world).ok();
     put(&world, "UPSTREAM", &format!("http://localhost:{port}"));
     let recipe = RECIPE.replace("[env]\n", &format!("[env]\nUPSTREAM = \"http://localhost:{port}\"\n"));
@@ -121,10 +122,20 @@ fn what_the_shell_would_bring_along_is_noticed() {
         command.envs(variables.iter().copied());
         world.see(&mut command)
     };
-    // a worktree's own value wins, a venv is never passed on
+    // a worktree's own value wins
     let own = format!("{}\n", value(&world, "myproject-a", "PORT"));
     let venv = world.path("myproject-b/.venv");
-    in_shell("a", &[("PORT", &port), ("VIRTUAL_ENV", venv.to_str().unwrap())]).ok().prints(&own);
+    in_shell("a", &[("PORT", &port)]).ok().prints(&own);
+    // an active venv is on PATH too, unless the worktree has one of its own; main's serves where there is none
+    let venvs = [(venv, 128), (world.path("myproject/.venv"), 0), (world.path("elsewhere"), 0)];
+    for (venv, code) in venvs {
+        let seen = in_shell("a", &[("VIRTUAL_ENV", venv.to_str().unwrap())]).code(code);
+        let told = "VIRTUAL_ENV of the shell is in 'b'\nhint: deactivate\n";
+        assert_eq!(seen.stderr.contains(told), code == 128, "{seen:?}");
+        world.write("myproject-a/.venv/pyvenv.cfg", "");
+        in_shell("a", &[("VIRTUAL_ENV", venv.to_str().unwrap())]).ok();
+        fs::remove_dir_all(world.path("myproject-a/.venv")).unwrap();
+    }
     in_shell("@", &[("PORT", &port)]).code(128).says(&["PORT of the shell is port", "hint: unset PORT\n"]);
 }
 

@@ -313,7 +313,7 @@ fn one_who_brings_along_anothers_venv_is_told_once() {
     let world = world();
     std::fs::create_dir(world.path("staging/deep")).unwrap();
     let told = "warning: the environment of 'staging' leads into another worktree: VIRTUAL_ENV of the shell is in 'other'\n\
-                hint: unset VIRTUAL_ENV";
+                hint: deactivate";
     for shell in SHELLS {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
         let venv = world.path("other/.venv");
