@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
 use crate::error::{Explain, Result};
@@ -31,7 +32,8 @@ pub fn schedule(record: &mut Record, commands: &[HookCommand]) -> bool {
     changed
 }
 
-/// Runs the hooks that have not ended well, in order, and stops at the first that fails: it is returned.
+/// Runs the hooks that have not ended well, in order, and stops at the first that fails: it is returned. `told` hears of
+/// each when it begins, and again with its time when it has ended.
 ///
 /// Their output goes to stderr and is kept in the worktree's log.
 pub fn run_pending(
@@ -40,7 +42,7 @@ pub fn run_pending(
     root: &Path,
     environment: &Environment,
     words: &Words,
-    told: &mut dyn FnMut(&str),
+    told: &mut dyn FnMut(&str, Option<Duration>),
 ) -> Result<Option<HookRun>> {
     let path = records.log(&held.record.id);
     let failed = || format!("cannot write '{}'", path.display());
@@ -50,9 +52,11 @@ pub fn run_pending(
             continue;
         }
         let command = words.render_command(&held.record.hooks[at].command)?;
-        told(&command);
+        told(&command, None);
+        let begun = Instant::now();
         std::io::Write::write_all(&mut log, format!("$ {command}\n").as_bytes()).explain(failed)?;
         let status = shell(&command, root, environment).tee(&mut log)?;
+        told(&command, Some(begun.elapsed()));
         held.record.hooks[at].ended = if status == 0 { Ended::Done } else { Ended::Failed(status) };
         held.write()?;
         exec::check_stopped()?;

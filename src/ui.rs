@@ -3,6 +3,7 @@
 //! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
 
 use crate::error::{Error, Explain, Result};
 use crate::name::escaped;
@@ -34,6 +35,16 @@ impl Ui {
         if self.verbose {
             let _ = writeln!(anstream::stderr(), "{DIM}{}{PLAIN}", escaped(line));
         }
+    }
+
+    /// Tells how long the step just told took.
+    pub fn took(self, time: Duration) {
+        let time = if time.as_secs() == 0 {
+            format!("{} ms", time.as_millis())
+        } else {
+            format!("{:.1} s", time.as_secs_f64())
+        };
+        self.detail(&format!("  took {time}"));
     }
 
     /// Passes on what another voice has to say, coloured as it came.

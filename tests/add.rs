@@ -475,3 +475,15 @@ fn a_dash_is_the_branch_before() {
     world.wt(&["add", "../elsewhere", "-"]).ok();
     assert_eq!(world.git(&world.path("elsewhere"), &["branch", "--show-current"]), "topic");
 }
+
+#[test]
+fn each_step_has_its_time_on_request() {
+    let world = World::with_repo();
+    world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "true"]);
+    let seen = world
+        .wt(&["add", "-v", "slow"])
+        .ok()
+        .says(&["\nworktree '[ROOT]/myproject-slow'\n  took ", "\n$ true\n  took "]);
+    assert_eq!(seen.stderr.matches("  took ").count(), 3, "branch, worktree and hook: {seen:?}");
+    assert!(!world.wt(&["add", "brief"]).ok().stderr.contains("took"));
+}

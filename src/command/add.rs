@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
@@ -122,7 +123,7 @@ pub struct Args {
     /// Take --reason back
     #[arg(long, hide = true, overrides_with = "reason")]
     pub no_reason: bool,
-    /// Say each step
+    /// Say each step, and how long it took
     #[arg(short, long)]
     pub verbose: bool,
     /// Options that only git knows, handed on to it
@@ -364,6 +365,7 @@ pub fn make(
         Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main: main.as_deref() };
     let ui = context.ui;
     let mut post_checkout = 0;
+    let mut begun = Instant::now();
     let mut told = |resource: &Resource, created: &Created| {
         if let Resource::Checkout(checkout) = resource {
             post_checkout = checkout.post_checkout;
@@ -377,6 +379,8 @@ pub fn make(
             Created::Found => ui.say(&format!("{}: there already, used as it is", resource.describe())),
             Created::Skipped(why) => ui.warn(&format!("no {}: {why}", resource.describe())),
         }
+        ui.took(begun.elapsed());
+        begun = Instant::now();
     };
     let done = held.make(&site, &mut told).and_then(|()| set_upstream(held, context));
     match done {

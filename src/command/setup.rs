@@ -4,6 +4,7 @@ mod post_checkout;
 mod preview;
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
@@ -297,9 +298,11 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
         return Ok(Error::HOOK);
     }
     let words = context.words(&held.record, root);
-    let failed = hook::run_pending(held, &context.records, root, &environment, &words, &mut |command| {
-        ui.say(&format!("$ {}", escaped(command)));
-    })?;
+    let mut told = |command: &str, took: Option<Duration>| match took {
+        None => ui.say(&format!("$ {}", escaped(command))),
+        Some(time) => ui.took(time),
+    };
+    let failed = hook::run_pending(held, &context.records, root, &environment, &words, &mut told)?;
     let Some(failed) = failed else { return Ok(0) };
     let crate::record::Ended::Failed(status) = failed.ended else { return Ok(0) };
     ui.warn(&format!(
