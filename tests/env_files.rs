@@ -7,7 +7,7 @@ const RECIPE: &str = "[port]\nPORT = 8000\nWEB_PORT = 3000\nSPARE_PORT = 7000\n\
     [env.\"frontend/.env.local\"]\nfrom = \"frontend/.env.sample\"\nNAME = \"{{ name }}\"\nPORT = \"{{ ports.WEB_PORT }}\"\n\
     [database]\nname = \"own_{{ name | dbname }}\"\n";
 const BACKEND: &str = "PORT=8000 # api\nCORS_ALLOWED_ORIGINS=http://localhost:3000\nSECRET_KEY=x\n\
-    DATABASE_URL=postgres://u@localhost/shop\n";
+    DATABASE_URL=sqlite:///ROOT/shop.sqlite3\n";
 const FRONTEND: &str = "# web\nPORT=3000\nVITE_API_URL='http://localhost:8000/api'\n";
 
 /// A project of two parts, with an env file each.
@@ -20,8 +20,13 @@ fn two_parts(recipe: &str) -> World {
     world.write("myproject/frontend/.env.sample", FRONTEND);
     world.git(&world.path("myproject"), &["add", "--force", "frontend/.env.sample"]);
     world.commit(&world.path("myproject"), "parts");
-    world.write("myproject/backend/.env", BACKEND);
+    world.write("myproject/backend/.env", &rooted(&world, BACKEND));
     world
+}
+
+/// The text with the world's directory for `ROOT`.
+fn rooted(world: &World, text: &str) -> String {
+    text.replace("ROOT", &world.root().to_string_lossy())
 }
 
 fn value(text: &str, name: &str) -> String {
@@ -42,7 +47,7 @@ fn each_has_its_source_its_values_and_the_others_ports() {
         "{backend}"
     );
     assert_ne!(value(&backend, "SECRET_KEY"), "x");
-    assert_eq!(value(&backend, "DATABASE_URL"), "postgres://u@localhost/own_x");
+    assert_eq!(value(&backend, "DATABASE_URL"), rooted(&world, "sqlite:///ROOT/own_x.sqlite3"));
     // what main has nowhere goes into the first
     assert!(backend.contains("SPARE_PORT=70") && !frontend.contains("SPARE_PORT"), "{backend}{frontend}");
     assert_eq!(
@@ -80,13 +85,16 @@ fn each_has_its_source_its_values_and_the_others_ports() {
 fn two_that_share_a_database_share_the_worktrees() {
     let world =
         two_parts("[env.\"backend/.env\"]\n[env.\"worker/.env\"]\n[env.\"other/.env\"]\n[database]\n");
-    world.write("myproject/worker/.env", "DATABASE_URL=\"postgres://u@localhost/shop\" # the same\n");
-    world.write("myproject/other/.env", "DATABASE_URL=postgres://u@elsewhere/other\n");
+    world.write(
+        "myproject/worker/.env",
+        &rooted(&world, "DATABASE_URL=\"sqlite:///ROOT/shop.sqlite3\" # the same\n"),
+    );
+    world.write("myproject/other/.env", "DATABASE_URL=sqlite:////elsewhere/other.sqlite3\n");
     world.wt(&["add", "x"]).ok();
-    let url = "postgres://u@localhost/myproject_x";
+    let url = rooted(&world, "sqlite:///ROOT/myproject_x.sqlite3");
     assert_eq!(value(&world.read("myproject-x/backend/.env"), "DATABASE_URL"), url);
     assert_eq!(world.read("myproject-x/worker/.env"), format!("DATABASE_URL=\"{url}\" # the same\n"));
-    assert_eq!(world.read("myproject-x/other/.env"), "DATABASE_URL=postgres://u@elsewhere/other\n");
+    assert_eq!(world.read("myproject-x/other/.env"), "DATABASE_URL=sqlite:////elsewhere/other.sqlite3\n");
 }
 
 #[test]

@@ -12,12 +12,17 @@ fn neighbours() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", RECIPE);
     world.commit(&world.path("myproject"), "recipe");
-    world.write("myproject/.env", "DATABASE_URL=mysql://u:p@localhost/shop\nOTHER=1\n");
+    world.write("myproject/.env", &format!("DATABASE_URL={}\nOTHER=1\n", database(&world)));
     world.wt(&["trust", "--yes"]).ok();
     for name in ["a", "b"] {
         world.wt(&["add", name]).ok();
     }
     world
+}
+
+/// Main's database.
+fn database(world: &World) -> String {
+    format!("sqlite:///{}", world.path("shop.sqlite3").display())
 }
 
 fn run_in_a(world: &World) -> Seen {
@@ -44,14 +49,13 @@ fn the_neighbours_env_file_is_noticed_and_setup_is_the_way_out() {
     run_in_a(&world).ok().prints("ran\n");
     fs::copy(world.path("myproject-b/.env"), world.path("myproject-a/.env")).unwrap();
     let port = value(&world, "myproject-b", "PORT");
-    let seen = run_in_a(&world).code(128).prints("").says(&[
+    run_in_a(&world).code(128).prints("").says(&[
         "error: the environment of 'a' leads into another worktree\n",
         &format!("PORT in '.env' is port {port} of 'b'"),
         "DATABASE_URL in '.env' is the database of 'b'",
         &format!("API_URL in '.env' is port {port} of 'b'"),
         "hint: git wt setup a\n",
     ]);
-    assert!(!seen.stderr.contains("u:p"), "a password is shown: {seen:?}");
     world.wt(&["setup", "a"]).ok().says(&["PORT in '.env' is port", "set anew"]);
     assert_eq!(world.read("myproject-a/.env"), own);
     run_in_a(&world).ok().prints("ran\n");
@@ -60,7 +64,7 @@ fn the_neighbours_env_file_is_noticed_and_setup_is_the_way_out() {
 #[test]
 fn mains_database_is_not_a_worktrees_own() {
     let world = neighbours();
-    put(&world, "DATABASE_URL", "mysql://other:user@localhost/shop?charset=utf8");
+    put(&world, "DATABASE_URL", &format!("{}?timeout=5", database(&world)));
     run_in_a(&world)
         .code(128)
         .says(&["DATABASE_URL in '.env' is the database of the main worktree 'myproject'"]);
