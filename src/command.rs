@@ -27,7 +27,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::channel::Channel;
-use crate::claim::Claims;
+use crate::claim::{Claims, Owner};
 use crate::detect::Project;
 use crate::environment::{Environment, Inherited};
 use crate::error::{Error, Explain, Result};
@@ -39,6 +39,7 @@ use crate::guard::{self, Guard, Watch};
 use crate::name::Branch;
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
+use crate::resource::Site;
 use crate::target::Worktrees;
 use crate::ui::Ui;
 
@@ -175,6 +176,11 @@ impl Context {
                 self.ui.hint(hint);
             }
         }
+    }
+
+    /// Where the things of the worktree at `root` are made and unmade, for their owner.
+    pub fn site<'a>(&'a self, owner: &'a Owner, root: &'a Path) -> Site<'a> {
+        Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref() }
     }
 
     /// Has the shell go somewhere, or tells how.

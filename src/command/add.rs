@@ -19,7 +19,7 @@ use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
 use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State};
-use crate::resource::{Care, Created, Destroyed, Resource, Site};
+use crate::resource::{Care, Created, Destroyed, Resource};
 
 /// How often a port may be snatched away by another repository before we give up.
 const TRIES: usize = 8;
@@ -360,9 +360,7 @@ pub fn make(
     context: &Context,
 ) -> std::result::Result<Made, Failure> {
     let owner = held.record.owner(&context.repo);
-    let main = context.main.clone();
-    let site =
-        Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main: main.as_deref() };
+    let site = context.site(&owner, root);
     let ui = context.ui;
     let mut post_checkout = 0;
     let mut begun = Instant::now();
@@ -427,8 +425,7 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
     let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     let root = held.record.path.clone();
-    let main = context.main.as_deref();
-    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root: &root, main };
+    let site = context.site(&owner, &root);
     let mut undone = Vec::new();
     held.record.stage = Stage::Adding;
     let left = held.unwind(&site, Care::JustMade, &mut |resource, destroyed| {

@@ -18,7 +18,7 @@ use crate::record::{Held, Stage};
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
-use crate::resource::{Exclude, Site, Venv};
+use crate::resource::{Exclude, Venv};
 use crate::target::Worktrees;
 
 /// Move a worktree, with its port, database, links and a venv that works at the new place
@@ -101,14 +101,7 @@ pub fn follow(held: Option<Held>, from: &Path, tree: &Worktree, context: &Contex
     rehome_others(held.as_ref(), from, tree)?;
     let Some(mut held) = held.filter(|held| held.record.stage == Stage::Ready) else { return Ok(()) };
     let owner = held.record.owner(&context.repo);
-    let main = context.main.clone();
-    let site = Site {
-        repo: &context.repo,
-        claims: &context.claims,
-        owner: &owner,
-        root: &tree.path,
-        main: main.as_deref(),
-    };
+    let site = context.site(&owner, &tree.path);
     for note in held.follow(&site, exclude(tree, context))? {
         context.ui.warn(&note);
     }

@@ -21,7 +21,7 @@ use crate::hook;
 use crate::name::{Branch, escaped};
 use crate::record::{Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
-use crate::resource::{Care, Destroyed, Resource, Site};
+use crate::resource::{Care, Destroyed, Resource};
 use crate::target::Worktrees;
 use crate::trust::Trust;
 
@@ -463,8 +463,7 @@ pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) 
     }
     held.record.stage = Stage::Removing;
     held.write()?;
-    let main = context.main.as_deref();
-    let site = Site { repo: &context.repo, claims: &context.claims, owner: &owner, root, main };
+    let site = context.site(&owner, root);
     held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
         Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
         Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),

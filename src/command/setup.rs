@@ -21,7 +21,7 @@ use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
 use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State, Step};
-use crate::resource::{Created, EnvFile, Resource, Site};
+use crate::resource::{Created, EnvFile, Resource};
 use crate::target::Worktrees;
 use crate::trust::{Request, Trust};
 use crate::ui::Ui;
@@ -181,14 +181,7 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     held.record.protected = recipe.protected;
     disown_strays(&mut held.record, &recipe, context)?;
     let owner = held.record.owner(&context.repo);
-    let main = context.main.clone();
-    let site = Site {
-        repo: &context.repo,
-        claims: &context.claims,
-        owner: &owner,
-        root: &tree.path,
-        main: main.as_deref(),
-    };
+    let site = context.site(&owner, &tree.path);
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
         Created::Made => match resource {
