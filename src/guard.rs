@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
 use crate::recipe::Recipe;
+use crate::resource::server_database;
 use crate::target::Worktrees;
 use crate::url::{Engine, SqlitePlace, Url};
 
@@ -220,17 +221,15 @@ impl Watch<'_> {
 /// Where a database is, as it is claimed.
 fn place(url: &str, root: &Path) -> Option<String> {
     let url = Url::parse(url)?;
-    let engine = match Engine::of(url.scheme())? {
+    match Engine::of(url.scheme())? {
         Engine::Sqlite => match url.sqlite_place()? {
-            SqlitePlace::Memory => return None,
+            SqlitePlace::Memory => None,
             SqlitePlace::Relative(path) | SqlitePlace::Absolute(path) => {
-                return Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()));
+                Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()))
             }
         },
-        Engine::Postgres => "postgres",
-        Engine::Mysql => "mysql",
-    };
-    Some(format!("{engine}:{}/{}", url.server(), url.database()))
+        engine => Some(server_database::place(engine, url.server(), &url.database())),
+    }
 }
 
 /// The port of a URL that leads to this host.
