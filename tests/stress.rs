@@ -648,8 +648,12 @@ fn repaired_after(company: Company) {
     assert_faultless(&report, seed);
 }
 
-/// Whether a directory is what stays of two gits that made a worktree in one place at a time, and was named as such.
+/// Whether a fault is plain git's: a directory that stays of two gits that made a worktree in one place at a time, and
+/// was named as such; or a branch deleted while it was about to be checked out.
 fn is_left_by_git(fault: &str, lines: &[String]) -> bool {
+    if fault.contains("unborn branch") && lines.iter().any(|line| line.contains(": worktree add ")) {
+        return true;
+    }
     let Some((path, _)) = fault.split_once(" is no worktree: ") else { return false };
     lines.iter().any(|line| line.contains(&format!("left: '{path}' has files that git-wt did not make")))
 }

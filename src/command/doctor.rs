@@ -24,6 +24,9 @@ pub(super) use venv::Strayed;
 /// How long repair waits for a child of a killed git-wt that still writes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a git takes to delete an entry that it has begun to delete, at most.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// Look for what is broken: records, claims, entries; with --fix repair it
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
@@ -93,7 +96,14 @@ impl Findings<'_> {
     }
 
     fn damaged_entries(&mut self) -> Result<()> {
-        for broken in self.context.repo.worktrees()?.broken {
+        let mut broken = self.context.repo.worktrees()?.broken;
+        if !broken.is_empty() {
+            // a git that removes one deletes it file by file, without a lock: what it was at is gone in a moment
+            std::thread::sleep(MOMENT);
+            let still = self.context.repo.worktrees()?.broken;
+            broken.retain(|entry| still.iter().any(|now| now.id == entry.id && now.why == entry.why));
+        }
+        for broken in broken {
             if self.is_in_the_making(&broken)? {
                 continue;
             }
