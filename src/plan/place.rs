@@ -175,9 +175,6 @@ pub(super) fn refuse_branch_in_use(
     facts: &Facts,
 ) -> Result<()> {
     let Some(branch) = start.head.branch() else { return Ok(()) };
-    if wish.force > 0 && !matches!(start.head, Head::New(..)) {
-        return Ok(());
-    }
     let adding = |record: &&Record| record.stage == Stage::Adding && record.branch.as_ref() == Some(branch);
     if let Some(record) = facts.records.iter().find(adding) {
         return Err(Error::new(format!(
@@ -185,6 +182,10 @@ pub(super) fn refuse_branch_in_use(
             record.path.display()
         ))
         .hint("git wt doctor"));
+    }
+    // one that is only half there may go again, so that no force helps
+    if wish.force > 0 && !matches!(start.head, Head::New(..)) {
+        return Ok(());
     }
     let Some(holder) = facts.listing.holder(branch) else { return Ok(()) };
     let shown = holder.path.display();

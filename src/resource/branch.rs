@@ -84,6 +84,12 @@ impl Branch {
             }
             (Some(_), Care::JustMade) => {}
         }
+        // what is to go goes, even where no lock is to be had
+        let _alone = super::checkout::entries_at_rest(repo).ok();
+        if let Some(holder) = repo.worktrees()?.holder(&self.name) {
+            let place = holder.path.display();
+            return Ok(Destroyed::Left(format!("branch '{}' is checked out at '{place}' by now", self.name)));
+        }
         let full = self.name.full();
         if let Some(was) = &self.was {
             repo.git().args(["update-ref", &full, was.as_str(), self.oid.as_str()]).stdout()?;
