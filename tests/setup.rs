@@ -573,3 +573,19 @@ fn a_file_that_is_as_it_should_be_is_not_touched_and_a_line_of_the_users_is_name
     world.wt(&["setup", "y"]).ok().says(&["changed URL in '.env'"]);
     world.wt(&["remove", "y"]).ok();
 }
+
+#[test]
+fn what_was_cut_short_is_not_set_up() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.wt(&["add", "x"]).ok();
+    let records =
+        fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten().map(|file| file.path());
+    let record = records.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let whole = fs::read_to_string(&record).unwrap();
+    for stage in ["adding", "removing"] {
+        fs::write(&record, whole.replace("\"ready\"", &format!("\"{stage}\""))).unwrap();
+        world.wt(&["setup", "x"]).code(128).says(&["'x' was cut short", "git wt doctor --fix"]);
+    }
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(!world.path("myproject-x").exists() && !world.path("state/git-wt/ports/8001").exists());
+}

@@ -100,8 +100,12 @@ impl Findings<'_> {
         if !broken.is_empty() {
             // a git that removes one deletes it file by file, without a lock: what it was at is gone in a moment
             std::thread::sleep(MOMENT);
-            let still = self.context.repo.worktrees()?.broken;
-            broken.retain(|entry| still.iter().any(|now| now.id == entry.id && now.why == entry.why));
+            let mut still = self.context.repo.worktrees()?.broken;
+            // of the same name another one may be in the making by now
+            still.retain(|now| {
+                broken.iter().any(|it| (&it.id, &it.why, &it.locked) == (&now.id, &now.why, &now.locked))
+            });
+            broken = still;
         }
         for broken in broken {
             if self.is_in_the_making(&broken)? {

@@ -119,6 +119,12 @@ fn one(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -
             .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
         None => adopt(tree, worktrees, context)?,
     };
+    if held.record.stage != Stage::Ready {
+        // half made or half removed by one who was killed: there is nothing to finish, only to undo or to end
+        let name = &held.record.name;
+        return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
+            .hint("git wt doctor --fix"));
+    }
     let hooks = provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
     if args.again {
         held.record.hooks.clear();
