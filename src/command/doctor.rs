@@ -24,9 +24,6 @@ pub(super) use venv::Strayed;
 /// How long repair waits for a child of a killed git-wt that still writes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a git takes to delete an entry that it has begun to delete, at most.
-const MOMENT: Duration = Duration::from_millis(300);
-
 /// Look for what is broken: records, claims, entries; with --fix repair it
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
@@ -96,18 +93,7 @@ impl Findings<'_> {
     }
 
     fn damaged_entries(&mut self) -> Result<()> {
-        let mut broken = self.context.repo.worktrees()?.broken;
-        if !broken.is_empty() {
-            // a git that removes one deletes it file by file, without a lock: what it was at is gone in a moment
-            std::thread::sleep(MOMENT);
-            let mut still = self.context.repo.worktrees()?.broken;
-            // of the same name another one may be in the making by now
-            still.retain(|now| {
-                broken.iter().any(|it| (&it.id, &it.why, &it.locked) == (&now.id, &now.why, &now.locked))
-            });
-            broken = still;
-        }
-        for broken in broken {
+        for broken in self.context.repo.damaged(&self.context.repo.worktrees()?)? {
             if self.is_in_the_making(&broken)? {
                 continue;
             }

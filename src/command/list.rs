@@ -70,7 +70,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     } else {
         context.ui.answer(table(&rows).as_bytes())?;
     }
-    for broken in worktrees.listing.broken.iter().filter(|broken| !broken.may_be_in_the_making()) {
+    let damaged = context.repo.damaged(&worktrees.listing)?;
+    for broken in damaged.iter().filter(|broken| !broken.may_be_in_the_making()) {
         context.ui.warn(&format!("git's entry '{}' is damaged: {}", broken.id, broken.why));
         context.ui.hint("git wt doctor --fix");
     }

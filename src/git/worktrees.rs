@@ -177,6 +177,24 @@ impl Repo {
         Ok(listing)
     }
 
+    /// Of the entries that are broken in `listing`, those that stay so for a moment: a git that removes one, or gives up
+    /// making it, deletes it file by file and without a lock.
+    pub fn damaged(&self, listing: &Listing) -> Result<Vec<Broken>> {
+        const MOMENT: std::time::Duration = std::time::Duration::from_millis(300);
+        if listing.broken.is_empty() {
+            return Ok(Vec::new());
+        }
+        std::thread::sleep(MOMENT);
+        let mut still = self.worktrees()?.broken;
+        // of the same name another one may be in the making by now
+        let is_known = |now: &Broken| {
+            let same = |it: &&Broken| (&it.id, &it.why, &it.locked) == (&now.id, &now.why, &now.locked);
+            listing.broken.iter().any(|it| same(&it))
+        };
+        still.retain(is_known);
+        Ok(still)
+    }
+
     /// The names of the entries that are there, whatever is in them.
     pub fn entry_names(&self) -> HashSet<OsString> {
         let entries = fs::read_dir(self.common_dir().join("worktrees"));
