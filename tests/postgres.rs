@@ -374,7 +374,8 @@ fn a_server_that_is_away_keeps_the_worktree_and_what_is_known_of_it() {
             fs::write(&record, whole.replace(&format!("127.0.0.1:{}", cluster.port()), "127.0.0.1:1"))
                 .unwrap();
         }
-        world.wt_in(&main, line).code(128).says(&[why]);
+        let seen = world.wt_in(&main, line).code(128).says(&[why, "hint: git wt remove --keep-db NAME"]);
+        assert!(!seen.stderr.contains("--no-env"), "{seen:#?}");
         assert!(world.path(&own).exists() && fs::read_dir(&claims).unwrap().count() == 1);
         world.wt_in(&main, &["doctor", "--fix"]).code(1).says(&[why]);
     }

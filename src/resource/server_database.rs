@@ -103,7 +103,9 @@ impl ServerDatabase {
         }
         self.is_untouched = true;
         let url = self.url(site)?;
-        let server = self.server(&url)?;
+        let server = self
+            .server(&url)
+            .map_err(|error| error.hint("git wt add --no-env NAME    (without an environment)"))?;
         self.tests_absent = server.tests_of(&self.name)?.is_empty();
         self.is_untouched = false;
         if server.create(&self.name, &self.from, &site.owner.record)? {
@@ -120,7 +122,8 @@ impl ServerDatabase {
             return Ok(Destroyed::Kept);
         }
         let url = self.url(site)?;
-        let server = self.server(&url)?;
+        let server =
+            self.server(&url).map_err(|error| error.hint("git wt remove --keep-db NAME    (leaves it)"))?;
         let gone = server.destroy(&self.name, self.absent, &site.owner.record)?;
         if gone && self.tests_absent {
             for name in server.tests_of(&self.name)? {

@@ -31,9 +31,7 @@ impl<'a> Server<'a> {
             "" => "the local MySQL server",
             place => place,
         };
-        Err(Error::new(format!("cannot reach the database server ({place})"))
-            .because(asked.stderr.trim())
-            .hint("git wt add --no-env NAME    (without an environment)"))
+        Err(Error::new(format!("cannot reach the database server ({place})")).because(asked.stderr.trim()))
     }
 
     /// Makes a database; false when one of that name is there already.

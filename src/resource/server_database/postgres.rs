@@ -49,9 +49,7 @@ impl<'a> Server<'a> {
             "" => "the local PostgreSQL server",
             server => server,
         };
-        Error::new(format!("cannot reach the database server ({place})"))
-            .because(output.stderr.trim())
-            .hint("git wt add --no-env NAME    (without an environment)")
+        Error::new(format!("cannot reach the database server ({place})")).because(output.stderr.trim())
     }
 
     /// Makes a database; false when one of that name is there already.
