@@ -1,0 +1,105 @@
+//! What TAB gives in real shells.
+
+use std::path::Path;
+
+use crate::terminal::{PROMPT, Setup, Terminal, adopt, world};
+
+/// git's own completion for bash.
+const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";
+
+#[test]
+fn tab_completes_verbs_and_worktrees() {
+    let world = world();
+    adopt(&world, "b1", "odd/sp ace & 'q");
+    let load = format!("source /usr/share/bash-completion/bash_completion; source {GIT_COMPLETION}");
+    if !Path::new(GIT_COMPLETION).exists() {
+        assert!(std::env::var_os("CI").is_none(), "bash-completion is not installed");
+        return;
+    }
+    world.git(&world.path("myproject"), &["config", "alias.w", "wt"]);
+    let setup = Setup { before: &load, ..Setup::default() };
+    let Some(mut terminal) = Terminal::open_with(&world, "bash", &setup) else { return };
+    for (typed, want) in [
+        ("wt cd st\t", "wt cd staging "),
+        ("git-wt cd st\t", "git-wt cd staging "),
+        ("git wt cd st\t", "git wt cd staging "),
+        ("git -C ../other wt cd st\t", "git -C ../other wt cd staging "),
+        ("git w cd st\t", "git w cd staging "),
+        ("wt cd\t", "wt cd "),
+        ("git wt cd\t", "git wt cd "),
+        ("wt cd --cr\t", "wt cd --create "),
+        ("wt rem\t", "wt remove "),
+        ("git wt tru\t", "git wt trust "),
+        ("wt add x --base=sta\t", "wt add x --base=staging "),
+        ("git wt add x --base=sta\t", "git wt add x --base=staging "),
+        ("wt cd \"st\t", "wt cd \"staging\" "),
+        ("wt cd sp\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
+        ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
+        ("wt cd 'sp\t", "wt cd 'sp ace & '\\''q' "),
+        ("wt cd sp\\ a\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
+    ] {
+        terminal.completes(typed, want);
+    }
+}
+
+#[test]
+fn tab_completes_in_fish() {
+    let world = world();
+    adopt(&world, "b1", "odd/sp ace & 'q");
+    let setup = Setup { variables: &[("TERM", "xterm")], ..Setup::default() };
+    let Some(mut terminal) = Terminal::open_with(&world, "fish", &setup) else { return };
+    for (typed, want) in [
+        ("wt cd st\t", "wt cd staging "),
+        ("git wt cd st\t", "git wt cd staging "),
+        ("git -C ../other wt cd st\t", "git -C ../other wt cd staging "),
+        ("wt cd sp\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
+        ("wt cd sp\\ a\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
+        ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
+    ] {
+        terminal.type_in(typed);
+        terminal.until(|shown| shown.contains(want));
+        terminal.type_in("\x15\r");
+        terminal.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
+    }
+}
+
+#[test]
+fn tab_completes_in_zsh() {
+    let world = world();
+    adopt(&world, "b1", "odd/sp ace & 'q");
+    let zle = "setopt zle; PROMPT='@@ '";
+    for (before, after) in [
+        ("autoload -Uz compinit && compinit -u", zle.to_owned()),
+        ("", format!("{zle}; autoload -Uz compinit && compinit -u")),
+    ] {
+        let setup = Setup { before, after: &after, variables: &[("TERM", "xterm")] };
+        let Some(mut terminal) = Terminal::open_with(&world, "zsh", &setup) else { return };
+        for (typed, want) in [
+            ("wt cd st\t", "wt cd staging "),
+            ("git-wt cd st\t", "git-wt cd staging "),
+            ("git wt cd st\t", "git wt cd staging "),
+            ("git -C ../other wt cd st\t", "git -C ../other wt cd staging "),
+            ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
+        ] {
+            terminal.type_in(typed);
+            // zle draws only what has changed; the whole line comes again when it is asked for
+            terminal.type_in("\x12\x07\x0c");
+            terminal.until(|shown| shown.contains(want));
+            terminal.type_in("\x15\r");
+            terminal.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
+        }
+    }
+}
+
+#[test]
+fn tab_offers_nothing_outside_of_a_repository() {
+    let world = world();
+    let mut command = world.command("git-wt", &world.root());
+    command.env("GIT_WT_COMPLETE", "raw").env("GIT_WT_COMPLETE_INDEX", "2");
+    let seen = world.see(command.args(["--", "git-wt", "cd", "st"])).ok().prints("");
+    assert_eq!(seen.stderr, "");
+    let mut command = world.command("git-wt", &world.path("myproject"));
+    command.env("GIT_WT_COMPLETE", "another").args(["cd", "staging"]);
+    let seen = world.see(&mut command).ok().prints("");
+    assert_eq!(seen.stderr, "");
+}

@@ -1,0 +1,252 @@
+//! Real interactive shells in a pseudo-terminal, for tests to type into and look at.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+
+use crate::world::World;
+
+/// The shells whose half exists.
+pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+/// What the shells of these tests end their prompt with.
+pub const PROMPT: &str = "@@ ";
+/// Nobody waits longer for a shell.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// An interactive shell at a terminal.
+pub struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    input: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    root: String,
+    /// What came last, with its escape sequences.
+    pub raw: String,
+}
+
+/// How a shell is started.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// Lines of the start file before git-wt is loaded, and after.
+    pub before: &'a str,
+    pub after: &'a str,
+    /// Variables of the terminal's own environment.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Setup<'_> {
+    /// Puts the start file into the world; returns the arguments that have the shell read it.
+    fn install(&self, world: &World, shell: &str) -> &'static [&'static str] {
+        let (file, load, args): (_, _, &[&str]) = match shell {
+            "bash" => {
+                ("home/.bashrc", "PS1='@@ '\neval \"$(git-wt shell-init bash)\"", &["--noprofile", "-i"])
+            }
+            "zsh" => (
+                "home/.zshrc",
+                "unsetopt zle prompt_cr prompt_sp\nPROMPT='@@ '\neval \"$(git-wt shell-init zsh)\"",
+                &["-i"],
+            ),
+            _ => (
+                "home/.config/fish/config.fish",
+                "function fish_prompt; printf '@@ '; end\nset -g fish_greeting\n\
+                 set -g fish_autosuggestion_enabled 0\ngit-wt shell-init fish | source",
+                &["-i"],
+            ),
+        };
+        world.write(file, &format!("{}\n{load}\n{}\n", self.before, self.after));
+        world.write(
+            "home/.inputrc",
+            "set enable-bracketed-paste off\nset bell-style none\nset show-all-if-ambiguous on\n\
+             set page-completions off\nset completion-query-items 0\n",
+        );
+        args
+    }
+}
+
+/// Finds a shell; where it is not installed its tests are skipped, but not in CI.
+pub fn find(shell: &str) -> Option<PathBuf> {
+    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
+    let found = places.iter().map(|dir| Path::new(dir).join(shell)).find(|path| path.exists());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{shell} is not installed");
+        eprintln!("skipped: {shell} is not installed");
+    }
+    found
+}
+
+impl Terminal {
+    /// Starts a shell in `myproject` with git-wt loaded.
+    pub fn open(world: &World, shell: &str) -> Option<Self> {
+        Self::open_with(world, shell, &Setup::default())
+    }
+
+    pub fn open_with(world: &World, shell: &str, setup: &Setup) -> Option<Self> {
+        let program = find(shell)?;
+        let mut command = CommandBuilder::new(&program);
+        command.args(setup.install(world, shell));
+        command.cwd(world.path("myproject"));
+        command.env_clear();
+        for (name, value) in world.command(&program, &world.path("myproject")).get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.env("TERM", "dumb");
+        command.env("INPUTRC", world.path("home/.inputrc"));
+        command.env("SHELL", &program);
+        for (name, value) in setup.variables {
+            command.env(name, value);
+        }
+        let size = PtySize { rows: 50, cols: 250, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).unwrap();
+        let child = pty.slave.spawn_command(command).unwrap();
+        let input = pty.master.take_writer().unwrap();
+        let output = read_aside(pty.master.try_clone_reader().unwrap());
+        let root = world.root().to_string_lossy().into_owned();
+        let mut terminal = Self { child, input, output, root, raw: String::new() };
+        terminal.until(|shown| shown.ends_with(PROMPT));
+        Some(terminal)
+    }
+
+    pub fn type_in(&mut self, keys: &str) {
+        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    /// Reads what is shown until it is what the test waits for.
+    #[track_caller]
+    pub fn until(&mut self, done: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        let mut bytes = Vec::new();
+        loop {
+            self.raw = String::from_utf8_lossy(&bytes).into_owned();
+            let shown = plain(&self.raw).replace(&self.root, "[ROOT]");
+            if done(&shown) {
+                return shown;
+            }
+            match self.output.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
+                Ok(more) => bytes.extend(more),
+                Err(cause) => panic!("waited in vain ({cause}): {shown:?}"),
+            }
+        }
+    }
+
+    /// Runs a command line; returns what it showed, and the prompt that followed, without the end of all prompts.
+    #[track_caller]
+    pub fn line(&mut self, line: &str) -> (String, String) {
+        self.type_in(&format!("{line}\r"));
+        let shown = self.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
+        let shown = shown.split_once('\n').map_or("", |(_echo, rest)| rest).to_owned();
+        let (text, prompt) = shown.rsplit_once('\n').unwrap_or(("", &shown));
+        // fish marks the end of output that has no line break
+        let prompt = prompt.rsplit('⏎').next().unwrap_or(prompt);
+        (text.to_owned(), prompt.trim_end_matches(PROMPT).trim().to_owned())
+    }
+
+    /// Runs a command line and returns what it showed.
+    #[track_caller]
+    pub fn shows(&mut self, line: &str) -> String {
+        self.line(line).0
+    }
+
+    /// Runs a command line and returns the prompt that followed.
+    #[track_caller]
+    pub fn prompts(&mut self, line: &str) -> String {
+        self.line(line).1
+    }
+
+    /// Asks the shell where it stands.
+    #[track_caller]
+    pub fn stands(&mut self) -> String {
+        self.shows("pwd")
+    }
+
+    /// Types, and waits for what the line becomes.
+    #[track_caller]
+    pub fn completes(&mut self, typed: &str, want: &str) {
+        self.type_in(typed);
+        self.until(|shown| shown.ends_with(want));
+        // away with the line
+        self.type_in("\x15\r");
+        self.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads a terminal to its end without making its shell wait.
+fn read_aside(mut reader: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
+    let (sender, output) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            if sender.send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    output
+}
+
+/// What a terminal shows, without its escape sequences.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\x1b' => match rest.next() {
+                Some('[') => while rest.next().is_some_and(|c| !c.is_ascii_alphabetic() && c != '~') {},
+                Some(']') => while rest.next().is_some_and(|c| c != '\x07') {},
+                // the choice of a character set
+                Some('(') => drop(rest.next()),
+                _ => {}
+            },
+            '\r' | '\x07' | '\x0f' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// How a shell names the status of the last command.
+pub fn status_of(shell: &str) -> &'static str {
+    if shell == "fish" { "$status" } else { "$?" }
+}
+
+/// How a shell sets a variable for its children.
+pub fn export(shell: &str, name: &str, value: &str) -> String {
+    if shell == "fish" { format!("set -gx {name} {value}") } else { format!("export {name}={value}") }
+}
+
+/// Makes a worktree that git-wt knows.
+pub fn adopt(world: &World, name: &str, place: &str) {
+    let place = world.path(place);
+    world.git(
+        &world.path("myproject"),
+        &["worktree", "add", "--quiet", "-b", name, "--", place.to_str().unwrap()],
+    );
+    world.wt(&["setup", name]).ok();
+}
+
+/// A repository with two worktrees, `staging` and `other`.
+pub fn world() -> World {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    world.commit(&world.path("myproject"), "recipe");
+    adopt(&world, "staging", "staging");
+    adopt(&world, "other", "other");
+    world
+}
+
+/// A stand-in for git-wt that moves the shell to `$TO`, bytes as they are.
+pub fn mover(world: &World) {
+    world.program(
+        "mover",
+        "#!/bin/sh\n[ \"$1\" = hook ] && exec git-wt \"$@\"\nprintf '%s\\0' \"$TO\" >\"$GIT_WT_CD_FILE\"\n",
+    );
+}
