@@ -30,6 +30,11 @@ impl Channel {
         Self { file: asked("GIT_WT_CD_FILE").or_else(at_prompt) }
     }
 
+    /// Whether a shell will follow.
+    pub fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Tells the shell to go to `to`; returns whether it will.
     pub fn tell(&self, to: &Path) -> Result<bool> {
         let Some(path) = &self.file else { return Ok(false) };

@@ -40,6 +40,7 @@ use crate::name::Branch;
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
 use crate::resource::Site;
+use crate::standing::Standing;
 use crate::target::Worktrees;
 use crate::ui::Ui;
 
@@ -57,6 +58,8 @@ pub struct Context {
     pub ui: Ui,
     /// The shell that may follow us.
     pub channel: Channel,
+    /// Where it stands.
+    standing: Option<Standing>,
 }
 
 /// The committed recipe's file.
@@ -69,7 +72,8 @@ impl Context {
             Some(root) => Some(root),
             None => facts::main_worktree(&repo, &repo.worktrees()?),
         };
-        Ok(Self { records: Records::of(&repo), claims: Claims::open()?, main, ui, channel, repo })
+        let standing = Standing::now();
+        Ok(Self { records: Records::of(&repo), claims: Claims::open()?, main, ui, channel, standing, repo })
     }
 
     /// The same repository, seen from where no worktree can be pulled away.
@@ -191,9 +195,19 @@ impl Context {
         Ok(())
     }
 
-    /// Ends a verb that leads somewhere: tells the shell, and prints the directory on stdout.
-    pub fn arrive(&self, path: &Path) -> Result<()> {
-        self.lead(path)?;
+    /// Ends a verb that leads to a worktree: tells the shell, and prints the directory on stdout.
+    ///
+    /// A shell that follows keeps the subdirectory it was in, where the worktree has that too, and the links by which it
+    /// came there. A script is told the worktree's own path, from wherever it asks.
+    pub fn arrive(&self, root: &Path) -> Result<()> {
+        let path = match &self.standing {
+            Some(standing) if self.channel.is_open() => {
+                let from = self.repo.root().unwrap_or(root);
+                standing.name_of(&standing.counterpart(from, root))
+            }
+            _ => root.to_owned(),
+        };
+        self.lead(&path)?;
         let mut line = path.as_os_str().as_bytes().to_vec();
         line.push(b'\n');
         self.ui.answer(&line)

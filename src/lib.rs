@@ -9,7 +9,7 @@
 //!      -> plan, trust, environment         pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
 //!      -> record                           what was made, on disk: the undo
 //!      -> resource/*, detect               create and destroy: branch, checkout, port …; what a project needs
-//!      -> recipe                           what a worktree of this repository gets
+//!      -> recipe, standing                 what a worktree of this repository gets; where the user stands
 //!      -> git, channel                     the only door to git; the shell that follows
 //!      -> claim, dotenv, url, shell_state  the host's ports and databases; bytes in, bytes out
 //!      -> exec                             the only door to processes
@@ -41,6 +41,7 @@ pub mod recipe;
 pub mod record;
 pub mod resource;
 pub mod shell_state;
+pub mod standing;
 pub mod target;
 pub mod trust;
 pub mod ui;

@@ -138,7 +138,8 @@ impl Worktrees {
 
     /// The worktree of the directory that the shell was in before.
     fn previous(&self) -> Result<&Worktree> {
-        let before = exec::variable("OLDPWD").map(PathBuf::from);
+        // the shell may have come there through a link
+        let before = exec::variable("OLDPWD").map(PathBuf::from).map(|dir| dir.canonicalize().unwrap_or(dir));
         let around = |dir: &PathBuf| {
             let trees = self.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
             trees.max_by_key(|tree| tree.path.as_os_str().len())

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 13] = [
     &["exec"],
     &["dotenv", "url", "shell_state", "claim"],
     &["git", "channel"],
-    &["recipe"],
+    &["recipe", "standing"],
     &["detect", "resource"],
     &["record"],
     &["plan", "trust", "environment"],

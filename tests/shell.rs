@@ -27,6 +27,82 @@ fn add_and_remove_move_the_shell_too() {
 }
 
 #[test]
+fn the_subdirectory_is_kept_where_the_other_worktree_has_it() {
+    let world = world();
+    for dir in ["myproject/apps/shop", "staging/apps/shop", "staging/only here"] {
+        std::fs::create_dir_all(world.path(dir)).unwrap();
+    }
+    // a link in the other worktree that leads out of it is not followed
+    std::fs::create_dir_all(world.path("myproject/out")).unwrap();
+    std::os::unix::fs::symlink("/tmp", world.path("staging/out")).unwrap();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        for (from, line, to) in [
+            ("myproject/apps/shop", "wt cd staging", "[ROOT]/staging/apps/shop"),
+            ("myproject/apps/shop", "git wt cd staging", "[ROOT]/staging/apps/shop"),
+            ("staging/apps/shop", "wt cd @", "[ROOT]/myproject/apps/shop"),
+            ("staging/only here", "wt cd @", "[ROOT]/myproject"),
+            ("myproject/out", "wt cd staging", "[ROOT]/staging"),
+        ] {
+            terminal.shows(&format!("cd '{}'", world.path(from).display()));
+            assert_eq!(terminal.shows(line), to, "{shell}: {from}");
+            assert_eq!(terminal.stands(), to, "{shell}: {from}");
+        }
+        terminal.shows(&format!("wt add -q sub-{shell} 2>/dev/null; mkdir -p apps/shop; cd apps/shop"));
+        terminal.shows("wt remove -fy .");
+        assert_eq!(terminal.stands(), "[ROOT]/myproject/apps/shop", "{shell}");
+    }
+    // a script gets the worktree itself
+    world.wt_in("myproject/apps/shop", &["cd", "staging"]).ok().prints("[ROOT]/staging\n");
+}
+
+#[test]
+fn one_who_came_through_a_link_stays_on_its_side() {
+    let world = world();
+    std::os::unix::fs::symlink(world.root(), world.path("link")).unwrap();
+    std::os::unix::fs::symlink(world.path("other"), world.path("direct")).unwrap();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        terminal.shows("cd ../link/myproject");
+        terminal.shows("wt cd staging");
+        assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
+        terminal.shows("git wt cd @");
+        assert_eq!(terminal.stands(), "[ROOT]/link/myproject", "{shell}");
+        if shell != "fish" {
+            terminal.shows("wt cd -");
+            assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
+        }
+        // a link to one worktree alone leads to no other
+        terminal.shows("cd ../direct");
+        terminal.shows("wt cd staging");
+        assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");
+    }
+}
+
+#[test]
+fn the_shells_own_history_of_directories_goes_on() {
+    let world = world();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        for mover in ["wt", "git wt"] {
+            terminal.shows(&format!("cd {}", world.path("myproject").display()));
+            terminal.shows("pushd ../other >/dev/null");
+            terminal.shows(&format!("{mover} cd staging"));
+            if shell != "fish" {
+                assert_eq!(terminal.shows("echo $OLDPWD"), "[ROOT]/other", "{shell}: {mover}");
+            }
+            let dirs = terminal.shows("dirs");
+            assert!(
+                dirs.starts_with("[ROOT]/staging") && dirs.contains("[ROOT]/myproject"),
+                "{shell}: {dirs}"
+            );
+            terminal.shows("popd >/dev/null");
+            assert_eq!(terminal.stands(), "[ROOT]/myproject", "{shell}: {mover}");
+        }
+    }
+}
+
+#[test]
 fn a_failure_keeps_its_status_and_the_shell_its_place() {
     let world = world();
     for shell in SHELLS {
@@ -74,6 +150,38 @@ fn plain_git_moves_the_shell_at_the_next_prompt() {
             terminal.shows("cd ../myproject");
             assert_eq!(terminal.shows(line), "[ROOT]/staging", "{shell}: {line}");
             assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}: {line}");
+        }
+        terminal.shows("cd ../myproject");
+        terminal.shows("time git wt cd staging");
+        assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");
+    }
+}
+
+#[test]
+fn a_command_that_was_stopped_moves_the_shell_when_it_goes_on() {
+    let world = world();
+    world.write("myproject/.wt.toml", "[venv]\n");
+    world.commit(&world.path("myproject"), "venv");
+    // waits for the word of the test
+    world.program("uv", "#!/bin/sh\necho making >/dev/tty\nread word <\"$HOME/word\"\nfor place; do :; done\nexec /usr/bin/python3 -m venv --without-pip \"$place\"\n");
+    for (at, shell) in SHELLS.into_iter().enumerate() {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        for mover in ["wt", "git wt"] {
+            let _ = std::fs::remove_file(world.path("home/word"));
+            world.see(world.command("mkfifo", &world.root()).arg(world.path("home/word"))).ok();
+            let name = format!("{}{at}", mover.replace(' ', "-"));
+            terminal.type_in(&format!("{mover} add -q {name}\r"));
+            terminal.until(|shown| shown.contains("making\n"));
+            terminal.type_in("\x1a");
+            terminal.until(|shown| shown.ends_with(PROMPT));
+            assert_eq!(terminal.stands(), "[ROOT]/myproject", "{shell}: {mover}");
+            terminal.type_in("fg\r");
+            std::fs::write(world.path("home/word"), "go on\n").unwrap();
+            terminal.until(|shown| {
+                shown.contains(&format!("[ROOT]/myproject-{name}\n")) && shown.ends_with(PROMPT)
+            });
+            assert_eq!(terminal.stands(), format!("[ROOT]/myproject-{name}"), "{shell}: {mover}");
+            terminal.shows(&format!("cd {}", world.path("myproject").display()));
         }
     }
 }

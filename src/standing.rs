@@ -1,0 +1,80 @@
+//! Where the user stands, and the like place in another worktree.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::exec;
+use crate::git::Identity;
+
+/// The current directory, as the kernel names it and as the user came there.
+pub struct Standing {
+    physical: PathBuf,
+    logical: PathBuf,
+}
+
+impl Standing {
+    /// Looks at the current directory; `None` where it has gone.
+    pub fn now() -> Option<Self> {
+        let physical = std::env::current_dir().ok()?;
+        let named = exec::variable("PWD").map(PathBuf::from).filter(|name| is_same(name, &physical));
+        Some(Self { logical: named.unwrap_or_else(|| physical.clone()), physical })
+    }
+
+    /// Returns the directory below `to` that lies there as ours lies below `from`, or `to` where it has none.
+    pub fn counterpart(&self, from: &Path, to: &Path) -> PathBuf {
+        let below = self.physical.strip_prefix(from).map(|below| to.join(below));
+        below.ok().filter(|place| leads_into(place, to)).unwrap_or_else(|| to.to_owned())
+    }
+
+    /// Returns the name of `path` through the symbolic links by which the user came here, where it has one.
+    pub fn name_of(&self, path: &Path) -> PathBuf {
+        let named = || {
+            let (real, ours) = differing_heads(&self.physical, &self.logical);
+            let name = ours.join(path.strip_prefix(real).ok()?);
+            is_same(&name, path).then_some(name)
+        };
+        named().unwrap_or_else(|| path.to_owned())
+    }
+}
+
+/// Whether both are the same directory.
+fn is_same(name: &Path, path: &Path) -> bool {
+    let plain = name.is_absolute() && !name.components().any(|part| part == Component::ParentDir);
+    plain && Identity::of(name).is_some_and(|there| Identity::of(path) == Some(there))
+}
+
+/// Whether `place` is a directory in the worktree `root`, and no link leads out of it.
+fn leads_into(place: &Path, root: &Path) -> bool {
+    place.is_dir() && place.canonicalize().is_ok_and(|real| real.starts_with(root))
+}
+
+/// Takes the names away that two paths end in alike.
+fn differing_heads<'a>(one: &'a Path, other: &'a Path) -> (&'a Path, &'a Path) {
+    let mut heads = (one, other);
+    while let (Some(a), Some(b)) = (heads.0.file_name(), heads.1.file_name()) {
+        let (Some(one), Some(other)) = (heads.0.parent(), heads.1.parent()) else { break };
+        if a != b {
+            break;
+        }
+        heads = (one, other);
+    }
+    heads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_compared_from_their_ends() {
+        let cases = [
+            ("/mnt/disk/proj/app", "/home/you/proj/app", "/mnt/disk", "/home/you"),
+            ("/real/app/src", "/link/src", "/real/app", "/link"),
+            ("/same/app", "/same/app", "/", "/"),
+            ("/a", "/b", "/a", "/b"),
+        ];
+        for (one, other, a, b) in cases {
+            let heads = differing_heads(Path::new(one), Path::new(other));
+            assert_eq!(heads, (Path::new(a), Path::new(b)), "{one} {other}");
+        }
+    }
+}
