@@ -187,6 +187,13 @@ impl Context {
         Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref() }
     }
 
+    /// Asks a yes/no question; `None` when there is no terminal to ask on. Fails when a signal ends it.
+    pub fn ask(&self, question: &str) -> Result<Option<bool>> {
+        let answer = self.ui.ask(question);
+        exec::check_stopped()?;
+        Ok(answer)
+    }
+
     /// Has the shell go somewhere, or tells how.
     pub fn lead(&self, path: &Path) -> Result<()> {
         if !self.channel.tell(path)? {

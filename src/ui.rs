@@ -5,6 +5,8 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 use crate::error::{Error, Explain, Result};
 use crate::name::escaped;
 
@@ -101,7 +103,7 @@ impl Ui {
         }
     }
 
-    /// Asks a yes/no question; `None` when there is no terminal to ask on.
+    /// Asks a yes/no question; `None` when there is no terminal to ask on. A signal is an answer too: no.
     pub fn ask(self, question: &str) -> Option<bool> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -109,7 +111,10 @@ impl Ui {
         let mut err = anstream::stderr();
         let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
         let mut line = String::new();
-        match io::stdin().lock().read_line(&mut line) {
+        // a read begins anew after a signal that is caught, a poll ends
+        let stdin = io::stdin();
+        let answered = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None);
+        match answered.map_err(io::Error::from).and_then(|_| stdin.lock().read_line(&mut line)) {
             Ok(0) | Err(_) => {
                 let _ = writeln!(err);
                 Some(false)

@@ -14,6 +14,20 @@ fn the_function_moves_the_shell_at_once() {
 }
 
 #[test]
+fn the_terminal_stays_that_of_the_command() {
+    let world = world();
+    world.program("asked", "#!/bin/sh\n[ \"$1\" = hook ] && exec git-wt \"$@\"\nfor fd in 0 1 2; do [ -t $fd ] && echo $fd; done\n");
+    for shell in SHELLS {
+        let after = if shell == "fish" { "set -g __git_wt_exe asked" } else { "__git_wt_exe=asked" };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &Setup { after, ..Setup::default() })
+        else {
+            continue;
+        };
+        assert_eq!(terminal.shows("wt list"), "0\n1\n2", "{shell}");
+    }
+}
+
+#[test]
 fn add_and_remove_move_the_shell_too() {
     let world = world();
     for shell in SHELLS {
@@ -296,6 +310,28 @@ fn line_breaks_and_escapes_in_a_directory_are_data() {
 }
 
 #[test]
+fn a_directory_whose_name_is_no_text_is_reached() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = world();
+    let place = world.path("odd").join(std::ffi::OsStr::from_bytes(b"bad\xffname"));
+    std::fs::create_dir_all(&place).unwrap();
+    std::os::unix::fs::symlink(&place, world.path("link")).unwrap();
+    world.program(
+        "mover",
+        "#!/bin/sh\n[ \"$1\" = hook ] && exec git-wt \"$@\"\nprintf '%s/bad\\377name\\0' \"$TO\" >\"$GIT_WT_CD_FILE\"\n",
+    );
+    for shell in SHELLS {
+        let after = if shell == "fish" { "set -g __git_wt_exe mover" } else { "__git_wt_exe=mover" };
+        let to = world.path("odd");
+        let setup = Setup { after, variables: &[("TO", to.to_str().unwrap())], ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        terminal.shows("wt");
+        let and = if shell == "fish" { "; and" } else { " &&" };
+        assert_eq!(terminal.shows(&format!("test . -ef ../../link{and} echo there")), "there", "{shell}");
+    }
+}
+
+#[test]
 fn strict_and_crowded_shells_are_no_hindrance() {
     let world = world();
     for before in [
@@ -453,6 +489,14 @@ fn ctrl_c_leaves_the_shell_the_terminal_and_the_repository_as_they_were() {
         let shown = terminal.until(|shown| shown.contains("error: interrupted") && shown.ends_with(PROMPT));
         assert!(shown.contains("undone: branch 'fresh'"), "{shell}: {shown}");
         assert_eq!(terminal.shows("pwd"), "[ROOT]/myproject", "{shell}");
+        // nor does one that answers a question do anything
+        world.write("staging/media/photo", "x");
+        terminal.type_in("wt remove staging\r");
+        terminal.until(|shown| shown.ends_with("[y/N] "));
+        terminal.type_in("\x03");
+        terminal.until(|shown| shown.ends_with(PROMPT));
+        assert_eq!(terminal.shows(&format!("echo {}", status_of(shell))), "130", "{shell}");
+        std::fs::remove_dir_all(world.path("staging/media")).unwrap();
         drop(terminal);
         before.is_still(&world.everything(), shell);
     }

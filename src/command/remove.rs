@@ -155,7 +155,7 @@ fn all<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result<V
         return Ok(removals);
     }
     let names: Vec<&str> = removals.iter().map(|removal| removal.name.as_str()).collect();
-    match context.ui.ask(&format!("remove {}?", names.join(", "))) {
+    match context.ask(&format!("remove {}?", names.join(", ")))? {
         Some(true) => Ok(removals),
         Some(false) => Err(Error::new("nothing removed")),
         None => {
@@ -316,7 +316,7 @@ impl<'a> Removal<'a> {
             (true, false) => format!("{protected}, and removing it loses {}", lines.join(", ")),
             (false, _) => format!("removing '{}' loses {}", self.name, lines.join(", ")),
         };
-        match context.ui.ask(&format!("{what}\nremove it?")) {
+        match context.ask(&format!("{what}\nremove it?"))? {
             Some(true) => Ok(()),
             Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
             None => {

@@ -279,7 +279,7 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
     let mut trust = Trust::of(&context.repo, &context.claims)?;
     let missing = trust.missing(hooks, root);
     if !missing.is_empty() && !consent(&missing, &mut trust, context)? {
-        context.ui.warn("the recipe's hooks were not run: you have not been asked whether you trust them");
+        context.ui.warn("the recipe's hooks were not run without your consent");
         context.ui.hint(&format!("git wt trust {name}"));
         context.ui.hint(&format!("git wt setup {name}"));
         return Ok(Error::HOOK);
@@ -316,7 +316,7 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
 /// Shows commands and asks; without a terminal nothing is assumed.
 pub fn consent(requests: &[Request], trust: &mut Trust, context: &Context) -> Result<bool> {
     show(requests, context);
-    match context.ui.ask("trust these commands and run them?") {
+    match context.ask("trust these commands and run them?")? {
         Some(true) => {
             let _lock = context.records.lock()?;
             trust.approve(requests).map(|()| true)
