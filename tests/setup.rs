@@ -82,14 +82,32 @@ fn two_repositories_never_share_a_port() {
 }
 
 #[test]
-fn a_port_in_use_is_not_given() {
-    let listener =
-        (18_101..18_999).find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok()).unwrap();
-    let taken = listener.local_addr().unwrap().port();
-    let world = with_recipe(&format!("[port]\nPORT = {}\n", taken - 1));
-    world.wt(&["add", "x"]).ok();
-    let env = world.read("myproject-x/.env");
-    assert!(!env.contains(&format!("PORT={taken}\n")), "{env}");
+fn a_port_in_use_is_not_given_whatever_address_it_is_on() {
+    for address in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
+        // a machine without IPv6 has nobody there
+        let Ok(_) = std::net::TcpListener::bind((address, 0)) else { continue };
+        let listener =
+            (18_101..18_999).find_map(|port| std::net::TcpListener::bind((address, port)).ok()).unwrap();
+        let taken = listener.local_addr().unwrap().port();
+        let world = with_recipe(&format!("[port]\nPORT = {}\n", taken - 1));
+        world.wt(&["add", "x"]).ok();
+        let env = world.read("myproject-x/.env");
+        assert!(env.contains("PORT=") && !env.contains(&format!("PORT={taken}\n")), "{address}: {env}");
+    }
+}
+
+#[test]
+fn the_ports_of_outgoing_connections_are_not_given() {
+    let Ok(range) = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range") else { return };
+    let mut ends = range.split_whitespace().map(|end| end.parse::<u32>().unwrap());
+    let (first, last) = (ends.next().unwrap(), ends.next().unwrap());
+    let world = with_recipe(&format!("[port]\nPORT = {}\n", first - 2));
+    for name in ["a", "b", "c"] {
+        world.wt(&["add", name]).ok();
+        let env = world.read(format!("myproject-{name}/.env"));
+        let port: u32 = env.rsplit_once("PORT=").unwrap().1.trim().parse().unwrap();
+        assert!(port < first || port > last, "{port}");
+    }
 }
 
 #[test]
