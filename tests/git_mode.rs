@@ -88,10 +88,7 @@ fn a_worktree_that_stands_there_already_is_not_taken_over() {
 #[test]
 fn an_option_that_only_a_newer_git_knows_reaches_it() {
     let world = World::with_repo();
-    let git = ["/usr/local/bin/git", "/usr/bin/git"]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
-        .unwrap();
+    let git = World::hosts_git().display();
     world.program(
         "git",
         &format!(

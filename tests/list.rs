@@ -212,10 +212,7 @@ fn odd_names_and_reasons_are_shown_in_one_line_each_and_found() {
 fn git_is_asked_to_look_and_not_to_touch() {
     let world = crowd();
     let log = world.path("home/asked");
-    let git = ["/usr/local/bin/git", "/usr/bin/git"]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
-        .unwrap();
+    let git = World::hosts_git().display();
     world.program(
         "git",
         &format!(

@@ -167,8 +167,7 @@ fn a_removal_that_is_killed_at_any_step_is_finished() {
 fn a_child_that_fails_is_no_reason_to_leave_anything() {
     let world = crowded("../{{ repo }}-{{ name }}");
     let before = world.everything();
-    let git =
-        ["/usr/local/bin/git", "/usr/bin/git"].into_iter().find(|path| Path::new(path).exists()).unwrap();
+    let git = World::hosts_git().display();
     let failing = |verb: &str| {
         format!("#!/bin/sh\ncase \" $* \" in *\" {verb} \"*) exit 77;; esac\nexec {git} \"$@\"\n")
     };

@@ -149,6 +149,12 @@ impl World {
         fs::set_permissions(self.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// The host's git, for programs of this world that stand in for it.
+    pub fn hosts_git() -> &'static Path {
+        let places = ["/usr/local/bin/git", "/usr/bin/git", "/bin/git"].map(Path::new);
+        places.into_iter().find(|path| path.exists()).expect("git is on the PATH of every world")
+    }
+
     /// A command of this world.
     pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {
         let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).parent().unwrap();
