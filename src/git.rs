@@ -93,6 +93,9 @@ impl RemoteBranch {
 /// The file in the common directory that tells where the main worktree is, where git does not.
 const MAIN_ROOT: &str = "wt/main";
 
+/// The file in the common directory that the configuration includes for branches that are not pushed yet.
+pub const PUSH_SETTINGS: &str = "wt/push";
+
 /// A repository with all its worktrees, seen from where we stand.
 pub struct Repo {
     gix: gix::Repository,
@@ -319,6 +322,36 @@ impl Repo {
         all
     }
 
+    /// Whether the user has said, either way, what the first push of a branch does.
+    pub fn configures_first_push(&self) -> bool {
+        let snapshot = self.gix.config_snapshot();
+        let Some(mut sections) = snapshot.plumbing().sections_by_name("push") else { return false };
+        sections.any(|section| {
+            let ours = section.meta().path.as_ref().is_some_and(|path| path.ends_with(PUSH_SETTINGS));
+            section.contains_value_name("autoSetupRemote") && !ours
+        })
+    }
+
+    /// Whether a branch tracks another one, be that known here or not.
+    pub fn has_upstream(&self, branch: &Branch) -> bool {
+        self.setting(&format!("branch.{branch}.merge")).is_some()
+    }
+
+    /// The local branches that track another one.
+    pub fn tracking(&self) -> Vec<Branch> {
+        let settings = self.settings("branch").into_iter();
+        let names = settings.filter_map(|(key, _)| {
+            let name = key.strip_prefix("branch.")?.strip_suffix(".merge")?;
+            Branch::parse(name).ok()
+        });
+        names.collect()
+    }
+
+    /// Where git pushes a branch that tracks nothing; `None` without a remote.
+    pub fn push_remote(&self) -> Option<String> {
+        self.setting("remote.pushDefault").or_else(|| self.default_remote())
+    }
+
     /// The names of the configured remotes.
     pub fn remotes(&self) -> Vec<String> {
         self.gix.remote_names().iter().map(ToString::to_string).collect()
@@ -488,6 +521,11 @@ impl Repo {
 /// Starts `git` in a worktree, from a scrubbed environment, to look and not to touch: it takes no index lock.
 pub fn looking_at(worktree: &Path) -> Program {
     Program::new("git").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").arg("-C").arg(worktree)
+}
+
+/// Starts `git` in a worktree, as the user would there.
+pub fn working_in(worktree: &Path) -> Program {
+    Program::new("git").arg("-C").arg(worktree)
 }
 
 /// Whether git ignores `path` (relative) in the worktree at `root`.

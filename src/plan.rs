@@ -25,7 +25,7 @@ use crate::name::{Branch, Name};
 use crate::recipe::{HookCommand, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, Copy, Link, Port, Resource, Venv, port};
+use crate::resource::{self, Checkout, Copy, FirstPush, Link, Port, Resource, Venv, port};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Wish {
     pub hooks: bool,
     /// `--note`.
     pub note: Option<String>,
+    /// `--push` or `wt.push`.
+    pub push: bool,
     /// `--template`.
     pub template: Option<String>,
     /// Options that are git's own, handed on as they are.
@@ -101,6 +103,12 @@ pub struct Facts {
     pub records: Vec<Record>,
     /// What a new branch starts from, as asked for and resolved; none on an unborn branch.
     pub base: Option<(String, Oid)>,
+    /// Where a branch without an upstream is pushed; none without a remote.
+    pub push_remote: Option<String>,
+    /// Whether the user has said what the first push of a branch does.
+    pub configures_first_push: bool,
+    /// The branches that have an upstream.
+    pub tracking: Vec<Branch>,
     /// Says what stands at a place.
     pub place: Box<dyn Fn(&Path) -> Place>,
     /// The path with its links resolved as far as it exists.
@@ -146,6 +154,8 @@ pub struct Plan {
     pub protected: bool,
     /// The setup hooks.
     pub hooks: Vec<HookCommand>,
+    /// The remote that the new branch is pushed to after all.
+    pub push: Option<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -168,7 +178,9 @@ impl Plan {
         if env {
             plan.ports(&[], recipe, facts, &mut words)?;
         }
+        let first_push = Self::first_push(start, branch.as_ref(), facts);
         plan.resources.extend(branch.map(Resource::Branch));
+        plan.resources.extend(first_push.map(Resource::FirstPush));
         plan.resources.extend(exclude.map(Resource::Exclude));
         plan.resources.push(checkout);
         if env && !wish.no_checkout {
@@ -178,6 +190,9 @@ impl Plan {
             }
         } else if env {
             plan.notes.push("the environment is left out, since there are no files (--no-checkout)".into());
+        }
+        if wish.push {
+            plan.push(start, facts);
         }
         if let Some(word) = &wish.commit_ish
             && matches!(start.head, Head::Detached(_))
@@ -218,8 +233,36 @@ impl Plan {
             resources: Vec::new(),
             protected: recipe.protected,
             hooks: Vec::new(),
+            push: None,
             notes: Vec::new(),
         }
+    }
+
+    /// Plans where a plain `git push` of the branch goes. What has an upstream has an answer, and so has a user who
+    /// has configured what a first push does.
+    fn first_push(start: &Start, made: Option<&resource::Branch>, facts: &Facts) -> Option<FirstPush> {
+        let branch = start.head.branch()?;
+        let has_upstream =
+            made.is_some_and(|made| made.upstream.is_some()) || facts.tracking.contains(branch);
+        let remote = facts.push_remote.clone().filter(|_| !has_upstream && !facts.configures_first_push);
+        remote.map(|remote| FirstPush { branch: branch.clone(), remote })
+    }
+
+    /// Plans the push of a new branch, which `--push` asks for.
+    fn push(&mut self, start: &Start, facts: &Facts) {
+        let note = match &start.head {
+            Head::New(..) if facts.push_remote.is_some() => {
+                self.push.clone_from(&facts.push_remote);
+                return;
+            }
+            Head::New(..) => "there is no remote to push to".into(),
+            Head::Existing(branch) | Head::Tracking(branch, _) => {
+                format!("'{branch}' is not new, and is not pushed")
+            }
+            Head::Orphan(branch) => format!("'{branch}' has no commit to push yet"),
+            Head::Detached(_) => "there is no branch to push".into(),
+        };
+        self.notes.push(note);
     }
 
     fn branch_resource(
@@ -343,6 +386,9 @@ impl Display for Plan {
         }
         for hook in &self.hooks {
             writeln!(out, "  then run: {}", crate::name::escaped(&hook.text))?;
+        }
+        if let Some(remote) = &self.push {
+            writeln!(out, "  then push to '{remote}'")?;
         }
         for note in &self.notes {
             writeln!(out, "  note: {note}")?;

@@ -113,6 +113,9 @@ pub struct Record {
     /// The template that was asked for by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// The remote that the branch is yet to be pushed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
     /// Whether the recipe calls it protected.
     #[serde(default)]
     pub protected: bool,
@@ -145,6 +148,7 @@ impl Record {
             base: None,
             note: None,
             template: None,
+            push: None,
             protected: false,
             created: now.clone(),
             updated: now,

@@ -10,6 +10,7 @@ pub mod database;
 pub mod database_name;
 pub mod env_file;
 pub mod exclude;
+pub mod first_push;
 pub mod link;
 pub mod mark;
 pub mod port;
@@ -29,6 +30,7 @@ pub use database::Database;
 pub use database_name::DatabaseName;
 pub use env_file::EnvFile;
 pub use exclude::Exclude;
+pub use first_push::FirstPush;
 pub use link::Link;
 pub use port::Port;
 pub use server_database::ServerDatabase;
@@ -93,6 +95,8 @@ pub enum Resource {
     Port(Port),
     /// The worktree's branch.
     Branch(Branch),
+    /// What the first push of its branch does.
+    FirstPush(FirstPush),
     /// A line in `info/exclude`.
     Exclude(Exclude),
     /// The directory and git's entry.
@@ -133,6 +137,7 @@ impl Resource {
             Self::ServerDatabase(_)
             | Self::Port(_)
             | Self::Branch(_)
+            | Self::FirstPush(_)
             | Self::Exclude(_)
             | Self::DatabaseName(_)
             | Self::EnvFile(_) => Ok(()),
@@ -144,6 +149,7 @@ impl Resource {
         match self {
             Self::Port(port) => port.create(site.claims, site.owner),
             Self::Branch(branch) => branch.create(site.repo),
+            Self::FirstPush(push) => push.create(site.repo),
             Self::Exclude(exclude) => exclude.create(site.repo),
             Self::Checkout(checkout) => checkout.create(site.repo, &site.owner.record),
             Self::Copy(copy) => with_trees(site, |main, own| {
@@ -186,6 +192,7 @@ impl Resource {
         match self {
             Self::Port(port) => port.destroy(site.claims, site.owner),
             Self::Branch(branch) => branch.destroy(site.repo, care),
+            Self::FirstPush(push) => push.destroy(site.repo),
             Self::Exclude(exclude) => exclude.destroy(site.repo),
             Self::Checkout(checkout) => checkout.destroy(site.repo, &site.owner.record, care),
             Self::Copy(copy) => in_trees(site, |main, own| copy.destroy(main, own)),
@@ -219,6 +226,7 @@ impl Resource {
             | Self::DatabaseName(_)
             | Self::Port(_)
             | Self::Branch(_)
+            | Self::FirstPush(_)
             | Self::Copy(_) => {}
         }
         Ok(Vec::new())
@@ -234,6 +242,7 @@ impl Resource {
             | Self::DatabaseName(_)
             | Self::Port(_)
             | Self::Branch(_)
+            | Self::FirstPush(_)
             | Self::Exclude(_)
             | Self::Checkout(_) => false,
         }
@@ -243,7 +252,7 @@ impl Resource {
     /// there instead is somebody else's.
     pub fn knows_its_own(&self) -> bool {
         match self {
-            Self::Branch(_) | Self::Exclude(_) | Self::EnvFile(_) => false,
+            Self::Branch(_) | Self::FirstPush(_) | Self::Exclude(_) | Self::EnvFile(_) => false,
             Self::Port(_)
             | Self::Checkout(_)
             | Self::Copy(_)
@@ -271,7 +280,7 @@ impl Resource {
 
     /// Whether it is made and unmade under the repository lock, since it edits a file that all worktrees share.
     pub fn needs_repository_lock(&self) -> bool {
-        matches!(self, Self::Exclude(_))
+        matches!(self, Self::FirstPush(_) | Self::Exclude(_))
     }
 
     /// Whether both stand for one thing of a worktree, though perhaps with other details.
@@ -286,6 +295,7 @@ impl Resource {
             (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
             // a worktree has one of each, and keeps the name it has
             (Self::Branch(_), Self::Branch(_))
+            | (Self::FirstPush(_), Self::FirstPush(_))
             | (Self::Checkout(_), Self::Checkout(_))
             | (Self::DatabaseName(_), Self::DatabaseName(_)) => true,
             _ => false,
@@ -300,6 +310,9 @@ impl Resource {
                 Some(upstream) => format!("branch '{}' tracking '{upstream}'", branch.name),
                 None => format!("branch '{}' at {}", branch.name, branch.oid.short()),
             },
+            Self::FirstPush(push) => {
+                format!("upstream '{}/{}', set by the first push", push.remote, push.branch)
+            }
             Self::Exclude(exclude) => format!("'{}' in .git/info/exclude", exclude.pattern),
             Self::Checkout(checkout) if checkout.sparse.is_empty() => {
                 format!("worktree '{}'", checkout.path.display())

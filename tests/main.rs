@@ -32,6 +32,7 @@ mod project;
 mod prompt;
 mod properties;
 mod prune;
+mod push;
 mod push_guard;
 mod readme;
 mod remove;

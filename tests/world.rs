@@ -242,6 +242,7 @@ impl World {
                 "/logs",
                 "ORIG_HEAD",
                 "/wt/lock",
+                "/wt/push",
                 "/wt/entries.lock",
                 "/index",
                 "COMMIT_EDITMSG",

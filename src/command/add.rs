@@ -12,8 +12,8 @@ use crate::complete;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
-use crate::git::Repo;
 use crate::git::worktrees::{Broken, Worktree};
+use crate::git::{self, Repo};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
@@ -45,6 +45,12 @@ pub struct Args {
     /// Fetch first, and start the new branch from what is fetched
     #[arg(long)]
     pub fetch: bool,
+    /// Push the new branch at last, and have it track what is pushed
+    #[arg(long, overrides_with = "no_push", conflicts_with = "track")]
+    pub push: bool,
+    /// Do not push, whatever wt.push says
+    #[arg(long, overrides_with = "push")]
+    pub no_push: bool,
     /// Put the worktree here, whatever its name
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
     pub path: Option<PathBuf>,
@@ -196,6 +202,7 @@ fn fetch(wish: &Wish, context: &Context) -> Result<()> {
 fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
     let new_branch = args.branch.as_ref().or(args.reset_branch.as_ref());
     let what = args.what.as_deref().map(|word| what(word, repo)).transpose()?;
+    let push = args.push || (!args.no_push && !args.track && repo.flag("wt.push") == Some(true));
     let prefix = args.prefix.clone().or_else(|| repo.setting("wt.prefix")).unwrap_or_default();
     Ok(Wish {
         what,
@@ -217,6 +224,7 @@ fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
         env: !args.no_env,
         hooks: !args.no_hooks,
         note: args.note.clone(),
+        push,
         template: args.template.clone(),
         passed_on: args.passed_on.clone(),
     })
@@ -299,6 +307,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     record.branch.clone_from(&plan.branch);
     record.base.clone_from(&plan.base);
     record.note.clone_from(&wish.note);
+    record.push.clone_from(&plan.push);
     record.template.clone_from(&wish.template);
     record.protected = plan.protected;
     hook::schedule(&mut record, &plan.hooks);
@@ -440,7 +449,30 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 /// Past the commit point: whatever happens now, the worktree stays.
 fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
     let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.hooks, context)? } else { 0 };
+    push(&mut held, &made.path, context)?;
     drop(held);
     context.arrive(&made.path)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
+}
+
+/// Pushes the new branch where that was asked for. What fails is the user's to repeat: the record, and so `list`, says
+/// that it is not pushed.
+fn push(held: &mut Held, root: &Path, context: &Context) -> Result<()> {
+    let (Some(remote), Some(branch)) = (held.record.push.clone(), held.record.branch.clone()) else {
+        return Ok(());
+    };
+    context.ui.say(&format!("pushing '{branch}' to '{remote}'"));
+    let full = branch.full();
+    let quiet = context.ui.quiet.then_some("--quiet");
+    let git = git::working_in(root).arg("push").args(quiet).args(["--set-upstream", "--", &remote]);
+    let status = git.arg(format!("{full}:{full}")).narrate()?;
+    exec::check_stopped()?;
+    if status == 0 {
+        held.record.push = None;
+        return held.write();
+    }
+    context.ui.warn(&format!("'{branch}' is not pushed"));
+    let place = shell_escape::unix::escape(root.to_string_lossy());
+    context.ui.hint(&format!("git -C {place} push --set-upstream {remote} {branch}"));
+    Ok(())
 }

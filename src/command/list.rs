@@ -14,10 +14,10 @@ use serde::Serialize;
 use super::Context;
 use super::git_mode::at_rest;
 use crate::error::Result;
-use crate::git;
 use crate::git::worktrees::{Head, Worktree};
+use crate::git::{self, Repo};
 use crate::name::escaped;
-use crate::record::Ended;
+use crate::record::{Ended, Record};
 use crate::target::Worktrees;
 use serving::{Listener, Serving};
 
@@ -246,6 +246,9 @@ struct Row {
     note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     setup: Option<String>,
+    /// The remote that the branch should have been pushed to, and is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_pushed_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -263,7 +266,7 @@ impl Row {
         context: &Context,
     ) -> Self {
         let record = worktrees.record(tree);
-        let ports = record.map(crate::record::Record::ports).unwrap_or_default();
+        let ports = record.map(Record::ports).unwrap_or_default();
         let port = ports.first().map(|(_, number)| *number);
         let listening =
             ports.iter().filter_map(|(name, port)| Some((name.clone(), serving.on(*port, tree)?)));
@@ -295,6 +298,7 @@ impl Row {
             protected: record.is_some_and(|record| record.protected),
             note: record.and_then(|record| record.note.clone()),
             setup,
+            not_pushed_to: record.and_then(|record| not_pushed_to(tree, record, &context.repo)),
             created_at: record.map(|record| record.created.clone()),
             updated_at: record.map(|record| record.updated.clone()),
             status,
@@ -335,9 +339,18 @@ impl Row {
             marks.push("protected".into());
         }
         marks.extend(self.setup.as_ref().map(|setup| format!("setup unfinished: {setup}")));
+        marks.extend(self.not_pushed_to.as_ref().map(|_| "not pushed".to_owned()));
         marks.extend(self.note.clone());
         marks.join("; ")
     }
+}
+
+/// The remote that `add` could not push a branch to; none once git knows it there, or what it tracks.
+fn not_pushed_to(tree: &Worktree, record: &Record, repo: &Repo) -> Option<String> {
+    let branch = tree.head.branch().filter(|branch| record.branch.as_ref() == Some(branch))?;
+    let remote = record.push.clone()?;
+    let there = repo.reference(&format!("refs/remotes/{remote}/{branch}")).is_some();
+    (!there && !repo.has_upstream(branch)).then_some(remote)
 }
 
 /// Lines the rows up: mark, name, branch, commit, changes, address, path, marks and note.

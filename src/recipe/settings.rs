@@ -37,7 +37,7 @@ const KEYS: [&str; 24] = [
 /// The one that only a template has.
 const MATCH: &str = "match";
 /// Ours, but not the recipe's.
-const ELSEWHERE: [&str; 2] = ["mode", "guard"];
+const ELSEWHERE: [&str; 3] = ["mode", "guard", "push"];
 
 /// The settings that mean nothing here, each with the one that may have been meant.
 type Unknown = Vec<(String, Option<String>)>;

@@ -1,0 +1,58 @@
+//! What the first push of a new branch does: it goes to the same name on the remote, and sets that as the upstream.
+//!
+//! git has a setting for it, `push.autoSetupRemote` (2.37), but none for one branch alone: so the repository's
+//! configuration includes a file of one line while the branch is checked out. An upstream that is written down before
+//! it exists would have `git status` say that it is gone, and scripts delete the branch that lost it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Created, Destroyed};
+use crate::error::{Error, Explain, Result};
+use crate::git::{PUSH_SETTINGS, Repo};
+use crate::name::Branch;
+
+/// How git's configuration is told of it.
+const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
+
+/// The first push of a branch that has no upstream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FirstPush {
+    /// The branch.
+    pub branch: Branch,
+    /// Where it goes, as far as is known now: git looks itself.
+    pub remote: String,
+}
+
+impl FirstPush {
+    fn key(&self) -> String {
+        format!("includeIf.onbranch:{}.path", self.branch)
+    }
+
+    /// Has git include the setting. The caller holds the repository lock.
+    pub fn create(&self, repo: &Repo) -> Result<Created> {
+        if repo.setting(&self.key()).is_some_and(|path| path == PUSH_SETTINGS) {
+            return Ok(Created::Found);
+        }
+        let file = repo.common_dir().join(PUSH_SETTINGS);
+        if !file.exists() {
+            crate::file::replace(&file, SETTINGS).explain(|| format!("cannot write '{}'", file.display()))?;
+        }
+        // 255: another git has locked the file
+        let output = repo.patiently(255, &["config", "--local", "--add", &self.key(), PUSH_SETTINGS])?;
+        if output.code == 0 {
+            return Ok(Created::Made);
+        }
+        Err(Error::new(format!("cannot configure the first push of '{}'", self.branch))
+            .because(output.stderr))
+    }
+
+    /// Takes the setting back. The caller holds the repository lock.
+    pub fn destroy(&self, repo: &Repo) -> Result<Destroyed> {
+        let unset = ["config", "--local", "--fixed-value", "--unset-all", &self.key(), PUSH_SETTINGS];
+        match repo.patiently(255, &unset)?.code {
+            // 5: there is none
+            0 | 5 => Ok(Destroyed::Gone),
+            _ => Ok(Destroyed::Left(format!("the setting '{}' of '.git/config'", self.key()))),
+        }
+    }
+}
