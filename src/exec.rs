@@ -150,6 +150,14 @@ pub struct Output {
     pub stderr: String,
 }
 
+impl Output {
+    /// The end of its stderr, where failures tell of themselves.
+    pub fn last_words(&self) -> String {
+        let tail: Vec<&str> = self.stderr.trim_end().lines().rev().take(12).collect();
+        tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl From<std::process::Output> for Output {
     fn from(done: std::process::Output) -> Self {
         Self {
@@ -234,9 +242,18 @@ impl Program {
     }
 
     /// Runs to the end, with what it prints captured; an exit status other than 0 is no error here.
-    pub fn output(mut self) -> Result<Output> {
+    pub fn output(self) -> Result<Output> {
+        self.output_from(Stdio::null())
+    }
+
+    /// Runs to the end with a file as its stdin.
+    pub fn output_of_file(self, input: File) -> Result<Output> {
+        self.output_from(Stdio::from(input))
+    }
+
+    fn output_from(mut self, input: Stdio) -> Result<Output> {
         let name = self.name();
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self.spawn()?;
         let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"));
         CHILD.store(0, Ordering::SeqCst);
@@ -287,9 +304,7 @@ impl Program {
         if output.code == 0 {
             return Ok(output.stdout);
         }
-        let tail: Vec<&str> = output.stderr.trim_end().lines().rev().take(12).collect();
-        let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(Error::new(format!("'{name}' ended with status {}", output.code)).because(tail))
+        Err(Error::new(format!("'{name}' ended with status {}", output.code)).because(output.last_words()))
     }
 
     /// Sends its stdout to our stderr: stdout is for the answer.

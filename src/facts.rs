@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::claim::{Claims, Thing};
-use crate::dotenv::EnvText;
+use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::git::worktrees::Listing;
@@ -19,6 +19,7 @@ use crate::recipe::{EnvRule, Recipe};
 use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::port;
+use crate::url::{Engine, Url};
 
 impl Known {
     /// Looks up what `word` names, by git's order.
@@ -255,6 +256,17 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
 fn env_sources(main: &Path, recipe: &Recipe) -> Result<BTreeMap<String, (PathBuf, EnvText)>> {
     let source = |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
     recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect()
+}
+
+/// What kind of database the main worktree has, as far as its URL tells.
+pub fn engine(main: &Path, recipe: &Recipe) -> Result<Option<Engine>> {
+    let rule = recipe.database.as_ref();
+    let source = with_database(&env_sources(main, recipe)?, recipe);
+    let url = rule.and_then(|rule| match source?.1.get(&rule.variable)? {
+        Value::Text(url) => Some(url),
+        Value::Dynamic(_) => None,
+    });
+    Ok(url.and_then(|url| Engine::of(Url::parse(&url)?.scheme())))
 }
 
 /// The source with the database's URL, else the first.

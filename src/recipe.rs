@@ -200,12 +200,10 @@ impl Recipe {
         Ok(source)
     }
 
-    /// The archive that a new database is restored from, as a command: what is in it runs with the user's rights on
-    /// the server, so it needs consent like any other. A script of SQL is SQLite's, which runs it in bounds.
-    pub fn restore_command(&self) -> Option<HookCommand> {
+    /// The file that a new database begins as, relative to the main worktree.
+    pub fn database_file(&self) -> Option<&Path> {
         let from = self.database.as_ref().filter(|rule| !rule.shared)?.from.as_str();
-        let is_archive = !["empty", "main"].contains(&from) && !from.ends_with(".sql");
-        is_archive.then(|| HookCommand { text: format!("pg_restore {from}"), origin: Origin::File })
+        (!["empty", "main"].contains(&from)).then(|| Path::new(from))
     }
 
     /// Returns the rules of all env files.

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
 use crate::git::{self, Repo};
-use crate::name::hash;
+use crate::name::{hash, hash_all};
 use crate::recipe::{HookCommand, Origin};
 
 /// A command that needs consent, with the files that it names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The command, as it will be run.
     pub command: String,
@@ -35,6 +35,14 @@ impl Request {
             text += &format!("{}\0{content}\0", file.display());
         }
         Self { command: command.to_owned(), files, key: hash(text.as_bytes()) }
+    }
+
+    /// Reads a file, relative to `root`, that a command is to be given: all that is in it counts, whoever keeps it.
+    pub fn of_file(command: &str, file: &Path, root: &Path) -> Result<Self> {
+        let content = fs::File::open(root.join(file)).and_then(hash_all);
+        let content = content.explain(|| format!("cannot read '{}'", file.display()))?;
+        let text = format!("{command}\0{}\0{content}\0", file.display());
+        Ok(Self { command: command.to_owned(), files: vec![file.to_owned()], key: hash(text.as_bytes()) })
     }
 }
 

@@ -147,6 +147,42 @@ fn a_copy_of_mains_is_like_it() {
 }
 
 #[test]
+fn a_script_fills_it_after_consent_or_leaves_none() {
+    let Some(server) = MariaDb::shared() else { return };
+    let (world, main) = server.shop("script", "from = \"seed.sql\"\n");
+    let seed = format!("{main}/seed.sql");
+    // as in a dump of another worktree's database
+    let script = "DROP TABLE IF EXISTS `git_wt`;\nCREATE TABLE `git_wt` (here INT) COMMENT='git-wt:other';\n\
+                  CREATE TABLE seeds (name VARCHAR(20));\nINSERT INTO seeds VALUES ('of the seed; \\! x');\n";
+    world.write(&seed, script);
+    let before = world.everything();
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["needs your consent", "mysql < seed.sql"]);
+    before.is_still(&world.everything(), "without consent");
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["with the file 'seed.sql'"]);
+    world.wt_in(&main, &["add", "staging"]).ok();
+    assert_eq!(server.sql(&format!("SELECT name FROM {main}_staging.seeds")), "of the seed; ! x");
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    assert_eq!(server.names(&main), [main.as_str()]);
+    for (script, says) in [
+        ("CREATE TABLE a (n INT);\nnonsense;\n".to_owned(), &["cannot load", "seed.sql'", "at line 2: "][..]),
+        (
+            format!("CREATE TABLE a (n INT);\nUSE `{main}`;\nDROP TABLE things;\n"),
+            &["chooses a database itself", "line 2: USE `shop_script`;", "without --databases"],
+        ),
+    ] {
+        world.write(&seed, &script);
+        world.wt_in(&main, &["trust", "--yes"]).ok();
+        let before = world.everything();
+        world.wt_in(&main, &["add", "staging"]).code(128).says(says).says(&["undone: "]);
+        assert_eq!(server.names(&main), [main.as_str()], "{script}");
+        before.is_still(&world.everything(), &script);
+    }
+    assert_eq!(server.sql(&format!("SELECT name FROM {main}.things")), "of main");
+    world.git(&world.path(&main), &["config", "wt.database.from", "seed.dump"]);
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["'seed.dump' is no script of SQL"]);
+}
+
+#[test]
 fn a_database_that_is_there_is_used_and_never_ours() {
     let Some(server) = MariaDb::shared() else { return };
     let (world, main) = server.shop("there", "");

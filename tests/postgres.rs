@@ -321,7 +321,7 @@ fn killed_at_any_call_of_the_server_s_programs_it_leaves_nothing() {
 }
 
 #[test]
-fn an_archive_fills_it_after_consent_and_a_script_is_no_archive() {
+fn an_archive_fills_it_after_consent() {
     let Some(cluster) = Cluster::shared() else { return };
     let (world, main) = shop(cluster, "archive", "from = \"seed.dump\"\n");
     let dump = world.path(&main).join("seed.dump");
@@ -342,12 +342,78 @@ fn an_archive_fills_it_after_consent_and_a_script_is_no_archive() {
     world.wt_in(&main, &["add", "staging"]).ok();
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
     world.wt_in(&main, &["remove", "-y", "staging"]).ok();
-    world.write(format!("{main}/.wt.toml"), "[database]\nfrom = \"seed.sql\"\n");
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&[
-        "'seed.sql' is not loaded",
-        "under [hooks]",
-        "-f seed.sql",
-    ]);
+}
+
+#[test]
+fn a_script_fills_it_after_consent_to_all_that_is_in_it() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "script", "from = \"my seeds/seed.sql\"\n");
+    let seed = format!("{main}/my seeds/seed.sql");
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["cannot read 'my seeds/seed.sql'"]);
+    let pg_dump = which::which("pg_dump").unwrap();
+    let dump = Command::new(pg_dump).args(["--no-owner", &cluster.url(&main)]).output().unwrap();
+    // what only a newer psql knows
+    let dump = String::from_utf8(dump.stdout).unwrap();
+    let lines = dump.lines().filter(|line| !line.contains("restrict ")).map(|line| format!("{line}\n"));
+    world.write(&seed, &lines.collect::<String>());
+    let before = world.everything();
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["consent", "psql --file='my seeds/seed.sql'"]);
+    before.is_still(&world.everything(), "without consent");
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["with the file 'my seeds/seed.sql'"]);
+    world.wt_in(&main, &["add", "staging"]).ok();
+    assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    // git does not keep the file: its text needs consent all the same, and the worktree's own counts for nothing
+    let mark = world.path("home/ran");
+    world.write(&seed, &format!("\\! touch {}\n", mark.display()));
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["needs your consent"]);
+    world.git(&world.path(&main), &["worktree", "add", "--quiet", "../plain"]);
+    world.wt_in("plain", &["setup"]).code(128).says(&["needs your consent"]);
+    assert!(!mark.exists());
+    world.wt_in("plain", &["trust", "--yes"]).ok().says(&["psql --file="]);
+    world.wt_in("plain", &["setup"]).ok();
+    assert!(mark.exists());
+    world.wt_in(&main, &["remove", "-y", "plain"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+}
+
+#[test]
+fn a_script_that_fails_or_leads_elsewhere_leaves_no_database() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "wrong", "from = \"seed.sql\"\n");
+    let before = world.everything();
+    for (script, says) in [
+        (
+            "CREATE TABLE a (n int);\nSELECT nonsense;\n".to_owned(),
+            &["cannot load '[ROOT]/shop_wrong/seed.sql'", "seed.sql:2: ERROR:", "nonsense"][..],
+        ),
+        (
+            format!("CREATE TABLE a (n int);\n\\connect {main}\nDROP TABLE things;\n"),
+            &["chooses a database itself", "line 2: \\connect", "without --create"],
+        ),
+        (
+            "CREATE TABLE a (n int);\nALTER TABLE a OWNER TO nobody_here;\n".into(),
+            &["seed.sql:2", "--no-owner"],
+        ),
+        ("\\restrict1 x\n".into(), &["seed.sql:1", "invalid command \\restrict", "older than the pg_dump"]),
+    ] {
+        world.write(format!("{main}/seed.sql"), &script);
+        world.wt_in(&main, &["trust", "--yes"]).ok();
+        let seen = world.wt_in(&main, &["add", "staging"]).code(128).says(says).says(&["undone: "]);
+        assert_eq!(
+            seen.stderr.matches("error: ").count(),
+            1 + seen.stderr.matches(": error: ").count(),
+            "{seen:#?}"
+        );
+        assert_eq!(cluster.names(&main), [main.as_str()], "{script}");
+        fs::remove_file(world.path(&main).join("seed.sql")).unwrap();
+        world.wt_in(&main, &["trust", "--forget"]).ok();
+        fs::remove_dir_all(world.path("state/git-wt/trust")).unwrap();
+        before.is_still(&world.everything(), &script);
+    }
+    assert_eq!(cluster.sql(&main, "SELECT name FROM things"), "of main");
+    world.git(&world.path(&main), &["config", "wt.database.from", "seed.sql.gz"]);
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["'seed.sql.gz' is compressed", "gunzip --keep"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::facts;
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::guard::Guard;
 use crate::hook;
@@ -21,10 +22,11 @@ use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
 use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State, Step};
-use crate::resource::{Created, EnvFile, Resource};
+use crate::resource::{Created, EnvFile, Resource, server_database};
 use crate::target::Worktrees;
 use crate::trust::{Request, Trust};
 use crate::ui::Ui;
+use crate::url::Engine;
 
 /// Give a worktree its environment, or finish what failed
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -163,15 +165,27 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
-/// Refuses to fill a database from a file of the repository that the user has not consented to.
+/// Refuses to fill a database from a file of the main worktree, at `root`, that the user has not consented to.
 pub fn may_restore(recipe: &Recipe, root: &Path, context: &Context) -> Result<()> {
+    let Some(request) = restoring(recipe, root)? else { return Ok(()) };
     let mut trust = Trust::of(&context.repo, &context.claims)?;
-    let missing = trust.missing(recipe.restore_command().as_ref(), root);
-    if missing.is_empty() || consent(&missing, &mut trust, context)? {
+    if trust.covers(&request) || consent(std::slice::from_ref(&request), &mut trust, context)? {
         return Ok(());
     }
-    let error = Error::new("what the recipe's database is restored from needs your consent");
-    Err(error.because(&missing[0].command).hint("git wt trust").hint("git wt add --no-env NAME"))
+    let error = Error::new("what the recipe's database is filled from needs your consent");
+    Err(error.because(request.command).hint("git wt trust").hint("git wt add --no-env NAME"))
+}
+
+/// What fills a new database on a server from a file: that runs with the user's rights there, and a script through a
+/// client that knows commands for the shell. SQLite runs a script in bounds.
+pub fn restoring(recipe: &Recipe, root: &Path) -> Result<Option<Request>> {
+    let Some(file) = recipe.database_file() else { return Ok(None) };
+    let Some(engine) = facts::engine(root, recipe)?.filter(|engine| *engine != Engine::Sqlite) else {
+        return Ok(None);
+    };
+    let origin = server_database::Origin::of_file(engine, file)?;
+    let request = Request::of_file(&origin.command(engine), file, root);
+    request.map(Some).map_err(|error| error.hint("'from' under [database] names it"))
 }
 
 /// Makes what the recipe has and the worktree has not; returns the hooks to run.
@@ -179,7 +193,7 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
     let record = &held.record;
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     if record.databases().next().is_none() {
-        may_restore(&recipe, &tree.path, context)?;
+        may_restore(&recipe, context.main.as_deref().unwrap_or(&tree.path), context)?;
     }
     let lock = context.records.lock()?;
     let hooks = note_missing(&mut held.record, tree, context)?;

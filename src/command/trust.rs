@@ -34,8 +34,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
-    let commands = commands(args.target.as_deref(), tree, &worktrees, context)?;
-    let missing = trust.missing(&commands, &tree.path);
+    let recipes = recipes(args.target.as_deref(), tree, &worktrees, context)?;
+    let mut missing = trust.missing(&commands(&recipes), &tree.path);
+    let root = context.main.as_deref().unwrap_or(&tree.path);
+    for recipe in &recipes {
+        let request = setup::restoring(recipe, root)?.filter(|request| !trust.covers(request));
+        missing.extend(request.filter(|request| !missing.contains(request)));
+    }
     if missing.is_empty() {
         context.ui.say(&format!("nothing in '{RECIPE}' needs consent"));
         return Ok(0);
@@ -55,29 +60,30 @@ fn no_terminal() -> Error {
     Error::new("no terminal to ask on").hint("git wt trust --yes    (after reading the commands above)")
 }
 
-/// All commands of a worktree's recipe; in the main worktree those of every template, as they will be used from there.
-fn commands(
+/// A worktree's recipe; in the main worktree that of every template, as they will be used from there.
+fn recipes(
     target: Option<&str>,
     tree: &crate::git::worktrees::Worktree,
     worktrees: &Worktrees,
     context: &Context,
-) -> Result<Vec<HookCommand>> {
-    let source = context.recipe()?;
-    let recipes: Vec<Recipe> = if target.is_none() && tree.is_main() {
-        source.all()?
-    } else {
-        let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
-        vec![context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?]
-    };
+) -> Result<Vec<Recipe>> {
+    if target.is_none() && tree.is_main() {
+        return context.recipe()?.all();
+    }
+    let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
+    Ok(vec![context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?])
+}
+
+/// All commands of these recipes, each once.
+fn commands(recipes: &[Recipe]) -> Vec<HookCommand> {
     let mut all: Vec<HookCommand> = Vec::new();
     for recipe in recipes {
-        let restore = recipe.restore_command();
-        let run = recipe.run.into_iter().map(|(_, command)| command);
-        for command in recipe.hooks.setup.into_iter().chain(recipe.hooks.teardown).chain(run).chain(restore) {
-            if !all.contains(&command) {
-                all.push(command);
+        let run = recipe.run.iter().map(|(_, command)| command);
+        for command in recipe.hooks.setup.iter().chain(&recipe.hooks.teardown).chain(run) {
+            if !all.contains(command) {
+                all.push(command.clone());
             }
         }
     }
-    Ok(all)
+    all
 }

@@ -92,7 +92,10 @@ impl Plan {
         let from = match rule.from.as_str() {
             "empty" => server_database::Origin::Empty,
             "main" => server_database::Origin::Main(url.database()),
-            file => archive(Path::new(file), engine, facts)?,
+            file => {
+                let root = facts.main.as_deref().unwrap_or(&facts.cwd);
+                server_database::Origin::of_file(engine, &absolute(root, Path::new(file)))?
+            }
         };
         let database = ServerDatabase::new(engine, name, text, &rule.variable, &recipe.env.file, from);
         self.resources.push(Resource::ServerDatabase(database));
@@ -129,23 +132,6 @@ fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts
     }
     let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());
     format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
-}
-
-/// A file for pg_restore. A script of SQL is none: psql would run the commands of its shell that stand in it.
-fn archive(file: &Path, engine: Engine, facts: &Facts) -> Result<server_database::Origin> {
-    if engine == Engine::Mysql || file.extension().is_some_and(|ending| ending == "sql") {
-        let shown = file.display();
-        let load = match engine {
-            Engine::Mysql => format!("mysql DATABASE < {shown}"),
-            Engine::Postgres | Engine::Sqlite => format!("psql \"$DATABASE_URL\" -f {shown}"),
-        };
-        return Err(Error::new(format!("'{shown}' is not loaded into a server's database by itself"))
-            .because("a script runs with your rights there, and the client runs the shell commands in it")
-            .hint(format!("from = \"empty\", and under [hooks]: setup = ['{load}']"))
-            .hint("PostgreSQL: an archive, pg_dump --format=custom --file=seed.dump"));
-    }
-    let root = facts.main.as_deref().unwrap_or(&facts.cwd);
-    Ok(server_database::Origin::Archive(absolute(root, file)))
 }
 
 /// Whether a worktree that keeps this URL would share its database.

@@ -8,6 +8,8 @@ mod mysql;
 mod postgres;
 
 use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed, Site};
 use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::url::{Engine, Url};
 
 /// What a new database begins with.
@@ -28,6 +30,55 @@ pub enum Origin {
     Main(String),
     /// What `pg_restore` makes of this file.
     Archive(#[serde(with = "path_text")] PathBuf),
+    /// What the statements in this file make.
+    Script(#[serde(with = "path_text")] PathBuf),
+}
+
+impl Origin {
+    /// What a file is to a server: SQL goes through its client, anything else is an archive of PostgreSQL's.
+    pub fn of_file(engine: Engine, file: &Path) -> Result<Self> {
+        let shown = file.display();
+        match file.extension().and_then(|ending| ending.to_str()) {
+            Some("sql") => Ok(Self::Script(file.to_owned())),
+            Some("gz") => Err(Error::new(format!("'{shown}' is compressed"))
+                .because("a new database is filled from SQL, or from an archive of pg_dump")
+                .hint(format!("gunzip --keep {}", shell_escape::unix::escape(file.to_string_lossy())))
+                .hint("and name the file without '.gz' in 'from' under [database]")),
+            _ if engine == Engine::Mysql => Err(Error::new(format!("'{shown}' is no script of SQL"))
+                .hint("mysqldump DATABASE > seed.sql")
+                .hint("and from = \"seed.sql\" under [database]")),
+            _ => Ok(Self::Archive(file.to_owned())),
+        }
+    }
+
+    /// What is done with the file, in the words of a shell.
+    pub fn command(&self, engine: Engine) -> String {
+        let quoted = |file: &Path| shell_escape::unix::escape(file.to_string_lossy()).into_owned();
+        match (self, engine) {
+            (Self::Empty | Self::Main(_), _) => String::new(),
+            (Self::Archive(file), _) => format!("pg_restore {}", quoted(file)),
+            (Self::Script(file), Engine::Mysql) => format!("mysql < {}", quoted(file)),
+            (Self::Script(file), _) => format!("psql --file={}", quoted(file)),
+        }
+    }
+}
+
+/// Refuses a script that itself chooses the database it works on: that would be another one than the new.
+fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, hint: &str) -> Result<()> {
+    let failed = || format!("cannot read '{}'", file.display());
+    let lines = BufReader::new(File::open(file).explain(failed)?).split(b'\n');
+    for (at, line) in lines.enumerate() {
+        let line = line.explain(failed)?;
+        let line = String::from_utf8_lossy(&line);
+        if chooses(line.trim()) {
+            let place = format!("line {}: {}", at + 1, crate::name::escaped(line.trim()));
+            return Err(Error::new(format!("'{}' chooses a database itself", file.display()))
+                .because(place)
+                .because("what follows would not go into the worktree's own")
+                .hint(hint));
+        }
+    }
+    Ok(())
 }
 
 /// A URL with its password, which is never shown.

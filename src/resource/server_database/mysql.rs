@@ -2,6 +2,9 @@
 //!
 //! A database here has no comment and cannot be renamed: the mark is the comment of an empty table in it, made first.
 
+use std::fs::File;
+use std::path::Path;
+
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
@@ -41,12 +44,16 @@ impl<'a> Server<'a> {
         }
         let like = match from {
             Origin::Main(main) => self.character_set(main)?,
-            Origin::Empty | Origin::Archive(_) => String::new(),
+            Origin::Empty | Origin::Archive(_) | Origin::Script(_) => String::new(),
         };
-        let (database, comment) = (quoted(name), literal(&mark(record)));
-        let script = format!(
-            "CREATE DATABASE {database}{like};\nCREATE TABLE {database}.{MARK} (here INT) COMMENT = {comment};\n"
-        );
+        if let Origin::Script(file) = from {
+            super::refuse_choice(
+                file,
+                uses,
+                "mysqldump without --databases writes a script without that line",
+            )?;
+        }
+        let script = format!("CREATE DATABASE {}{like};\n{}", quoted(name), marking(name, record));
         let made = self.ask(&script)?;
         if made.code != 0 {
             // somebody else was faster
@@ -59,6 +66,7 @@ impl<'a> Server<'a> {
         let filled = match from {
             Origin::Empty => Ok(()),
             Origin::Main(main) => self.copy(main, name),
+            Origin::Script(file) => self.load(file, name, record),
             Origin::Archive(file) => {
                 Err(Error::new(format!("'{}' is not loaded into a MySQL server by itself", file.display())))
             }
@@ -84,6 +92,24 @@ impl<'a> Server<'a> {
             return failed(dump);
         }
         if load.code != 0 { failed(load) } else { Ok(()) }
+    }
+
+    /// Runs a script in a database.
+    fn load(&self, file: &Path, name: &str, record: &str) -> Result<()> {
+        let failed = || format!("cannot load '{}' into a new database", file.display());
+        let script = File::open(file).explain(failed)?;
+        let client = self.program(&CLIENT)?.arg("--batch");
+        let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
+        check_stopped()?;
+        if loaded.code != 0 {
+            return Err(Error::new(failed()).because(loaded.last_words()));
+        }
+        if self.mark(name)?.as_deref() == Some(&mark(record)) {
+            return Ok(());
+        }
+        // the dump of a worktree's database brings the mark of that one
+        let marked = self.ask(&marking(name, record))?;
+        if marked.code == 0 { Ok(()) } else { Err(failure("mark", name, &marked)) }
     }
 
     /// Drops a database if it is the one that we made; tells whether none of the name is there now. One without a mark
@@ -204,6 +230,19 @@ impl<'a> Server<'a> {
 /// The comment by which a database is known as a record's.
 fn mark(record: &str) -> String {
     format!("git-wt:{record}")
+}
+
+/// What marks a database as a record's.
+fn marking(name: &str, record: &str) -> String {
+    let (table, comment) = (format!("{}.{MARK}", quoted(name)), literal(&mark(record)));
+    format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} (here INT) COMMENT = {comment};\n")
+}
+
+/// Whether a line has the client go on in another database.
+fn uses(line: &str) -> bool {
+    let mut words = line.trim_end_matches(';').split_whitespace();
+    let begins = words.next().is_some_and(|word| word.eq_ignore_ascii_case("use"));
+    begins && words.next().is_some() && words.next().is_none()
 }
 
 fn quoted(name: &str) -> String {

@@ -3,6 +3,8 @@
 //! A new database is filled under a name that tells the record, marked by a comment, and gets its name last: a half-made
 //! one is never mistaken for a database, nor a database for a half-made one.
 
+use std::path::Path;
+
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
@@ -85,7 +87,35 @@ impl<'a> Server<'a> {
                 check_stopped()?;
                 restored(&restore, &file.display().to_string())
             }
+            Origin::Script(file) => {
+                super::refuse_choice(
+                    file,
+                    connects,
+                    "pg_dump without --create writes a script without that line",
+                )?;
+                self.fill(half, &Origin::Empty)?;
+                self.load(file, half)
+            }
         }
+    }
+
+    /// Runs a script in a database.
+    fn load(&self, file: &Path, half: &str) -> Result<()> {
+        let psql = self.program("psql", half)?.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
+        let loaded = psql.arg("--single-transaction").arg("--file").arg(file).output()?;
+        check_stopped()?;
+        if loaded.code == 0 {
+            return Ok(());
+        }
+        let error = Error::new(format!("cannot load '{}' into a new database", file.display()));
+        let error = error.because(loaded.last_words());
+        Err(if loaded.stderr.contains("invalid command \\restrict") {
+            error.hint("this psql is older than the pg_dump that wrote the script: update postgresql-client")
+        } else if loaded.stderr.contains("role \"") {
+            error.hint("pg_dump --no-owner --no-privileges writes a script that fits every user")
+        } else {
+            error
+        })
     }
 
     /// Copies a database: as a template where nobody else is connected to it, else by dump and restore, which disturb
@@ -246,6 +276,11 @@ fn restored(restore: &Output, from: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(format!("cannot restore '{from}' into a new database")).because(&restore.stderr))
+}
+
+/// Whether a line has psql go on in another database.
+fn connects(line: &str) -> bool {
+    matches!(line.split_whitespace().next(), Some("\\c" | "\\connect"))
 }
 
 /// The name under which a record's database is made. Ids end with digits that nobody else has.
