@@ -184,7 +184,7 @@ impl Context {
 
     /// Where the things of the worktree at `root` are made and unmade, for their owner.
     pub fn site<'a>(&'a self, owner: &'a Owner, root: &'a Path) -> Site<'a> {
-        Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref() }
+        Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref(), ui: self.ui }
     }
 
     /// Asks a yes/no question; `None` when there is no terminal to ask on. Fails when a signal ends it.

@@ -12,7 +12,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use crate::error::{Error, Explain, Result};
@@ -276,21 +276,34 @@ impl Program {
         Ok(done?.into())
     }
 
-    /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended.
-    pub fn output_into(mut self, mut into: Self) -> Result<(Output, Output)> {
+    /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended. What
+    /// has gone from one to the other is counted in `passed`.
+    pub fn output_into(mut self, mut into: Self, passed: &AtomicU64) -> Result<(Output, Output)> {
         let name = self.name();
         let failed = || format!("cannot wait for '{name}'");
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut first = self.spawn()?;
-        let pipe = first.stdout.take().expect("stdout is piped");
-        into.command.stdin(Stdio::from(pipe)).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let second = into.spawn()?;
-        // our end of the pipe lives in the command: the first would never hear that the second is gone
-        drop(into);
+        into.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut second = into.spawn().inspect_err(|_| end(&mut first))?;
+        let (from, to) = (first.stdout.take(), second.stdin.take());
         let (first, second) = std::thread::scope(|scope| {
-            let first = scope.spawn(|| first.wait_with_output());
+            // both ends are closed with it: each of the two hears that the other is gone
+            scope.spawn(move || from.zip(to).map(|(from, to)| pass_on(from, to, passed)));
+            let complaints = first.stderr.take();
+            let complaints = scope.spawn(|| {
+                let mut text = Vec::new();
+                complaints.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut text)).map(|_| text)
+            });
             let second = second.wait_with_output();
-            (first.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())), second)
+            if second.as_ref().is_ok_and(|done| !done.status.success()) {
+                // it may be waiting for something else than its reader, as for a lock
+                end(&mut first);
+            }
+            let stderr = complaints.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+            let first = first
+                .wait()
+                .and_then(|status| Ok(std::process::Output { status, stdout: Vec::new(), stderr: stderr? }));
+            (first, second)
         });
         CHILD.store(0, Ordering::SeqCst);
         Ok((first.explain(failed)?.into(), second.explain(failed)?.into()))
@@ -404,6 +417,25 @@ fn not_started(name: &str, cause: &io::Error) -> Error {
     match cause.kind() {
         io::ErrorKind::NotFound => Error::new(format!("'{name}' was not found on PATH")).exit(127),
         _ => Error::new(format!("cannot start '{name}'")).because(cause).exit(126),
+    }
+}
+
+/// Ends a child that is of no use any more.
+fn end(child: &mut Child) {
+    let _ = child.kill(); // it has ended already
+}
+
+/// Copies one pipe into another until either ends.
+fn pass_on(mut from: impl Read, mut to: impl Write, passed: &AtomicU64) {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(length) if to.write_all(&buffer[..length]).is_err() => return,
+            Ok(length) => drop(passed.fetch_add(length as u64, Ordering::Relaxed)),
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
     }
 }
 

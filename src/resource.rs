@@ -39,6 +39,7 @@ pub use venv::Venv;
 use crate::claim::{Claims, Owner};
 use crate::error::Result;
 use crate::git::{Repo, is_ignored};
+use crate::ui::Ui;
 use relocation::Relocation;
 use tree::Tree;
 
@@ -85,6 +86,8 @@ pub struct Site<'a> {
     pub root: &'a Path,
     /// The directory that files are taken from.
     pub main: Option<&'a Path>,
+    /// Who may watch what lasts.
+    pub ui: Ui,
 }
 
 /// Anything that belongs to a worktree and is taken back with it.
@@ -172,7 +175,11 @@ impl Resource {
                 link.create(main, own)
             }),
             Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
-            Self::Database(database) => database.create(&Tree::open(site.root)?, site.claims, site.owner),
+            Self::Database(database) => {
+                let worktree = Tree::open(site.root)?;
+                let how_far = database.how_far(site.owner);
+                site.ui.watch(&how_far, || database.create(&worktree, site.claims, site.owner))
+            }
             Self::ServerDatabase(database) => database.create(site),
             Self::DatabaseName(name) => name.create(site.claims, site.owner),
             Self::EnvFile(file) => file.create(site.root),

@@ -3,6 +3,7 @@
 //! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -81,6 +82,32 @@ impl Ui {
         }
     }
 
+    /// Whether somebody follows what lasts, on a terminal.
+    pub fn is_watched(self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Does what may last, and meanwhile shows how far it is: in one line, which is gone at the end.
+    pub fn watch<T>(self, how_far: &(dyn Fn() -> String + Sync), work: impl FnOnce() -> T) -> T {
+        const GLANCE: Duration = Duration::from_millis(250);
+        if !self.is_watched() {
+            return work();
+        }
+        let (working, end) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut shown = 0;
+                while end.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+                    shown = rewrite(&escaped(&how_far()), shown);
+                }
+                rewrite("", shown);
+            });
+            let done = work();
+            drop(working);
+            done
+        })
+    }
+
     /// Passes on what a child has printed on its stderr, byte for byte.
     pub fn relay(self, bytes: &[u8]) {
         let _ = io::stderr().lock().write_all(bytes);
@@ -120,6 +147,48 @@ impl Ui {
                 Some(false)
             }
             Ok(_) => Some(matches!(line.trim(), "y" | "Y" | "yes")),
+        }
+    }
+}
+
+/// Writes over the last line on the terminal, which has `shown` characters; returns how many it has now.
+fn rewrite(line: &str, shown: usize) -> usize {
+    // one that is wrapped could not be written over
+    let width = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    let width = if width == 0 { 80 } else { width };
+    let line: String = line.chars().take(width.saturating_sub(1)).collect();
+    let length = line.chars().count();
+    let blank = " ".repeat(shown.saturating_sub(length));
+    let back = if length == 0 { "\r" } else { "" };
+    if length + shown > 0 {
+        let _ = write!(io::stderr(), "\r{line}{blank}{back}");
+    }
+    length
+}
+
+/// A number of bytes for people: `994 MB`.
+pub fn bytes(number: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    match units.iter().find(|(size, _)| number >= 10 * size) {
+        Some((size, unit)) => format!("{} {unit}", number / size),
+        None => format!("{number} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_are_short() {
+        for (number, text) in [
+            (0, "0 bytes"),
+            (9999, "9999 bytes"),
+            (10_000, "10 kB"),
+            (9_999_999, "9999 kB"),
+            (994_000_000, "994 MB"),
+        ] {
+            assert_eq!(bytes(number), text);
         }
     }
 }

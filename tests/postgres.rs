@@ -1,7 +1,12 @@
 //! Databases on a real PostgreSQL server: each worktree its own, copied on request, dropped only if it is ours.
 
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use crate::cluster::Cluster;
 use crate::world::World;
@@ -108,6 +113,120 @@ fn a_copy_of_mains_ends_nobodys_session() {
     }
     assert_eq!(cluster.sql(&main, "SELECT name FROM things"), "of main");
     assert_eq!(cluster.names(&main), [main.as_str()]);
+}
+
+/// Puts programs in front of the real ones that say who they are in `home/dumps` and `home/restores`; the first waits
+/// until somebody writes to `home/go`.
+fn hold_dumps(world: &World) {
+    let home = world.path("home").display().to_string();
+    assert!(Command::new("mkfifo").arg(format!("{home}/go")).status().unwrap().success());
+    for (name, said, wait) in [
+        ("pg_dump", "dumps", format!("read x < {home}/go || exit 1\n")),
+        ("pg_restore", "restores", String::new()),
+    ] {
+        let real = which::which(name).unwrap();
+        let script = format!("#!/bin/sh\necho $$ > {home}/{said}\n{wait}exec {} \"$@\"\n", real.display());
+        world.program(name, &script);
+    }
+}
+
+/// Waits for the process id that such a program has said.
+fn said(world: &World, name: &str) -> String {
+    let file = world.path("home").join(name);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let id = fs::read_to_string(&file).unwrap_or_default();
+        if id.ends_with('\n') {
+            fs::remove_file(&file).unwrap();
+            return id.trim().to_owned();
+        }
+        assert!(Instant::now() < deadline, "no program has written to '{name}'");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_long_copy_says_how_far_it_is_on_a_terminal_alone() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "progress", "from = \"main\"\n");
+    hold_dumps(&world);
+    let _busy = cluster.session(&main);
+    let pty = native_pty_system().openpty(PtySize { rows: 24, cols: 100, ..PtySize::default() }).unwrap();
+    let like = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
+    let on_terminal = |quiet: &[&str]| {
+        let mut command = CommandBuilder::new(like.get_program());
+        command.args(["add", "staging"]);
+        command.args(quiet);
+        command.cwd(world.path(&main));
+        command.env_clear();
+        like.get_envs().for_each(|(name, value)| command.env(name, value.unwrap_or_default()));
+        pty.slave.spawn_command(command).unwrap()
+    };
+    let mut screen = pty.master.try_clone_reader().unwrap();
+    let mut seen = Vec::new();
+    let mut until = |end: &str| {
+        let mut byte = [0];
+        while !seen.ends_with(end.as_bytes()) {
+            screen.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        String::from_utf8(std::mem::take(&mut seen)).unwrap()
+    };
+    let mut add = on_terminal(&[]);
+    let line = until("on the server): 0 bytes");
+    let line = line.rsplit('\r').next().unwrap();
+    assert!(line.starts_with(&format!("copying database '{main}' (")), "{line}");
+    said(&world, "dumps");
+    fs::write(world.path("home/go"), "\n").unwrap();
+    assert!(add.wait().unwrap().success());
+    // the line is blanked before anything else is said
+    let rest = until("\n");
+    assert!(rest.rsplit_once(" \r").unwrap().1.starts_with("database '"), "{rest:?}");
+    assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
+    until("-staging\r\n");
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    // with -q, and without a terminal, nothing is shown
+    let mut add = on_terminal(&["-q"]);
+    said(&world, "dumps");
+    fs::write(world.path("home/go"), "\n").unwrap();
+    assert!(add.wait().unwrap().success());
+    assert!(!until("-staging\r\n").contains("copying"));
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    fs::remove_file(world.path("bin/pg_dump")).unwrap();
+    let seen = world.wt_in(&main, &["add", "staging"]).ok();
+    assert!(!seen.stderr.contains("copying") && !seen.stderr.contains('\r'), "{seen:#?}");
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+}
+
+#[test]
+fn a_copy_that_is_told_to_stop_ends_both_programs_and_leaves_nothing() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "stopped", "from = \"main\"\n");
+    hold_dumps(&world);
+    let _busy = cluster.session(&main);
+    let before = world.everything();
+    // Ctrl-C goes to all that the terminal runs, TERM to git-wt alone, whose pg_dump may wait for a lock
+    for (signal, to_all, status) in [("INT", "-", 130), ("TERM", "", 143)] {
+        let mut add = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
+        let add = add.args(["add", "staging"]).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+        let add = add.spawn().unwrap();
+        let dump = said(&world, "dumps");
+        let restore = said(&world, "restores");
+        let target = format!("{to_all}{}", add.id());
+        assert!(
+            Command::new("kill").args([&format!("-{signal}"), "--", &target]).status().unwrap().success()
+        );
+        let ended = add.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(status), "{signal}: {stderr}");
+        assert!(stderr.contains("error: interrupted") && stderr.contains("undone: "), "{stderr}");
+        for program in [dump, restore] {
+            let there = Command::new("kill").args(["-0", &program]).output().unwrap().status.success();
+            assert!(!there, "{signal}");
+        }
+        assert_eq!(cluster.names(&main), [main.as_str()], "{signal}");
+        before.is_still(&world.everything(), signal);
+    }
 }
 
 #[test]

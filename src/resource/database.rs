@@ -13,6 +13,7 @@ use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Result};
+use crate::ui::bytes;
 
 mod sqlite;
 
@@ -88,6 +89,18 @@ impl Database {
         self.absent = false;
         claims.release_database(&self.claimed(), owner)?;
         Ok(Created::Found)
+    }
+
+    /// Says how far the making is, while it lasts.
+    pub fn how_far(&self, owner: &Owner) -> impl Fn() -> String + Sync + use<> {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let half = sqlite::half(self.path(), &owner.record);
+        let deed = match &self.from {
+            Origin::Empty => self.describe(),
+            Origin::Main(main) => format!("copying database '{main}' ({})", bytes(length(Path::new(main)))),
+            Origin::Dump(dump) => format!("loading '{}' ({})", dump.display(), bytes(length(dump))),
+        };
+        move || format!("{deed}: {}", bytes(length(&half)))
     }
 
     /// Ends the making, once the record has our mark on disk.

@@ -11,6 +11,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use super::{Created, Destroyed, Site};
 use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
+use crate::exec::{Output, Program, check_stopped};
+use crate::ui::{Ui, bytes};
 use crate::url::{Engine, Url};
 
 /// What a new database begins with.
@@ -61,6 +64,15 @@ impl Origin {
             (Self::Script(file), _) => format!("psql --file={}", quoted(file)),
         }
     }
+}
+
+/// Copies a database by way of a pipe between two programs. `size` is what the server says of it.
+fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> Result<(Output, Output)> {
+    let passed = AtomicU64::new(0);
+    let size = size.map(|size| format!(" ({} on the server)", bytes(size))).unwrap_or_default();
+    let how_far = || format!("copying database '{main}'{size}: {}", bytes(passed.load(Ordering::Relaxed)));
+    let ended = ui.watch(&how_far, || dump.output_into(load, &passed))?;
+    check_stopped().map(|()| ended)
 }
 
 /// Refuses a script that itself chooses the database it works on: that would be another one than the new.
@@ -141,7 +153,7 @@ impl ServerDatabase {
     /// Notes what is there now, where the server itself cannot tell later what was made half.
     pub fn look(&mut self, site: &Site) -> Result<()> {
         self.absent = match self.engine {
-            Engine::Mysql => !mysql::Server::of(&self.url(site)?)?.has(&self.name)?,
+            Engine::Mysql => !mysql::Server::of(&self.url(site)?, site.ui)?.has(&self.name)?,
             Engine::Postgres | Engine::Sqlite => false,
         };
         Ok(())
@@ -155,7 +167,7 @@ impl ServerDatabase {
         self.is_untouched = true;
         let url = self.url(site)?;
         let server = self
-            .server(&url)
+            .server(&url, site.ui)
             .map_err(|error| error.hint("git wt add --no-env NAME    (without an environment)"))?;
         self.tests_absent = server.tests_of(&self.name)?.is_empty();
         self.is_untouched = false;
@@ -173,8 +185,9 @@ impl ServerDatabase {
             return Ok(Destroyed::Kept);
         }
         let url = self.url(site)?;
-        let server =
-            self.server(&url).map_err(|error| error.hint("git wt remove --keep-db NAME    (leaves it)"))?;
+        let server = self
+            .server(&url, site.ui)
+            .map_err(|error| error.hint("git wt remove --keep-db NAME    (leaves it)"))?;
         let gone = server.destroy(&self.name, self.absent, &site.owner.record)?;
         if gone && self.tests_absent {
             for name in server.tests_of(&self.name)? {
@@ -207,10 +220,10 @@ impl ServerDatabase {
         place(self.engine, &self.server, name)
     }
 
-    fn server<'a>(&self, url: &'a str) -> Result<Server<'a>> {
+    fn server<'a>(&self, url: &'a str, ui: Ui) -> Result<Server<'a>> {
         Ok(match self.engine {
-            Engine::Mysql => Server::Mysql(mysql::Server::of(url)?),
-            Engine::Postgres | Engine::Sqlite => Server::Postgres(postgres::Server::of(url, &self.from)?),
+            Engine::Mysql => Server::Mysql(mysql::Server::of(url, ui)?),
+            Engine::Postgres | Engine::Sqlite => Server::Postgres(postgres::Server::of(url, &self.from, ui)?),
         })
     }
 

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::Origin;
 use crate::error::{Error, Explain, Result};
+use crate::exec::check_stopped;
 use crate::resource::mark::Birthmark;
 
 /// What SQLite keeps beside a database while it is in use.
@@ -137,7 +138,9 @@ fn copy(main: &Path, half: &Path) -> Result<()> {
     let text = half.to_str().ok_or_else(|| Error::new(failed()).because("its copy's path is not UTF-8"))?;
     // as any client opens it, so that it leaves no journals behind; a read-only one would
     let source = open(main).explain(failed)?;
-    source.execute("VACUUM INTO ?1", [text]).explain(failed)?;
+    let copied = source.execute("VACUUM INTO ?1", [text]);
+    check_stopped()?;
+    copied.explain(failed)?;
     let journal: String = source.query_row("PRAGMA journal_mode", [], |row| row.get(0)).explain(failed)?;
     if journal == "wal" {
         let copy = open(half).explain(failed)?;
@@ -155,7 +158,9 @@ fn load(dump: &Path, half: &Path) -> Result<()> {
     let database = open(half).explain(failed)?;
     // a dump is text of the repository: it makes its own database, and by no ATTACH or VACUUM INTO another
     database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).explain(failed)?;
-    database.execute_batch(&statements).explain(failed)?;
+    let loaded = database.execute_batch(&statements);
+    check_stopped()?;
+    loaded.explain(failed)?;
     if !database.is_autocommit() {
         return Err(Error::new(failed()).because("it ends inside a transaction"));
     }
@@ -164,8 +169,9 @@ fn load(dump: &Path, half: &Path) -> Result<()> {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
+    connection.progress_handler(100_000, Some(|| check_stopped().is_err()))?;
     Ok(connection)
 }
 
@@ -209,7 +215,7 @@ fn is_absent(cause: &io::Error) -> bool {
 }
 
 /// Where a database is made before it is renamed to its place.
-fn half(place: &Path, record: &str) -> PathBuf {
+pub(super) fn half(place: &Path, record: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(place.file_name().unwrap_or_default());
     name.push(format!(".git-wt-{record}"));

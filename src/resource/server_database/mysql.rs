@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
+use crate::ui::Ui;
 use crate::url::Url;
 
 /// The table whose comment tells whose the database is.
@@ -19,13 +20,14 @@ const DUMP: [&str; 2] = ["mariadb-dump", "mysqldump"];
 /// A server, and how to log in there.
 pub(super) struct Server<'a> {
     url: Url<'a>,
+    ui: Ui,
 }
 
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out whether it is there.
-    pub(super) fn of(url: &'a str) -> Result<Self> {
-        let server =
-            Self { url: Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))? };
+    pub(super) fn of(url: &'a str, ui: Ui) -> Result<Self> {
+        let url = Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))?;
+        let server = Self { url, ui };
         let asked = server.ask("SELECT 1;")?;
         if asked.code == 0 {
             return Ok(server);
@@ -85,13 +87,23 @@ impl<'a> Server<'a> {
             .arg(format!("--ignore-table={main}.{MARK}"))
             .arg("--")
             .arg(main);
-        let (dump, load) = dump.output_into(self.program(&CLIENT)?.arg(format!("--database={name}")))?;
-        check_stopped()?;
+        let load = self.program(&CLIENT)?.arg(format!("--database={name}"));
+        let size = if self.ui.is_watched() { self.size(main)? } else { None };
+        let (dump, load) = super::pipe(dump, load, main, size, self.ui)?;
         let failed = |output: Output| Err(failure("copy", main, &output));
         if dump.code != 0 {
             return failed(dump);
         }
         if load.code != 0 { failed(load) } else { Ok(()) }
+    }
+
+    /// How much the tables of a database take on the server.
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        let size = format!(
+            "SELECT SUM(data_length) FROM information_schema.tables WHERE table_schema = {};",
+            literal(name)
+        );
+        Ok(self.lines(&size, name)?.first().and_then(|size| size.parse().ok()))
     }
 
     /// Runs a script in a database.

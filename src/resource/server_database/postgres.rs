@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
+use crate::ui::Ui;
 use crate::url::Url;
 
 /// `object_in_use`: somebody is connected to the database (PostgreSQL, "Error Codes").
@@ -24,17 +25,18 @@ pub(super) struct Server<'a> {
     url: Url<'a>,
     /// The database that questions are put to: one that is certainly there.
     home: String,
+    ui: Ui,
 }
 
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out which database questions can be put to.
-    pub(super) fn of(url: &'a str, from: &Origin) -> Result<Self> {
+    pub(super) fn of(url: &'a str, from: &Origin, ui: Ui) -> Result<Self> {
         let parsed = Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))?;
         let main = match from {
             Origin::Main(name) => name.clone(),
             _ => parsed.database(),
         };
-        let mut server = Self { url: parsed, home: "postgres".into() };
+        let mut server = Self { url: parsed, home: "postgres".into(), ui };
         let asked = server.psql("SELECT 1;", &[])?;
         if asked.code == NOT_CONNECTED {
             server.home = main;
@@ -133,9 +135,11 @@ impl<'a> Server<'a> {
             }
         }
         self.run("make", half, "CREATE DATABASE :\"half\";", &names[..1])?;
-        let dump = self.program("pg_dump", main)?.args(["--format=custom", "--no-owner", "--no-privileges"]);
-        let (dump, restore) = dump.output_into(self.restore(half)?)?;
-        check_stopped()?;
+        // what goes from one program to the next is not worth packing
+        let dump = self.program("pg_dump", main)?.args(["--format=custom", "--compress=0"]);
+        let dump = dump.args(["--no-owner", "--no-privileges"]);
+        let size = if self.ui.is_watched() { self.size(main)? } else { None };
+        let (dump, restore) = super::pipe(dump, self.restore(half)?, main, size, self.ui)?;
         if dump.code != 0 {
             return Err(Error::new(format!("cannot copy the database '{main}'")).because(dump.stderr));
         }
@@ -157,6 +161,12 @@ impl<'a> Server<'a> {
 
     fn restore(&self, half: &str) -> Result<Program> {
         Ok(self.program("pg_restore", half)?.args(["--no-owner", "--no-privileges", "--exit-on-error"]))
+    }
+
+    /// How much a database takes on the server.
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        let size = self.lines("SELECT pg_database_size(:'name');", &[("name", name)])?;
+        Ok(size.first().and_then(|size| size.parse().ok()))
     }
 
     /// Whether anybody but us is connected to a database.
