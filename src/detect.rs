@@ -2,8 +2,11 @@
 //!
 //! It runs nothing of the project and writes nothing.
 
+mod choice;
 mod env_file;
+mod fixed;
 mod install;
+mod template;
 mod text;
 
 use std::fs::File;
@@ -14,13 +17,20 @@ use crate::error::{Explain, Result};
 use crate::name::escaped;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
 
+pub use choice::{Choice, Topic};
 use env_file::EnvFile;
 use install::Install;
+use template::Template;
 
 /// No file that detection reads is larger; one that is says nothing.
 const LARGEST: u64 = 256 * 1024;
 /// Where a virtual environment is kept, most usual first.
 const VENVS: [&str; 2] = [".venv", "venv"];
+/// How Django's settings call the engines whose databases are on a server.
+const SERVERS: [&str; 4] =
+    ["db.backends.postgresql", "db.backends.mysql", "db.backends.oracle", "db.backends.postgis"];
+/// Where a project keeps what its users upload.
+const UPLOADS: [&str; 2] = ["media", "uploads"];
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /// What was found in a project.
@@ -28,6 +38,9 @@ const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose
 pub struct Project {
     django: Option<Django>,
     installs: Vec<Install>,
+    /// The requirements files to choose from.
+    requirements: Vec<String>,
+    uv: bool,
     compose: Option<&'static str>,
     env: Option<EnvFile>,
     env_ignored: bool,
@@ -36,6 +49,23 @@ pub struct Project {
     venv: Option<Venv>,
     /// The command of a development server that is not Django's.
     dev_server: Option<String>,
+    /// What every worktree has the same of, since no env file reaches it.
+    fixed: Vec<String>,
+    /// Where uploaded files are, if git ignores them, and what a worktree has of them.
+    media: Option<(&'static str, Media)>,
+    templates: Vec<Template>,
+    /// What a database begins as.
+    database: DatabaseRule,
+    /// Whether migrations run, if somebody has said so.
+    migrate: Option<bool>,
+}
+
+/// What a worktree has of the main one's uploaded files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Apart,
+    Linked,
+    Copied,
 }
 
 /// A Django project.
@@ -43,6 +73,10 @@ pub struct Project {
 struct Django {
     /// The file or directory of its settings.
     settings: Option<String>,
+    /// The module of its settings.
+    module: Option<String>,
+    /// Whether the settings name a database server.
+    has_server: bool,
 }
 
 /// Where a Python environment goes.
@@ -71,9 +105,24 @@ impl Project {
         let django = django(&root);
         let installs = install::find(&root, uv);
         let python = installs.iter().any(Install::is_python);
+        let requirements = if installs.iter().any(Install::is_requirements) {
+            install::requirements(&root)
+        } else {
+            Vec::new()
+        };
+        let env_ignored = ignored(".env");
+        let uploads =
+            UPLOADS.into_iter().find(|path| root.path.join(path).is_dir() && ignored(&format!("{path}/")));
         Ok(Self {
             env: EnvFile::find(&root, django.is_some()),
-            env_ignored: ignored(".env"),
+            env_ignored,
+            fixed: fixed::find(&root),
+            media: uploads.map(|path| (path, Media::Apart)),
+            templates: template::find(&root, django.as_ref(), &requirements, env_ignored),
+            database: DatabaseRule::default(),
+            migrate: None,
+            requirements,
+            uv,
             more_env: EnvFile::of_parts(&root, ignored),
             venv: python.then(|| venv(&root, ignored)),
             dev_server: install::dev_server(&root, &installs),
@@ -99,6 +148,8 @@ impl Project {
         }
         lines.extend(self.more_env.iter().map(EnvFile::finding));
         lines.extend(self.venv_trouble());
+        lines.extend(self.shared_database());
+        lines.extend(self.fixed.iter().cloned());
         lines.iter().map(|line| escaped(line)).collect()
     }
 
@@ -110,11 +161,16 @@ impl Project {
             recipe.env.from.clone_from(&env.from);
             recipe.port.variables.clone_from(&env.ports);
             recipe.env.values = self.values(env);
-            recipe.database =
-                env.database.clone().map(|variable| DatabaseRule { variable, ..DatabaseRule::default() });
+            recipe.database = self.database_rule(env);
         }
         for env in &self.more_env {
             add_env(&mut recipe, env);
+            recipe.database = recipe.database.or_else(|| self.database_rule(env));
+        }
+        match self.media {
+            Some((path, Media::Linked)) => recipe.link.push(path.into()),
+            Some((path, Media::Copied)) => recipe.copy.push(format!("{path}/**")),
+            Some((_, Media::Apart)) | None => {}
         }
         if let Some(Venv::At(path)) = self.venv {
             recipe.venv = Some(VenvRule { path: path.into(), ..VenvRule::default() });
@@ -141,10 +197,68 @@ impl Project {
         secrets.into_iter().chain(compose).collect()
     }
 
+    fn database_rule(&self, env: &EnvFile) -> Option<DatabaseRule> {
+        env.database.clone().map(|variable| DatabaseRule { variable, ..self.database.clone() })
+    }
+
+    /// Says why the migrations of a worktree would change the main worktree's database.
+    fn shared_database(&self) -> Option<String> {
+        if self.database.shared {
+            return Some("worktrees share the main worktree's database".into());
+        }
+        if self.recipe().database.is_some() {
+            return None;
+        }
+        if let Some(name) = self.env.iter().chain(&self.more_env).find_map(|env| env.database_name.as_ref()) {
+            return Some(format!(
+                "worktrees share the main worktree's database: {name} is a name and no url"
+            ));
+        }
+        let server = self.django.as_ref().filter(|django| django.has_server)?;
+        let place = server.settings.as_deref().unwrap_or("settings");
+        Some(format!(
+            "worktrees share the main worktree's database: it is named in {place}, not by a url in '.env'"
+        ))
+    }
+
+    /// Returns whether its recipe has commands to consent to.
+    pub fn has_hooks(&self) -> bool {
+        !self.setup_commands().is_empty()
+    }
+
     fn setup_commands(&self) -> Vec<String> {
-        let installs = self.installs.iter().filter_map(|install| install.command.clone());
-        let migrate = self.django.iter().map(|_| "python manage.py migrate".to_owned());
+        self.setup_with(None)
+    }
+
+    /// Returns the setup commands, with these requirements instead of the usual ones.
+    fn setup_with(&self, requirements: Option<&String>) -> Vec<String> {
+        let installs = self.installs.iter().filter_map(|install| match requirements {
+            Some(file) if install.is_requirements() => Install::requirements(file, self.uv).command,
+            _ => install.command.clone(),
+        });
+        let migrates = self.migrate.unwrap_or_else(|| self.shared_database().is_none());
+        let migrate = self.django.iter().filter(|_| migrates).map(|_| "python manage.py migrate".to_owned());
         installs.chain(migrate).collect()
+    }
+
+    /// Notes for which of the usual worktrees there is a branch.
+    pub fn look_for_branches(&mut self, exists: &dyn Fn(&str) -> bool) {
+        for template in &mut self.templates {
+            template.has_branch = exists(template.name);
+        }
+    }
+
+    fn chosen_requirements(&self) -> Option<&str> {
+        let chosen =
+            self.installs.iter().find(|install| install.is_requirements() && install.command.is_some());
+        chosen.map(|install| install.file.as_str())
+    }
+
+    fn choose_requirements(&mut self, file: Option<&str>) {
+        let (uv, all) = (self.uv, &self.requirements);
+        for install in self.installs.iter_mut().filter(|install| install.is_requirements()) {
+            *install = file.map_or_else(|| Install::undecided(all), |file| Install::requirements(file, uv));
+        }
     }
 
     fn servers(&self) -> Vec<(&'static str, String)> {
@@ -193,10 +307,6 @@ fn add_env(recipe: &mut Recipe, env: &EnvFile) {
         }
     }
     rule.values.extend(secret_values(env));
-    if recipe.database.is_none() {
-        recipe.database =
-            env.database.clone().map(|variable| DatabaseRule { variable, ..DatabaseRule::default() });
-    }
     recipe.more_env.push(rule);
 }
 
@@ -244,7 +354,8 @@ impl<'a> Root<'a> {
 /// Recognises Django by its `manage.py`; other frameworks have one too.
 fn django(root: &Root<'_>) -> Option<Django> {
     let manage = root.text("manage.py").filter(|text| text.contains("django"))?;
-    let settings = settings_module(&manage).and_then(|module| {
+    let module = settings_module(&manage).map(str::to_owned);
+    let settings = module.as_ref().and_then(|module| {
         let place = module.replace('.', "/");
         let package = place.rsplit_once('/').map(|(package, _)| package);
         let candidates = [
@@ -255,7 +366,20 @@ fn django(root: &Root<'_>) -> Option<Django> {
         ];
         candidates.into_iter().flatten().find(|candidate| root.path.join(candidate).exists())
     });
-    Some(Django { settings })
+    // of a package of settings the base speaks too
+    let texts = module.iter().flat_map(|module| {
+        let place = module.replace('.', "/");
+        let base = place.rsplit_once('/').map(|(package, _)| format!("{package}/base.py"));
+        [Some(format!("{place}.py")), Some(format!("{place}/__init__.py")), base]
+    });
+    let texts: Vec<String> = texts.flatten().filter_map(|file| root.text(&file)).collect();
+    let has_server = texts.iter().any(|text| SERVERS.iter().any(|engine| names(text, engine)));
+    Some(Django { settings, module, has_server })
+}
+
+/// Whether a line of code, which is no comment, has the word.
+fn names(text: &str, word: &str) -> bool {
+    text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word))
 }
 
 /// Returns the text after `DJANGO_SETTINGS_MODULE`, if it is a module's name.
@@ -281,7 +405,7 @@ mod tests {
     use super::*;
 
     /// Makes a project of these files and looks at it, where git ignores `ignored`.
-    fn look(files: &[(&str, &str)], ignored: &[&str]) -> Project {
+    pub(super) fn look(files: &[(&str, &str)], ignored: &[&str]) -> Project {
         let root = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = root.path().join(name);
@@ -292,7 +416,7 @@ mod tests {
     }
 
     /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
-    fn written(project: &Project) -> Recipe {
+    pub(super) fn written(project: &Project) -> Recipe {
         let text = project.recipe_text();
         let source = Recipe::read(Some((Path::new(".wt.toml"), &text)), &[]).unwrap_or_else(|fault| {
             panic!("{}: {}\n{text}", fault.what, fault.why.join(": "));
@@ -304,7 +428,7 @@ mod tests {
         recipe
     }
 
-    fn setup(recipe: &Recipe) -> Vec<&str> {
+    pub(super) fn setup(recipe: &Recipe) -> Vec<&str> {
         recipe.hooks.setup.iter().map(|command| command.text.as_str()).collect()
     }
 
@@ -312,7 +436,7 @@ mod tests {
         recipe.run.iter().map(|(name, command)| (name.as_str(), command.text.as_str())).collect()
     }
 
-    const MANAGE: &str = "import os\nfrom django.core.management import x\n\
+    pub(super) const MANAGE: &str = "import os\nfrom django.core.management import x\n\
                           os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"config.settings.dev\")\n";
     const ENV: &str = "SECRET_KEY=abc\nDATABASE_URL=postgres://u:p@localhost/shop\nREDIS_PORT=6379\n";
 

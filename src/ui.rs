@@ -130,13 +130,53 @@ impl Ui {
         }
     }
 
+    /// Whether there is somebody at a terminal who can be asked.
+    pub fn can_ask(self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a yes/no question; `None` when there is no terminal to ask on. A signal is an answer too: no.
     pub fn ask(self, question: &str) -> Option<bool> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return None;
+        let answer = || Self::read_answer(&format!("{question} [y/N]"));
+        self.can_ask().then(|| matches!(answer().as_deref(), Some("y" | "Y" | "yes")))
+    }
+
+    /// Asks a yes/no question whose usual answer is yes; the end of input is none.
+    pub fn agree(self, question: &str) -> bool {
+        let answer = Self::read_answer(&format!("{question} [Y/n]"));
+        matches!(answer.as_deref(), Some("" | "y" | "Y" | "yes"))
+    }
+
+    /// Has one of several answers chosen by its number, the first by Enter alone; `None` when the user leaves, with `q`
+    /// or the end of input.
+    pub fn choose(self, question: &str, answers: &[&str]) -> Option<usize> {
+        let _ = writeln!(anstream::stderr(), "\n{}", escaped(question));
+        for (at, answer) in answers.iter().enumerate() {
+            let _ = writeln!(anstream::stderr(), "  {}  {}", at + 1, escaped(answer));
         }
+        loop {
+            let line = Self::read_answer("which [1]")?;
+            match line.as_str() {
+                "" => return Some(0),
+                "q" | "quit" => return None,
+                number => match number.parse() {
+                    Ok(number) if (1..=answers.len()).contains(&number) => return Some(number - 1),
+                    _ => {
+                        let _ = writeln!(
+                            anstream::stderr(),
+                            "1 to {}, Enter for 1, or q to leave",
+                            answers.len()
+                        );
+                    }
+                },
+            }
+        }
+    }
+
+    /// Reads one line; `None` at the end of input, or at a signal that is caught.
+    fn read_answer(prompt: &str) -> Option<String> {
         let mut err = anstream::stderr();
-        let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+        let _ = write!(err, "{prompt} ").and_then(|()| err.flush());
         let mut line = String::new();
         // a read begins anew after a signal that is caught, a poll ends
         let stdin = io::stdin();
@@ -144,9 +184,9 @@ impl Ui {
         match answered.map_err(io::Error::from).and_then(|_| stdin.lock().read_line(&mut line)) {
             Ok(0) | Err(_) => {
                 let _ = writeln!(err);
-                Some(false)
+                None
             }
-            Ok(_) => Some(matches!(line.trim(), "y" | "Y" | "yes")),
+            Ok(_) => Some(line.trim().to_owned()),
         }
     }
 }

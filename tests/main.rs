@@ -20,6 +20,7 @@ mod env_files;
 mod git_mode;
 mod guard;
 mod house;
+mod init;
 mod list;
 mod man;
 mod r#move;

@@ -7,9 +7,10 @@ use std::path::Path;
 use clap::Args as ClapArgs;
 
 use super::{Context, RECIPE, push_guard};
-use crate::detect::Project;
+use crate::detect::{Project, Topic};
 use crate::error::{Error, Explain, Result};
-use crate::git;
+use crate::git::{self, Repo};
+use crate::ui::Ui;
 
 /// Look at the project and write a commented .wt.toml
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -17,6 +18,9 @@ pub struct Args {
     /// Print it and write nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Ask nothing: the first answer to every question
+    #[arg(short, long)]
+    pub yes: bool,
     /// Write no recipe, but a pre-push hook: a protected worktree pushes its own branch only
     #[arg(long, conflicts_with = "dry_run")]
     pub push_guard: bool,
@@ -30,27 +34,64 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let Some(main) = &context.main else {
         return Err(Error::new("there is no worktree to look at").hint("git wt add BRANCH"));
     };
-    let project = Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?;
+    let path = main.join(RECIPE);
+    if !args.dry_run && path.symlink_metadata().is_ok() {
+        return Err(exists(&path));
+    }
+    let mut project = Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?;
+    project.look_for_branches(&|name| is_branch(&context.repo, name));
     for finding in project.findings() {
         context.ui.say(&format!("found {finding}"));
+    }
+    let is_dialogue = !args.dry_run && !args.yes && context.ui.can_ask();
+    if is_dialogue && !settle(&mut project, context.ui) {
+        return Err(Error::new(format!("'{}' is not written", path.display())));
     }
     let text = project.recipe_text();
     if args.dry_run {
         context.ui.answer(text.as_bytes())?;
         return Ok(0);
     }
-    let path = main.join(RECIPE);
-    let shown = path.display();
-    match File::options().create_new(true).write(true).open(&path) {
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::new(format!("'{shown}' exists already"))
-                .hint("git wt init --dry-run    (prints what it would write)"));
-        }
+    write(&path, &text)?;
+    context.ui.say(&format!("wrote '{}': read it, change it, commit it", path.display()));
+    if project.has_hooks() {
+        context.ui.hint("git wt trust    (so that its hooks may run)");
+    }
+    Ok(0)
+}
+
+/// Asks about what detection cannot know, and whether the outcome is right; where there is no choice nothing is asked.
+fn settle(project: &mut Project, ui: Ui) -> bool {
+    let mut is_asked = false;
+    for topic in Topic::ALL {
+        let Some(choice) = project.choice(topic) else { continue };
+        let answers: Vec<&str> = choice.answers.iter().map(|answer| answer.text.as_str()).collect();
+        let Some(at) = ui.choose(&choice.question, &answers) else { return false };
+        project.decide(&choice.answers[at]);
+        is_asked = true;
+    }
+    if !is_asked {
+        return true;
+    }
+    ui.tell(&format!("\n{}\n", project.recipe_text()));
+    ui.agree(&format!("write this to '{RECIPE}'?"))
+}
+
+fn is_branch(repo: &Repo, name: &str) -> bool {
+    repo.reference(&format!("refs/heads/{name}")).is_some() || !repo.on_remotes(name).is_empty()
+}
+
+/// Writes the recipe, never over one that has come meanwhile.
+fn write(path: &Path, text: &str) -> Result<()> {
+    match File::options().create_new(true).write(true).open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Err(exists(path)),
         file => file
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .explain(|| format!("cannot write '{shown}'"))?,
+            .explain(|| format!("cannot write '{}'", path.display())),
     }
-    context.ui.say(&format!("wrote '{shown}': read it, change it, commit it"));
-    context.ui.hint("git wt trust    (so that its hooks may run)");
-    Ok(0)
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(format!("'{}' exists already", path.display()))
+        .hint("git wt init --dry-run    (prints what it would write)")
 }

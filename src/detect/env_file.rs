@@ -39,6 +39,17 @@ const APPS: &str = "apps";
 const NO_PARTS: [&str; 6] = ["build", "dist", "node_modules", "target", "vendor", "venv"];
 /// Variables that must be unlike in every environment.
 const SECRETS: [&str; 2] = ["SECRET_KEY", "DJANGO_SECRET_KEY"];
+/// Variables that name a database apart from its server, and those that say of which kind it is.
+const DATABASE_NAMES: [&str; 7] = [
+    "DB_NAME",
+    "DB_DATABASE",
+    "DATABASE_NAME",
+    "POSTGRES_DB",
+    "PGDATABASE",
+    "MYSQL_DATABASE",
+    "MARIADB_DATABASE",
+];
+const DATABASE_ENGINES: [&str; 3] = ["DB_CONNECTION", "DB_ENGINE", "DATABASE_ENGINE"];
 /// Django's own port, for projects that name none.
 const DJANGO_PORT: u16 = 8000;
 
@@ -51,8 +62,12 @@ pub(super) struct EnvFile {
     pub(super) from: String,
     /// The variables that are ports of the project's own servers, `PORT` first.
     pub(super) ports: Vec<(String, u16)>,
+    /// Whether the first port is none of the file's, but what the framework takes unasked.
+    pub(super) is_port_new: bool,
     /// The variable that holds the database's URL.
     pub(super) database: Option<String>,
+    /// The variable that holds no more than the name of a database on a server.
+    pub(super) database_name: Option<String>,
     /// The variables that hold secrets.
     pub(super) secrets: Vec<String>,
 }
@@ -68,7 +83,9 @@ impl EnvFile {
             file: file.into(),
             from: from.into(),
             ports: ports(&variables, django),
+            is_port_new: django && ports(&variables, true) != ports(&variables, false),
             database: database(&variables),
+            database_name: database_name(&variables),
             secrets: secrets(&variables),
         })
     }
@@ -91,7 +108,9 @@ impl EnvFile {
                 from: path.clone(),
                 file: path,
                 ports: ports(&variables, false),
+                is_port_new: false,
                 database: database(&variables),
+                database_name: database_name(&variables),
                 secrets: secrets(&variables),
             })
         });
@@ -106,10 +125,20 @@ impl EnvFile {
         format!("{part}_{variable}")
     }
 
+    /// Puts a port first; one that was made up is not needed beside it.
+    pub(super) fn listen_on(&mut self, variable: &str) {
+        if self.is_port_new && self.ports[0].0 != variable {
+            self.ports.remove(0);
+            self.is_port_new = false;
+        }
+        self.ports.sort_by_key(|(name, _)| name != variable);
+    }
+
     /// Says what was found, without the values.
     pub(super) fn finding(&self) -> String {
         let ports = self.ports.iter().map(|(name, port)| format!("port {name} ({port})"));
         let database = self.database.iter().map(|name| format!("database url {name}"));
+        let database = database.chain(self.database_name.iter().map(|name| format!("database name {name}")));
         let secrets = self.secrets.iter().map(|name| format!("secret {name}"));
         let details: Vec<String> = ports.chain(database).chain(secrets).collect();
         if details.is_empty() {
@@ -128,11 +157,12 @@ fn ports(variables: &[(String, String)], django: bool) -> Vec<(String, u16)> {
         // an unprivileged server cannot have one below
         .filter(|(_, port)| *port >= 1024 && !SERVICES.contains(port))
         .collect();
-    if django && !ports.iter().any(|(name, _)| name == "PORT") {
+    let is_own = |(name, port): &(String, u16)| name == "PORT" || (django && *port == DJANGO_PORT);
+    if django && !ports.iter().any(is_own) {
         ports.push(("PORT".into(), DJANGO_PORT));
     }
     // the first is `{{ port }}`
-    ports.sort_by_key(|(name, _)| name != "PORT");
+    ports.sort_by_key(|port| (port.0 != "PORT", !is_own(port)));
     ports
 }
 
@@ -144,6 +174,18 @@ fn secrets(variables: &[(String, String)]) -> Vec<String> {
 fn database(variables: &[(String, String)]) -> Option<String> {
     let mut urls = variables.iter().filter(|(_, value)| is_database_url(value)).map(|(name, _)| name);
     urls.clone().find(|name| *name == "DATABASE_URL").or_else(|| urls.next()).cloned()
+}
+
+/// Finds the name of a database on a server, in a project that has no URL of one.
+fn database_name(variables: &[(String, String)]) -> Option<String> {
+    let value =
+        |wanted: &str| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    // each worktree has files for itself
+    let in_file =
+        DATABASE_ENGINES.iter().filter_map(|name| value(name)).any(|engine| engine.contains("sqlite"));
+    let is_name = |name: &str| !name.is_empty() && !name.contains(['/', '.', ':']);
+    let named = DATABASE_NAMES.iter().find(|name| value(name).is_some_and(is_name));
+    named.filter(|_| !in_file && database(variables).is_none()).map(|name| (*name).to_owned())
 }
 
 /// Returns whether it is the URL of a database that can be made for a worktree.

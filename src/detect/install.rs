@@ -95,10 +95,31 @@ const REQUIREMENTS: [&str; 7] = [
     "requirements/base.txt",
 ];
 
+/// What requirements files are called in words; of several, only the developer knows which to take.
+const PIP: &str = "python requirements";
+const PIP_UNDECIDED: &str = "python requirements, yours to choose from";
+
 impl Install {
     /// Returns whether it needs a Python environment.
     pub(super) fn is_python(&self) -> bool {
         self.ecosystem == Ecosystem::Python
+    }
+
+    /// Returns whether it installs, or might, from a requirements file.
+    pub(super) fn is_requirements(&self) -> bool {
+        [PIP, PIP_UNDECIDED].contains(&self.what)
+    }
+
+    /// Installs from this requirements file.
+    pub(super) fn requirements(file: &str, uv: bool) -> Self {
+        let command = format!("{} install -r {}", pip(uv), shell_escape::unix::escape(file.into()));
+        Self { ecosystem: Ecosystem::Python, what: PIP, file: file.to_owned(), command: Some(command) }
+    }
+
+    /// Installs from none of these requirements files.
+    pub(super) fn undecided(files: &[String]) -> Self {
+        let file = files.join(", ");
+        Self { ecosystem: Ecosystem::Python, what: PIP_UNDECIDED, file, command: None }
     }
 }
 
@@ -116,7 +137,7 @@ pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
         }
     }
     if !installs.iter().any(Install::is_python)
-        && let Some(python) = requirements(root, uv).or_else(|| python_project(root, uv))
+        && let Some(python) = from_requirements(root, uv).or_else(|| python_project(root, uv))
     {
         installs.insert(0, python);
     }
@@ -153,32 +174,26 @@ fn package(root: &Root<'_>) -> Option<Value> {
     serde_json::from_str(&root.text("package.json")?).ok()
 }
 
-fn requirements(root: &Root<'_>, uv: bool) -> Option<Install> {
-    let install = |what, file, command| Install { ecosystem: Ecosystem::Python, what, file, command };
-    let usual = REQUIREMENTS.into_iter().find(|file| root.path.join(file).is_file());
-    let files = usual.map_or_else(|| unusual_requirements(root), |file| vec![file.to_owned()]);
-    match files.as_slice() {
-        [] => None,
-        [file] => {
-            let quoted = shell_escape::unix::escape(file.as_str().into());
-            let command = format!("{} install -r {quoted}", pip(uv));
-            Some(install("python requirements", file.clone(), Some(command)))
-        }
-        several => {
-            // which to take, only the developer knows
-            Some(install("python requirements, yours to choose from", several.join(", "), None))
-        }
-    }
-}
-
-/// Returns the files that have another usual name.
-fn unusual_requirements(root: &Root<'_>) -> Vec<String> {
+/// Returns all requirements files, those that a developer usually installs first.
+pub(super) fn requirements(root: &Root<'_>) -> Vec<String> {
+    let usual = REQUIREMENTS.into_iter().filter(|file| root.path.join(file).is_file()).map(str::to_owned);
+    let mut files: Vec<String> = usual.collect();
     let directory = root.path.join("requirements");
     let in_directory = Root::read(&directory).map(|directory| directory.names).unwrap_or_default();
-    let named = |name: &&String| name.starts_with("requirements") && is_text(name);
-    let mut files: Vec<String> = root.names.iter().filter(named).cloned().collect();
-    files.extend(in_directory.iter().filter(|name| is_text(name)).map(|name| format!("requirements/{name}")));
+    let in_directory =
+        in_directory.iter().filter(|name| is_text(name)).map(|name| format!("requirements/{name}"));
+    let named = root.names.iter().filter(|name| name.starts_with("requirements") && is_text(name));
+    let others: Vec<String> =
+        named.cloned().chain(in_directory).filter(|file| !files.contains(file)).collect();
+    files.extend(others);
     files
+}
+
+fn from_requirements(root: &Root<'_>, uv: bool) -> Option<Install> {
+    let files = requirements(root);
+    let first = files.first()?;
+    let is_clear = files.len() == 1 || REQUIREMENTS.contains(&first.as_str());
+    Some(if is_clear { Install::requirements(first, uv) } else { Install::undecided(&files) })
 }
 
 fn is_text(name: &str) -> bool {

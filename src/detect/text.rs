@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::recipe::Recipe;
 
+use super::template::Template;
 use super::{Project, Venv};
 
 /// Returns the text of a new recipe.
@@ -19,35 +20,77 @@ pub(super) fn recipe_text(project: &Project) -> String {
     for finding in findings {
         let _ = writeln!(text, "#   {finding}");
     }
-    text.push_str(PLACE);
     for part in [
+        place(&recipe),
         ports(&recipe),
         env(project, &recipe),
         venv(project),
-        database(&recipe),
+        database(project, &recipe),
         hooks(project),
         run(project),
+        templates(project),
     ] {
         text.push('\n');
         text.push_str(&part);
     }
-    text.push_str(TEMPLATES);
     text
 }
 
-const PLACE: &str = r#"
-# path = "../{{ repo }}-{{ name | slug }}"    # relative to the main worktree
+const PLACE: &str = r#"# path = "../{{ repo }}-{{ name | slug }}"    # relative to the main worktree
 # base = "default"                            # new branches begin at the remote's default branch, not at HEAD
-# copy = ["config/local.yml"]                 # ignored files to copy, instead of .env.local and the like
-# link = ["media"]                            # paths that are links to the main worktree's
+"#;
+const COPY: &str = r#"# copy = ["config/local.yml"]                 # ignored files to copy, instead of .env.local and the like
+"#;
+const LINK: &str = r#"# link = ["media"]                            # paths that are links to the main worktree's
 "#;
 
-const TEMPLATES: &str = r#"
-# [template.production]                       # over the above, for a worktree or branch of that name
+const TEMPLATES: &str = r#"# [template.production]                       # over the above, for a worktree or branch of that name
 # match = ["production", "release/*"]
 # protected = true                            # red, asked before it goes; git wt init --push-guard guards its pushes
 # env.DEBUG = "false"
 "#;
+
+/// How a project whose database has a name and no URL gets one for each worktree.
+const NAMED_DATABASE: &str = r#"# {name} is the name of a database and no url, so git-wt neither makes nor drops it, and worktrees share the main
+# worktree's; with PostgreSQL, each gets its own so:
+# [env]
+# {name} = "{{ (repo ~ '_' ~ name) | dbname }}"
+# [hooks]
+# setup = ['createdb "${name}"', "..."]       # first, and PGHOST, PGUSER and PGPASSWORD in '.env' where it needs them
+# teardown = ['dropdb --if-exists "${name}"']
+"#;
+
+fn place(recipe: &Recipe) -> String {
+    let unlike = Recipe::default();
+    let written = |key, list: &[String], usual: &[String], example: &str| {
+        let items: Vec<String> = list.iter().map(|item| quoted(item)).collect();
+        if list == usual { example.to_owned() } else { format!("{key} = [{}]\n", items.join(", ")) }
+    };
+    let copy = written("copy", &recipe.copy, &unlike.copy, COPY);
+    let link = written("link", &recipe.link, &unlike.link, LINK);
+    format!("{PLACE}{copy}{link}")
+}
+
+fn templates(project: &Project) -> String {
+    let used = project.templates.iter().filter(|template| template.used);
+    let texts: Vec<String> = used.map(|template| template_text(project, template)).collect();
+    if texts.is_empty() { TEMPLATES.to_owned() } else { texts.join("\n") }
+}
+
+fn template_text(project: &Project, template: &Template) -> String {
+    let mut text =
+        format!("# over the above, for a worktree or branch of that name\n[template.{}]\n", template.name);
+    if template.protected {
+        text.push_str("protected = true\n");
+    }
+    if let Some((_, module)) = &template.settings {
+        let _ = writeln!(text, "env.DJANGO_SETTINGS_MODULE = {}", quoted(module));
+    }
+    if let Some(requirements) = &template.requirements {
+        let _ = writeln!(text, "hooks.{}", list("setup", &project.setup_with(Some(requirements))).join("\n"));
+    }
+    text
+}
 
 fn ports(recipe: &Recipe) -> String {
     let lines: Vec<String> =
@@ -85,13 +128,22 @@ fn venv(project: &Project) -> String {
     table("venv", &note, &lines, &[r#"path = ".venv""#, r#"python = "python3""#])
 }
 
-fn database(recipe: &Recipe) -> String {
+fn database(project: &Project, recipe: &Recipe) -> String {
+    let named = project.env.iter().chain(&project.more_env).find_map(|env| env.database_name.as_ref());
+    if let Some(name) = named.filter(|_| recipe.database.is_none()) {
+        return NAMED_DATABASE.replace("{name}", name);
+    }
     let lines = recipe.database.iter().flat_map(|rule| {
-        [
+        if rule.shared {
+            let shared =
+                "shared = true    # worktrees use the main worktree's database on purpose".to_owned();
+            return vec![format!("variable = {}", quoted(&rule.variable)), shared];
+        }
+        vec![
             format!("variable = {}", quoted(&rule.variable)),
             format!("name = {}", quoted(&rule.name)),
             format!(
-                "from = {}    # or \"main\", a copy of the main worktree's, or the path of a dump",
+                "from = {}    # \"empty\", \"main\" (a copy of the main worktree's) or the path of a dump",
                 quoted(&rule.from)
             ),
         ]
@@ -107,12 +159,7 @@ fn database(recipe: &Recipe) -> String {
 
 fn hooks(project: &Project) -> String {
     let commands = project.setup_commands();
-    let lines = if commands.is_empty() {
-        Vec::new()
-    } else {
-        let list = commands.iter().map(|command| format!("    {},", quoted(command)));
-        [String::from("setup = [")].into_iter().chain(list).chain([String::from("]")]).collect()
-    };
+    let lines = if commands.is_empty() { Vec::new() } else { list("setup", &commands) };
     let note = "run in a new worktree, in its environment, after 'git wt trust'";
     table("hooks", note, &lines, &[r#"setup = ["make setup"]"#])
 }
@@ -145,6 +192,12 @@ fn table(name: &str, note: &str, lines: &[String], example: &[&str]) -> String {
         let _ = writeln!(text, "{comment}{line}");
     }
     text
+}
+
+/// Returns a list, one item a line.
+fn list(key: &str, items: &[String]) -> Vec<String> {
+    let items = items.iter().map(|item| format!("    {},", quoted(item)));
+    [format!("{key} = [")].into_iter().chain(items).chain(["]".to_owned()]).collect()
 }
 
 /// Returns the text as TOML writes it.

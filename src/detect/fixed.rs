@@ -1,0 +1,121 @@
+//! What a project has fixed in its own files, where no env file reaches: each worktree would have the same. It says so,
+//! and what to do.
+
+use super::Root;
+
+/// Where a fixed thing stands, and how to make it follow the environment.
+struct Fixed {
+    files: &'static [&'static str],
+    /// Returns what is fixed, from the text without its comments.
+    find: fn(&str) -> Option<String>,
+    way_out: &'static str,
+}
+
+const FIXED: [Fixed; 4] = [
+    Fixed {
+        files: &["vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs"],
+        find: |text| number_after(text, "port:").map(|port| format!("port {port}")),
+        way_out: "'port: Number(process.env.PORT)' lets it follow",
+    },
+    Fixed {
+        files: &["package.json"],
+        find: |text| {
+            let dev = text.lines().find(|line| line.trim_start().starts_with("\"dev\""))?;
+            let port = ["--port ", "--port=", " -p "].iter().find_map(|option| number_after(dev, option))?;
+            Some(format!("port {port} in the script 'dev'"))
+        },
+        way_out: "without the option, or with '$PORT', it can follow",
+    },
+    Fixed {
+        files: &["config/database.yml"],
+        find: |text| {
+            let name = value_after(text, "database:")?;
+            (!text.contains("DATABASE_URL") && !is_own(&name)).then(|| format!("database '{name}'"))
+        },
+        way_out: "'database: <%= ENV.fetch(\"DB_NAME\", \"...\") %>' lets it follow",
+    },
+    Fixed {
+        files: &["config/dev.exs"],
+        find: |text| {
+            value_after(text, "database:")
+                .filter(|name| !is_own(name))
+                .map(|name| format!("database '{name}'"))
+        },
+        way_out: "'database: System.get_env(\"DB_NAME\", \"...\")' lets it follow",
+    },
+];
+
+/// Says what is fixed.
+pub(super) fn find(root: &Root<'_>) -> Vec<String> {
+    let found = FIXED.iter().filter_map(|fixed| {
+        let file = fixed.files.iter().find(|file| root.path.join(file).is_file())?;
+        let text = root.text(file)?;
+        let code = text.lines().filter(|line| !line.trim_start().starts_with(['#', '/', '*']));
+        let what = (fixed.find)(&code.collect::<Vec<_>>().join("\n"))?;
+        Some(format!("the same for every worktree: {what} ({file}); {}", fixed.way_out))
+    });
+    found.collect()
+}
+
+/// Whether it is a file, which each worktree has for itself.
+fn is_own(database: &str) -> bool {
+    [".sqlite3", ".sqlite", ".db"].iter().any(|ending| database.ends_with(ending))
+}
+
+/// The number that stands right after `word`.
+fn number_after(text: &str, word: &str) -> Option<u16> {
+    let (_, rest) = text.split_once(word)?;
+    let rest = rest.trim_start_matches(' ');
+    rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
+}
+
+/// The plain word that stands right after `word`, in quotes or not.
+fn value_after(text: &str, word: &str) -> Option<String> {
+    let values = text.split(word).skip(1).map(|rest| rest.lines().next().unwrap_or_default().trim());
+    let values = values.map(|value| value.trim_end_matches(',').trim_matches(['"', '\'']));
+    let plain = |value: &&str| {
+        !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
+    };
+    values.filter(plain).map(str::to_owned).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::look;
+
+    #[test]
+    fn what_is_fixed_is_named_and_what_follows_is_not() {
+        let rails = "default: &default\n  adapter: postgresql\n\ndevelopment:\n  <<: *default\n  database: shop_development\n";
+        for (file, text, expected) in [
+            ("vite.config.ts", "server: { port: 3000 }", "port 3000 (vite.config.ts)"),
+            ("vite.config.js", "server: { port: Number(process.env.PORT) }", ""),
+            ("vite.config.js", "// port: 3000\nserver: {}", ""),
+            (
+                "package.json",
+                "{\n  \"dev\": \"next dev -p 3001\"\n}",
+                "port 3001 in the script 'dev' (package.json)",
+            ),
+            ("package.json", "{\n  \"dev\": \"next dev -p $PORT\"\n}", ""),
+            ("package.json", "{\n  \"test\": \"x --port 3001\"\n}", ""),
+            ("config/database.yml", rails, "database 'shop_development' (config/database.yml)"),
+            ("config/database.yml", "  database: storage/development.sqlite3\n", ""),
+            ("config/database.yml", "  database: <%= ENV['DB_NAME'] %>\n", ""),
+            ("config/database.yml", "  url: <%= ENV['DATABASE_URL'] %>\n  database: x\n", ""),
+            (
+                "config/dev.exs",
+                "config :a, A.Repo,\n  database: \"shop_dev\",\n",
+                "database 'shop_dev' (config/dev.exs)",
+            ),
+            ("config/dev.exs", "  database: Path.expand(\"../x.db\", __DIR__),\n", ""),
+        ] {
+            let found = look(&[(file, text)], &[]).findings();
+            let said = found.iter().find(|line| line.starts_with("the same for every worktree"));
+            match expected {
+                "" => assert_eq!(said, None, "{file}: {text}"),
+                expected => {
+                    assert!(said.is_some_and(|said| said.contains(expected)), "{file}: {text}: {found:?}");
+                }
+            }
+        }
+    }
+}
