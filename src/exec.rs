@@ -102,6 +102,11 @@ pub fn check_stopped() -> Result<()> {
     }
 }
 
+/// Stops with our whole job, as Ctrl-Z does, until the shell goes on with it.
+pub fn suspend() {
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}
+
 /// Carries on whatever signal comes, while it lives: taking back what is half made is the way to stop.
 #[must_use]
 pub fn carry_on() -> CarryOn {

@@ -12,6 +12,7 @@
 //!      -> recipe, standing                 what a worktree of this repository gets; where the user stands
 //!      -> git, channel                     the only door to git; the shell that follows
 //!      -> claim, dotenv, url, shell_state  the host's ports and databases; bytes in, bytes out
+//!      -> picker                           which of several, chosen on the terminal
 //!      -> exec                             the only door to processes
 //!      -> ui, file                         the only door to the terminal; whole-file writes
 //!      -> name -> error                    the bottom
@@ -36,6 +37,7 @@ pub mod git;
 pub mod guard;
 pub mod hook;
 pub mod name;
+pub mod picker;
 pub mod plan;
 pub mod recipe;
 pub mod record;

@@ -70,6 +70,23 @@ impl Worktrees {
         }
     }
 
+    /// The first port of a worktree.
+    pub fn port(&self, tree: &Worktree) -> Option<u16> {
+        self.record(tree)?.ports().first().map(|(_, port)| *port)
+    }
+
+    /// What is to be known of a worktree at one glance, beside its branch and port.
+    pub fn marks(&self, tree: &Worktree) -> Vec<&'static str> {
+        let protected = self.record(tree).is_some_and(|record| record.protected);
+        let marks = [
+            (tree.is_main(), "main"),
+            (tree.locked.is_some(), "locked"),
+            (tree.missing, "missing"),
+            (protected, "protected"),
+        ];
+        marks.into_iter().filter(|(so, _)| *so).map(|(_, mark)| mark).collect()
+    }
+
     /// Whether we stand in it.
     pub fn is_current(&self, tree: &Worktree) -> bool {
         tree.git_dir == self.here && tree.head != Head::Bare

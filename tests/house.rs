@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up. A module imports only from those below it.
-const FLOORS: [&[&str]; 13] = [
+const FLOORS: [&[&str]; 14] = [
     &["error"],
     &["name"],
     &["file", "ui"],
     &["exec"],
+    &["picker"],
     &["dotenv", "url", "shell_state", "claim"],
     &["git", "channel"],
     &["recipe", "standing"],

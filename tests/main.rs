@@ -27,6 +27,7 @@ mod r#move;
 mod mysql;
 mod node;
 mod options;
+mod picker;
 mod post_checkout;
 mod postgres;
 mod project;

@@ -22,6 +22,8 @@ pub struct Terminal {
     input: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     root: String,
+    /// All that came, as a terminal shows it.
+    display: vt100::Parser,
     /// What came last, with its escape sequences.
     pub raw: String,
 }
@@ -103,7 +105,8 @@ impl Terminal {
         let input = pty.master.take_writer().unwrap();
         let output = read_aside(pty.master.try_clone_reader().unwrap());
         let root = world.root().to_string_lossy().into_owned();
-        let mut terminal = Self { child, input, output, root, raw: String::new() };
+        let display = vt100::Parser::new(size.rows, size.cols, 0);
+        let mut terminal = Self { child, input, output, root, display, raw: String::new() };
         terminal.until(|shown| shown.ends_with(PROMPT));
         Some(terminal)
     }
@@ -125,8 +128,28 @@ impl Terminal {
                 return shown;
             }
             match self.output.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
-                Ok(more) => bytes.extend(more),
+                Ok(more) => {
+                    self.display.process(&more);
+                    bytes.extend(more);
+                }
                 Err(cause) => panic!("waited in vain ({cause}): {shown:?}"),
+            }
+        }
+    }
+
+    /// What is to be seen now.
+    pub fn display(&self) -> String {
+        self.display.screen().contents().replace(&self.root, "[ROOT]")
+    }
+
+    /// Reads until what is to be seen is what the test waits for.
+    #[track_caller]
+    pub fn until_display(&mut self, done: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        while !done(&self.display()) {
+            match self.output.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
+                Ok(more) => self.display.process(&more),
+                Err(cause) => panic!("waited in vain ({cause}): {}", self.display()),
             }
         }
     }

@@ -1,17 +1,19 @@
 //! `git wt cd`: where a worktree is; the shell goes there.
 
+mod pick;
+
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
 
 use super::{Context, add};
-use crate::complete;
 use crate::error::{Error, Result};
 use crate::target::Worktrees;
+use crate::{complete, picker};
 
 /// Go to a worktree: print its path, and have the shell follow
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
-    /// Name, branch, unique end of a path, path, - (previous), @ (main)
+    /// Name, branch, unique end of a path, path, - (previous), @ (main); without one, choose from a list
     #[arg(value_name = "WORKTREE", allow_hyphen_values = true, add = ArgValueCandidates::new(complete::worktrees))]
     pub target: Option<String>,
     /// Make it if there is none of that name
@@ -19,17 +21,26 @@ pub struct Args {
     pub create: bool,
 }
 
+/// The exit status when none was picked: that of a Ctrl-C.
+const CANCELLED: u8 = 130;
+
 /// Prints the path of a worktree and tells the shell.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let Some(target) = &args.target else {
-        return Err(Error::usage("which worktree?").hint("git wt cd NAME").hint("git wt list"));
-    };
     let worktrees = Worktrees::read(&context.repo)?;
-    let tree = match worktrees.find(target) {
-        Err(_) if args.create && worktrees.all_meant_by(target).is_empty() => {
-            return add::run(&add::Args { what: Some(target.into()), ..add::Args::default() }, context);
+    let tree = match &args.target {
+        None if args.create || !picker::can_ask() => {
+            return Err(Error::usage("which worktree?").hint("git wt cd NAME").hint("git wt list"));
         }
-        found => found?,
+        None => match pick::one_of(&worktrees)? {
+            Some(tree) => tree,
+            None => return Ok(CANCELLED),
+        },
+        Some(target) => match worktrees.find(target) {
+            Err(_) if args.create && worktrees.all_meant_by(target).is_empty() => {
+                return add::run(&add::Args { what: Some(target.into()), ..add::Args::default() }, context);
+            }
+            found => found?,
+        },
     };
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display()))

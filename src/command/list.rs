@@ -90,7 +90,7 @@ fn gits_own(args: &Args) -> Vec<OsString> {
 
 /// What is not committed in a worktree, and how it stands to its upstream.
 #[derive(Debug, Clone, Default, Serialize)]
-struct Status {
+pub(super) struct Status {
     /// Files with changes, staged or not.
     changed: usize,
     /// Files git does not know.
@@ -132,7 +132,7 @@ fn statuses(trees: &[&Worktree]) -> Vec<Option<Status>> {
 
 impl Status {
     /// Asks git, which takes no lock and writes no index for it.
-    fn of(tree: &Worktree) -> Result<Self> {
+    pub(super) fn of(tree: &Worktree) -> Result<Self> {
         let root = &tree.path;
         let output = git::looking_at(root)
             .args(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"])
@@ -178,7 +178,8 @@ impl Status {
         self.behind = numbers.next().flatten();
     }
 
-    fn describe(&self) -> String {
+    /// In a few characters; nothing where there is nothing to tell.
+    pub(super) fn describe(&self) -> String {
         let mut parts = Vec::new();
         if self.added + self.deleted > 0 {
             parts.push(format!("+{} -{}", self.added, self.deleted));

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Identity, Oid, Repo, absolute, one_line};
 use crate::error::{Explain, Result};
@@ -67,6 +68,12 @@ impl Worktree {
     /// Whether this is the main worktree.
     pub fn is_main(&self) -> bool {
         self.id.is_none()
+    }
+
+    /// When git last worked in it: committed, checked out, or wrote its index.
+    pub fn last_used(&self) -> Option<SystemTime> {
+        let written = |name| fs::metadata(self.git_dir.join(name)).and_then(|file| file.modified()).ok();
+        ["HEAD", "index", "logs/HEAD"].into_iter().filter_map(written).max()
     }
 
     /// Whether `path` is this worktree's directory, whatever way it is written.

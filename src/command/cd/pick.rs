@@ -1,0 +1,68 @@
+//! The worktrees to choose from: the one last used first, the one we stand in last.
+
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::SystemTime;
+
+use crate::command::list::Status;
+use crate::error::{Error, Result};
+use crate::git::worktrees::{Head, Worktree};
+use crate::picker::{self, Answer, Choice};
+use crate::target::Worktrees;
+
+/// Has the user pick a worktree; `None` when none is wanted after all.
+pub(super) fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
+    let there = |tree: &&Worktree| !tree.missing && tree.head != Head::Bare;
+    let mut trees: Vec<(Option<SystemTime>, &Worktree)> =
+        worktrees.listing.worktrees.iter().filter(there).map(|tree| (tree.last_used(), tree)).collect();
+    if trees.iter().all(|(_, tree)| worktrees.is_current(tree)) {
+        return Err(Error::new("there is no other worktree").hint("git wt add NAME"));
+    }
+    trees.sort_by_key(|(used, tree)| (worktrees.is_current(tree), Reverse(*used)));
+    let choices = trees.iter().map(|(used, tree)| choice(worktrees, tree, *used)).collect();
+    let trees: Vec<&Worktree> = trees.into_iter().map(|(_, tree)| tree).collect();
+    // names are shown at once; files are looked at aside, and only of what is in view
+    let (wanted, found) = look_aside(trees.iter().map(|tree| (*tree).clone()).collect());
+    let look = |at| _ = wanted.send(at);
+    Ok(match picker::pick(choices, look, &found)? {
+        Answer::Picked(at) => Some(trees[at]),
+        Answer::Cancelled => None,
+    })
+}
+
+fn choice(worktrees: &Worktrees, tree: &Worktree, used: Option<SystemTime>) -> Choice {
+    let mut marks = worktrees.marks(tree);
+    if worktrees.is_current(tree) {
+        marks.push("here");
+    }
+    Choice {
+        name: worktrees.name(tree),
+        branch: tree.head.branch().map_or("(detached)".into(), ToString::to_string),
+        changes: None,
+        port: worktrees.port(tree),
+        age: used.and_then(|used| used.elapsed().ok()),
+        marks: marks.join(", "),
+    }
+}
+
+/// Looks at the worktrees whose numbers are sent, with as many threads as there are processors; what it finds comes
+/// back. The threads end with us: git only looks.
+fn look_aside(trees: Vec<Worktree>) -> (mpsc::Sender<usize>, mpsc::Receiver<(usize, String)>) {
+    let (wanted, asked) = mpsc::channel();
+    let (tell, found) = mpsc::channel();
+    let (asked, trees) = (Arc::new(Mutex::new(asked)), Arc::new(trees));
+    for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        let (asked, trees, tell) = (Arc::clone(&asked), Arc::clone(&trees), tell.clone());
+        std::thread::spawn(move || {
+            loop {
+                let next: Option<usize> = asked.lock().ok().and_then(|asked| asked.recv().ok());
+                let Some(at) = next else { break };
+                let changes = Status::of(&trees[at]).map_or("?".into(), |status| status.describe());
+                if tell.send((at, changes)).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    (wanted, found)
+}
