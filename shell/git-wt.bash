@@ -67,6 +67,16 @@ __git_wt_field() { # NAME
     IFS= \builtin read -r -d '' "$1"
 }
 
+# Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
+# functions, is said once.
+__git_wt_ask() { # [ROOT]
+    if [[ -n ${__git_wt_told-} ]]; then
+        \command "$__git_wt_exe" hook 1 "$@" </dev/null 2>/dev/null
+    else
+        \command "$__git_wt_exe" hook 1 "$@" </dev/null
+    fi
+}
+
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 __git_wt_enter() {
     local __gw_root __gw_verb __gw_name __gw_value __gw_change __gw_whole=
@@ -92,9 +102,13 @@ __git_wt_enter() {
         unset) __gw_unsets+=("$__gw_name") ;;
         *) break ;;
         esac
-    done < <(\command "$__git_wt_exe" hook 1 ${__gw_root:+"$__gw_root"} </dev/null)
+    done < <(__git_wt_ask ${__gw_root:+"$__gw_root"})
     # what was cut short changes nothing
-    if [[ -z $__gw_whole ]]; then return 0; fi
+    __git_wt_told=
+    if [[ -z $__gw_whole ]]; then
+        __git_wt_told=1
+        return 0
+    fi
     __git_wt_root=$__gw_root
     # a variable that the user made readonly stays as it is
     for __gw_change in ${__gw_unsets[@]+"${__gw_unsets[@]}"}; do
@@ -156,107 +170,3 @@ if [[ $- == *i* ]]; then
         PROMPT_COMMAND=__git_wt_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}
     fi
 fi
-
-# ---- completion
-
-# Put the words together again that readline has taken apart at = and : (COMP_WORDBREAKS).
-__git_wt_words() {
-    local __gw_i __gw_word __gw_line=$COMP_LINE __gw_last=-1
-    __gw_words=()
-    __gw_cword=0
-    for ((__gw_i = 0; __gw_i < ${#COMP_WORDS[@]}; __gw_i++)); do
-        __gw_word=${COMP_WORDS[__gw_i]}
-        if ((__gw_last < 0)) || [[ $__gw_line == [[:blank:]]* ]]; then
-            __gw_last=$((__gw_last + 1))
-            __gw_words[__gw_last]=
-        fi
-        __gw_line=${__gw_line#"${__gw_line%%[![:blank:]]*}"}
-        __gw_line=${__gw_line#"$__gw_word"}
-        __gw_words[__gw_last]+=$__gw_word
-        if ((__gw_i == COMP_CWORD)); then __gw_cword=$__gw_last; fi
-    done
-}
-
-# Set __gw_kept to the part of WORD that readline leaves alone: up to the last = or : that breaks words for it.
-__git_wt_kept() { # WORD
-    local __gw_break __gw_tail=$1
-    for __gw_break in = :; do
-        if [[ $COMP_WORDBREAKS == *"$__gw_break"* ]]; then __gw_tail=${__gw_tail##*"$__gw_break"}; fi
-    done
-    __gw_kept=${1%"$__gw_tail"}
-}
-
-# Quote __gw_value as the word it goes into asks for: that may have an open quote.
-__git_wt_quote() { # WORD
-    local __gw_i __gw_char __gw_quoted=
-    case $1 in
-    \"*)
-        for ((__gw_i = 0; __gw_i < ${#__gw_value}; __gw_i++)); do
-            __gw_char=${__gw_value:__gw_i:1}
-            case $__gw_char in
-            [\\\"\$\`]) __gw_quoted+=\\$__gw_char ;;
-            *) __gw_quoted+=$__gw_char ;;
-            esac
-        done
-        __gw_value=$__gw_quoted
-        ;;
-    \'*)
-        for ((__gw_i = 0; __gw_i < ${#__gw_value}; __gw_i++)); do
-            __gw_char=${__gw_value:__gw_i:1}
-            case $__gw_char in
-            \') __gw_quoted+="'\\''" ;;
-            *) __gw_quoted+=$__gw_char ;;
-            esac
-        done
-        __gw_value=$__gw_quoted
-        ;;
-    *) \builtin printf -v __gw_value %q "$__gw_value" ;;
-    esac
-}
-
-# Offer what git-wt answers for the word under the cursor; __gw_run is how to call it.
-__git_wt_offer() { # INDEX WORD...
-    local __gw_index=$1 __gw_current=${!#} __gw_line __gw_value __gw_kept __gw_plain
-    \builtin shift
-    COMPREPLY=()
-    __git_wt_kept "$__gw_current"
-    __gw_plain=${__gw_current#[\'\"]}
-    if [[ $__gw_current != \'* ]]; then __gw_plain=${__gw_plain//\\/}; fi
-    while IFS= \builtin read -r __gw_line; do
-        __gw_value=${__gw_line%%$'\t'*}
-        __gw_value=${__gw_value#"$__gw_kept"}
-        __git_wt_quote "$__gw_current"
-        COMPREPLY+=("$__gw_value")
-    done < <(
-        GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$__gw_index \
-            "${__gw_run[@]}" -- "${@:1:$#-1}" "$__gw_plain" </dev/null 2>/dev/null
-    )
-    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=/:] ]]; then compopt -o nospace 2>/dev/null || :; fi
-}
-
-__git_wt_complete() { # for the function and git-wt
-    local -a __gw_words __gw_run
-    local __gw_cword
-    __gw_run=(command "$__git_wt_exe")
-    __git_wt_words
-    __git_wt_offer "$__gw_cword" git-wt "${__gw_words[@]:1:__gw_cword}"
-}
-
-_git_wt() { # for `git wt`: git's own completion calls it, and says where `wt` stands and which -C came before
-    local -a __gw_words __gw_run
-    local __gw_cword __gw_i __gw_verb=${__git_cmd_idx:-1}
-    __git_wt_words
-    __gw_run=(command git ${__git_C_args[@]+"${__git_C_args[@]}"} ${__git_dir:+"--git-dir=$__git_dir"} wt)
-    __git_wt_offer "$((__gw_cword - __gw_verb))" git-wt "${__gw_words[@]:__gw_verb+1:__gw_cword-__gw_verb}"
-    # git's completion has readline add no space: the candidates bring theirs
-    for __gw_i in ${COMPREPLY[@]+"${!COMPREPLY[@]}"}; do
-        if [[ ${COMPREPLY[__gw_i]} != *[=/:] ]]; then COMPREPLY[__gw_i]+=' '; fi
-    done
-}
-
-__git_wt_complete_for() { # NAME...
-    if [[ $- != *i* ]]; then return 0; fi
-    \builtin complete -o bashdefault -o nosort -F __git_wt_complete "$@" 2>/dev/null ||
-        \builtin complete -o bashdefault -F __git_wt_complete "$@"
-}
-__git_wt_complete_for git-wt

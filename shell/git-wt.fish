@@ -113,6 +113,16 @@ function __git_wt_apply
     return 0
 end
 
+# Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
+# functions, is said once.
+function __git_wt_ask # [ROOT]
+    if set -q __git_wt_told
+        command $__git_wt_exe hook 1 $argv </dev/null 2>/dev/null
+    else
+        command $__git_wt_exe hook 1 $argv </dev/null
+    end
+end
+
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 function __git_wt_enter --on-variable PWD
     set -l root (__git_wt_find_root | string split0)
@@ -125,9 +135,13 @@ function __git_wt_enter --on-variable PWD
     test "$root" != "$before"
     or return 0
     # no argument where there is no root
-    set -l fields (command $__git_wt_exe hook 1 $root </dev/null | string split0)
-    __git_wt_apply $fields
-    and set -g __git_wt_root "$root"
+    set -l fields (__git_wt_ask $root | string split0)
+    if __git_wt_apply $fields
+        set -e __git_wt_told
+        set -g __git_wt_root "$root"
+    else
+        set -g __git_wt_told yes
+    end
     return 0
 end
 
@@ -185,45 +199,3 @@ if status is-interactive
         end
     end
 end
-
-# ---- completion
-
-function __git_wt_complete
-    set -l words (commandline --tokenize --cut-at-cursor --current-process)
-    set -l current (commandline --current-token --cut-at-cursor)
-    if string match --quiet --regex '^["\']' -- "$current"
-        # an open quote is no part of the word
-        set current (string sub --start 2 -- "$current")
-    else if set -l word (string unescape -- "$current")
-        set current "$word"
-    end
-    set -l run $__git_wt_exe
-    if test "$words[1]" = git
-        # keep what says which repository is meant, drop the other options of git
-        set run git
-        set -l at 2
-        while test $at -le (count $words)
-            switch $words[$at]
-                case -C --git-dir --work-tree
-                    set -a run $words[$at] $words[(math $at + 1)]
-                    set at (math $at + 2)
-                case -c --namespace --exec-path
-                    set at (math $at + 2)
-                case '--git-dir=*' '--work-tree=*'
-                    set -a run $words[$at]
-                    set at (math $at + 1)
-                case '-*'
-                    set at (math $at + 1)
-                case '*'
-                    break
-            end
-        end
-        set -a run wt
-        set words $words[$at..-1]
-    end
-    GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=(count $words) command $run -- git-wt $words[2..-1] "$current" </dev/null 2>/dev/null
-end
-
-complete --command git-wt --no-files --keep-order --arguments '(__git_wt_complete)'
-complete --command git --no-files --condition __fish_git_needs_command --arguments wt --description 'Worktrees with an environment'
-complete --command git --no-files --keep-order --condition '__fish_git_using_command wt' --arguments '(__git_wt_complete)'

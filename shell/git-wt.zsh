@@ -53,6 +53,16 @@ function __git_wt_field { # NAME
     IFS= \builtin read -r -d '' "$1"
 }
 
+# Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
+# functions, is said once.
+function __git_wt_ask { # [ROOT]
+    if [[ -n "${__git_wt_told-}" ]]; then
+        \command "$__git_wt_exe" hook 1 "$@" </dev/null 2>/dev/null
+    else
+        \command "$__git_wt_exe" hook 1 "$@" </dev/null
+    fi
+}
+
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 function __git_wt_enter {
     \builtin emulate -L zsh
@@ -81,9 +91,13 @@ function __git_wt_enter {
         unset) __gw_unsets+=("$__gw_name") ;;
         *) break ;;
         esac
-    done < <(\command "$__git_wt_exe" hook 1 ${__gw_root:+"$__gw_root"} </dev/null)
+    done < <(__git_wt_ask ${__gw_root:+"$__gw_root"})
     # what was cut short changes nothing
-    [[ -n "$__gw_whole" ]] || return 0
+    typeset -g __git_wt_told=''
+    if [[ -z "$__gw_whole" ]]; then
+        __git_wt_told=1
+        return 0
+    fi
     typeset -g __git_wt_root="$__gw_root"
     for __gw_change in "${__gw_unsets[@]}"; do \builtin unset -v "$__gw_change"; done
     for __gw_change in "${__gw_sets[@]}"; do \builtin export "$__gw_change"; done
@@ -137,50 +151,6 @@ if [[ -o interactive ]]; then
 fi
 
 # ---- completion
-
-# For git-wt, the function, and by zsh's own _git for `git wt`, which counts the words from `wt`.
-function _git-wt {
-    local -a run lines flags values args
-    local line value help
-    run=(command "$__git_wt_exe")
-    # PREFIX is the word under the cursor without an opening quote
-    args=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")
-    if [[ "${service-}" == git ]]; then
-        run=(command git)
-        if [[ -n "${opt_args[-C]-}" ]]; then run+=(-C "${(Q)opt_args[-C]}"); fi
-        run+=(wt)
-    fi
-    lines=("${(@f)$(GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=$((CURRENT - 1)) "${run[@]}" -- git-wt "${args[@]}" </dev/null 2>/dev/null)}")
-    for line in "${lines[@]}"; do
-        [[ -n "$line" ]] || continue
-        value="${line%%$'\t'*}" help=''
-        if [[ "$line" == *$'\t'* ]]; then help="${line#*$'\t'}"; fi
-        value="${${value//\\/\\\\}//:/\\:}${help:+:$help}"
-        if [[ "$value" == -* ]]; then flags+=("$value"); else values+=("$value"); fi
-    done
-    local ret=1
-    if [[ "${args[-1]}" == --*=* ]]; then
-        compset -P '--*='
-        values+=("${(@)flags#--*=}")
-        flags=()
-    fi
-    (( ${#values} )) && _describe -V -t values 'git wt' values && ret=0
-    if (( ${#flags} )) && [[ "${args[-1]}" == -* || ${#values} == 0 ]]; then
-        _describe -V -o -t options option flags && ret=0
-    fi
-    return $ret
-}
-
-# For `git wt` under git's own zsh completion, which passes all words and a CURRENT of its own.
-function _git_wt {
-    \builtin emulate -L zsh
-    \builtin setopt ${_comp_options[@]}
-    integer at=2
-    while (( at <= $#words )) && [[ "${words[at]}" != wt ]]; do (( at++ )); done
-    words=("${(@)words[at,-1]}")
-    (( CURRENT = cword + 2 - at ))
-    _git-wt && _ret=0
-}
 
 typeset -ga __git_wt_commands=(git-wt)
 

@@ -44,6 +44,15 @@ impl Shell {
         }
     }
 
+    /// What TAB calls; packages put it where the shell finds it by itself.
+    fn completion(self) -> &'static str {
+        match self {
+            Self::Bash => include_str!("../../shell/completion/git-wt.bash"),
+            Self::Zsh => include_str!("../../shell/completion/git-wt.zsh"),
+            Self::Fish => include_str!("../../shell/completion/git-wt.fish"),
+        }
+    }
+
     /// The line for the shell's start file.
     fn line(self) -> &'static str {
         match self {
@@ -84,7 +93,7 @@ impl Shell {
 
     fn script(self, exe: &Path, function: Option<&str>) -> Result<String> {
         let define = function.map(|name| self.define(name)).unwrap_or_default();
-        Ok(format!("{}{}{define}", self.binary(exe)?, self.functions()))
+        Ok(format!("{}{}\n{}{define}", self.binary(exe)?, self.functions(), self.completion()))
     }
 }
 
@@ -171,7 +180,7 @@ mod tests {
             assert!(script.starts_with(&shell.binary(Path::new("/x/git-wt")).unwrap()));
             assert!(script.contains(shell.functions()) && script.contains("function tree "));
             let bare = shell.script(Path::new("/x/git-wt"), None).unwrap();
-            assert!(bare.ends_with(shell.functions()));
+            assert!(bare.ends_with(shell.completion()));
         }
     }
 
