@@ -117,7 +117,9 @@ end
 # functions, is said once.
 function __git_wt_ask # [ROOT]
     if set -q __git_wt_told
-        command $__git_wt_exe hook 1 $argv </dev/null 2>/dev/null
+        # fish tells of a program that has gone past any redirection
+        command --query -- $__git_wt_exe
+        and command $__git_wt_exe hook 1 $argv </dev/null 2>/dev/null
     else
         command $__git_wt_exe hook 1 $argv </dev/null
     end

@@ -20,7 +20,8 @@ use crate::command::{
     version,
     args_override_self = true,
     disable_help_subcommand = true,
-    after_help = "'git wt help VERB' shows a verb's manual; 'git wt --help' is git's and needs the man page installed."
+    after_help = "'git wt help VERB' shows a verb's manual. 'git wt --help' is git's own, and\n\
+                  needs the man page: git wt shell-init --install"
 )]
 pub struct Cli {
     /// The verb; `list` if absent

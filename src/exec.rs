@@ -281,6 +281,18 @@ impl Program {
         Ok(done?.into())
     }
 
+    /// Runs to the end with `input` on its stdin and the terminal for what it shows. Returns its exit status.
+    pub fn status_of(mut self, input: &[u8]) -> Result<u8> {
+        let name = self.name();
+        self.command.stdin(Stdio::piped());
+        let mut child = self.spawn()?;
+        // who has read enough goes away
+        let _ = child.stdin.take().expect("stdin is piped").write_all(input);
+        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
+        CHILD.store(0, Ordering::SeqCst);
+        Ok(code_of(done?))
+    }
+
     /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended. What
     /// has gone from one to the other is counted in `passed`.
     pub fn output_into(mut self, mut into: Self, passed: &AtomicU64) -> Result<(Output, Output)> {

@@ -29,11 +29,12 @@ pub fn aside(path: &Path) -> PathBuf {
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
     let mut file = File::options().create(true).write(true).truncate(true).open(&aside)?;
-    let done = file.write_all(bytes).and_then(|()| match fs::metadata(path) {
+    // before anybody can read in it what the other keeps to its owner
+    let kept = match fs::metadata(path) {
         Ok(there) => file.set_permissions(there.permissions()),
         Err(_) => Ok(()),
-    });
-    done.and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
+    };
+    kept.and_then(|()| file.write_all(bytes)).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
         let _ = fs::remove_file(&aside);
     })
 }

@@ -125,6 +125,11 @@ impl Ui {
         Self::print(&mut anstream::stdout().lock(), text.as_bytes())
     }
 
+    /// Whether somebody reads the answer on a terminal.
+    pub fn is_read_on_terminal(self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     fn print(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),

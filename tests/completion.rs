@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::terminal::{PROMPT, Setup, Terminal, adopt, world};
+use crate::world::World;
 
 /// git's own completion for bash.
 const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";
@@ -72,7 +73,7 @@ fn tab_completes_in_zsh() {
         ("autoload -Uz compinit && compinit -u", zle.to_owned()),
         ("", format!("{zle}; autoload -Uz compinit && compinit -u")),
     ] {
-        let setup = Setup { before, after: &after, variables: &[("TERM", "xterm")] };
+        let setup = Setup { before, after: &after, variables: &[("TERM", "xterm")], ..Setup::default() };
         let Some(mut terminal) = Terminal::open_with(&world, "zsh", &setup) else { return };
         for (typed, want) in [
             ("wt cd st\t", "wt cd staging "),
@@ -84,6 +85,51 @@ fn tab_completes_in_zsh() {
             terminal.type_in(typed);
             // zle draws only what has changed; the whole line comes again when it is asked for
             terminal.type_in("\x12\x07\x0c");
+            terminal.until(|shown| shown.contains(want));
+            terminal.type_in("\x15\r");
+            terminal.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
+        }
+    }
+}
+
+/// Installs what a package does; returns where bash-completion and fish then look.
+fn packaged(world: &World) -> Option<String> {
+    let prefix = world.path("usr");
+    crate::install::make(world, &["install", &format!("prefix={}", prefix.display())])?.ok();
+    Some(format!("{}/share:/usr/local/share:/usr/share", prefix.display()))
+}
+
+#[test]
+fn tab_completes_by_installed_files_alone() {
+    let world = world();
+    let Some(dirs) = packaged(&world) else { return };
+    let fpath = format!(
+        "fpath=('{}' $fpath); autoload -Uz compinit && compinit -u",
+        world.path("usr/share/zsh/site-functions").display()
+    );
+    let variables = [("TERM", "xterm"), ("XDG_DATA_DIRS", &*dirs)];
+    for (shell, before, after) in [
+        ("bash", "source /usr/share/bash-completion/bash_completion", ""),
+        ("zsh", &*fpath, "setopt zle; PROMPT='@@ '"),
+        ("fish", "", ""),
+    ] {
+        if shell == "bash" && !Path::new(GIT_COMPLETION).exists() {
+            assert!(std::env::var_os("CI").is_none(), "bash-completion is not installed");
+            continue;
+        }
+        let setup = Setup { before, after, bare: true, variables: &variables };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        let mut lines = vec![("git-wt cd st\t", "git-wt cd staging ")];
+        // fish 3 looks for `git-git-wt`
+        if shell != "fish" || !terminal.shows("string match '[4-9]*' $version").is_empty() {
+            lines.push(("git wt cd st\t", "git wt cd staging "));
+            lines.push(("git -C ../other wt rem\t", "git -C ../other wt remove "));
+        }
+        for (typed, want) in lines {
+            terminal.type_in(typed);
+            if shell == "zsh" {
+                terminal.type_in("\x12\x07\x0c");
+            }
             terminal.until(|shown| shown.contains(want));
             terminal.type_in("\x15\r");
             terminal.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));

@@ -94,3 +94,31 @@ fn records_that_are_cut_short_change_nothing() {
         }
     }
 }
+
+#[test]
+fn functions_of_another_version_say_so_once() {
+    let real = env!("CARGO_BIN_EXE_git-wt");
+    let cases = [
+        ("s/ hook 1 / hook 0 /", "this shell's git-wt functions are of another version"),
+        ("1s|/.*git-wt|/gone/git-wt|", "/gone/git-wt"),
+    ];
+    for shell in SHELLS {
+        for (edit, said) in cases {
+            let world = world();
+            let load = format!("\"{real}\" \"$@\" | sed '{edit}'");
+            world.program(
+                "git-wt",
+                &format!("#!/bin/sh\n[ \"$1\" = shell-init ] || exec \"{real}\" \"$@\"\n{load}\n"),
+            );
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            assert!(terminal.raw.contains(said), "{shell}: {:?}", terminal.raw);
+            for line in ["cd ../staging", "cd ../other", "cd ..", "cd other", "true"] {
+                assert_eq!(terminal.shows(line), "", "{shell}: {line}");
+            }
+            if edit.contains("hook") {
+                assert_eq!(terminal.shows("wt cd staging"), "[ROOT]/staging", "{shell}");
+                assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");
+            }
+        }
+    }
+}

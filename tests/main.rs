@@ -21,6 +21,7 @@ mod git_mode;
 mod guard;
 mod house;
 mod init;
+mod install;
 mod list;
 mod man;
 mod r#move;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 use git_wt::cli::Cli;
+use git_wt::command::help::PAGES;
 
 /// The day of the release that the pages belong to.
 const DATE: &str = "2026-11-21";
@@ -108,4 +109,42 @@ fn the_pages_are_what_the_command_line_says() {
     names.sort();
     assert_eq!(stems("1"), names, "a page of a verb that is gone");
     assert_eq!(stems("prose"), names, "prose of a verb that is gone");
+}
+
+#[test]
+fn the_binary_has_every_page() {
+    let names: Vec<String> = PAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names, stems("1"), "the table in src/command/help.rs");
+}
+
+/// The command lines of git-wt under EXAMPLES, without comments.
+fn examples(text: &str) -> Vec<String> {
+    let text = text.split_once(".SH EXAMPLES\n").map_or("", |(_, rest)| rest).replace("\\-", "-");
+    let lines =
+        text.lines().take_while(|line| !line.starts_with(".SH")).filter(|line| !line.starts_with('.'));
+    let commands = lines.filter_map(|line| {
+        let line = line.split(" #").next().unwrap_or_default();
+        let at = line.find("git wt").or_else(|| line.find("git-wt "))?;
+        Some(line[at..].split([')', '|', '&']).next().unwrap_or_default().trim().to_owned())
+    });
+    commands.collect()
+}
+
+#[test]
+fn the_examples_are_command_lines() {
+    // what git and everyone knows has none
+    let without = ["git-wt-help", "git-wt-unlock"];
+    for name in stems("prose") {
+        let examples = examples(&fs::read_to_string(man_dir().join(format!("{name}.prose"))).unwrap());
+        assert_eq!(examples.is_empty(), without.contains(&&*name), "EXAMPLES in man/{name}.prose");
+        for example in examples {
+            let words = example.replacen("git wt", "git-wt", 1);
+            let words: Vec<&str> = words.split_whitespace().collect();
+            let parsed = Cli::try_parse_from(&words);
+            assert!(parsed.is_ok(), "{name}: {example}: {}", parsed.unwrap_err());
+            let verb = name.strip_prefix("git-wt-");
+            let about = verb.is_none() || words.get(1).copied() == verb;
+            assert!(about || !example.starts_with("git wt"), "{name}: {example}");
+        }
+    }
 }

@@ -34,6 +34,8 @@ pub struct Setup<'a> {
     /// Lines of the start file before git-wt is loaded, and after.
     pub before: &'a str,
     pub after: &'a str,
+    /// Whether git-wt is not loaded, so that what is installed must do.
+    pub bare: bool,
     /// Variables of the terminal's own environment.
     pub variables: &'a [(&'a str, &'a str)],
 }
@@ -57,6 +59,7 @@ impl Setup<'_> {
                 &["-i"],
             ),
         };
+        let load = if self.bare { load.rsplit_once('\n').map_or("", |(rest, _)| rest) } else { load };
         world.write(file, &format!("{}\n{load}\n{}\n", self.before, self.after));
         world.write(
             "home/.inputrc",

@@ -1,5 +1,8 @@
 //! `git wt shell-init`: the shell's half, to be evaluated in its start file.
 
+mod install;
+mod start_file;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -13,16 +16,31 @@ use crate::ui::Ui;
 /// Print the shell functions that make cd, the prompt and completion work
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
-    /// The shell; that of $SHELL is told how to use this if absent
-    #[arg(value_name = "SHELL")]
+    /// The shell; if absent, that of $SHELL is told how to use this
+    #[arg(value_name = "SHELL", conflicts_with = "uninstall")]
     pub shell: Option<Shell>,
     /// Name of the function that moves the shell at once
-    #[arg(long, value_name = "NAME", default_value = "wt", conflicts_with = "no_cmd")]
+    #[arg(long, value_name = "NAME", default_value = FUNCTION, conflicts_with = "no_cmd")]
     pub cmd: String,
     /// Define no such function: only the prompt follows
     #[arg(long)]
     pub no_cmd: bool,
+    /// Install the manual pages, and add the line that loads this to the shell's start file
+    #[arg(long, group = "change")]
+    pub install: bool,
+    /// Take back what --install has done, for every shell
+    #[arg(long, group = "change")]
+    pub uninstall: bool,
+    /// Show what would be done to which file, and stop
+    #[arg(short = 'n', long, requires = "change")]
+    pub dry_run: bool,
+    /// Do it without being asked
+    #[arg(short, long, requires = "change")]
+    pub yes: bool,
 }
+
+/// The function that moves the shell at once, if nobody wants another name.
+const FUNCTION: &str = "wt";
 
 /// A shell that has a file of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,11 +72,16 @@ impl Shell {
     }
 
     /// The line for the shell's start file.
-    fn line(self) -> &'static str {
+    fn line(self, function: Option<&str>) -> String {
+        let options = match function {
+            Some(FUNCTION) => String::new(),
+            Some(name) => format!(" --cmd {name}"),
+            None => " --no-cmd".to_owned(),
+        };
         match self {
-            Self::Bash => "echo 'eval \"$(git-wt shell-init bash)\"' >> ~/.bashrc",
-            Self::Zsh => "echo 'eval \"$(git-wt shell-init zsh)\"' >> ~/.zshrc",
-            Self::Fish => "echo 'git-wt shell-init fish | source' >> ~/.config/fish/config.fish",
+            Self::Bash => format!("eval \"$(git-wt shell-init bash{options})\""),
+            Self::Zsh => format!("eval \"$(git-wt shell-init zsh{options})\""),
+            Self::Fish => format!("git-wt shell-init fish{options} | source"),
         }
     }
 
@@ -119,7 +142,13 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     if function.is_some_and(|name| !is_function_name(name)) {
         return Err(Error::usage(format!("'{}' is no name for a function", crate::name::escaped(&args.cmd))));
     }
-    let Some(shell) = args.shell else { return how_to(ui) };
+    if args.uninstall {
+        return install::uninstall(args, ui);
+    }
+    if args.install {
+        return install::install(args.shell.map_or_else(login_shell, Ok)?, function, args, ui);
+    }
+    let Some(shell) = args.shell else { return how_to(login_shell()?, function, ui) };
     ui.answer(shell.script(&program()?, function)?.as_bytes())?;
     Ok(0)
 }
@@ -130,14 +159,19 @@ fn is_function_name(name: &str) -> bool {
     plain && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(name, "git" | "git-wt")
 }
 
-fn how_to(ui: Ui) -> Result<u8> {
+/// The shell that the user logs in with.
+fn login_shell() -> Result<Shell> {
     let login = exec::variable("SHELL").map(PathBuf::from).unwrap_or_default();
     let name = login.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let Ok(shell) = Shell::from_str(&name, false) else {
-        return Err(Error::usage("which shell?").hint("git wt shell-init bash|zsh|fish"));
-    };
-    ui.say(&format!("add this to the start file of {name}, then open a new shell:"));
-    ui.answer(format!("{}\n", shell.line()).as_bytes())?;
+    Shell::from_str(&name, false)
+        .map_err(|_| Error::usage("which shell?").hint("git wt shell-init bash|zsh|fish"))
+}
+
+fn how_to(shell: Shell, function: Option<&str>, ui: Ui) -> Result<u8> {
+    ui.hint("git wt shell-init --install    (does this, and installs the manual pages)");
+    let file = shell.start_file().map(|file| file.display().to_string()).unwrap_or_default();
+    ui.say(&format!("or add this line to '{file}', and open a new shell:"));
+    ui.answer(format!("{}\n", shell.line(function)).as_bytes())?;
     Ok(0)
 }
 

@@ -1,0 +1,268 @@
+//! `git wt shell-init --install` and `--uninstall`: the manual pages, and the line in the shell's start file.
+//!
+//! All that is to be done is found first, shown, and done after an answer.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use rustix::fs::Access;
+
+use super::start_file::StartFile;
+use super::{Args, Shell, is_function_name};
+use crate::command::help::PAGES;
+use crate::error::{Error, Explain, Result};
+use crate::exec;
+use crate::file;
+use crate::ui::Ui;
+
+/// What tells our line in a start file from one that the user has written.
+const MARK: &str = "# added by git-wt shell-init --install";
+
+impl Shell {
+    /// The file that an interactive shell reads at its start.
+    pub(super) fn start_file(self) -> Option<PathBuf> {
+        let home = exec::variable("HOME").map(PathBuf::from);
+        let or_home = |name, below: &str| {
+            let named = exec::variable(name).map(PathBuf::from);
+            named.or_else(|| home.as_ref().map(|home| home.join(below)))
+        };
+        match self {
+            Self::Bash => Some(home?.join(".bashrc")),
+            Self::Zsh => Some(or_home("ZDOTDIR", "")?.join(".zshrc")),
+            Self::Fish => Some(or_home("XDG_CONFIG_HOME", ".config")?.join("fish/config.fish")),
+        }
+    }
+
+    fn marked_line(self, function: Option<&str>) -> String {
+        format!("{} {MARK}", self.line(function))
+    }
+
+    /// Whether a line is as we have written it, for a function of whatever name.
+    fn has_written(self, line: &str) -> bool {
+        let name = line.split_once("--cmd ").map(|(_, rest)| rest);
+        let name = name.map(|rest| rest.split([')', ' ']).next().unwrap_or_default());
+        let name = name.filter(|name| is_function_name(name)).unwrap_or(super::FUNCTION);
+        [Some(name), None].into_iter().any(|function| self.marked_line(function) == line.trim_end())
+    }
+}
+
+/// One thing to do.
+enum Step {
+    WritePages(PathBuf, Vec<(&'static str, &'static str)>),
+    DeletePages(PathBuf, Vec<String>),
+    AddLine(StartFile, String),
+    TakeOutLine(StartFile, String),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::WritePages(dir, pages) => {
+                write!(f, "write manual pages into '{}':", dir.display())?;
+                pages.iter().try_for_each(|(name, _)| write!(f, " {name}.1"))
+            }
+            Self::DeletePages(dir, names) => {
+                write!(f, "delete the manual pages in '{}': {}", dir.display(), names.join(" "))
+            }
+            Self::AddLine(file, line) => {
+                write!(f, "add to '{}': {line}", file.path().display())?;
+                if !file.exists() {
+                    return Ok(());
+                }
+                write!(f, "\nkeep it as it is now in '{}'", file.backup().display())
+            }
+            Self::TakeOutLine(file, line) => {
+                write!(f, "take out of '{}': {line}", file.path().display())?;
+                if !file.backup().exists() {
+                    return Ok(());
+                }
+                write!(f, "\ndelete its backup '{}'", file.backup().display())
+            }
+        }
+    }
+}
+
+impl Step {
+    fn take(&self) -> Result<()> {
+        match self {
+            Self::WritePages(dir, pages) => write_pages(dir, pages),
+            Self::DeletePages(dir, names) => delete_pages(dir, names),
+            Self::AddLine(file, line) => file.add(line),
+            Self::TakeOutLine(file, line) => file.take_out(line),
+        }
+    }
+}
+
+/// Has each new shell load git-wt, and `git wt --help` find its page.
+pub(super) fn install(shell: Shell, function: Option<&str>, args: &Args, ui: Ui) -> Result<u8> {
+    let mut steps: Vec<Step> = pages_to_write(ui)?.into_iter().collect();
+    match shell.start_file() {
+        Some(path) => steps.extend(line_to_add(shell, function, StartFile::at(path)?, ui)?),
+        None => ui.say(&format!("add to the start file of your shell: {}", shell.line(function))),
+    }
+    if carry_out(&steps, "git wt shell-init --install --yes", args, ui)? {
+        ui.say("installed: a new shell has it");
+        ui.hint("exec $SHELL    (this one, too)");
+    }
+    if shell == Shell::Bash {
+        tell_of_login_shells(ui);
+    }
+    Ok(0)
+}
+
+/// Takes back what was installed, for every shell.
+pub(super) fn uninstall(args: &Args, ui: Ui) -> Result<u8> {
+    let mut steps = Vec::new();
+    for shell in Shell::value_variants() {
+        if let Some(path) = shell.start_file() {
+            steps.extend(line_to_take_out(*shell, StartFile::at(path)?, ui)?);
+        }
+    }
+    steps.extend(pages_to_delete()?);
+    if carry_out(&steps, "git wt shell-init --uninstall --yes", args, ui)? {
+        ui.say("uninstalled: a new shell is without it");
+    }
+    Ok(0)
+}
+
+/// Shows what is to be done, and does it once that is agreed to; says whether it was.
+fn carry_out(steps: &[Step], way_out: &str, args: &Args, ui: Ui) -> Result<bool> {
+    if steps.is_empty() {
+        ui.say("nothing to do");
+        return Ok(false);
+    }
+    let plan: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    if args.dry_run {
+        ui.answer(format!("{}\n", plan.join("\n")).as_bytes())?;
+        return Ok(false);
+    }
+    plan.iter().flat_map(|step| step.lines()).for_each(|line| ui.say(line));
+    let no_terminal = || Error::new("nothing was done: there is no terminal to ask on").hint(way_out);
+    if !args.yes && !ui.ask("do this?").ok_or_else(no_terminal)? {
+        return Err(Error::new("nothing was done"));
+    }
+    steps.iter().try_for_each(Step::take)?;
+    Ok(true)
+}
+
+fn line_to_add(shell: Shell, function: Option<&str>, file: StartFile, ui: Ui) -> Result<Option<Step>> {
+    let line = shell.marked_line(function);
+    let there = file.loading()?;
+    if let Some(there) = there.first() {
+        if there.trim_end() != line {
+            ui.say(&format!("left as it is in '{}': {}", file.path().display(), there.trim()));
+        }
+        return Ok(None);
+    }
+    file.check_writable()
+        .map_err(|error| error.hint(format!("{}    (add this line to it)", shell.line(function))))?;
+    Ok(Some(Step::AddLine(file, line)))
+}
+
+fn line_to_take_out(shell: Shell, file: StartFile, ui: Ui) -> Result<Option<Step>> {
+    let (ours, others): (Vec<String>, Vec<String>) =
+        file.loading()?.into_iter().partition(|line| shell.has_written(line));
+    for line in others {
+        ui.say(&format!("left as it is in '{}': {}", file.path().display(), line.trim()));
+    }
+    let Some(line) = ours.into_iter().next() else { return Ok(None) };
+    file.check_writable().map_err(|error| error.hint(format!("{line}    (take this line out of it)")))?;
+    Ok(Some(Step::TakeOutLine(file, line.trim_end().to_owned())))
+}
+
+/// Where man-db and others look, without MANPATH, for the pages of a program on PATH.
+fn man_dir() -> Result<PathBuf> {
+    let program = super::program()?;
+    let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    Ok(prefix.join("share/man/man1"))
+}
+
+fn pages_to_write(ui: Ui) -> Result<Option<Step>> {
+    let dir = man_dir()?;
+    let mut pages = Vec::new();
+    for (name, text) in PAGES {
+        let page = dir.join(format!("{name}.1"));
+        match fs::read_to_string(&page) {
+            Ok(there) if there == *text => {}
+            Ok(there) if !is_ours(&there) => {
+                ui.warn(&format!("'{}' is another program's, and is left as it is", page.display()));
+            }
+            _ => pages.push((*name, *text)),
+        }
+    }
+    if pages.is_empty() {
+        return Ok(None);
+    }
+    let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    if rustix::fs::access(there, Access::WRITE_OK).is_err() {
+        ui.warn(&format!("no manual pages: '{}' is not yours to write to", there.display()));
+        ui.hint("git wt help    (shows them all the same)");
+        return Ok(None);
+    }
+    Ok(Some(Step::WritePages(dir, pages)))
+}
+
+fn pages_to_delete() -> Result<Option<Step>> {
+    let dir = man_dir()?;
+    let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.starts_with("git-wt") && name.ends_with(".1"))
+        .filter(|name| fs::read_to_string(dir.join(name)).is_ok_and(|text| is_ours(&text)))
+        .collect();
+    names.sort();
+    Ok((!names.is_empty()).then_some(Step::DeletePages(dir, names)))
+}
+
+/// Whether a page is one of git-wt's, of whatever version: other programs have that name.
+fn is_ours(page: &str) -> bool {
+    let title = page.lines().next().unwrap_or_default();
+    title.contains("\"git-wt ") && title.ends_with("\"Git Manual\"")
+}
+
+fn write_pages(dir: &Path, pages: &[(&str, &str)]) -> Result<()> {
+    fs::create_dir_all(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
+    for (name, text) in pages {
+        let page = dir.join(format!("{name}.1"));
+        file::replace(&page, text.as_bytes()).explain(|| format!("cannot write '{}'", page.display()))?;
+    }
+    Ok(())
+}
+
+fn delete_pages(dir: &Path, names: &[String]) -> Result<()> {
+    for name in names {
+        let page = dir.join(name);
+        match fs::remove_file(&page) {
+            Err(cause) if cause.kind() != ErrorKind::NotFound => {
+                return Err(Error::new(format!("cannot delete '{}'", page.display())).because(cause));
+            }
+            _ => {}
+        }
+    }
+    // share/man/man1, if nobody else has anything there
+    for dir in dir.ancestors().take(3) {
+        if fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A login shell of bash, as in every terminal of macOS, does not read `.bashrc` by itself.
+fn tell_of_login_shells(ui: Ui) {
+    let Some(home) = exec::variable("HOME").map(PathBuf::from) else { return };
+    let files = [".bash_profile", ".bash_login", ".profile"].map(|name| home.join(name));
+    let file = match files.iter().find(|file| file.exists()) {
+        None if cfg!(target_os = "macos") => &files[0],
+        Some(file) if !fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("bashrc")) => {
+            file
+        }
+        _ => return,
+    };
+    ui.say(&format!("a login shell reads '{}', which does not read '.bashrc'", file.display()));
+    let file = shell_escape::unix::escape(file.to_string_lossy());
+    ui.hint(&format!("echo '. ~/.bashrc' >> {file}"));
+}
