@@ -4,7 +4,7 @@ use clap::{Args as ClapArgs, CommandFactory};
 
 use crate::cli::Cli;
 use crate::error::{Error, Result};
-use crate::exec::Program;
+use crate::exec::{self, Program};
 use crate::ui::Ui;
 
 macro_rules! pages {
@@ -54,7 +54,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
             None => return Err(Error::usage(format!("no verb '{verb}'")).hint("git wt help")),
         },
     };
-    if ui.is_read_on_terminal() && is_shown_by_man(&name) {
+    if ui.is_read_on_terminal() && is_shown_by_man(&name)? {
         return Ok(0);
     }
     ui.show(&command.render_long_help().ansi().to_string())?;
@@ -62,9 +62,10 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
 }
 
 /// Has `man` show our own copy of a page; says whether it did.
-fn is_shown_by_man(name: &str) -> bool {
+fn is_shown_by_man(name: &str) -> Result<bool> {
     let page = PAGES.iter().find(|(page, _)| *page == name).filter(|_| which::which("man").is_ok());
-    page.is_some_and(|(_, text)| {
-        matches!(Program::new("man").args(["-l", "-"]).status_of(text.as_bytes()), Ok(0))
-    })
+    let Some((_, text)) = page else { return Ok(false) };
+    // Ctrl-C is the pager's
+    exec::watch_signals()?;
+    Ok(matches!(Program::new("man").args(["-l", "-"]).status_of(text.as_bytes()), Ok(0)))
 }

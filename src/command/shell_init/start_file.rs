@@ -66,8 +66,11 @@ impl StartFile {
         }
     }
 
-    /// Puts a line at the end.
+    /// Puts a line at the end, unless one that loads git-wt has come in meanwhile.
     pub(super) fn add(&self, line: &str) -> Result<()> {
+        if !self.loading()?.is_empty() {
+            return Ok(());
+        }
         let text = self.read()?;
         if self.exists() {
             let backup = self.backup();
