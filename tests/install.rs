@@ -118,6 +118,29 @@ fn a_start_file_keeps_its_links_its_mode_and_its_bytes() {
 }
 
 #[test]
+fn a_start_file_that_is_missing_is_made_where_the_shell_looks_and_goes_again() {
+    let world = cargos();
+    let wt = |args: &[&str]| {
+        let mut command = command(&world, "git", &["wt", "shell-init", "--yes"]);
+        command.env("ZDOTDIR", world.path("home/z")).env("XDG_CONFIG_HOME", world.path("home/config"));
+        world.see(command.args(args)).ok().stderr
+    };
+    for (shell, file, line) in [
+        ("bash", "home/.bashrc", "eval \"$(git-wt shell-init bash --no-cmd)\""),
+        ("zsh", "home/z/.zshrc", "eval \"$(git-wt shell-init zsh --no-cmd)\""),
+        ("fish", "home/config/fish/config.fish", "git-wt shell-init fish --no-cmd | source"),
+    ] {
+        assert!(!wt(&["--install", "--no-cmd", shell]).contains("keep it"), "{shell}");
+        assert_eq!(world.read(file), format!("{line} # added by git-wt shell-init --install\n"));
+    }
+    // one command takes back the lines of all shells
+    wt(&["--uninstall"]);
+    for file in ["home/.bashrc", "home/z/.zshrc", "home/config/fish/config.fish"] {
+        assert!(!world.path(file).exists(), "{file}");
+    }
+}
+
+#[test]
 fn what_was_written_since_stays() {
     let world = cargos();
     world.write("home/.bashrc", "a");
