@@ -3,7 +3,7 @@
 use crate::terminal::{PROMPT, SHELLS, Setup, Terminal, status_of, world};
 use crate::world::World;
 
-const XTERM: Setup = Setup { before: "", after: "", variables: &[("TERM", "xterm")] };
+const XTERM: Setup = Setup { before: "", after: "", bare: false, variables: &[("TERM", "xterm")] };
 
 /// What is left below the line that ran `command`.
 fn left_of<'a>(display: &'a str, command: &str) -> Vec<&'a str> {
