@@ -168,12 +168,18 @@ impl Claims {
         Ok(claims.collect())
     }
 
-    /// Reads every claim whose owner is a record of the repository with this common directory.
-    pub fn all_of(&self, dev: u64, ino: u64) -> Result<Vec<Claim>> {
+    /// Reads every claim.
+    pub fn all(&self) -> Result<Vec<Claim>> {
         let mut claims = self.databases()?;
         claims.extend(self.ports()?.into_values());
-        claims.retain(|claim| claim.owner.as_ref().is_some_and(|owner| (owner.dev, owner.ino) == (dev, ino)));
         claims.sort_by(|a, b| a.thing.cmp(&b.thing));
+        Ok(claims)
+    }
+
+    /// Reads every claim whose owner is a record of the repository with this common directory.
+    pub fn all_of(&self, dev: u64, ino: u64) -> Result<Vec<Claim>> {
+        let mut claims = self.all()?;
+        claims.retain(|claim| claim.owner.as_ref().is_some_and(|owner| (owner.dev, owner.ino) == (dev, ino)));
         Ok(claims)
     }
 
@@ -202,10 +208,11 @@ impl Claims {
         self.release(&Thing::Database(place.into()), owner)
     }
 
-    /// Writes a damaged claim anew, for the owner whose record still tells of it; a whole one stays as it is.
+    /// Writes a damaged claim anew, or one of his own that names an earlier place, for the owner whose record still
+    /// tells of it; another's stays as it is.
     pub fn rebuild(&self, thing: &Thing, owner: &Owner) -> Result<Claimed> {
         match self.find(thing) {
-            Some(Claim { owner: None, .. }) => {
+            Some(claim) if claim.owner.is_none() || claim.is_of(owner) => {
                 let file = self.file_of(thing);
                 let temporary = self.write_temporary(thing, owner)?;
                 fs::rename(&temporary, &file).explain(|| format!("cannot write '{}'", file.display()))?;

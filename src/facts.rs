@@ -16,7 +16,7 @@ use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::{EnvRule, Recipe};
-use crate::record::{Record, Records};
+use crate::record::{Fate, Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::port;
 use crate::url::{Engine, Url};
@@ -137,6 +137,7 @@ impl Facts {
             databases: if provisions { others(claims, own)? } else { Vec::new() },
             claims: claims.ports()?,
             bound: port::is_bound,
+            gone: |owner| Fate::of(owner) == Fate::Gone,
             ephemeral: port::ephemeral(),
             env_source: with_database(&env_sources, recipe),
             env_sources,

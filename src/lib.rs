@@ -96,7 +96,14 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Sweep(args) => return command::sweep::run(&args),
         _ => {}
     }
-    let context = Context::with(repo.unwrap_or_else(Repo::discover)?, speaking(&verb, ui), channel)?;
+    let repo = repo.unwrap_or_else(Repo::discover);
+    if let (Verb::Doctor(args), Err(error)) = (&verb, &repo)
+        // none is there, and not one that is broken
+        && error.why.is_empty()
+    {
+        return command::doctor::run_outside(args, ui);
+    }
+    let context = Context::with(repo?, speaking(&verb, ui), channel)?;
     match verb {
         Verb::Add(args) => command::add::run(&args, &context),
         Verb::Cd(args) => command::cd::run(&args, &context),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub use place::Place;
 pub use start::{Head, Known, Refs, Start};
 
-use crate::claim::Claim;
+use crate::claim::{Claim, Owner};
 use crate::dotenv::EnvText;
 use crate::error::{Error, Result};
 use crate::git::Oid;
@@ -123,6 +123,8 @@ pub struct Facts {
     pub claims: BTreeMap<u16, Claim>,
     /// Says whether a port is bound now.
     pub bound: fn(u16) -> bool,
+    /// Says whether the repository of a claim's owner is gone.
+    pub gone: fn(&Owner) -> bool,
     /// Where the kernel takes ports for outgoing connections.
     pub ephemeral: RangeInclusive<u16>,
     /// What each env file starts from: a file of the main worktree, and its text.
@@ -330,8 +332,12 @@ impl Plan {
             words.ports.extend(kept.iter().cloned());
             return Ok(());
         }
-        let host =
-            port::Host { claims: &facts.claims, ephemeral: facts.ephemeral.clone(), bound: &facts.bound };
+        let host = port::Host {
+            claims: &facts.claims,
+            ephemeral: facts.ephemeral.clone(),
+            bound: &facts.bound,
+            gone: &facts.gone,
+        };
         let numbers = port::choose(&rule.variables, rule.range.as_ref(), &host)?;
         for ((variable, _), number) in rule.variables.iter().zip(numbers) {
             // one that is new in the recipe joins those that are there

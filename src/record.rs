@@ -287,6 +287,36 @@ pub struct Records {
     dir: PathBuf,
 }
 
+/// What has become of the repository that a claim belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is where it was.
+    There,
+    /// The directory around it is there, on its disk, and has it no more.
+    Gone,
+    /// Something else may be the matter, such as a disk that is not mounted.
+    Unknown,
+}
+
+impl Fate {
+    /// Looks for the repository of an owner.
+    pub fn of(owner: &Owner) -> Self {
+        if Identity::of(&owner.common_dir) == Some(Identity { dev: owner.dev, ino: owner.ino }) {
+            return Self::There;
+        }
+        let root = owner.common_dir.parent().filter(|_| owner.common_dir.ends_with(".git"));
+        let root = root.unwrap_or(&owner.common_dir);
+        let is_absent =
+            fs::symlink_metadata(root).is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound);
+        let around = root.parent().and_then(Identity::of);
+        if is_absent && around.is_some_and(|around| around.dev == owner.dev) {
+            Self::Gone
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 /// The repository lock: held to choose and to write, never while a slow child works. Released when dropped.
 #[derive(Debug)]
 pub struct Lock {

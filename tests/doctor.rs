@@ -353,3 +353,84 @@ fn a_venv_of_a_worktree_inside_another_is_told_from_that_ones() {
     world.wt(&["doctor", "--fix"]).ok();
     assert_eq!(world.read("myproject/.venv/bin/activate"), format!("VIRTUAL_ENV={main}/.venv\n"));
 }
+
+/// A repository beside `myproject` with a worktree, a port and a database on a server, which is then deleted as a whole.
+fn with_a_deleted_one() -> World {
+    let world = with_staging();
+    world.repo("gone");
+    world.write("gone/.wt.toml", "[port]\nPORT = 8000\nrange = \"8000-8002\"\n[database]\n");
+    world.commit(&world.path("gone"), "recipe");
+    world.write("gone/.env", &format!("DATABASE_URL=sqlite:///{}\n", world.path("main.sqlite3").display()));
+    world.wt_in("gone", &["add", "qa"]).ok();
+    rusqlite::Connection::open(world.path("gone_qa.sqlite3"))
+        .unwrap()
+        .execute_batch("CREATE TABLE t (a)")
+        .unwrap();
+    fs::remove_dir_all(world.path("gone")).unwrap();
+    world
+}
+
+#[test]
+fn claims_of_a_deleted_repository_are_freed_and_its_databases_named() {
+    let world = with_a_deleted_one();
+    let (port, ours) = (world.path("state/git-wt/ports/8002"), world.path("state/git-wt/ports/8001"));
+    let what = "port 8002 is claimed by 'qa' of [ROOT]/gone/.git, which is gone";
+    let before = world.everything();
+    // in any repository, and outside of all
+    for dir in ["myproject", "home"] {
+        let database = "gone_qa.sqlite3' is claimed by 'qa' of [ROOT]/gone/.git, which is gone";
+        world.wt_in(dir, &["doctor"]).code(1).says(&[
+            &format!("problem: {what}"),
+            database,
+            "hint: rm [ROOT]/gone_qa.sqlite3\n",
+        ]);
+    }
+    before.is_still(&world.everything(), "looking changes nothing");
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\nrange = \"8000-8002\"\n");
+    world.wt(&["add", "more"]).code(128).says(&[
+        "8002 'qa' of [ROOT]/gone/.git, which is gone\n",
+        "8001 'staging' of [ROOT]/myproject/.git\n",
+        "hint: git wt doctor --fix",
+    ]);
+    // a database is the user's to drop
+    world.wt_in("home", &["doctor", "--fix"]).code(1).says(&[&format!("fixed: {what}"), "rm [ROOT]/gone_qa"]);
+    assert!(!port.exists() && ours.exists() && world.path("gone_qa.sqlite3").exists());
+    world.wt(&["doctor", "--fix", "--yes"]).ok().says(&["fixed: database 'sqlite:[ROOT]/gone_qa.sqlite3'"]);
+    assert!(world.path("gone_qa.sqlite3").exists());
+    assert_eq!(fs::read_dir(world.path("state/git-wt/databases")).unwrap().count(), 0);
+    world.wt_in("home", &["doctor"]).ok().says(&["not in a git repository", "nothing is broken"]);
+    world.wt(&["add", "more"]).ok();
+}
+
+#[test]
+fn a_repository_that_may_come_back_keeps_its_claims() {
+    let world = with_a_deleted_one();
+    let claim = world.path("state/git-wt/ports/8002");
+    let whole = fs::read_to_string(&claim).unwrap();
+    let away = |text: String| {
+        fs::write(&claim, text).unwrap();
+        world.wt(&["doctor", "--fix"]).says(&["cannot be found, perhaps its disk is away; claims of it: "]);
+        assert!(claim.exists());
+    };
+    // its directory is a mount point, or the directory around it is away as well
+    fs::create_dir(world.path("gone")).unwrap();
+    away(whole.clone());
+    fs::remove_dir(world.path("gone")).unwrap();
+    away(whole.replace("/gone/.git", "/disk/gone/.git"));
+    // the directory around it was the root of another disk, which is not mounted now
+    let owner: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let dev = owner["owner"]["dev"].to_string();
+    away(whole.replace(&format!("\"dev\":{dev}"), "\"dev\":4242"));
+}
+
+#[test]
+fn a_repository_that_was_moved_says_so_in_its_claims() {
+    let world = with_staging();
+    fs::rename(world.path("myproject"), world.path("renamed")).unwrap();
+    world.wt_in("renamed", &["repair", "../myproject-staging"]).ok();
+    let what = "the claim of 'staging' on port 8001 is from before the repository was moved";
+    world.wt_in("renamed", &["doctor"]).code(1).says(&[&format!("problem: {what}")]);
+    world.wt_in("renamed", &["doctor", "--fix"]).ok().says(&[&format!("fixed: {what}")]);
+    world.wt_in("home", &["doctor", "--fix"]).ok();
+    assert!(world.read("state/git-wt/ports/8001").contains("/renamed/.git"));
+}

@@ -1,5 +1,6 @@
 //! `git wt doctor`: what is broken or foreign, and with `--fix` its repair.
 
+mod deserted;
 mod venv;
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::{Context, add, r#move, prune, remove};
-use crate::claim::{Claim, Thing};
+use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
@@ -19,6 +20,7 @@ use crate::record::{Destination, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::target::Worktrees;
+use crate::ui::Ui;
 pub(super) use venv::Strayed;
 
 /// How long repair waits for a child of a killed git-wt that still writes.
@@ -30,7 +32,7 @@ pub struct Args {
     /// Repair what is found
     #[arg(long)]
     pub fix: bool,
-    /// Drop the databases of worktrees that are gone
+    /// Drop the databases of worktrees that are gone; forget those of repositories that are gone
     #[arg(short = 'y', long, requires = "fix")]
     pub yes: bool,
 }
@@ -39,7 +41,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let outside = context.from_outside()?;
-    let mut found = Findings { fix: args.fix, open: 0, context: &outside };
+    let mut found = Findings { tally: Tally::new(args, outside.ui), context: &outside };
     found.foreign_records()?;
     found.halves()?;
     found.damaged_entries()?;
@@ -50,40 +52,54 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.damaged_records()?;
     found.damaged_claims()?;
     found.orphaned_claims()?;
+    let here = outside.repo.identity()?;
+    deserted::look(&mut found.tally, &outside.claims, Some(here), args.yes)?;
     found.unknown_settings()?;
     found.stray_bare()?;
     found.trash()?;
-    found.programs();
-    if found.open == 0 {
-        outside.ui.say("nothing is broken");
-    }
-    Ok(u8::from(found.open > 0))
+    found.tally.programs();
+    Ok(found.tally.sum())
+}
+
+/// Examines what does not take a repository: this user's claims on this host, and the programs.
+pub fn run_outside(args: &Args, ui: Ui) -> Result<u8> {
+    ui.say("not in a git repository: only the claims on this host are looked at");
+    let mut tally = Tally::new(args, ui);
+    deserted::look(&mut tally, &Claims::open()?, None, args.yes)?;
+    tally.programs();
+    Ok(tally.sum())
 }
 
 /// Forgets records whose worktree git no longer has; those with a database stay for the user to decide.
 pub fn forget_unbound(drop_databases: bool, context: &Context) -> Result<()> {
-    Findings { fix: true, open: 0, context }.unbound(drop_databases)
+    let tally = Tally { fix: true, open: 0, ui: context.ui };
+    Findings { tally, context }.unbound(drop_databases)
 }
 
-struct Findings<'a> {
+/// What was found so far, and what happens to it.
+struct Tally {
     fix: bool,
     /// Problems that stay.
     open: usize,
-    context: &'a Context,
+    ui: Ui,
 }
 
-impl Findings<'_> {
+impl Tally {
+    fn new(args: &Args, ui: Ui) -> Self {
+        Self { fix: args.fix, open: 0, ui }
+    }
+
     /// Tells a problem; says whether to repair it now.
     fn problem(&mut self, what: &str) -> bool {
-        self.context.ui.say(&format!("{}: {what}", if self.fix { "fixed" } else { "problem" }));
+        self.ui.say(&format!("{}: {what}", if self.fix { "fixed" } else { "problem" }));
         self.open += usize::from(!self.fix);
         self.fix
     }
 
     /// Tells a problem that only the user can solve.
     fn for_the_user(&mut self, what: &str, hint: &str) {
-        self.context.ui.say(&format!("problem: {what}"));
-        self.context.ui.hint(hint);
+        self.ui.say(&format!("problem: {what}"));
+        self.ui.hint(hint);
         self.open += 1;
     }
 
@@ -92,12 +108,49 @@ impl Findings<'_> {
         self.for_the_user(&format!("{what}; {}", error.in_one_line()), "git wt doctor --fix");
     }
 
+    /// Says which git-wt runs, and which others there are.
+    fn programs(&mut self) {
+        let Ok(ours) = std::env::current_exe() else { return };
+        self.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
+        let same = |path: &Path| Identity::of(path) == Identity::of(&ours);
+        match which::which("git-wt") {
+            Ok(first) if !same(&first) => self.for_the_user(
+                &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),
+                &format!("this one is '{}'", ours.display()),
+            ),
+            Ok(_) => {
+                let others = which::which_all("git-wt").into_iter().flatten().filter(|path| !same(path));
+                for other in others {
+                    self.ui.say(&format!("another one comes later on PATH: '{}'", other.display()));
+                }
+            }
+            Err(_) => self.for_the_user(
+                "git-wt is not on PATH, so 'git wt' does not find it",
+                &format!("this one is '{}'", ours.display()),
+            ),
+        }
+    }
+    /// Says how it went; returns the exit status.
+    fn sum(&self) -> u8 {
+        if self.open == 0 {
+            self.ui.say("nothing is broken");
+        }
+        u8::from(self.open > 0)
+    }
+}
+
+struct Findings<'a> {
+    tally: Tally,
+    context: &'a Context,
+}
+
+impl Findings<'_> {
     fn damaged_entries(&mut self) -> Result<()> {
         for broken in self.context.repo.damaged(&self.context.repo.worktrees()?)? {
             if self.is_in_the_making(&broken)? {
                 continue;
             }
-            if self.problem(&format!("git's entry '{}' is damaged: {}", broken.id, broken.why)) {
+            if self.tally.problem(&format!("git's entry '{}' is damaged: {}", broken.id, broken.why)) {
                 let place = crate::resource::checkout::quarantine(&self.context.repo, &broken.id)?;
                 self.context.ui.say(&format!("  put aside as '{}'", place.display()));
             }
@@ -126,11 +179,13 @@ impl Findings<'_> {
             let name = &record.name;
             if leads_here && self.is_gone(record.repository)? {
                 if self
+                    .tally
                     .problem(&format!("the record '{name}' is of this repository before it was moved here"))
                 {
                     self.take_over(record)?;
                 }
             } else if self
+                .tally
                 .problem(&format!("the record '{name}' was made in another repository than this copy of it"))
             {
                 self.context.records.delete(&record.id)?;
@@ -170,9 +225,9 @@ impl Findings<'_> {
                 continue;
             }
             let verb = if record.stage == Stage::Adding { "adding" } else { "removing" };
-            if !self.fix {
+            if !self.tally.fix {
                 if let Ok(Some(_held)) = self.context.records.hold(&record.id) {
-                    self.problem(&format!("{verb} '{}' was cut short", record.name));
+                    self.tally.problem(&format!("{verb} '{}' was cut short", record.name));
                 }
                 continue;
             }
@@ -190,9 +245,9 @@ impl Findings<'_> {
                     for why in left {
                         self.context.ui.warn(&format!("left: {why}"));
                     }
-                    self.problem(&what);
+                    self.tally.problem(&what);
                 }
-                Err(error) => self.cannot_fix(&what, &error),
+                Err(error) => self.tally.cannot_fix(&what, &error),
             }
         }
         Ok(())
@@ -211,7 +266,7 @@ impl Findings<'_> {
                 continue;
             }
             let what = format!("'{}' was moved to '{}' without git-wt", record.name, tree.path.display());
-            if self.problem(&what) {
+            if self.tally.problem(&what) {
                 let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
                 r#move::follow(held, &record.path, tree, self.context)?;
             }
@@ -226,7 +281,7 @@ impl Findings<'_> {
         let Some(found) = [to, &into].into_iter().find(|place| names_entry(place, tree)) else {
             return Ok(());
         };
-        if !self.problem(&format!("moving '{}' to '{}' was cut short", record.name, found.display())) {
+        if !self.tally.problem(&format!("moving '{}' to '{}' was cut short", record.name, found.display())) {
             return Ok(());
         }
         let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
@@ -246,8 +301,8 @@ impl Findings<'_> {
                 worktrees.record(tree).is_some_and(|record| record.databases().any(Resource::has_data));
             if has_database && !drop_databases {
                 let hint = "git wt doctor --fix --yes    (drops it)";
-                self.for_the_user(&format!("{what}; its database is still there"), hint);
-            } else if self.problem(&what) {
+                self.tally.for_the_user(&format!("{what}; its database is still there"), hint);
+            } else if self.tally.problem(&what) {
                 prune::forget(tree, &worktrees, self.context)?;
             }
         }
@@ -260,7 +315,7 @@ impl Findings<'_> {
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
         for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready).filter(bound) {
             let held = match self.context.records.hold(&record.id) {
-                Err(_) if self.fix => self.context.records.hold_patiently(&record.id, PATIENCE)?,
+                Err(_) if self.tally.fix => self.context.records.hold_patiently(&record.id, PATIENCE)?,
                 // somebody is at work on it
                 Err(_) => continue,
                 Ok(held) => held,
@@ -272,17 +327,18 @@ impl Findings<'_> {
             }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
             if record.databases().any(Resource::has_data) && !drop_databases {
-                self.for_the_user(
+                self.tally.for_the_user(
                     &format!("{what}; its database is still there"),
                     "git wt doctor --fix --yes    (drops it)",
                 );
                 continue;
             }
             let root = held.record.path.clone();
-            let done = if self.fix { remove::take_back(held, &root, false, self.context) } else { Ok(()) };
+            let done =
+                if self.tally.fix { remove::take_back(held, &root, false, self.context) } else { Ok(()) };
             match done {
-                Ok(()) => drop(self.problem(&what)),
-                Err(error) => self.cannot_fix(&what, &error),
+                Ok(()) => drop(self.tally.problem(&what)),
+                Err(error) => self.tally.cannot_fix(&what, &error),
             }
         }
         Ok(())
@@ -300,11 +356,11 @@ impl Findings<'_> {
                     continue;
                 }
             };
-            if self.fix {
+            if self.tally.fix {
                 strayed.bring_home()?;
             }
             for what in strayed.describe(&worktrees) {
-                self.problem(&what);
+                self.tally.problem(&what);
             }
         }
         Ok(())
@@ -322,13 +378,13 @@ impl Findings<'_> {
     fn damaged_records(&mut self) -> Result<()> {
         for damaged in self.context.records.all()?.1 {
             if damaged.newer {
-                self.for_the_user(
+                self.tally.for_the_user(
                     &format!("the record '{}': {}", damaged.id, damaged.why),
                     "use that git-wt here, or update this one",
                 );
                 continue;
             }
-            if !self.problem(&format!("the record '{}' is damaged: {}", damaged.id, damaged.why)) {
+            if !self.tally.problem(&format!("the record '{}' is damaged: {}", damaged.id, damaged.why)) {
                 continue;
             }
             let worktrees = Worktrees::read(&self.context.repo)?;
@@ -354,12 +410,13 @@ impl Findings<'_> {
         let records = self.context.records.own(&self.context.repo)?;
         for record in records.into_iter().filter(|record| record.stage == Stage::Ready) {
             let owner = record.owner(&self.context.repo);
+            self.misplaced_claims(&record, &owner)?;
             for (_, number) in record.ports() {
                 let thing = Thing::Port(number);
                 let fault = match self.context.claims.find(&thing) {
                     Some(claim) if claim.is_of(&owner) => continue,
                     Some(Claim { owner: Some(other), .. }) => {
-                        self.for_the_user(
+                        self.tally.for_the_user(
                             &format!("{thing} of '{}' is claimed by {other}", record.name),
                             &format!("git wt remove {0}, and add it again", record.name),
                         );
@@ -368,9 +425,26 @@ impl Findings<'_> {
                     Some(_) => "damaged",
                     None => "gone",
                 };
-                if self.problem(&format!("the claim of '{}' on {thing} is {fault}", record.name)) {
+                if self.tally.problem(&format!("the claim of '{}' on {thing} is {fault}", record.name)) {
                     self.context.claims.rebuild(&thing, &owner)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims that say where the repository was before it was moved: seen from elsewhere it is gone.
+    fn misplaced_claims(&mut self, record: &Record, owner: &Owner) -> Result<()> {
+        for thing in record.claimed() {
+            let Some(claim) = self.context.claims.find(&thing).filter(|claim| claim.is_of(owner)) else {
+                continue;
+            };
+            let place = claim.owner.and_then(|said| Identity::of(&said.common_dir));
+            let what = || {
+                format!("the claim of '{}' on {thing} is from before the repository was moved", record.name)
+            };
+            if place != Some(record.repository) && self.tally.problem(&what()) {
+                self.context.claims.rebuild(&thing, owner)?;
             }
         }
         Ok(())
@@ -400,7 +474,7 @@ impl Findings<'_> {
                 None if damaged.iter().any(|record| record.id == owner.record) => continue,
                 None => "which is gone",
             };
-            if self.problem(&format!("{} is claimed by '{}', {why}", claim.thing, owner.name)) {
+            if self.tally.problem(&format!("{} is claimed by '{}', {why}", claim.thing, owner.name)) {
                 self.context.claims.release(&claim.thing, owner)?;
             }
         }
@@ -409,12 +483,12 @@ impl Findings<'_> {
 
     fn trash(&mut self) -> Result<()> {
         let trash = Trash::of(&self.context.repo);
-        if self.fix {
+        if self.tally.fix {
             self.context.records.sweep()?;
             self.context.claims.sweep();
         }
-        let is_there = if self.fix { !trash.is_empty() } else { trash.is_forgotten() };
-        if is_there && self.problem("files of removed worktrees were not deleted yet") {
+        let is_there = if self.tally.fix { !trash.is_empty() } else { trash.is_forgotten() };
+        if is_there && self.tally.problem("files of removed worktrees were not deleted yet") {
             trash.sweep()?;
         }
         Ok(())
@@ -426,33 +500,11 @@ impl Findings<'_> {
         let common_dir = self.context.repo.common_dir();
         let Some(root) = common_dir.parent().filter(|_| common_dir.ends_with(".git")) else { return Ok(()) };
         let was_worktree = common_dir.join("index").exists() && self.context.repo.is_bare();
-        if was_worktree && self.problem(&format!("'{}' is a worktree, but core.bare is true", root.display()))
+        if was_worktree
+            && self.tally.problem(&format!("'{}' is a worktree, but core.bare is true", root.display()))
         {
             self.context.repo.patiently(255, &["config", "--local", "core.bare", "false"])?;
         }
         Ok(())
-    }
-
-    /// Says which git-wt runs, and which others there are.
-    fn programs(&mut self) {
-        let Ok(ours) = std::env::current_exe() else { return };
-        self.context.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
-        let same = |path: &Path| Identity::of(path) == Identity::of(&ours);
-        match which::which("git-wt") {
-            Ok(first) if !same(&first) => self.for_the_user(
-                &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),
-                &format!("this one is '{}'", ours.display()),
-            ),
-            Ok(_) => {
-                let others = which::which_all("git-wt").into_iter().flatten().filter(|path| !same(path));
-                for other in others {
-                    self.context.ui.say(&format!("another one comes later on PATH: '{}'", other.display()));
-                }
-            }
-            Err(_) => self.for_the_user(
-                "git-wt is not on PATH, so 'git wt' does not find it",
-                &format!("this one is '{}'", ours.display()),
-            ),
-        }
     }
 }

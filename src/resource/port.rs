@@ -65,6 +65,8 @@ pub struct Host<'a> {
     pub ephemeral: RangeInclusive<u16>,
     /// Tells whether something holds a port now.
     pub bound: &'a dyn Fn(u16) -> bool,
+    /// Tells whether the repository of an owner is gone.
+    pub gone: &'a dyn Fn(&Owner) -> bool,
 }
 
 /// Chooses a port for each variable, given main's, so that all keep their distance to main's.
@@ -126,7 +128,7 @@ impl Choice<'_> {
         let range = format!("{}-{}", self.range.start(), self.range.end());
         let claims: Vec<_> = self.host.claims.iter().filter(|(port, _)| self.range.contains(port)).collect();
         let mut lines: Vec<String> =
-            claims.iter().take(SHOWN).map(|(port, claim)| held(**port, claim)).collect();
+            claims.iter().take(SHOWN).map(|(port, claim)| self.held(**port, claim)).collect();
         if claims.len() > SHOWN {
             lines.push(format!("and {} more", claims.len() - SHOWN));
         }
@@ -134,15 +136,24 @@ impl Choice<'_> {
             .push("the others are main's, in use, reserved for something else or blocked by browsers".into());
         Error::new(format!("no port is free for {} in {range}", names.join(", ")))
             .because(lines.join("\n"))
-            .hint("git wt doctor")
+            .hint(if claims.iter().any(|(_, claim)| self.is_orphaned(claim)) {
+                "git wt doctor --fix    (frees what is gone)"
+            } else {
+                "git wt doctor"
+            })
     }
-}
 
-/// Says who holds a port: `8001 'staging' of /path`.
-fn held(port: u16, claim: &Claim) -> String {
-    match &claim.owner {
-        Some(owner) => format!("{port} {owner}"),
-        None => format!("{port} by a damaged claim"),
+    /// Says who holds a port: `8001 'staging' of /path`.
+    fn held(&self, port: u16, claim: &Claim) -> String {
+        match &claim.owner {
+            Some(owner) if self.is_orphaned(claim) => format!("{port} {owner}, which is gone"),
+            Some(owner) => format!("{port} {owner}"),
+            None => format!("{port} by a damaged claim"),
+        }
+    }
+
+    fn is_orphaned(&self, claim: &Claim) -> bool {
+        claim.owner.as_ref().is_some_and(|owner| (self.host.gone)(owner))
     }
 }
 
@@ -220,7 +231,12 @@ mod tests {
         bound: &[u16],
     ) -> Result<Vec<u16>> {
         let claims = claims(claimed);
-        let host = Host { claims: &claims, ephemeral: 32768..=60999, bound: &|port| bound.contains(&port) };
+        let host = Host {
+            claims: &claims,
+            ephemeral: 32768..=60999,
+            bound: &|port| bound.contains(&port),
+            gone: &|_| false,
+        };
         choose(&variables(main), range, &host)
     }
 
