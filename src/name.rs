@@ -124,17 +124,22 @@ pub fn slug(text: &str) -> String {
     out
 }
 
-/// Returns a database name: `[a-z0-9_]`, at most 58 bytes (`test_` in front still fits PostgreSQL's 63),
-/// with 8 hex digits of a hash where something was lost.
+/// Returns a database name: `[a-z0-9_]`, a letter first (SQL wants quotes round any other, Docker Compose takes no `_`
+/// there), at most 58 bytes (`test_` in front still fits PostgreSQL's 63), with 8 hex digits of a hash where something
+/// was lost.
 pub fn dbname(text: &str) -> String {
     const MOST: usize = 58;
     let plain: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    if plain == text && plain.len() <= MOST && !plain.is_empty() {
-        return plain;
+    let mut name = plain.trim_start_matches('_').to_owned();
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        name.insert_str(0, if name.is_empty() { "db" } else { "db_" });
+    }
+    if name == text && name.len() <= MOST {
+        return name;
     }
     let hash = &hash(text.as_bytes())[..8];
-    format!("{}_{hash}", &plain[..plain.len().min(MOST - 9)])
+    format!("{}_{hash}", &name[..name.len().min(MOST - 9)])
 }
 
 /// Returns the SHA-256 of `bytes` in hex.
@@ -209,5 +214,18 @@ mod tests {
         assert!(slash.starts_with("myproject_feature_a_"), "{slash}");
         assert_ne!(slash, dbname("myproject_feature-a"));
         assert_eq!(dbname(&"x".repeat(80)).len(), 58);
+        assert_eq!(dbname(&"1".repeat(80)).len(), 58);
+        for (text, begins) in [
+            ("_x", "x_"),
+            (".dotfiles_a", "dotfiles_a_"),
+            ("2048_a", "db_2048_a_"),
+            ("", "db_"),
+            ("__", "db_"),
+        ] {
+            let name = dbname(text);
+            assert!(name.starts_with(begins) && name.len() == begins.len() + 8, "{text}: {name}");
+        }
+        assert_ne!(dbname("2048_a"), dbname("db_2048_a"));
+        assert_ne!(dbname("_x"), dbname("__x"));
     }
 }
