@@ -228,7 +228,7 @@ fn place(url: &str, root: &Path) -> Option<String> {
                 Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()))
             }
         },
-        engine => Some(server_database::place(engine, url.server(), &url.database())),
+        engine => Some(server_database::place(engine, &url.address(), &url.database())),
     }
 }
 
@@ -270,7 +270,9 @@ mod tests {
             ("sqlite://:memory:", None),
             ("postgres://u:p@db:5433/shop_a?sslmode=require", Some("postgres:db:5433/shop_a")),
             ("postgresql+psycopg://other@db:5433/shop_a", Some("postgres:db:5433/shop_a")),
-            ("mysql://localhost/shop", Some("mysql:localhost/shop")),
+            ("mysql://localhost/shop", Some("mysql:localhost:3306/shop")),
+            ("postgres:///shop", Some("postgres:localhost:5432/shop")),
+            ("postgres://u@127.0.0.1:5432/shop", Some("postgres:localhost:5432/shop")),
             ("https://db/shop", None),
         ] {
             assert_eq!(place(url, root).as_deref(), want, "{url}");

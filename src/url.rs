@@ -90,6 +90,16 @@ impl<'a> Url<'a> {
         authority.rsplit_once('@').map_or(authority, |(_, server)| server)
     }
 
+    /// Where the server is, as the URL has it: host and port, or what its parameters say of them.
+    pub fn address(&self) -> String {
+        let host = ["host", "hostaddr", "unix_socket"].iter().find_map(|key| self.parameter(key));
+        match (host, self.parameter("port").or_else(|| self.port())) {
+            (None, _) => self.server().to_owned(),
+            (Some(host), None) => host,
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+        }
+    }
+
     /// The user, decoded.
     pub fn user(&self) -> Option<String> {
         let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
@@ -205,6 +215,42 @@ const LIBPQ: [&str; 20] = [
     "sslrootcert",
     "target_session_attrs",
     "user",
+];
+
+/// One name for all ways to write the address of a server: this machine's own, and the default port.
+///
+/// A socket in the usual place is the server that `localhost` leads to; one elsewhere may be another.
+pub fn canonical(engine: Engine, address: &str) -> String {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => {
+            (host, port)
+        }
+        _ => (address, ""),
+    };
+    let host = percent_decoded(host);
+    let host = if host.starts_with('/') { host } else { host.to_ascii_lowercase() };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let host = if SPELLINGS_OF_LOCALHOST.contains(&bare) { "localhost" } else { &host };
+    match (port, engine) {
+        ("", Engine::Mysql) => format!("{host}:3306"),
+        ("", _) => format!("{host}:5432"),
+        _ => format!("{host}:{port}"),
+    }
+}
+
+/// Names, addresses and sockets of a server's default place on this machine.
+const SPELLINGS_OF_LOCALHOST: [&str; 11] = [
+    "",
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "/var/run/postgresql",
+    "/run/postgresql",
+    "/tmp",
+    "/var/run/mysqld/mysqld.sock",
+    "/run/mysqld/mysqld.sock",
+    "/tmp/mysql.sock",
+    "/var/lib/mysql/mysql.sock",
 ];
 
 /// The host of `host:port` or `[address]:port`.
@@ -369,6 +415,61 @@ mod tests {
                 let _ = (url.scheme(), url.with_database("x"), url.with_path("é"), url.sqlite_place());
             }
         }
+    }
+
+    #[test]
+    fn a_server_has_one_name_however_it_is_written() {
+        let same = |urls: &[&str]| {
+            let names = urls.iter().map(|text| {
+                let url = Url::parse(text).unwrap();
+                canonical(Engine::of(url.scheme()).unwrap(), &url.address())
+            });
+            let mut names: Vec<String> = names.collect();
+            names.dedup();
+            names
+        };
+        let postgres = [
+            "postgres://u:p@localhost/x",
+            "postgres://LOCALHOST:5432/x",
+            "postgresql://127.0.0.1:5432/x",
+            "postgres://[::1]/x",
+            "postgres://[::1]:5432/x",
+            "postgres:///x",
+            "postgres://u@/x?host=/var/run/postgresql",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/x",
+            "postgres:///x?host=localhost&port=5432",
+        ];
+        assert_eq!(same(&postgres), ["localhost:5432"]);
+        let mysql = [
+            "mysql://u@localhost/x",
+            "mysql://127.0.0.1:3306/x",
+            "mysql:///x?unix_socket=/run/mysqld/mysqld.sock",
+        ];
+        assert_eq!(same(&mysql), ["localhost:3306"]);
+        let others = [
+            "postgres://localhost:5433/x",
+            "postgres:///x?host=/srv/socket",
+            "postgres:///x?host=/srv/socket&port=5433",
+            "postgres://%2Fsrv%2Fsocket:5433/x",
+            "postgres://127.0.0.2/x",
+            "postgres://db/x",
+            "postgres://db:5433/x",
+            "postgres://[2001:db8::1]/x",
+            "postgres://[2001:db8::1]:1/x",
+            "postgres://localhost,db/x",
+        ];
+        let want = [
+            "localhost:5433",
+            "/srv/socket:5432",
+            "/srv/socket:5433",
+            "127.0.0.2:5432",
+            "db:5432",
+            "db:5433",
+            "[2001:db8::1]:5432",
+            "[2001:db8::1]:1",
+            "localhost,db:5432",
+        ];
+        assert_eq!(same(&others), want);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::ui::{Ui, bytes};
-use crate::url::{Engine, Url};
+use crate::url::{Engine, Url, canonical};
 
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ pub struct ServerDatabase {
 impl ServerDatabase {
     /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
     pub fn new(engine: Engine, name: String, url: &str, variable: &str, file: &str, from: Origin) -> Self {
-        let server = Url::parse(url).map(|url| url.server().to_owned()).unwrap_or_default();
+        let server = Url::parse(url).map(|url| url.address()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
         Self {
             engine,
@@ -250,12 +250,14 @@ impl ServerDatabase {
     fn url_in(&self, file: &Path) -> Option<String> {
         let text = EnvText::parse(std::fs::read(file).ok()?);
         let Value::Text(url) = text.get(&self.variable)? else { return None };
-        (Url::parse(&url)?.server() == self.server).then_some(url)
+        let theirs = canonical(self.engine, &Url::parse(&url)?.address());
+        (theirs == canonical(self.engine, &self.server)).then_some(url)
     }
 }
 
-/// A database as claims know it, without user and password.
+/// A database as claims know it, without user and password: the same for all ways to write its server.
 pub fn place(engine: Engine, server: &str, name: &str) -> String {
+    let server = canonical(engine, server);
     let engine = match engine {
         Engine::Mysql => "mysql",
         Engine::Postgres | Engine::Sqlite => "postgres",
