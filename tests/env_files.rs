@@ -178,3 +178,29 @@ fn they_move_with_the_worktree_and_a_hand_edit_in_one_is_named_before_it_goes() 
     let seen = world.wt(&["remove", "x"]).code(128).says(&["frontend/.env.local"]);
     assert!(!seen.stderr.contains("backend/.env"), "{seen:?}");
 }
+
+#[test]
+fn a_server_on_a_port_of_the_worktrees_own_is_its_own() {
+    let world = World::with_repo();
+    for database in ["", "[database]\n", "[database]\nfrom = \"main\"\n"] {
+        world.write("myproject/.wt.toml", &format!("[port]\nPORT = 8000\nDB_PORT = 15432\n{database}"));
+        world.write(
+            "myproject/.env",
+            "PORT=8000\nDB_PORT=15432\nDATABASE_URL=postgres://app:p@localhost:15432/shop\nOTHER=redis://cache:15432\n",
+        );
+        // nobody listens there yet, and nobody is asked
+        let seen = world.wt(&["add", "staging"]).ok();
+        let env = world.read("myproject-staging/.env");
+        let port = env.lines().find_map(|line| line.strip_prefix("DB_PORT=")).unwrap();
+        assert_ne!(port, "15432");
+        assert!(env.contains(&format!("DATABASE_URL=postgres://app:p@localhost:{port}/shop\n")), "{env}");
+        assert!(env.contains("OTHER=redis://cache:15432\n"), "{env}");
+        assert_eq!(seen.stderr.contains("DATABASE_URL follows DB_PORT"), !database.is_empty(), "{seen:#?}");
+        assert!(!seen.stderr.contains("shares main's database"), "{seen:#?}");
+        world.wt(&["setup", "staging"]).ok();
+        assert_eq!(world.read("myproject-staging/.env"), env);
+        world.wt(&["run", "staging", "--", "true"]).ok();
+        world.wt(&["remove", "-D", "staging"]).ok();
+        world.swept();
+    }
+}

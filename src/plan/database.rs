@@ -10,8 +10,9 @@ use crate::name::hash;
 use crate::recipe::{Recipe, Words};
 use crate::resource::Resource;
 use crate::resource::database::{self, Database};
+use crate::resource::env_file::MovedPort;
 use crate::resource::server_database::{self, ServerDatabase, place};
-use crate::url::{Engine, SqlitePlace, Url};
+use crate::url::{Engine, SqlitePlace, Url, with_ports};
 
 impl Plan {
     /// Plans a database of the worktree's own; returns the variable that names it, with its new value.
@@ -20,6 +21,7 @@ impl Plan {
         recipe: &Recipe,
         facts: &Facts,
         words: &Words,
+        moved: &[MovedPort],
     ) -> Result<Option<(String, String)>> {
         let main_url = |variable: &str| {
             let (_, text) = facts.env_source.as_ref()?;
@@ -31,6 +33,7 @@ impl Plan {
         let Some(rule) = &recipe.database else {
             if let Some(url) = main_url("DATABASE_URL")
                 && shared_with_main(&url)
+                && followed(&url, moved).is_none()
             {
                 self.notes.push("DATABASE_URL is main's: the worktree shares main's database ([database] gives it its own)".into());
             }
@@ -50,6 +53,11 @@ impl Plan {
         let unusable = || Error::new(format!("{} is no database URL that git-wt knows", rule.variable));
         let url = Url::parse(&text).ok_or_else(unusable)?;
         let engine = Engine::of(url.scheme()).ok_or_else(unusable)?;
+        if let Some(port) = followed(&text, moved) {
+            let (url, port) = (&rule.variable, &port.variable);
+            self.notes.push(format!("{url} follows {port}: its server is the worktree's own, and what is in it is up to your hooks"));
+            return Ok(None);
+        }
         let name = words.render(&rule.name)?;
         if engine != Engine::Sqlite {
             let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
@@ -127,11 +135,16 @@ impl Plan {
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
 fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
-    if !facts.databases.contains(&place(engine, url.server(), &name)) {
+    if !facts.databases.contains(&place(engine, &url.address(), &name)) {
         return name;
     }
     let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());
     format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
+}
+
+/// The port of main's in a URL that is another in the worktree: a server there is the worktree's own.
+fn followed<'a>(url: &str, moved: &'a [MovedPort]) -> Option<&'a MovedPort> {
+    moved.iter().find(|port| with_ports(url, &[(port.from, port.to)]).is_some())
 }
 
 /// Whether a worktree that keeps this URL would share its database.

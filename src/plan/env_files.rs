@@ -33,7 +33,7 @@ impl Plan {
         let sheets = recipe.env_rules().map(|rule| Sheet::of(rule, facts, words));
         let mut sheets = sheets.collect::<Result<Vec<_>>>()?;
         let moved = write_ports(&mut sheets, &recipe.port, words);
-        if let Some((variable, url)) = self.database(recipe, facts, words)? {
+        if let Some((variable, url)) = self.database(recipe, facts, words, &moved)? {
             write_url(&mut sheets, &variable, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
