@@ -609,3 +609,31 @@ fn a_worktree_made_by_git_gets_one_at_setup() {
     world.wt_in(&main, &["remove", "-y", "plain"]).ok();
     assert_eq!(cluster.names(&main), [main.as_str()]);
 }
+
+#[test]
+fn a_shared_database_is_mains_and_without_psql_all_else_goes_on() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "shared", "shared = true\n");
+    let before = world.everything();
+    world.wt_in(&main, &["add", "staging"]).ok();
+    assert_eq!(world.read(format!("{main}-staging/.env")), world.read(format!("{main}/.env")));
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    assert_eq!(cluster.names(&main), [main.as_str()]);
+    before.is_still(&world.everything(), "after a shared one");
+
+    world.write(format!("{main}/.wt.toml"), "[database]\n");
+    world.wt_in(&main, &["add", "staging"]).ok();
+    let bin = world.path("only");
+    fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(which::which("git").unwrap(), bin.join("git")).unwrap();
+    let bare = |line: &[&str]| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
+        world.see(command.args(line).env("PATH", &bin))
+    };
+    bare(&["add", "--no-env", "plain"]).ok();
+    bare(&["list"]).ok();
+    bare(&["remove", "-y", "staging"]).code(128).says(&["'psql' was not found on PATH", "--keep-db"]);
+    assert!(world.path(format!("{main}-staging/.env")).exists() && cluster.has(&format!("{main}_staging")));
+    bare(&["remove", "--keep-db", "staging"]).ok();
+    assert!(!world.path(format!("{main}-staging")).exists() && cluster.has(&format!("{main}_staging")));
+}
