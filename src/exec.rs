@@ -3,19 +3,26 @@
 //! Children never inherit what points at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are kept.
 //! A child's stdout never reaches ours: stdout is the answer.
 
+mod family;
 pub mod listeners;
 pub mod occupants;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal};
 
 use crate::error::{Error, Explain, Result};
+use family::Family;
 
 /// What binds git to one repository or worktree: `git rev-parse --local-env-vars`, without the two
 /// that carry `-c name=value`.
@@ -53,8 +60,8 @@ const CHANNELS: [&str; 2] = ["GIT_WT_CD_FILE", "GIT_WT_PROMPT_CD_FILE"];
 static STOPPED_BY: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// Whether we are taking back what is half made, and are not to be stopped any more.
 static UNDOING: AtomicBool = AtomicBool::new(false);
-/// The child being waited for, or 0.
-static CHILD: AtomicI32 = AtomicI32::new(0);
+/// The children being waited for.
+static CHILDREN: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// Reads a variable of our own environment; an empty one counts as absent.
 #[allow(clippy::disallowed_methods, reason = "this is the door")]
@@ -67,9 +74,8 @@ pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
 }
 
-/// Makes Ctrl-C and friends a flag, so that what is half made can be taken back.
-///
-/// The terminal sends Ctrl-C to the child as well; TERM and HUP come to us alone and are passed on.
+/// Makes Ctrl-C and friends a flag, so that what is half made can be taken back, and passes them on to our children
+/// and to all that they have started.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let failed = || "cannot watch for signals".into();
@@ -78,19 +84,35 @@ pub fn watch_signals() -> Result<()> {
         // set in the handler itself: a child that the same Ctrl-C ended is not reported before it
         signal_hook::flag::register_usize(signal, Arc::clone(&STOPPED_BY), number).explain(failed)?;
     }
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP]).explain(failed)?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).explain(failed)?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
-            let child = rustix::process::Pid::from_raw(CHILD.load(Ordering::SeqCst));
+        for signal in signals.forever() {
+            let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
+            let children = children().clone();
             // looked at in this order: a child of the undoing is never hit, however late the signal is heard
-            if let Some(child) = child
-                && !UNDOING.load(Ordering::SeqCst)
-            {
-                let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
+            for child in children.into_iter().filter(|_| !UNDOING.load(Ordering::SeqCst)) {
+                pass_on(signal, child);
             }
         }
     });
     Ok(())
+}
+
+fn children() -> MutexGuard<'static, Vec<Pid>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes a signal on to a child and all below it. Of a Ctrl-C the terminal has told our process group itself, and who
+/// is told twice may take it for impatience.
+fn pass_on(signal: Signal, child: Pid) {
+    let ours = rustix::process::getpgrp();
+    let in_front =
+        |terminal: BorrowedFd| rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == ours);
+    let told = signal == Signal::INT && (in_front(io::stdin().as_fd()) || in_front(io::stderr().as_fd()));
+    let (group, others) = Family::held_still(child).split(ours);
+    // what has left the group knows nothing of our terminal
+    others.tell(Some(Signal::TERM));
+    group.tell(Some(signal).filter(|_| !told));
 }
 
 /// Fails with status 128+n once a signal has asked us to stop.
@@ -142,6 +164,15 @@ pub enum Stream {
     Stdout,
     /// Its stderr.
     Stderr,
+}
+
+/// How a command ended that may not take longer than it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With this exit status.
+    Status(u8),
+    /// By our hand, since it took too long.
+    TimedOut,
 }
 
 /// How a child ended and what it printed.
@@ -259,38 +290,34 @@ impl Program {
     fn output_from(mut self, input: Stdio) -> Result<Output> {
         let name = self.name();
         self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = self.spawn()?;
-        let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"));
-        CHILD.store(0, Ordering::SeqCst);
-        Ok(done?.into())
+        let (child, _waiting) = self.spawn()?;
+        let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"))?;
+        Ok(done.into())
     }
 
     /// Runs to the end with `input` on its stdin.
     pub fn output_of(mut self, input: &[u8]) -> Result<Output> {
         let name = self.name();
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.spawn()?;
+        let (mut child, _waiting) = self.spawn()?;
         let mut pipe = child.stdin.take().expect("stdin is piped");
         let done = std::thread::scope(|scope| {
             // written from aside: a child that answers while it reads must not block us both
             scope.spawn(move || pipe.write_all(input));
             child.wait_with_output()
         })
-        .explain(|| format!("cannot wait for '{name}'"));
-        CHILD.store(0, Ordering::SeqCst);
-        Ok(done?.into())
+        .explain(|| format!("cannot wait for '{name}'"))?;
+        Ok(done.into())
     }
 
     /// Runs to the end with `input` on its stdin and the terminal for what it shows. Returns its exit status.
     pub fn status_of(mut self, input: &[u8]) -> Result<u8> {
         let name = self.name();
         self.command.stdin(Stdio::piped());
-        let mut child = self.spawn()?;
+        let (mut child, _waiting) = self.spawn()?;
         // who has read enough goes away
         let _ = child.stdin.take().expect("stdin is piped").write_all(input);
-        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
-        CHILD.store(0, Ordering::SeqCst);
-        Ok(code_of(done?))
+        child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
     /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended. What
@@ -299,13 +326,13 @@ impl Program {
         let name = self.name();
         let failed = || format!("cannot wait for '{name}'");
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut first = self.spawn()?;
+        let (mut first, _waiting) = self.spawn()?;
         into.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut second = into.spawn().inspect_err(|_| end(&mut first))?;
+        let (mut second, _also) = into.spawn().inspect_err(|_| end(&mut first))?;
         let (from, to) = (first.stdout.take(), second.stdin.take());
         let (first, second) = std::thread::scope(|scope| {
             // both ends are closed with it: each of the two hears that the other is gone
-            scope.spawn(move || from.zip(to).map(|(from, to)| pass_on(from, to, passed)));
+            scope.spawn(move || from.zip(to).map(|(from, to)| pour(from, to, passed)));
             let complaints = first.stderr.take();
             let complaints = scope.spawn(|| {
                 let mut text = Vec::new();
@@ -322,7 +349,6 @@ impl Program {
                 .and_then(|status| Ok(std::process::Output { status, stdout: Vec::new(), stderr: stderr? }));
             (first, second)
         });
-        CHILD.store(0, Ordering::SeqCst);
         Ok((first.explain(failed)?.into(), second.explain(failed)?.into()))
     }
 
@@ -355,30 +381,42 @@ impl Program {
 
     /// The same, and calls `then` as soon as `point` says that the child is past it, or has ended.
     pub fn status_past(mut self, point: &dyn Fn() -> bool, then: impl FnOnce()) -> Result<u8> {
-        const GLANCE: std::time::Duration = std::time::Duration::from_micros(500);
+        const GLANCE: Duration = Duration::from_micros(500);
         let name = self.name();
-        let mut child = self.spawn()?;
+        let (mut child, _waiting) = self.spawn()?;
         while !point() && matches!(child.try_wait(), Ok(None)) {
             std::thread::sleep(GLANCE);
         }
         then();
-        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
-        CHILD.store(0, Ordering::SeqCst);
-        Ok(code_of(done?))
+        child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
-    /// Runs to the end with nothing on stdin; stdout and stderr go to our stderr and, as they come, into `log`.
-    pub fn tee(mut self, log: &mut File) -> Result<u8> {
+    /// Runs to the end, or to the limit, with nothing on stdin; stdout and stderr go to our stderr and, as they come,
+    /// into `log`.
+    pub fn tee(mut self, log: &mut File, limit: Option<Duration>) -> Result<Ending> {
         let name = self.name();
         let (mut from, to) = io::pipe().explain(|| "cannot make a pipe".into())?;
         self.command.stdin(Stdio::null());
         self.command.stdout(Stdio::from(to.try_clone().explain(|| "cannot share a pipe".into())?));
         self.command.stderr(Stdio::from(to));
-        let mut child = self.spawn()?;
+        let (mut child, _waiting) = self.spawn()?;
         // our ends of the pipe live in the command; without this it would never report its end
         drop(self);
+        let begun = Instant::now();
+        let mut ended_by_us = false;
         let mut buffer = [0; 8192];
         loop {
+            if !ended_by_us && limit.is_some_and(|limit| begun.elapsed() >= limit) {
+                ended_by_us = true;
+                Family::held_still(Pid::from_child(&child)).end();
+            }
+            if !readable(&from) {
+                // what it has left running in the background may hold the pipe for ever
+                if matches!(child.try_wait(), Ok(None)) {
+                    continue;
+                }
+                break;
+            }
             match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(n) => {
@@ -389,9 +427,8 @@ impl Program {
                 Err(_) => break,
             }
         }
-        let done = child.wait().explain(|| format!("cannot wait for '{name}'"));
-        CHILD.store(0, Ordering::SeqCst);
-        Ok(code_of(done?))
+        let status = child.wait().explain(|| format!("cannot wait for '{name}'"))?;
+        Ok(if ended_by_us { Ending::TimedOut } else { Ending::Status(code_of(status)) })
     }
 
     /// Runs to the end with nothing on stdin, perhaps beside others; each line that it prints is told as it comes, with a
@@ -399,7 +436,12 @@ impl Program {
     pub fn each_line(mut self, told: &(dyn Fn(Stream, &[u8]) + Sync)) -> Result<u8> {
         let name = self.name();
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
+        let (mut child, _waiting) = {
+            let mut known = children();
+            // whoever is told to stop starts no more
+            check_stopped()?;
+            self.start(&mut known)?
+        };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         std::thread::scope(|scope| {
             scope.spawn(|| lines_of(stdout, &|line| told(Stream::Stdout, line)));
@@ -422,12 +464,35 @@ impl Program {
         self.command.spawn().map(drop).map_err(|cause| not_started(&name, &cause))
     }
 
-    fn spawn(&mut self) -> Result<Child> {
+    fn spawn(&mut self) -> Result<(Child, Waiting)> {
+        self.start(&mut children())
+    }
+
+    /// Starts it; while the second value lives, signals are passed on to it. None is between its start and its being
+    /// known: the caller holds the list.
+    fn start(&mut self, known: &mut Vec<Pid>) -> Result<(Child, Waiting)> {
         let name = self.name();
         let child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
-        CHILD.store(i32::try_from(child.id()).unwrap_or(0), Ordering::SeqCst);
-        Ok(child)
+        let pid = Pid::from_child(&child);
+        known.push(pid);
+        Ok((child, Waiting(pid)))
     }
+}
+
+/// We wait for this child.
+struct Waiting(Pid);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        children().retain(|child| *child != self.0);
+    }
+}
+
+/// Waits a moment for something to read, or for the end of it.
+fn readable(pipe: &impl AsFd) -> bool {
+    const MOMENT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    let mut ends = [PollFd::new(pipe, PollFlags::IN)];
+    rustix::event::poll(&mut ends, Some(&MOMENT)).is_ok_and(|ready| ready > 0)
 }
 
 fn not_started(name: &str, cause: &io::Error) -> Error {
@@ -443,7 +508,7 @@ fn end(child: &mut Child) {
 }
 
 /// Copies one pipe into another until either ends.
-fn pass_on(mut from: impl Read, mut to: impl Write, passed: &AtomicU64) {
+fn pour(mut from: impl Read, mut to: impl Write, passed: &AtomicU64) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match from.read(&mut buffer) {
@@ -474,6 +539,6 @@ fn code_of(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(Error::FATAL)
 }
 
-fn stderr_handle() -> Result<std::os::fd::OwnedFd> {
+fn stderr_handle() -> Result<OwnedFd> {
     rustix::io::dup(io::stderr()).explain(|| "cannot share stderr".into())
 }

@@ -3,14 +3,15 @@
 //! A failed hook keeps the worktree; the record says which one, and `setup` resumes there.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
 use crate::error::{Explain, Result};
-use crate::exec::{self, Program};
+use crate::exec::{self, Ending, Program};
 use crate::recipe::{HookCommand, Words};
-use crate::record::{Ended, Held, HookRun, Record, Records};
+use crate::record::{Ended, Held, HookRun, Record};
 
 /// Puts the hooks of a recipe on a record: what ended well before stays done, as far as the list is the same.
 /// Returns whether that changed the record.
@@ -32,42 +33,71 @@ pub fn schedule(record: &mut Record, commands: &[HookCommand]) -> bool {
     changed
 }
 
-/// Runs the hooks that have not ended well, in order, and stops at the first that fails: it is returned. `told` hears of
-/// each when it begins, and again with its time when it has ended.
-///
-/// Their output goes to stderr and is kept in the worktree's log.
-pub fn run_pending(
-    held: &mut Held,
-    records: &Records,
-    root: &Path,
-    environment: &Environment,
-    words: &Words,
-    told: &mut dyn FnMut(&str, Option<Duration>),
-) -> Result<Option<HookRun>> {
-    let path = records.log(&held.record.id);
-    let failed = || format!("cannot write '{}'", path.display());
-    let mut log = File::create(&path).explain(failed)?;
-    for at in 0..held.record.hooks.len() {
-        if held.record.hooks[at].ended == Ended::Done {
-            continue;
-        }
-        let command = words.render_command(&held.record.hooks[at].command)?;
-        told(&command, None);
-        let begun = Instant::now();
-        std::io::Write::write_all(&mut log, format!("$ {command}\n").as_bytes()).explain(failed)?;
-        let status = shell(&command, root, environment).tee(&mut log)?;
-        told(&command, Some(begun.elapsed()));
-        held.record.hooks[at].ended = if status == 0 { Ended::Done } else { Ended::Failed(status) };
-        held.write()?;
-        exec::check_stopped()?;
-        if status != 0 {
-            return Ok(Some(held.record.hooks[at].clone()));
-        }
-    }
-    Ok(None)
+/// Where hooks run, and how.
+pub struct Surroundings<'a> {
+    /// The worktree.
+    pub root: &'a Path,
+    /// Its environment.
+    pub environment: &'a Environment,
+    /// What they may speak of.
+    pub words: &'a Words,
+    /// How long each may take.
+    pub limit: Option<Duration>,
+    /// The worktree's log.
+    pub log: &'a Path,
 }
 
-/// A command line for `sh`, in a worktree and its environment.
-pub fn shell(command: &str, root: &Path, environment: &Environment) -> Program {
-    environment.apply(Program::new("sh").arg("-c").arg(command).dir(root))
+impl Surroundings<'_> {
+    /// Runs the hooks that have not ended well, in order, and stops at the first that fails: it is returned. `told` hears
+    /// of each when it begins, and again with its time when it has ended.
+    pub fn run_pending(
+        &self,
+        held: &mut Held,
+        told: &mut dyn FnMut(&str, Option<Duration>),
+    ) -> Result<Option<HookRun>> {
+        let mut log = self.new_log()?;
+        for at in 0..held.record.hooks.len() {
+            if held.record.hooks[at].ended == Ended::Done {
+                continue;
+            }
+            let command = held.record.hooks[at].command.clone();
+            held.record.hooks[at].ended = self.run(&command, &mut log, told)?;
+            held.write()?;
+            exec::check_stopped()?;
+            if held.record.hooks[at].ended != Ended::Done {
+                return Ok(Some(held.record.hooks[at].clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Begins the log anew.
+    pub fn new_log(&self) -> Result<File> {
+        File::create(self.log).explain(|| self.unwritten())
+    }
+
+    fn unwritten(&self) -> String {
+        format!("cannot write '{}'", self.log.display())
+    }
+
+    /// Runs one hook. Its output goes to stderr and is kept in the log.
+    pub fn run(
+        &self,
+        command: &str,
+        log: &mut File,
+        told: &mut dyn FnMut(&str, Option<Duration>),
+    ) -> Result<Ended> {
+        let command = self.words.render_command(command)?;
+        told(&command, None);
+        let begun = Instant::now();
+        log.write_all(format!("$ {command}\n").as_bytes()).explain(|| self.unwritten())?;
+        let shell = Program::new("sh").arg("-c").arg(&command).dir(self.root);
+        let ending = self.environment.apply(shell).tee(log, self.limit)?;
+        told(&command, Some(begun.elapsed()));
+        Ok(match ending {
+            Ending::Status(0) => Ended::Done,
+            Ending::Status(status) => Ended::Failed(status),
+            Ending::TimedOut => Ended::TimedOut(self.limit.unwrap_or_default().as_secs()),
+        })
+    }
 }

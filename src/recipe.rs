@@ -10,6 +10,7 @@ mod template;
 
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -104,6 +105,8 @@ pub struct Hooks {
     pub setup: Vec<HookCommand>,
     /// Before it is removed.
     pub teardown: Vec<HookCommand>,
+    /// How long each may take.
+    pub timeout: Option<Duration>,
 }
 
 /// A command for the shell, and who wants it run.

@@ -69,6 +69,20 @@ pub enum Ended {
     Done,
     /// With this status.
     Failed(u8),
+    /// By our hand, since it took longer than these seconds.
+    TimedOut(u64),
+}
+
+impl Ended {
+    /// Says how, as in "ended with status 7".
+    pub fn describe(self) -> String {
+        match self {
+            Self::Pending => "has not run".into(),
+            Self::Done => "is done".into(),
+            Self::Failed(status) => format!("ended with status {status}"),
+            Self::TimedOut(seconds) => format!("timed out after {seconds} s"),
+        }
+    }
 }
 
 /// A path in JSON.

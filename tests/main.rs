@@ -19,6 +19,7 @@ mod entering;
 mod env_files;
 mod git_mode;
 mod guard;
+mod hooks;
 mod house;
 mod init;
 mod install;

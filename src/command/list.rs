@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Repo};
 use crate::name::escaped;
-use crate::record::{Ended, Record};
+use crate::record::Record;
 use crate::target::Worktrees;
 use serving::{Listener, Serving};
 
@@ -273,10 +273,8 @@ impl Row {
             ports.iter().filter_map(|(name, port)| Some((name.clone(), serving.on(*port, tree)?)));
         let listeners = listening.collect();
         let listener = port.and_then(|port| serving.on(port, tree));
-        let setup = record.and_then(|record| record.unfinished_hook()).map(|hook| match hook.ended {
-            Ended::Failed(status) => format!("'{}' failed with status {status}", hook.command),
-            _ => format!("'{}' has not run", hook.command),
-        });
+        let setup = record.and_then(|record| record.unfinished_hook());
+        let setup = setup.map(|hook| format!("'{}' {}", hook.command, hook.ended.describe()));
         Self {
             name: worktrees.name(tree),
             path: tree.path.to_string_lossy().into_owned(),

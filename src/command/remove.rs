@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
@@ -17,9 +18,9 @@ use crate::exec;
 use crate::exec::occupants::{Occupant, occupants};
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Oid, RemoteBranch, submodules};
-use crate::hook;
+use crate::hook::Surroundings;
 use crate::name::{Branch, escaped};
-use crate::record::{Held, Record, Stage};
+use crate::record::{Ended, Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
 use crate::resource::{Care, Destroyed, Resource};
 use crate::target::Worktrees;
@@ -58,6 +59,9 @@ pub struct Args {
     /// Delete the remote's branch that its branch tracks, too
     #[arg(long)]
     pub delete_remote_branch: bool,
+    /// Do not run the recipe's teardown hooks
+    #[arg(long)]
+    pub no_hooks: bool,
     /// Print what would go and stop
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -385,10 +389,11 @@ impl<'a> Removal<'a> {
             Some(record) => {
                 let held = context.records.hold(&record.id)?;
                 let Some(mut held) = held else { return Ok(()) };
-                if !self.tree.missing {
+                if !self.tree.missing && !args.no_hooks {
                     run_teardown(&held, self.tree, context);
                 }
-                exec::check_stopped()?;
+                exec::check_stopped()
+                    .map_err(|error| error.hint(format!("git wt remove --no-hooks {}", self.name)))?;
                 held.checkout_for(self.tree);
                 take_back(held, &self.tree.path, args.keep_db, context)?;
             }
@@ -438,13 +443,19 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
         let environment = Environment::of(&tree.path, Some(record), &recipe)?;
         let worktrees = Worktrees::read(&context.repo)?;
         context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
-        let words = context.words(record, &tree.path);
-        for command in &recipe.hooks.teardown {
-            let command = words.render_command(&command.text)?;
-            context.ui.say(&format!("$ {}", escaped(&command)));
-            let status = hook::shell(&command, &tree.path, &environment).narrate()?;
-            if status != 0 {
-                context.ui.warn(&format!("'{}' ended with status {status}", escaped(&command)));
+        let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));
+        let (root, limit) = (&tree.path, recipe.hooks.timeout);
+        let surroundings = Surroundings { root, environment: &environment, words: &words, limit, log: &log };
+        let mut told = |command: &str, took: Option<Duration>| match took {
+            None => context.ui.say(&format!("$ {}", escaped(command))),
+            Some(time) => context.ui.took(time),
+        };
+        let mut log = surroundings.new_log()?;
+        for hook in &recipe.hooks.teardown {
+            let ended = surroundings.run(&hook.text, &mut log, &mut told)?;
+            exec::check_stopped()?;
+            if ended != Ended::Done {
+                context.ui.warn(&format!("the hook '{}' {}", escaped(&hook.text), ended.describe()));
             }
         }
         Ok(())

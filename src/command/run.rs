@@ -9,7 +9,7 @@ use super::Context;
 use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::exec::{Program, Stream};
+use crate::exec::{self, Program, Stream};
 use crate::git::worktrees::{Head, Worktree};
 use crate::name::escaped;
 use crate::target::Worktrees;
@@ -32,7 +32,11 @@ pub struct Args {
 /// Becomes the command; its exit status is ours.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
-    let Some(target) = &args.target else { return Ok(run_in_all(&args.command, &worktrees, context)) };
+    let Some(target) = &args.target else {
+        // what tells us to stop is passed on, and all have their time to do so
+        exec::watch_signals()?;
+        return Ok(run_in_all(&args.command, &worktrees, context));
+    };
     let tree = worktrees.find(target)?;
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
@@ -109,7 +113,7 @@ fn prepare(
     }
     let found = which::which_in(
         &command[0],
-        environment.apply(Program::new("")).variable("PATH").or_else(|| crate::exec::variable("PATH")),
+        environment.apply(Program::new("")).variable("PATH").or_else(|| exec::variable("PATH")),
         &tree.path,
     );
     let program = found.map_err(|_| {

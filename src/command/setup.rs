@@ -17,11 +17,11 @@ use crate::exec;
 use crate::facts;
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::guard::Guard;
-use crate::hook;
+use crate::hook::{self, Surroundings};
 use crate::name::escaped;
 use crate::plan::{Facts, Plan, Wish};
 use crate::recipe::{HookCommand, Recipe};
-use crate::record::{Held, Record, Stage, State, Step};
+use crate::record::{Ended, Held, Record, Stage, State, Step};
 use crate::resource::{Created, EnvFile, Resource, server_database};
 use crate::target::Worktrees;
 use crate::trust::{Request, Trust};
@@ -315,15 +315,20 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
         None => ui.say(&format!("$ {}", escaped(command))),
         Some(time) => ui.took(time),
     };
-    let failed = hook::run_pending(held, &context.records, root, &environment, &words, &mut told)?;
-    let Some(failed) = failed else { return Ok(0) };
-    let crate::record::Ended::Failed(status) = failed.ended else { return Ok(0) };
+    let log = context.records.log(&held.record.id);
+    let limit = recipe.hooks.timeout;
+    let surroundings = Surroundings { root, environment: &environment, words: &words, limit, log: &log };
+    let Some(failed) = surroundings.run_pending(held, &mut told)? else { return Ok(0) };
     ui.warn(&format!(
-        "the hook '{}' ended with status {status}; the worktree stays",
-        escaped(&failed.command)
+        "the hook '{}' {}; the worktree stays",
+        escaped(&failed.command),
+        failed.ended.describe()
     ));
+    if matches!(failed.ended, Ended::TimedOut(_)) {
+        ui.hint("its limit is 'timeout' under [hooks], or wt.hooks.timeout in git config");
+    }
     ui.hint(&format!("git wt setup {name}    (resumes there)"));
-    ui.hint(&format!("its output is in {}", context.records.log(&held.record.id).display()));
+    ui.hint(&format!("its output is in {}", log.display()));
     Ok(Error::HOOK)
 }
 

@@ -34,7 +34,7 @@ const TOP: [&str; 14] = [
 ];
 const VENV: [&str; 2] = ["path", "python"];
 const DATABASE: [&str; 5] = ["variable", "name", "from", "shared", "remote"];
-const HOOKS: [&str; 2] = ["setup", "teardown"];
+const HOOKS: [&str; 3] = ["setup", "teardown", "timeout"];
 
 /// Reads the whole file.
 pub(super) fn read(path: &Path, text: &str) -> Result<Given> {
@@ -162,6 +162,10 @@ fn read_hooks(table: &Item<'_>, layer: &mut Layer) -> Result<()> {
         match item.name {
             "setup" => layer.setup = Some(item.commands()?),
             "teardown" => layer.teardown = Some(item.commands()?),
+            "timeout" => {
+                let time = layer::time(&item.text()?);
+                layer.timeout = Some(time.ok_or_else(|| item.fault("must be a time, as in '30m'"))?);
+            }
             _ => return Err(item.unknown(&HOOKS)),
         }
     }

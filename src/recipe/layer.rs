@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::{Component, Path};
+use std::time::Duration;
 
 use crate::error::Error;
 
@@ -47,6 +48,7 @@ pub(super) struct Layer {
     pub(super) database: Option<DatabaseLayer>,
     pub(super) setup: Option<Vec<Written>>,
     pub(super) teardown: Option<Vec<Written>>,
+    pub(super) timeout: Option<Duration>,
     pub(super) run: Entries<Written>,
     pub(super) protected: Option<bool>,
 }
@@ -164,6 +166,7 @@ impl Layer {
             database: None,
             setup: None,
             teardown: None,
+            timeout: None,
             run: Entries::default(),
             protected: None,
         }
@@ -207,6 +210,9 @@ impl Layer {
         self.lay_rules_over(recipe);
         set(&mut recipe.hooks.setup, self.commands(self.setup.as_ref()).as_ref());
         set(&mut recipe.hooks.teardown, self.commands(self.teardown.as_ref()).as_ref());
+        if let Some(timeout) = self.timeout {
+            recipe.hooks.timeout = Some(timeout).filter(|limit| !limit.is_zero());
+        }
         self.run.lay_over(&mut recipe.run, |written| self.command(written));
         set(&mut recipe.protected, self.protected.as_ref());
     }
@@ -318,4 +324,19 @@ pub(super) fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
 /// Reads a port number.
 pub(super) fn port(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port != 0)
+}
+
+/// Reads a time, `90s`, `30m` or `2h`; 0 is none.
+pub(super) fn time(text: &str) -> Option<Duration> {
+    if matches!(text, "" | "0") {
+        return Some(Duration::ZERO);
+    }
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }

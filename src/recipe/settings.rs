@@ -5,10 +5,10 @@
 use crate::error::{Error, Result};
 use crate::name::escaped;
 
-use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range};
+use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
 use super::{Origin, is_variable, nearest};
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "path",
     "base",
     "prefix",
@@ -31,6 +31,7 @@ const KEYS: [&str; 24] = [
     "database.remote",
     "hooks.setup",
     "hooks.teardown",
+    "hooks.timeout",
     "run.set",
     MATCH,
 ];
@@ -117,6 +118,9 @@ impl Setting<'_> {
             "env" => layer.env_enabled = Some(self.flag()?),
             "hooks.setup" => self.add(&mut layer.setup, Self::written),
             "hooks.teardown" => self.add(&mut layer.teardown, Self::written),
+            "hooks.timeout" => {
+                layer.timeout = Some(time(self.value).ok_or_else(|| self.fault("a time, as in '30m'"))?);
+            }
             _ => self.apply_to_rule(word, layer)?,
         }
         Ok(())
@@ -258,6 +262,7 @@ mod tests {
             let value = match key {
                 "env" | "protected" | "database.shared" | "database.remote" => "true",
                 "port.range" => "1-2",
+                "hooks.timeout" => "2h",
                 "env.set" | "port.set" | "run.set" => "A=1",
                 _ => "x",
             };

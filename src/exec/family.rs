@@ -1,0 +1,168 @@
+//! A child, and all that it has started: also what has left its process group.
+//!
+//! Told from who started whom, as the system has it now. What was orphaned before we looked is nobody's child any more
+//! (a daemon that has forked twice), and is not found.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use super::Program;
+
+/// How long a process has to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A process that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    /// When it was started: a number may be another process's by now, both together never.
+    start: String,
+}
+
+/// Processes, each before those that it has started.
+#[derive(Debug)]
+pub(super) struct Family(Vec<Process>);
+
+impl Family {
+    /// Stops a process and all below it, so that none starts another that would be missed; each goes on when it is told
+    /// something.
+    pub(super) fn held_still(root: Pid) -> Self {
+        let mut held = Self(Vec::new());
+        loop {
+            let now = Self::of(root);
+            let new: Vec<_> = now.0.into_iter().filter(|process| !held.0.contains(process)).collect();
+            if new.is_empty() {
+                return held;
+            }
+            let new = Self(new);
+            new.signal(Signal::STOP);
+            held.0.extend(new.0);
+        }
+    }
+
+    /// Looks for a process and all below it.
+    fn of(root: Pid) -> Self {
+        let root = root.as_raw_nonzero().get();
+        let (mut found, mut others): (Vec<_>, Vec<_>) =
+            all().into_iter().partition(|process| process.pid == root);
+        loop {
+            let is_child = |process: &Process| found.iter().any(|parent| parent.pid == process.parent);
+            let (children, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(is_child);
+            if children.is_empty() {
+                break;
+            }
+            found.extend(children);
+            others = rest;
+        }
+        if found.is_empty() {
+            // a system that tells nothing, or a child that has just ended and is not waited for
+            found.push(Process { pid: root, parent: 0, group: 0, start: String::new() });
+        }
+        Self(found)
+    }
+
+    /// Those in a process group, and the others.
+    pub(super) fn split(self, group: Pid) -> (Self, Self) {
+        let group = group.as_raw_nonzero().get();
+        let (inside, outside) = self.0.into_iter().partition(|process| process.group == group);
+        (Self(inside), Self(outside))
+    }
+
+    /// Sends a signal to all, if any, and has them go on.
+    pub(super) fn tell(&self, signal: Option<Signal>) {
+        if let Some(signal) = signal {
+            self.signal(signal);
+        }
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in self.0.iter().filter_map(|process| Pid::from_raw(process.pid)) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Asks all to end, and ends those that do not.
+    pub(super) fn end(mut self) {
+        const GLANCE: Duration = Duration::from_millis(20);
+        self.tell(Some(Signal::TERM));
+        let asked = Instant::now();
+        while !self.0.is_empty() && asked.elapsed() < GRACE {
+            std::thread::sleep(GLANCE);
+            self.forget_ended();
+        }
+        self.signal(Signal::KILL);
+    }
+
+    fn forget_ended(&mut self) {
+        let now = all();
+        self.0.retain(|process| {
+            now.iter().any(|other| other.pid == process.pid && other.start == process.start)
+        });
+    }
+}
+
+/// All processes that have not ended; those that only wait to be asked how they did are no more.
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let of_proc = |pid| of_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let found: Vec<Process> = pids.filter_map(of_proc).collect();
+    if found.is_empty() { of_ps() } else { found }
+}
+
+/// Reads `/proc/PID/stat`, proc_pid_stat(5): the name in it may have anything, also spaces and parentheses.
+fn of_stat(pid: i32, stat: &str) -> Option<Process> {
+    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
+    let [state, parent, group, ..] = fields[..] else { return None };
+    let begun = fields.get(19)?;
+    let (parent, group) = (parent.parse().ok()?, group.parse().ok()?);
+    let process = Process { pid, parent, group, start: (*begun).to_owned() };
+    (state != "Z").then_some(process)
+}
+
+/// Asks ps(1), where there is no /proc.
+fn of_ps() -> Vec<Process> {
+    let columns = ["pid=", "ppid=", "pgid=", "stat=", "lstart="].map(|column| ["-o", column]);
+    let output = Program::new("ps").env("LC_ALL", "C").arg("-A").args(columns.concat()).output();
+    let listed = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&listed).lines().filter_map(of_line).collect()
+}
+
+fn of_line(line: &str) -> Option<Process> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [pid, parent, group, state, start @ ..] = &fields[..] else { return None };
+    let [pid, parent, group] = [pid, parent, group].map(|number| number.parse().ok());
+    let process = Process { pid: pid?, parent: parent?, group: group?, start: start.join(" ") };
+    (!state.starts_with('Z')).then_some(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_read_from_both_sources() {
+        let stat = "7 (a) b) S 3 5 5 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 9911 1 1 1";
+        let seven = Process { pid: 7, parent: 3, group: 5, start: "9911".into() };
+        assert_eq!(of_stat(7, stat), Some(seven));
+        assert_eq!(of_stat(7, &stat.replace(" S ", " Z ")), None);
+        let line = "    7     3     5 Ss   Sat Nov 21 10:00:00 2026";
+        let seven = Process { pid: 7, parent: 3, group: 5, start: "Sat Nov 21 10:00:00 2026".into() };
+        assert_eq!(of_line(line), Some(seven));
+        assert_eq!(of_line(&line.replace("Ss", "Z+")), None);
+    }
+
+    #[test]
+    fn ps_knows_us_as_well() {
+        let us = i32::try_from(std::process::id()).unwrap();
+        if which::which("ps").is_ok() {
+            assert!(of_ps().iter().any(|process| process.pid == us));
+        }
+        assert!(all().iter().any(|process| process.pid == us));
+    }
+}
