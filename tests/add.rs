@@ -487,3 +487,24 @@ fn each_step_has_its_time_on_request() {
     assert_eq!(seen.stderr.matches("  took ").count(), 3, "branch, worktree and hook: {seen:?}");
     assert!(!world.wt(&["add", "brief"]).ok().stderr.contains("took"));
 }
+
+#[test]
+fn a_refusal_names_the_way_out() {
+    let world = World::with_repo();
+    world.write("full/file", "");
+    for (words, hint) in [
+        (&["-d", "HEAD"][..], "git wt add -d ../head 'HEAD'"),
+        (&["HEAD"], "git wt add -d ../head 'HEAD'"),
+        (&["main~9"], "git wt add main-9"),
+        (&["a..b"], "git wt add a-b"),
+        (&["x", "nowhere"], "git fetch --all"),
+        (&["/"], "git wt add ../NAME"),
+        (&["-"], "git wt add NAME"),
+        (&["../full"], "git wt add --path PLACE NAME"),
+        (&["../full/file"], "git wt add --path PLACE NAME"),
+        (&["./.git/x"], "git wt add --path PLACE NAME"),
+    ] {
+        world.wt(&[&["add"], words].concat()).code(128).says(&[&format!("hint: {hint}\n")]);
+    }
+    world.wt(&["add", "-d", "../head", "HEAD"]).ok();
+}

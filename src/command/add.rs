@@ -253,7 +253,8 @@ fn previous(word: &str, repo: &Repo) -> Result<String> {
     let name = repo.git().args(["rev-parse", "--abbrev-ref", "@{-1}"]).output()?;
     let name = String::from_utf8_lossy(&name.stdout).trim().to_owned();
     if name.is_empty() || name == "@{-1}" {
-        return Err(Error::new("there is no previously checked out branch ('-' is @{-1})"));
+        let error = Error::new("there is no previously checked out branch ('-' is @{-1})");
+        return Err(error.hint("git wt add NAME"));
     }
     Ok(name)
 }

@@ -11,6 +11,9 @@ use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
 
+/// The way out where a place cannot be used.
+const ELSEWHERE: &str = "git wt add --path PLACE NAME";
+
 /// What stands at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -66,7 +69,8 @@ impl Plan {
             return Err(Error::new(format!(
                 "'{}' is inside the repository's own directory",
                 self.path.display()
-            )));
+            ))
+            .hint(ELSEWHERE));
         }
         let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != worktrees::Head::Bare);
         let around =
@@ -141,14 +145,17 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
     };
     match (facts.place)(path) {
         Place::Free | Place::EmptyDir => {}
-        Place::Occupied => return Err(Error::new(format!("'{shown}' already exists and is not empty"))),
-        Place::Foreign => return Err(Error::new(format!("'{shown}' belongs to another repository"))),
+        Place::Occupied => {
+            return Err(Error::new(format!("'{shown}' already exists and is not empty")).hint(ELSEWHERE));
+        }
+        Place::Foreign => {
+            return Err(Error::new(format!("'{shown}' belongs to another repository")).hint(ELSEWHERE));
+        }
         Place::NotADirectory(what) => {
-            return Err(Error::new(format!("'{}' is not a directory", what.display())));
+            return Err(Error::new(format!("'{}' is not a directory", what.display())).hint(ELSEWHERE));
         }
         Place::Denied(dir) => {
-            return Err(Error::new(format!("cannot write to '{}'", dir.display()))
-                .hint("git wt add --path PLACE NAME"));
+            return Err(Error::new(format!("cannot write to '{}'", dir.display())).hint(ELSEWHERE));
         }
     }
     let Some(tree) = vanished else { return Ok(None) };

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{What, Wish};
 use crate::error::{Error, Result};
 use crate::git::{Oid, RemoteBranch};
-use crate::name::{Branch, Name};
+use crate::name::{Branch, Name, slug};
 
 /// What a word names in the repository.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Start {
             }
         };
         let by_path = matches!(wish.what, Some(What::Path(_))) || wish.path.is_some();
-        let head = Self::head(wish, refs, &word)?;
+        let head = Self::head(wish, refs, &word).map_err(|error| with_a_way_out(error, &word, refs))?;
         let name = match &head {
             // origin/x is called x
             Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => {
@@ -93,7 +93,11 @@ impl Start {
             Some(suffix) => format!("{name}-{suffix}"),
             None => name.to_owned(),
         };
-        let name = if by_path { Name::of_place(&name) } else { Name::parse(&name)? };
+        let name = if by_path {
+            Name::of_place(&name)
+        } else {
+            Name::parse(&name).map_err(|error| with_a_way_out(error, &word, refs))?
+        };
         Ok(Self { name, head })
     }
 
@@ -151,9 +155,21 @@ impl Start {
         match (&known.branch, &known.commit) {
             (Some(_), _) if !wish.detach => Ok(Head::Existing(Branch::parse(word)?)),
             (_, Some(oid)) => Ok(Head::Detached(oid.clone())),
-            _ => Err(Error::new(format!("invalid reference: {word}"))),
+            _ => Err(Error::new(format!("invalid reference: {word}")).hint("git fetch --all")),
         }
     }
+}
+
+/// Adds to the refusal of a word what could be written instead.
+fn with_a_way_out(error: Error, word: &str, refs: &Refs) -> Error {
+    let name = slug(word);
+    if !error.hints.is_empty() || name.is_empty() {
+        return error;
+    }
+    error.hint(match refs.what.commit {
+        Some(_) => format!("git wt add -d ../{name} '{word}'"),
+        None => format!("git wt add {name}"),
+    })
 }
 
 fn branch_name(wish: &Wish, word: &str) -> String {
@@ -166,7 +182,10 @@ fn branch_name(wish: &Wish, word: &str) -> String {
 
 fn last_part(path: &Path) -> Result<String> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    name.ok_or_else(|| Error::new(format!("'{}' has no last part to name the worktree by", path.display())))
+    name.ok_or_else(|| {
+        Error::new(format!("'{}' has no last part to name the worktree by", path.display()))
+            .hint("git wt add ../NAME")
+    })
 }
 
 fn the_one_remote(
