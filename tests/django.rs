@@ -34,7 +34,7 @@ impl Shop {
         project
             .run("shop", &[&tools.join("bin/django-admin").to_string_lossy(), "startproject", "shop", "."]);
         world.write("shop/requirements.txt", &format!("{DJANGO}\n{}\n", packages.join("\n")));
-        world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\n");
+        world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\n__pycache__/\ncollected/\n");
         let env = format!("SECRET_KEY=change-me\nDEBUG=1\nDATABASE_URL={url}\nPORT={port}\n");
         world.write("shop/.env.example", &env);
         world.write("shop/.env", &env);
@@ -74,6 +74,7 @@ for line in (BASE_DIR / ".env").read_text().splitlines():
 SECRET_KEY = os.environ["SECRET_KEY"]
 DEBUG = os.environ["DEBUG"] == "1"
 ALLOWED_HOSTS = ["*"]
+STATIC_ROOT = BASE_DIR / "collected"
 INSTALLED_APPS += ["notes"]
 "##;
 
@@ -149,6 +150,21 @@ fn three_environments_of_a_django_project() {
         let plain = ". .venv/bin/activate && python manage.py migrate --check && python manage.py check";
         world.see(world.command("sh", &tree).args(["-c", plain])).ok();
         assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    }
+
+    // one command for all, each in its own venv and with its own .env: one collects what another does not
+    let manage = ["git-wt", "run", "--all", "--", "python", "manage.py"];
+    project.see("shop", &[&manage[..], &["migrate", "--verbosity", "0"]].concat()).ok();
+    let staging = ["git-wt", "run", "staging", "--", "python", "manage.py", "collectstatic", "--noinput"];
+    project.see("shop", &staging).ok();
+    let collected = |tree: &str| world.path(tree).join("collected/admin").is_dir();
+    assert_eq!(["shop", "shop-staging", "shop-production"].map(collected), [false, true, false]);
+    project.see("shop", &[&manage[..], &["collectstatic", "--noinput"]].concat()).ok();
+    assert_eq!(["shop", "shop-staging", "shop-production"].map(collected), [true; 3]);
+    let which = ["git-wt", "run", "--all", "--", "sh", "-c", "echo $VIRTUAL_ENV $PORT"];
+    let seen = project.see("shop", &which).ok().stdout;
+    for (tree, port) in [("shop-staging", port + 1), ("shop-production", port + 2)] {
+        assert!(seen.contains(&format!("/{tree}/.venv {port}\n")), "{seen}");
     }
 
     // three servers at once, each with its own rows
