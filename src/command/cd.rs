@@ -6,9 +6,10 @@ use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
 
 use super::{Context, add};
+use crate::complete;
 use crate::error::{Error, Result};
+use crate::picker;
 use crate::target::Worktrees;
-use crate::{complete, picker};
 
 /// Go to a worktree: print its path, and have the shell follow
 #[derive(Debug, Clone, ClapArgs)]
