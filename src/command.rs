@@ -30,7 +30,7 @@ use crate::channel::Channel;
 use crate::claim::{Claims, Owner};
 use crate::detect::Project;
 use crate::environment::{Environment, Inherited};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::worktrees::Worktree;
@@ -62,9 +62,6 @@ pub struct Context {
     standing: Option<Standing>,
 }
 
-/// The committed recipe's file.
-pub const RECIPE: &str = ".wt.toml";
-
 impl Context {
     /// Returns what the verbs need to work on a repository.
     pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
@@ -83,16 +80,7 @@ impl Context {
 
     /// Reads the recipe: `.wt.toml` under `git config wt.*`.
     pub fn recipe(&self) -> Result<RecipeSource> {
-        let file = self.main.as_ref().map(|main| main.join(RECIPE));
-        let text = match &file {
-            Some(path) => match std::fs::read_to_string(path) {
-                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
-                text => Some(text.explain(|| format!("cannot read '{}'", path.display()))?),
-            },
-            None => None,
-        };
-        let file = text.as_deref().map(|text| (Path::new(RECIPE), text));
-        Recipe::read(file, &self.repo.settings("wt"))
+        facts::recipe(&self.repo, self.main.as_deref())
     }
 
     /// The recipe of one worktree; with nothing configured, what the project visibly needs.

@@ -1,8 +1,9 @@
 //! What TAB offers: clap's engine, our own candidates, and one plain format for our own shell scripts.
 //!
-//! Answers from disk, starts no git, stays silent on any error.
+//! Answers from disk, starts no git (but for references that only git reads), stays silent on any error.
 
-use std::ffi::OsString;
+use std::cmp::Reverse;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -10,9 +11,10 @@ use std::path::Path;
 use clap_complete::engine::{CompletionCandidate, complete};
 use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
 
-use crate::exec;
 use crate::git::Repo;
+use crate::git::worktrees::Head;
 use crate::target::Worktrees;
+use crate::{exec, facts};
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
 ///
@@ -54,7 +56,14 @@ impl EnvCompleter for Raw {
         let asked = exec::variable("GIT_WT_COMPLETE_INDEX").and_then(|index| index.to_str()?.parse().ok());
         let index = asked.unwrap_or(args.len().saturating_sub(1)).min(args.len());
         args.resize(args.len().max(index + 1), OsString::new());
-        for candidate in complete(command, args, index, current_dir)? {
+        let typed = args[index].clone();
+        let mut candidates = complete(command, args, index, current_dir)?;
+        // options are asked for by a dash, as git's are, or stand alone
+        let is_option = |candidate: &CompletionCandidate| candidate.get_value().as_bytes().starts_with(b"-");
+        if typed.is_empty() && !candidates.iter().all(is_option) {
+            candidates.retain(|candidate| !is_option(candidate));
+        }
+        for candidate in candidates {
             let help = candidate.get_help().map(ToString::to_string);
             write_candidate(candidate.get_value().as_bytes(), help.as_deref(), out)?;
         }
@@ -75,7 +84,11 @@ fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io:
     out.write_all(b"\n")
 }
 
-/// The worktrees by name, with what they have checked out.
+/// So many branches or tags are offered in their order of use, and where nothing of them is typed; of more than these
+/// nobody finds one by reading.
+const MANY: usize = 500;
+
+/// The worktrees by name, with what is to be known of each.
 pub fn worktrees() -> Vec<CompletionCandidate> {
     named(|_| true)
 }
@@ -86,25 +99,97 @@ pub fn linked_worktrees() -> Vec<CompletionCandidate> {
 }
 
 fn named(wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
-    let Some(worktrees) = Repo::discover().ok().and_then(|repo| Worktrees::read(&repo).ok()) else {
+    let Some(worktrees) = Repo::discover().ok().and_then(|repo| Worktrees::at_a_glance(&repo).ok()) else {
         return Vec::new();
     };
     let trees = worktrees.listing.worktrees.iter().filter(|tree| wanted(tree.is_main()));
     trees
         .map(|tree| {
-            let branch = tree.head.branch().map_or("detached".to_owned(), ToString::to_string);
-            let help = format!("{branch} at {}", tree.path.display());
-            CompletionCandidate::new(worktrees.name(tree)).help(Some(help.into()))
+            let branch = match &tree.head {
+                Head::Branch(branch, _) => Some(branch.to_string()),
+                Head::Detached(commit) => Some(format!("detached at {}", commit.short())),
+                Head::Bare => Some("bare".into()),
+                Head::Unknown => None,
+            };
+            let port = worktrees.port(tree).map(|port| format!("port {port}"));
+            let marks = worktrees.marks(tree).into_iter().map(str::to_owned);
+            let help: Vec<String> = branch.into_iter().chain(port).chain(marks).collect();
+            let help = Some(help.join(", ")).filter(|help| !help.is_empty());
+            CompletionCandidate::new(worktrees.name(tree)).help(help.map(Into::into))
         })
         .collect()
 }
 
-/// Branches, local ones first.
-pub fn branches() -> Vec<CompletionCandidate> {
-    let Ok(repo) = Repo::discover() else { return Vec::new() };
-    let local = repo.branches().into_iter().map(|name| (name, "branch"));
-    let remote = repo.tracking_branches().into_iter().map(|name| (name, "remote branch"));
-    local.chain(remote).map(|(name, kind)| CompletionCandidate::new(name).help(Some(kind.into()))).collect()
+/// What `add` can make a worktree of: branches that have none, and those that are only on a remote.
+pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
+    let in_use = repo.branches_in_use();
+    let local = repo.names_below(LOCAL, typed);
+    let remotes = repo.remotes().into_iter().map(|remote| {
+        let prefix = format!("{REMOTE}{remote}/");
+        let mut names = repo.names_below(&prefix, typed);
+        names.retain(|name| name != "HEAD" && local.binary_search(name).is_err());
+        offered(&repo, &prefix, names, typed, &format!("on {remote}"))
+    });
+    let remotes: Vec<_> = remotes.flatten().collect();
+    let free = local.into_iter().filter(|name| !in_use.contains(name)).collect();
+    let mut all = offered(&repo, LOCAL, free, typed, "branch");
+    all.extend(remotes);
+    if !typed.is_empty() {
+        all.extend(tracking(&repo, typed));
+    }
+    all
+}
+
+/// Commits that have names: branches, those of remotes, tags.
+pub fn commits(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
+    let mut all = offered(&repo, LOCAL, repo.names_below(LOCAL, typed), typed, "branch");
+    all.extend(tracking(&repo, typed));
+    all.extend(offered(&repo, TAGS, repo.names_below(TAGS, typed), typed, "tag"));
+    all
+}
+
+const LOCAL: &str = "refs/heads/";
+const REMOTE: &str = "refs/remotes/";
+const TAGS: &str = "refs/tags/";
+
+/// Branches of remotes, with the remote's name.
+fn tracking(repo: &Repo, typed: &str) -> Vec<CompletionCandidate> {
+    let mut names = repo.names_below(REMOTE, typed);
+    names.retain(|name| !name.ends_with("/HEAD"));
+    offered(repo, REMOTE, names, typed, "remote branch")
+}
+
+/// Offers the references of these names below `prefix`: the one that moved last first, as far as logs tell; many of
+/// them by name, and only where something is typed.
+fn offered(
+    repo: &Repo,
+    prefix: &str,
+    names: Vec<String>,
+    typed: &str,
+    kind: &str,
+) -> Vec<CompletionCandidate> {
+    let mut names = names;
+    if names.len() <= MANY {
+        // its sort is stable: what has no log stays by name, last
+        names.sort_by_cached_key(|name| Reverse(repo.last_moved(&format!("{prefix}{name}"))));
+    } else if typed.is_empty() && prefix != LOCAL {
+        return Vec::new();
+    }
+    names.into_iter().map(|name| CompletionCandidate::new(name).help(Some(kind.to_owned().into()))).collect()
+}
+
+/// The templates of the recipe.
+pub fn templates() -> Vec<CompletionCandidate> {
+    let recipe = Repo::discover().and_then(|repo| {
+        let main = match repo.main_root() {
+            Some(main) => Some(main),
+            None => facts::main_worktree(&repo, &repo.worktrees_at_a_glance()?),
+        };
+        facts::recipe(&repo, main.as_deref())
+    });
+    recipe.map(|recipe| recipe.template_names().map(CompletionCandidate::new).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
-use crate::recipe::{EnvRule, Recipe};
+use crate::recipe::{EnvRule, Recipe, RecipeSource};
 use crate::record::{Fate, Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::port;
@@ -73,6 +73,23 @@ pub fn refs(repo: &Repo, wish: &Wish) -> Refs {
         default_remote: repo.setting("checkout.defaultRemote"),
         guess_remote: repo.flag("worktree.guessRemote").unwrap_or(false),
     }
+}
+
+/// The committed recipe's file.
+pub const RECIPE: &str = ".wt.toml";
+
+/// Reads the recipe: `.wt.toml` in the directory that files come from, under `git config wt.*`.
+pub fn recipe(repo: &Repo, main: Option<&Path>) -> Result<RecipeSource> {
+    let file = main.map(|main| main.join(RECIPE));
+    let text = match &file {
+        Some(path) => match fs::read_to_string(path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
+            text => Some(text.explain(|| format!("cannot read '{}'", path.display()))?),
+        },
+        None => None,
+    };
+    let file = text.as_deref().map(|text| (Path::new(RECIPE), text));
+    Recipe::read(file, &repo.settings("wt"))
 }
 
 /// The directory that ignored files and the recipe come from: the main worktree, in a bare layout the worktree of

@@ -5,6 +5,7 @@
 
 pub mod merged;
 mod parameters;
+mod refs;
 pub mod submodules;
 pub mod worktrees;
 
@@ -474,36 +475,6 @@ impl Repo {
         };
         let short = full.strip_prefix("refs/remotes/")?;
         self.remote_branch(short)
-    }
-
-    /// Short names of all local branches, sorted.
-    pub fn branches(&self) -> Vec<String> {
-        self.short_names("refs/heads/")
-    }
-
-    /// Short names of all remote-tracking branches (`origin/x`), without the remotes' `HEAD`, sorted.
-    pub fn tracking_branches(&self) -> Vec<String> {
-        let mut names = self.short_names("refs/remotes/");
-        names.retain(|name| !name.ends_with("/HEAD"));
-        names
-    }
-
-    fn short_names(&self, prefix: &str) -> Vec<String> {
-        if self.only_git_reads_refs() {
-            let format = format!("--format=%(refname:lstrip={})", prefix.matches('/').count());
-            let output = self.git().args(["for-each-ref", &format, prefix]).output();
-            return output
-                .map(|o| String::from_utf8_lossy(&o.stdout).lines().map(str::to_owned).collect())
-                .unwrap_or_default();
-        }
-        let Ok(platform) = self.gix.references() else { return Vec::new() };
-        let Ok(found) = platform.prefixed(prefix) else { return Vec::new() };
-        found
-            .filter_map(std::result::Result::ok)
-            .filter_map(|r| {
-                r.name().as_bstr().strip_prefix(prefix.as_bytes()).map(|n| n.as_bstr().to_string())
-            })
-            .collect()
     }
 
     /// Starts `git` on this repository, from a scrubbed environment; what it prints is for us alone.

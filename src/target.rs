@@ -1,5 +1,6 @@
 //! Which worktree a word means: git's own rule first, then names and branches.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -14,6 +15,8 @@ pub struct Worktrees {
     pub listing: Listing,
     /// The repository's own records.
     pub records: Vec<Record>,
+    /// Their places by id.
+    by_id: HashMap<String, usize>,
     /// Records that cannot be read.
     damaged: Vec<Damaged>,
     /// The git directory of the worktree we stand in.
@@ -25,9 +28,20 @@ pub struct Worktrees {
 impl Worktrees {
     /// Reads them all, without starting git.
     pub fn read(repo: &Repo) -> Result<Self> {
+        Self::with(repo, repo.worktrees()?)
+    }
+
+    /// Reads what is to be said of them in a moment: names, branches, ports; no commits.
+    pub fn at_a_glance(repo: &Repo) -> Result<Self> {
+        Self::with(repo, repo.worktrees_at_a_glance()?)
+    }
+
+    fn with(repo: &Repo, listing: Listing) -> Result<Self> {
         let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
+        let numbered = records.iter().enumerate();
         Ok(Self {
-            listing: repo.worktrees()?,
+            listing,
+            by_id: numbered.map(|(at, record)| (record.id.clone(), at)).collect(),
             records,
             damaged,
             here: repo.git_dir().to_owned(),
@@ -38,8 +52,7 @@ impl Worktrees {
 
     /// The record of a worktree.
     pub fn record(&self, tree: &Worktree) -> Option<&Record> {
-        let id = tree.record.as_ref()?;
-        self.records.iter().find(|record| record.id == *id)
+        self.by_id.get(tree.record.as_ref()?).map(|at| &self.records[*at])
     }
 
     /// The record of a worktree that is to be changed; fails where there is one that cannot be read, since what it tells
@@ -79,7 +92,7 @@ impl Worktrees {
     pub fn marks(&self, tree: &Worktree) -> Vec<&'static str> {
         let protected = self.record(tree).is_some_and(|record| record.protected);
         let marks = [
-            (tree.is_main(), "main"),
+            (tree.is_main(), "main worktree"),
             (tree.locked.is_some(), "locked"),
             (tree.missing, "missing"),
             (protected, "protected"),

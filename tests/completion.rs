@@ -12,6 +12,7 @@ const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";
 fn tab_completes_verbs_and_worktrees() {
     let world = world();
     adopt(&world, "b1", "odd/sp ace & 'q");
+    furnish(&world);
     let load = format!("source /usr/share/bash-completion/bash_completion; source {GIT_COMPLETION}");
     if !Path::new(GIT_COMPLETION).exists() {
         assert!(std::env::var_os("CI").is_none(), "bash-completion is not installed");
@@ -38,15 +39,37 @@ fn tab_completes_verbs_and_worktrees() {
         ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
         ("wt cd 'sp\t", "wt cd 'sp ace & '\\''q' "),
         ("wt cd sp\\ a\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
+        ("wt add x --template=lo\t", "wt add x --template=local "),
+        ("git wt add x --template lo\t", "git wt add x --template local "),
+        ("git w add x --template lo\t", "git w add x --template local "),
+        ("git --git-dir=.git wt cd st\t", "git --git-dir=.git wt cd staging "),
+        ("wt add wait\t", "wt add waiting "),
+        ("wt add --base v\t", "wt add --base v1 "),
+        ("wt add x --path ../ot\t", "wt add x --path ../other/"),
+        ("wt run staging -- some-pr\t", "wt run staging -- some-program "),
+        ("wt run staging -- cat READ\t", "wt run staging -- cat README "),
+        ("git wt run staging -- some-pr\t", "git wt run staging -- some-program "),
+        ("git -C . wt run staging -- git wt cd st\t", "git -C . wt run staging -- git wt cd staging "),
+        ("wt run sta\t", "wt run staging "),
     ] {
         terminal.completes(typed, want);
     }
+}
+
+/// What there is to complete beside worktrees.
+fn furnish(world: &World) {
+    let main = world.path("myproject");
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[template.local]\nenv.A = \"1\"\n");
+    world.program("some-program", "#!/bin/sh\n");
+    world.git(&main, &["branch", "waiting"]);
+    world.git(&main, &["tag", "v1"]);
 }
 
 #[test]
 fn tab_completes_in_fish() {
     let world = world();
     adopt(&world, "b1", "odd/sp ace & 'q");
+    furnish(&world);
     let setup = Setup { variables: &[("TERM", "xterm")], ..Setup::default() };
     let Some(mut terminal) = Terminal::open_with(&world, "fish", &setup) else { return };
     for (typed, want) in [
@@ -56,6 +79,12 @@ fn tab_completes_in_fish() {
         ("wt cd sp\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
         ("wt cd sp\\ a\t", "wt cd sp\\ ace\\ \\&\\ \\'q "),
         ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
+        ("wt add x --template=lo\t", "wt add x --template=local "),
+        ("git wt add x --template lo\t", "git wt add x --template local "),
+        ("wt add wait\t", "wt add waiting "),
+        ("wt run staging -- some-pr\t", "wt run staging -- some-program "),
+        ("wt run staging -- cat READ\t", "wt run staging -- cat README "),
+        ("git wt run staging -- some-pr\t", "git wt run staging -- some-program "),
     ] {
         terminal.type_in(typed);
         terminal.until(|shown| shown.contains(want));
@@ -68,6 +97,7 @@ fn tab_completes_in_fish() {
 fn tab_completes_in_zsh() {
     let world = world();
     adopt(&world, "b1", "odd/sp ace & 'q");
+    furnish(&world);
     let zle = "setopt zle; PROMPT='@@ '";
     for (before, after) in [
         ("autoload -Uz compinit && compinit -u", zle.to_owned()),
@@ -81,6 +111,12 @@ fn tab_completes_in_zsh() {
             ("git wt cd st\t", "git wt cd staging "),
             ("git -C ../other wt cd st\t", "git -C ../other wt cd staging "),
             ("wt cd \"sp\t", "wt cd \"sp ace & 'q\" "),
+            ("wt add x --template=lo\t", "wt add x --template=local "),
+            ("git wt add x --template lo\t", "git wt add x --template local "),
+            ("wt add wait\t", "wt add waiting "),
+            ("wt run staging -- some-pr\t", "wt run staging -- some-program "),
+            ("wt run staging -- cat READ\t", "wt run staging -- cat README "),
+            ("git wt run staging -- some-pr\t", "git wt run staging -- some-program "),
         ] {
             terminal.type_in(typed);
             // zle draws only what has changed; the whole line comes again when it is asked for
@@ -148,4 +184,68 @@ fn tab_offers_nothing_outside_of_a_repository() {
     command.env("GIT_WT_COMPLETE", "another").args(["cd", "staging"]);
     let seen = world.see(&mut command).ok().prints("");
     assert_eq!(seen.stderr, "");
+}
+
+/// What the binary answers a completion script: the words, the last of them under the cursor.
+fn offers(world: &World, words: &[&str]) -> String {
+    let mut command = world.command("git-wt", &world.path("myproject"));
+    command.env("GIT_WT_COMPLETE", "raw").env("GIT_WT_COMPLETE_INDEX", words.len().to_string());
+    let seen = world.see(command.args(["--", "git-wt"]).args(words)).ok();
+    assert_eq!(seen.stderr, "");
+    seen.stdout
+}
+
+#[test]
+fn worktrees_are_offered_with_their_state() {
+    let world = world();
+    let main = world.path("myproject");
+    world.git(&main, &["worktree", "lock", &world.path("other").to_string_lossy()]);
+    world.git(&main, &["worktree", "add", "--quiet", "--detach", &world.path("odd").to_string_lossy()]);
+    let commit = world.git(&main, &["rev-parse", "--short", "HEAD"]);
+    std::fs::remove_dir_all(world.path("odd")).unwrap();
+    let linked = format!(
+        "odd\tdetached at {commit}, missing\nother\tother, port 8002, locked\nstaging\tstaging, port 8001\n"
+    );
+    assert_eq!(offers(&world, &["remove", ""]), linked);
+    assert_eq!(offers(&world, &["cd", ""]), format!("myproject\tmain, main worktree\n{linked}"));
+}
+
+#[test]
+fn branches_are_offered_by_use_and_those_in_use_not_for_add() {
+    let world = world();
+    let main = world.path("myproject");
+    for branch in ["early", "late", "middle", "packed"] {
+        world.git(&main, &["branch", branch]);
+    }
+    world.git(&main, &["remote", "add", "origin", "/nowhere"]);
+    world.git(&main, &["update-ref", "refs/remotes/origin/late", "HEAD"]);
+    world.git(&main, &["update-ref", "refs/remotes/origin/theirs", "HEAD"]);
+    world.git(&main, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/late"]);
+    world.git(&main, &["tag", "v1"]);
+    world.git(&main, &["pack-refs", "--all"]);
+    let day = std::time::Duration::from_hours(24);
+    for (age, branch) in ["late", "middle", "early"].into_iter().enumerate() {
+        let log = std::fs::File::options().append(true).open(main.join(".git/logs/refs/heads").join(branch));
+        let age = u32::try_from(age).unwrap();
+        log.unwrap().set_modified(std::time::SystemTime::now() - day * age).unwrap();
+    }
+    std::fs::remove_file(main.join(".git/logs/refs/heads/packed")).unwrap();
+    assert_eq!(
+        offers(&world, &["add", ""]),
+        "late\tbranch\nmiddle\tbranch\nearly\tbranch\npacked\tbranch\ntheirs\ton origin\n"
+    );
+    assert_eq!(offers(&world, &["add", "origin/t"]), "origin/theirs\tremote branch\n");
+    assert_eq!(offers(&world, &["add", "x", "v"]), "v1\ttag\n");
+    assert_eq!(offers(&world, &["add", "x", "--base=sta"]), "--base=staging\tbranch\n");
+}
+
+#[test]
+fn completion_starts_no_process() {
+    let world = world();
+    furnish(&world);
+    world.program("git", "#!/bin/sh\n: >\"$HOME/started\"\nexec /usr/bin/git \"$@\"\n");
+    for words in [&["cd", ""][..], &["add", ""], &["add", "--base", ""], &["add", "--template", ""], &["c"]] {
+        assert_ne!(offers(&world, words), "", "{words:?}");
+        assert!(!world.path("home/started").exists(), "{words:?}");
+    }
 }

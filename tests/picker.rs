@@ -36,7 +36,7 @@ fn a_part_of_a_name_and_return_move_the_shell() {
             let display = terminal.display();
             let lines: Vec<&str> = display.lines().skip_while(|line| !line.ends_with("3/3")).collect();
             assert_eq!(lines.len(), 4, "{shell}: {display}");
-            assert!(lines[3].contains("main, here"), "{shell}: {display}");
+            assert!(lines[3].contains("main worktree, here"), "{shell}: {display}");
             let staging = lines.iter().find(|line| line.contains("staging"));
             assert!(staging.is_some_and(|line| line.contains(":8001")), "{shell}: {display}");
             pick(&mut terminal, "stg", "1/3");

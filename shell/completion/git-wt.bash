@@ -79,11 +79,34 @@ __git_wt_offer() { # INDEX WORD...
     if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=/:] ]]; then compopt -o nospace 2>/dev/null || :; fi
 }
 
+# Complete the words after the `--` of run as the shell does for a command line of its own; fails where there are none.
+__git_wt_offer_command() { # VERB
+    local __gw_at __gw_line
+    [[ $1 == run ]] || return 1
+    for ((__gw_at = 0; __gw_at < COMP_CWORD; __gw_at++)); do
+        if [[ ${COMP_WORDS[__gw_at]} == -- ]]; then break; fi
+    done
+    if ((++__gw_at > COMP_CWORD)); then return 1; fi
+    COMPREPLY=()
+    # git's completion has none added
+    compopt +o nospace 2>/dev/null || :
+    if \builtin declare -F _command_offset >/dev/null; then
+        _command_offset "$__gw_at"
+    elif ((__gw_at == COMP_CWORD)); then
+        while IFS= \builtin read -r __gw_line; do
+            COMPREPLY+=("$__gw_line")
+        done < <(\builtin compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    else
+        compopt -o default 2>/dev/null || :
+    fi
+}
+
 __git_wt_complete() { # for the function and git-wt
     local -a __gw_words __gw_run
     local __gw_cword
     __gw_run=(command "${__git_wt_exe:-git-wt}")
     __git_wt_words
+    if __git_wt_offer_command "${__gw_words[1]-}"; then return; fi
     __git_wt_offer "$__gw_cword" git-wt "${__gw_words[@]:1:__gw_cword}"
 }
 
@@ -91,6 +114,7 @@ _git_wt() { # for `git wt`: git's own completion calls it, and says where `wt` s
     local -a __gw_words __gw_run
     local __gw_cword __gw_i __gw_verb=${__git_cmd_idx:-1}
     __git_wt_words
+    if __git_wt_offer_command "${__gw_words[__gw_verb + 1]-}"; then return; fi
     __gw_run=(command git ${__git_C_args[@]+"${__git_C_args[@]}"} ${__git_dir:+"--git-dir=$__git_dir"} wt)
     __git_wt_offer "$((__gw_cword - __gw_verb))" git-wt "${__gw_words[@]:__gw_verb+1:__gw_cword-__gw_verb}"
     # git's completion has readline add no space: the candidates bring theirs

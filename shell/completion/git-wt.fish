@@ -36,6 +36,13 @@ function __git_wt_complete
         set -a run wt
         set words $words[$at..-1]
     end
+    if test "$words[2]" = run
+        and set -l at (contains --index -- -- $words)
+        # a command line of its own
+        set -l line (string escape -- $words[(math $at + 1)..-1]) (commandline --current-token --cut-at-cursor)
+        complete --do-complete (string join ' ' -- $line)
+        return
+    end
     GIT_WT_COMPLETE=raw GIT_WT_COMPLETE_INDEX=(count $words) command $run -- git-wt $words[2..-1] "$current" </dev/null 2>/dev/null
 end
 

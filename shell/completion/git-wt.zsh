@@ -8,6 +8,14 @@
 function _git-wt {
     local -a run lines flags values args
     local line value help
+    integer at="${words[(i)--]}"
+    if [[ "${words[2]}" == run ]] && (( at < CURRENT )); then
+        # a command line of its own
+        words=("${(@)words[at+1,-1]}")
+        (( CURRENT -= at ))
+        _normal
+        return
+    fi
     run=(command "${__git_wt_exe:-git-wt}")
     # PREFIX is the word under the cursor without an opening quote
     args=("${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}")

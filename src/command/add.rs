@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::{Context, remove, setup};
 use crate::complete;
@@ -28,10 +28,10 @@ const TRIES: usize = 8;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Name (branch, remote branch, tag, commit, or a new branch) or, beginning with / ./ ../ or ~, a path
-    #[arg(value_name = "NAME|PATH", add = ArgValueCandidates::new(complete::branches))]
+    #[arg(value_name = "NAME|PATH", add = ArgValueCompleter::new(complete::to_check_out))]
     pub what: Option<OsString>,
     /// Commit, branch or tag to check out
-    #[arg(value_name = "COMMIT-ISH", add = ArgValueCandidates::new(complete::branches))]
+    #[arg(value_name = "COMMIT-ISH", add = ArgValueCompleter::new(complete::commits))]
     pub commit_ish: Option<String>,
     /// Create a new branch
     #[arg(short = 'b', value_name = "BRANCH", conflicts_with = "reset_branch", allow_hyphen_values = true)]
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(short = 'B', value_name = "BRANCH", allow_hyphen_values = true)]
     pub reset_branch: Option<String>,
     /// Start the new branch here: a commit, or `default` for the remote's default branch
-    #[arg(long, value_name = "COMMIT-ISH", add = ArgValueCandidates::new(complete::branches))]
+    #[arg(long, value_name = "COMMIT-ISH", add = ArgValueCompleter::new(complete::commits))]
     pub base: Option<String>,
     /// Fetch first, and start the new branch from what is fetched
     #[arg(long)]
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::DirPath)]
     pub path: Option<PathBuf>,
     /// Use this template of the recipe
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::templates))]
     pub template: Option<String>,
     /// Put this before the new branch's name, with a slash
     #[arg(long, value_name = "PREFIX")]

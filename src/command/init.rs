@@ -6,9 +6,10 @@ use std::path::Path;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, RECIPE, push_guard};
+use super::{Context, push_guard};
 use crate::detect::{Project, Topic};
 use crate::error::{Error, Explain, Result};
+use crate::facts::RECIPE;
 use crate::git::{self, Repo};
 use crate::ui::Ui;
 

@@ -3,9 +3,10 @@
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCandidates;
 
-use super::{Context, RECIPE, setup};
+use super::{Context, setup};
 use crate::complete;
 use crate::error::{Error, Result};
+use crate::facts::RECIPE;
 use crate::recipe::{HookCommand, Recipe};
 use crate::target::Worktrees;
 use crate::trust::Trust;

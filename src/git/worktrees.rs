@@ -163,7 +163,18 @@ pub const IN_THE_MAKING: &str = "git-wt ";
 impl Repo {
     /// Reads all worktrees.
     pub fn worktrees(&self) -> Result<Listing> {
-        let mut listing = Listing { worktrees: vec![self.main_worktree()], broken: Vec::new() };
+        self.worktrees_with(&|git_dir| self.head_of(git_dir))
+    }
+
+    /// Reads all worktrees but not their commits: what is checked out is a branch without one, or nothing at all where
+    /// only git can tell.
+    pub fn worktrees_at_a_glance(&self) -> Result<Listing> {
+        let only_git = self.only_git_reads_refs();
+        self.worktrees_with(&|git_dir| if only_git { Head::Unknown } else { head_file(git_dir) })
+    }
+
+    fn worktrees_with(&self, head_of: &dyn Fn(&Path) -> Head) -> Result<Listing> {
+        let mut listing = Listing { worktrees: vec![self.main_worktree(head_of)], broken: Vec::new() };
         let entries = self.common_dir().join("worktrees");
         let found = match fs::read_dir(&entries) {
             Ok(found) => found,
@@ -175,13 +186,24 @@ impl Repo {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            match self.sound_or_broken(&entry.path()) {
+            match sound_or_broken(&entry.path(), head_of) {
                 Ok(tree) => listing.worktrees.push(tree),
                 Err(broken) => listing.broken.extend(broken),
             }
         }
         listing.worktrees[1..].sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
+    }
+
+    /// The branches that worktrees have checked out, as far as their files tell: nothing else of them is read.
+    pub fn branches_in_use(&self) -> HashSet<String> {
+        let entries = fs::read_dir(self.common_dir().join("worktrees")).into_iter().flatten().flatten();
+        let linked = entries.map(|entry| entry.path());
+        let main = (!self.is_bare()).then(|| self.common_dir().to_owned());
+        main.into_iter()
+            .chain(linked)
+            .filter_map(|git_dir| Some(head_file(&git_dir).branch()?.as_str().to_owned()))
+            .collect()
     }
 
     /// Of the entries that are broken in `listing`, those that stay so for a moment: a git that removes one, or gives up
@@ -210,60 +232,18 @@ impl Repo {
 
     /// The entry of this name, if it is whole.
     pub fn entry_named(&self, name: &OsStr) -> Option<Worktree> {
-        self.linked_worktree(&self.common_dir().join("worktrees").join(name)).ok()
+        let git_dir = self.common_dir().join("worktrees").join(name);
+        linked_worktree(&git_dir, &|git_dir| self.head_of(git_dir)).ok()
     }
 
-    fn main_worktree(&self) -> Worktree {
+    fn main_worktree(&self, head_of: &dyn Fn(&Path) -> Head) -> Worktree {
         let git_dir = self.common_dir().to_owned();
         let root = self.main_root();
         let bare = root.is_none() && self.is_bare();
-        let head = if bare { Head::Bare } else { self.head_of(&git_dir) };
+        let head = if bare { Head::Bare } else { head_of(&git_dir) };
         // git itself names the git directory where it cannot know the worktree (--separate-git-dir)
         let path = root.unwrap_or_else(|| git_dir.clone());
         Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
-    }
-
-    /// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
-    fn sound_or_broken(&self, git_dir: &Path) -> std::result::Result<Worktree, Option<Broken>> {
-        self.linked_worktree(git_dir).or_else(|why| {
-            let broken = Broken::of(git_dir, why);
-            self.linked_worktree(git_dir).map_err(|_| Some(broken).filter(|_| git_dir.exists()))
-        })
-    }
-
-    fn linked_worktree(&self, git_dir: &Path) -> std::result::Result<Worktree, String> {
-        let file = |name: &str| {
-            crate::file::read_small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"))
-        };
-        let pointer = file("gitdir")?;
-        let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
-        if pointer.as_os_str().is_empty() {
-            return Err("'gitdir' is empty".into());
-        }
-        match fs::metadata(git_dir.join("commondir")) {
-            Ok(found) if found.len() == 0 => return Err("'commondir' is empty".into()),
-            Ok(_) => {}
-            Err(cause) => return Err(format!("'commondir': {cause}")),
-        }
-        let dot_git = absolute(git_dir, pointer);
-        let path = match dot_git.file_name() {
-            Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_owned(),
-            _ => dot_git.clone(),
-        };
-        let id = git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // the lock before the token: it goes only when the token is there
-        let locked = lock_of(git_dir);
-        let token = file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned());
-        let maker = || Some(locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned());
-        Ok(Worktree {
-            missing: fs::symlink_metadata(&dot_git).is_err(),
-            head: self.head_of(git_dir),
-            record: token.or_else(maker),
-            locked,
-            id: Some(id),
-            git_dir: git_dir.to_owned(),
-            path,
-        })
     }
 
     fn head_of(&self, git_dir: &Path) -> Head {
@@ -276,6 +256,52 @@ impl Repo {
             other => other,
         }
     }
+}
+
+/// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
+fn sound_or_broken(
+    git_dir: &Path,
+    head_of: &dyn Fn(&Path) -> Head,
+) -> std::result::Result<Worktree, Option<Broken>> {
+    linked_worktree(git_dir, head_of).or_else(|why| {
+        let broken = Broken::of(git_dir, why);
+        linked_worktree(git_dir, head_of).map_err(|_| Some(broken).filter(|_| git_dir.exists()))
+    })
+}
+
+fn linked_worktree(git_dir: &Path, head_of: &dyn Fn(&Path) -> Head) -> std::result::Result<Worktree, String> {
+    let file = |name: &str| {
+        crate::file::read_small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"))
+    };
+    let pointer = file("gitdir")?;
+    let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
+    if pointer.as_os_str().is_empty() {
+        return Err("'gitdir' is empty".into());
+    }
+    match fs::metadata(git_dir.join("commondir")) {
+        Ok(found) if found.len() == 0 => return Err("'commondir' is empty".into()),
+        Ok(_) => {}
+        Err(cause) => return Err(format!("'commondir': {cause}")),
+    }
+    let dot_git = absolute(git_dir, pointer);
+    let path = match dot_git.file_name() {
+        Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_owned(),
+        _ => dot_git.clone(),
+    };
+    let id = git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // the lock before the token: it goes only when the token is there
+    let locked = lock_of(git_dir);
+    let token = file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned());
+    let maker = || Some(locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned());
+    Ok(Worktree {
+        missing: fs::symlink_metadata(&dot_git).is_err(),
+        head: head_of(git_dir),
+        record: token.or_else(maker),
+        locked,
+        id: Some(id),
+        git_dir: git_dir.to_owned(),
+        path,
+    })
 }
 
 /// Asks git what a worktree has checked out, where its files do not say.
