@@ -11,10 +11,11 @@ use std::path::Path;
 use clap_complete::engine::{CompletionCandidate, complete};
 use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
 
+use crate::exec;
+use crate::facts;
 use crate::git::Repo;
 use crate::git::worktrees::Head;
 use crate::target::Worktrees;
-use crate::{exec, facts};
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
 ///
