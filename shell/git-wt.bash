@@ -79,7 +79,7 @@ __git_wt_ask() { # [ROOT]
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 __git_wt_enter() {
-    local __gw_root __gw_verb __gw_name __gw_value __gw_change __gw_whole=
+    local __gw_root __gw_verb __gw_name __gw_value __gw_change __gw_whole=''
     local -a __gw_sets __gw_unsets
     __gw_sets=()
     __gw_unsets=()
@@ -122,13 +122,16 @@ __git_wt_enter() {
 
 # ---- prompt
 
-# Set __git_wt_ps1 to the worktree's name, and its branch where that is another word.
+# Set __git_wt_ps1 to the label: the worktree's name, its branch where that is another word, its port, and a * where its
+# environment has drifted. GIT_WT_LABEL is the same, for prompts that are programs.
 __git_wt_label() {
     local __gw_head=
     __git_wt_ps1=${GIT_WT_NAME-}
-    if [[ -n $__git_wt_ps1 && -r ${GIT_WT_HEAD-} ]]; then
-        IFS= \builtin read -r __gw_head <"$GIT_WT_HEAD" || :
+    if [[ -z $__git_wt_ps1 ]]; then
+        if [[ -n ${GIT_WT_LABEL-} ]]; then \builtin unset -v GIT_WT_LABEL; fi
+        return 0
     fi
+    if [[ -r ${GIT_WT_HEAD-} ]]; then IFS= \builtin read -r __gw_head <"$GIT_WT_HEAD" || :; fi
     case $__gw_head in
     # where references are in reftables, HEAD holds only a stand-in
     '' | "ref: refs/heads/$__git_wt_ps1" | 'ref: refs/heads/.invalid') ;;
@@ -136,14 +139,33 @@ __git_wt_label() {
     *[!0-9a-f]*) ;;
     *) __git_wt_ps1="$__git_wt_ps1 ${__gw_head:0:7}" ;;
     esac
+    if [[ ${GIT_WT_PROMPT-} != short ]]; then __git_wt_ps1+=${GIT_WT_PORT:+ :$GIT_WT_PORT}; fi
+    __git_wt_ps1+=${GIT_WT_DRIFT:+ *}
     # a hostile name must not move the cursor
     __git_wt_ps1=${__git_wt_ps1//[[:cntrl:]]/?}
+    \builtin export "GIT_WT_LABEL=$__git_wt_ps1"
+}
+
+# Print the label in FORMAT, " (%s)" if absent, for a prompt; red where the worktree is protected. The variable of the
+# same name does without the fork.
+__git_wt_ps1() { # [FORMAT]
+    local __gw_status=$? __gw_red='' __gw_plain=''
+    __git_wt_label
+    if [[ -n ${GIT_WT_PROTECTED-} ]]; then
+        # bytes that readline takes for \[ and \], which mean nothing in what a prompt has put in
+        __gw_red=$'\001\e[1;31m\002' __gw_plain=$'\001\e[0m\002'
+    fi
+    if [[ -n $__git_wt_ps1 ]]; then
+        # shellcheck disable=SC2059 # the format is the user's
+        \builtin printf -- "$__gw_red${1- (%s)}$__gw_plain" "$__git_wt_ps1"
+    fi
+    return "$__gw_status"
 }
 
 # Put the label before the prompt, unless it has a place in it already. It is expanded when the prompt is shown, and
 # then not once more: a name stays a name.
 __git_wt_show_label() {
-    if [[ ${GIT_WT_PROMPT-} == off || ${PS1-} == *__git_wt_ps1* ]]; then return 0; fi
+    if [[ ${GIT_WT_PROMPT-} == off || ${PS1-} == *__git_wt_ps1* || ${PS1-} == *GIT_WT_LABEL* ]]; then return 0; fi
     \builtin shopt -q promptvars || return 0
     # shellcheck disable=SC2016,SC2154 # not expanded here; git-wt sets GIT_WT_PROTECTED
     PS1='${__git_wt_ps1:+${GIT_WT_PROTECTED:+\[\e[1;31m\]}(${__git_wt_ps1})${GIT_WT_PROTECTED:+\[\e[0m\]} }'${PS1-}

@@ -149,12 +149,13 @@ end
 
 # ---- prompt
 
-# Print the worktree's name, and its branch where that is another word.
-function __git_wt_ps1 --argument-names format
-    test -n "$GIT_WT_NAME"
-    or return 0
-    test -n "$format"
-    or set format '(%s) '
+# Set GIT_WT_LABEL to the worktree's name, its branch where that is another word, its port, and a * where its environment
+# has drifted; exported for prompts that are programs.
+function __git_wt_label
+    if test -z "$GIT_WT_NAME"
+        set -e GIT_WT_LABEL
+        return 0
+    end
     set -l label $GIT_WT_NAME
     set -l head
     test -r "$GIT_WT_HEAD"
@@ -166,11 +167,24 @@ function __git_wt_ps1 --argument-names format
         # .invalid is the stand-in where references are in reftables
         set label "$label $branch"
     end
+    test -n "$GIT_WT_PORT" -a "$GIT_WT_PROMPT" != short
+    and set label "$label :$GIT_WT_PORT"
+    test -n "$GIT_WT_DRIFT"
+    and set label "$label *"
     # a hostile name must not move the cursor
-    set label (string replace --all --regex '[[:cntrl:]]' '?' -- "$label")
+    set -gx GIT_WT_LABEL (string replace --all --regex '[[:cntrl:]]' '?' -- "$label")
+end
+
+# Print the label in FORMAT, " (%s)" if absent, for a prompt; red where the worktree is protected.
+function __git_wt_ps1 --argument-names format
+    __git_wt_label
+    set -q GIT_WT_LABEL
+    or return 0
+    set -q argv[1]
+    or set format ' (%s)'
     test -n "$GIT_WT_PROTECTED"
     and set_color --bold red
-    printf $format $label
+    printf $format $GIT_WT_LABEL
     test -n "$GIT_WT_PROTECTED"
     and set_color normal
     return 0
@@ -187,6 +201,7 @@ if status is-interactive
         if test -e $__git_wt_file
             __git_wt_follow $__git_wt_file
         end
+        __git_wt_label
     end
     __git_wt_enter
     if test "$GIT_WT_PROMPT" != off
@@ -195,7 +210,7 @@ if status is-interactive
         functions --copy fish_prompt __git_wt_user_prompt
         function fish_prompt
             set -l code $status
-            __git_wt_ps1
+            __git_wt_ps1 '(%s) '
             __git_wt_status $code
             __git_wt_user_prompt
         end

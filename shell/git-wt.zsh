@@ -106,11 +106,21 @@ function __git_wt_enter {
 
 # ---- prompt
 
-# Set __git_wt_ps1 to the worktree's name, and its branch where that is another word.
+# Set __git_wt_ps1 to the label: the worktree's name, its branch where that is another word, its port, and a * where its
+# environment has drifted; as a prompt reads it. GIT_WT_LABEL is the same as it is, for prompts that are programs.
 function __git_wt_label {
+    local percent='' bang=''
+    if [[ -o prompt_percent ]]; then percent='%'; fi
+    if [[ -o prompt_bang ]]; then bang='!'; fi
     \builtin emulate -L zsh
     local label="${GIT_WT_NAME-}" head=''
-    if [[ -n "$label" && -r "${GIT_WT_HEAD-}" ]]; then
+    if [[ -z "$label" ]]; then
+        \builtin unset -v GIT_WT_LABEL
+        typeset -g __git_wt_ps1=''
+        psvar[9]=''
+        return 0
+    fi
+    if [[ -r "${GIT_WT_HEAD-}" ]]; then
         IFS= \builtin read -r head <"$GIT_WT_HEAD" || true
     fi
     case "$head" in
@@ -120,16 +130,29 @@ function __git_wt_label {
     *[^0-9a-f]*) ;;
     *) label="$label ${head[1,7]}" ;;
     esac
+    if [[ "${GIT_WT_PROMPT-}" != short ]]; then label="$label${GIT_WT_PORT:+ :$GIT_WT_PORT}"; fi
     # a hostile name must not move the cursor
-    typeset -g __git_wt_ps1="${label//[[:cntrl:]]/?}"
+    label="${${label}//[[:cntrl:]]/?}${GIT_WT_DRIFT:+ *}"
+    \builtin export GIT_WT_LABEL="$label"
     # elements of psvar are shown as they are: nothing in a name is expanded
-    psvar[9]="$__git_wt_ps1"
+    psvar[9]="$label"
     psvar[10]="${GIT_WT_PROTECTED-}"
+    typeset -g __git_wt_ps1="${${label//\%/%$percent}//\!/!$bang}"
+}
+
+# Print the label in FORMAT, " (%s)" if absent, for a prompt with prompt_subst; red where the worktree is protected. The
+# variable of the same name does without the fork.
+function __git_wt_ps1 { # [FORMAT]
+    local __gw_status=$? __gw_red='' __gw_plain=''
+    __git_wt_label
+    if [[ -n "${GIT_WT_PROTECTED-}" && -o prompt_percent ]]; then __gw_red='%%B%%F{red}' __gw_plain='%%f%%b'; fi
+    if [[ -n "$__git_wt_ps1" ]]; then \builtin printf -- "$__gw_red${1- (%s)}$__gw_plain" "$__git_wt_ps1"; fi
+    return "$__gw_status"
 }
 
 # Put the label before the prompt, unless it has a place in it already.
 function __git_wt_show_label {
-    if [[ "${GIT_WT_PROMPT-}" == off || "${PROMPT-}" == *('%9v'|__git_wt_ps1)* ]]; then return 0; fi
+    if [[ "${GIT_WT_PROMPT-}" == off || "${PROMPT-}" == *('%9v'|__git_wt_ps1|GIT_WT_LABEL)* ]]; then return 0; fi
     [[ -o prompt_percent ]] || return 0
     PROMPT='%(9V|%(10V.%B%F{red}.)(%9v%)%(10V.%f%b.) |)'"${PROMPT-}"
 }

@@ -95,6 +95,22 @@ impl Context {
         source.for_worktree(base, name, branch.map(Branch::as_str), template)
     }
 
+    /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was
+    /// written.
+    pub fn recipe_of(&self, record: &Record, branch: Option<&Branch>) -> Result<Recipe> {
+        let source = self.recipe()?;
+        let was_ignored = |path: &str| {
+            record.env_files().any(|file| file.path == path)
+                || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
+        };
+        let base = match &self.main {
+            Some(main) if !source.configured() => Project::look(main, &was_ignored)?.recipe(),
+            _ => Recipe::default(),
+        };
+        let (name, template) = (record.name.as_str(), record.template.as_deref());
+        source.for_worktree(base, name, branch.map(Branch::as_str), template)
+    }
+
     /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
     pub fn plain_recipe_for(
         &self,

@@ -6,7 +6,7 @@
 //! main -> lib -> cli, command/*            the verbs, one file each, thin
 //!      -> complete, guard                  what TAB offers; what leads into another worktree
 //!      -> facts, hook, target              looks at the world; runs hooks; which worktree a word means
-//!      -> plan, trust, environment         pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
+//!      -> plan, trust, environment, drift  pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
 //!      -> record                           what was made, on disk: the undo
 //!      -> resource/*, detect               create and destroy: branch, checkout, port …; what a project needs
 //!      -> recipe, standing                 what a worktree of this repository gets; where the user stands
@@ -28,6 +28,7 @@ pub mod command;
 pub mod complete;
 pub mod detect;
 pub mod dotenv;
+pub mod drift;
 pub mod environment;
 pub mod error;
 pub mod exec;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 
 use layer::{Given, Layer};
-pub use template::{Words, draws_secret};
+pub use template::{Words, draws_secret, is_settled};
 
 /// What one worktree gets.
 #[derive(Debug, Clone, PartialEq, Eq)]

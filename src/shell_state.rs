@@ -15,6 +15,10 @@ pub const STATE: &str = "GIT_WT_STATE";
 const NAME: &str = "GIT_WT_NAME";
 const HEAD: &str = "GIT_WT_HEAD";
 const PROTECTED: &str = "GIT_WT_PROTECTED";
+const PORT: &str = "GIT_WT_PORT";
+const DRIFT: &str = "GIT_WT_DRIFT";
+/// What the prompt says; the shell makes it of the others, as the branch changes without us.
+const LABEL: &str = "GIT_WT_LABEL";
 
 /// What a worktree wants set.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +29,10 @@ pub struct Wanted {
     pub head: String,
     /// Whether the prompt warns.
     pub protected: bool,
+    /// The port that the prompt shows.
+    pub port: Option<String>,
+    /// Whether its environment is no longer as git-wt wrote it, or as the recipe wants it.
+    pub drifted: bool,
     /// Its variables.
     pub variables: Vec<(String, String)>,
     /// What comes first on PATH.
@@ -141,6 +149,11 @@ pub fn changes(
     after.insert(NAME.into(), wanted.map(|wanted| wanted.name.clone()));
     after.insert(HEAD.into(), wanted.map(|wanted| wanted.head.clone()));
     after.insert(PROTECTED.into(), wanted.filter(|wanted| wanted.protected).map(|_| "1".into()));
+    after.insert(PORT.into(), wanted.and_then(|wanted| wanted.port.clone()));
+    after.insert(DRIFT.into(), wanted.filter(|wanted| wanted.drifted).map(|_| "1".into()));
+    if wanted.is_none() {
+        after.insert(LABEL.into(), None);
+    }
     differing(after, env)
 }
 

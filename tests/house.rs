@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 14] = [
     &["recipe", "standing"],
     &["detect", "resource"],
     &["record"],
-    &["plan", "trust", "environment"],
+    &["plan", "trust", "environment", "drift"],
     &["facts", "hook", "target"],
     &["complete", "guard"],
     &["command", "cli"],

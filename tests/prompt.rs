@@ -1,6 +1,206 @@
 //! What the prompt of a real shell shows, and what it costs.
 
-use crate::terminal::{SHELLS, Setup, Terminal, export, world};
+use crate::terminal::{SHELLS, Setup, Terminal, export, find, world};
+use crate::world::World;
+
+/// A value as a shell takes it literally.
+fn literal(shell: &str, text: &str) -> String {
+    let escaped = if shell == "fish" { text.replace('\\', r"\\") } else { text.to_owned() };
+    format!("'{escaped}'")
+}
+
+fn port(world: &World, name: &str) -> String {
+    let file = world.read(format!("{name}/.env"));
+    file.lines().find_map(|line| line.strip_prefix("PORT=")).unwrap().to_owned()
+}
+
+#[test]
+fn the_prompt_shows_the_port_and_what_has_drifted() {
+    let world = world();
+    let env = world.read("staging/.env");
+    let claimed = port(&world, "staging");
+    for shell in SHELLS {
+        let setup = Setup { variables: &[("GIT_WT_PROMPT", "")], ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        assert_eq!(terminal.prompts("wt cd staging"), format!("(staging :{claimed})"), "{shell}");
+        // a line of the user's own is no drift
+        world.write("staging/.env", &format!("{env}MINE=1\n"));
+        assert_eq!(terminal.prompts("wt list >/dev/null"), format!("(staging :{claimed})"), "{shell}");
+        // an edited port is the one that is served
+        world.write("staging/.env", "PORT=9999\n");
+        assert_eq!(terminal.prompts("wt list >/dev/null"), "(staging :9999 *)", "{shell}");
+        // and when coming in, without a command of ours
+        terminal.shows("cd ..");
+        assert_eq!(terminal.prompts("cd staging"), "(staging :9999 *)", "{shell}");
+        std::fs::remove_file(world.path("staging/.env")).unwrap();
+        assert_eq!(terminal.prompts("wt list >/dev/null"), format!("(staging :{claimed} *)"), "{shell}");
+        world.write("staging/.env", &env);
+        assert_eq!(terminal.prompts("wt list >/dev/null"), format!("(staging :{claimed})"), "{shell}");
+        assert_eq!(terminal.prompts(&export(shell, "GIT_WT_PROMPT", "short")), "(staging)", "{shell}");
+    }
+}
+
+#[test]
+fn a_recipe_that_wants_more_is_drift_until_setup() {
+    let world = world();
+    world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "-b", "bare", "../bare"]);
+    world.wt(&["add", "--quiet", "--no-env", "plain"]).ok();
+    for more in ["ADMIN_PORT = 8100\n", "[env]\nNAME = \"{{ name }}\"\n", "[env]\nNAME = \"is {{ name }}\"\n"]
+    {
+        let recipe = format!("[port]\nPORT = 8000\n{more}");
+        world.write("myproject/.wt.toml", &recipe);
+        for shell in SHELLS {
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            assert_eq!(terminal.prompts("wt cd staging"), "(staging *)", "{shell}: {more}");
+            assert_eq!(terminal.prompts("cd ../bare"), "", "{shell}: {more}");
+            assert_eq!(terminal.prompts("cd ../myproject-plain"), "(plain)", "{shell}: {more}");
+        }
+        world.wt(&["setup", "staging"]).ok();
+        for shell in SHELLS {
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            assert_eq!(terminal.prompts("wt cd staging"), "(staging)", "{shell}: {more}");
+        }
+    }
+}
+
+#[test]
+fn the_function_prints_the_label_in_a_format() {
+    let world = world();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        assert_eq!(terminal.shows("__git_wt_ps1; echo ."), ".", "{shell}: the main worktree is none of ours");
+        terminal.shows("cd ../staging");
+        assert_eq!(terminal.shows("__git_wt_ps1; echo ."), " (staging).", "{shell}");
+        assert_eq!(terminal.shows("__git_wt_ps1 '[%s] '; echo ."), "[staging] .", "{shell}");
+        if shell != "fish" {
+            assert_eq!(terminal.shows("(exit 7); __git_wt_ps1 ''; echo $?"), "7", "{shell}");
+        }
+        terminal.shows("cd /");
+        assert_eq!(terminal.shows("__git_wt_ps1; echo ."), ".", "{shell}: outside of all");
+    }
+}
+
+#[test]
+fn the_label_is_data_in_every_way_of_use() {
+    let world = world();
+    let long = "long-".repeat(30);
+    let odd = [
+        "50%",
+        "%F{red}%d",
+        "$(touch${IFS}pwned)",
+        "`touch${IFS}pwned`",
+        "a!b",
+        "it\"s",
+        r"\u\w",
+        "-n",
+        "ünï",
+        &long,
+    ];
+    let ways = [
+        ("bash", "PS1='<$__git_wt_ps1> @@ '"),
+        ("bash", "PS1='<$(__git_wt_ps1 %s)> @@ '"),
+        ("bash", "PS1='<$GIT_WT_LABEL> @@ '"),
+        ("zsh", "setopt prompt_subst; PROMPT='<$__git_wt_ps1> @@ '"),
+        ("zsh", "setopt prompt_subst; PROMPT='<$(__git_wt_ps1 %s)> @@ '"),
+        ("zsh", "setopt prompt_subst prompt_bang; PROMPT='<$(__git_wt_ps1 %s)> @@ '"),
+        ("zsh", "PROMPT='<%9v> @@ '"),
+        ("fish", "function fish_prompt; printf '<%s> @@ ' (__git_wt_ps1 %s); end"),
+        ("fish", "function fish_prompt; printf '<%s> @@ ' $GIT_WT_LABEL; end"),
+    ];
+    for (shell, after) in ways {
+        let setup = Setup { after, variables: &[("GIT_WT_PROMPT", "")], ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        for name in odd {
+            let line = export(shell, "GIT_WT_NAME", &literal(shell, name));
+            assert_eq!(terminal.prompts(&line), format!("<{name}>"), "{shell}: {after}");
+        }
+        terminal.shows("cd ../staging");
+        let port = port(&world, "staging");
+        assert_eq!(terminal.prompts("true"), format!("<staging :{port}>"), "{shell}: {after}");
+        assert!(!world.path("myproject/pwned").exists() && !world.path("staging/pwned").exists());
+    }
+}
+
+#[test]
+fn prompts_that_are_programs_get_the_label_too() {
+    let world = world();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        let label = "printenv GIT_WT_LABEL";
+        assert_eq!(terminal.shows(label), "", "{shell}");
+        terminal.shows("cd ../staging");
+        assert_eq!(terminal.shows(label), "staging", "{shell}");
+        terminal.shows("git switch -q -C x");
+        assert_eq!(terminal.shows(label), "staging x", "{shell}");
+        terminal.shows("git switch -q staging");
+        // what runs elsewhere is not labelled with this place
+        let elsewhere = "git wt run other -- sh -c 'echo \"<$GIT_WT_LABEL>\"'";
+        assert_eq!(terminal.shows(elsewhere), "<>", "{shell}");
+        terminal.shows("cd ..");
+        assert_eq!(terminal.shows(label), "", "{shell}");
+    }
+}
+
+/// The snippet of the manual page, between two lines of it.
+fn snippet(begins: &str) -> String {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/man/git-wt-shell-init.prose")).unwrap();
+    let from = page.find(begins).unwrap_or_else(|| panic!("the manual has no {begins:?}"));
+    let text = &page[from..];
+    text[..=text.find("\n.fi").unwrap()].replace(r"\-", "-").replace(r"\e", r"\")
+}
+
+#[test]
+fn the_segment_for_powerlevel10k_is_as_the_manual_has_it() {
+    let world = world();
+    let Some(zsh) = find("zsh") else { return };
+    world.write("segment.zsh", &snippet("function prompt_git_wt"));
+    // p10k has the prompt expand the condition and, with -e, the text, which is drawn if the condition is not empty
+    let stand_in = r#"
+        setopt prompt_subst
+        p10k() {
+            local condition text OPTARG opt
+            shift
+            while getopts "ec:t:f:" opt; do case $opt in c) condition=$OPTARG;; t) text=$OPTARG;; esac; done
+            [[ -z ${(e)condition} ]] || print -rP -- "$text"
+        }
+        source ./segment.zsh
+        prompt_git_wt
+        export GIT_WT_LABEL='50% $(touch pwned) :8001'
+        prompt_git_wt
+        GIT_WT_PROTECTED=1 instant_prompt_git_wt
+    "#;
+    let mut command = world.command(zsh, &world.root());
+    let seen = world.see(command.args(["-f", "-c", stand_in])).ok();
+    let label = "50% $(touch pwned) :8001";
+    assert_eq!(seen.stdout, format!("{label}\n\x1b[31m{label}\n"), "{seen:?}");
+    assert!(!world.path("pwned").exists());
+}
+
+#[test]
+fn starship_shows_the_label_as_the_manual_has_it() {
+    let world = world();
+    world.write(
+        "home/.config/starship.toml",
+        &format!("format = '$env_var'\n{}", snippet("[env_var.GIT_WT_PROTECTED]")),
+    );
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let Some(starship) =
+        std::env::split_paths(&path).map(|dir| dir.join("starship")).find(|program| program.exists())
+    else {
+        // in CI too: Debian has no package of it
+        eprintln!("skipped: starship is not installed");
+        return;
+    };
+    let mut command = world.command(starship, &world.root());
+    command
+        .arg("prompt")
+        .env("STARSHIP_SHELL", "zsh")
+        .env("GIT_WT_LABEL", "50% :8001")
+        .env("GIT_WT_PROTECTED", "1");
+    let seen = world.see(&mut command).ok();
+    assert!(seen.stdout.contains("protected") && seen.stdout.contains("50%% :8001"), "{seen:?}");
+}
 
 #[test]
 fn a_name_cannot_draw_on_the_prompt() {
@@ -69,6 +269,20 @@ fn a_protected_worktree_is_red() {
         assert_eq!(terminal.prompts(&export(shell, "GIT_WT_PROTECTED", "1")), "(staging)", "{shell}");
         let red = terminal.raw.rfind("31m").unwrap_or_else(|| panic!("{shell}: {:?}", terminal.raw));
         assert!(terminal.raw[red..].contains("(staging)"), "{shell}: {:?}", terminal.raw);
+    }
+    // the function too, without a character that takes room
+    for (shell, after) in [
+        ("bash", "PS1='$(__git_wt_ps1)@@ '"),
+        ("zsh", "setopt prompt_subst; PROMPT='$(__git_wt_ps1)@@ '"),
+        ("fish", "function fish_prompt; __git_wt_ps1; printf '@@ '; end"),
+    ] {
+        let setup = Setup { after, variables: &[("TERM", "xterm")], ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        terminal.shows("wt cd staging");
+        assert_eq!(terminal.prompts(&export(shell, "GIT_WT_PROTECTED", "1")), "(staging)", "{shell}");
+        let red = terminal.raw.rfind("31m").unwrap_or_else(|| panic!("{shell}: {:?}", terminal.raw));
+        assert!(terminal.raw[red..].contains("(staging)"), "{shell}: {:?}", terminal.raw);
+        assert!(!terminal.raw.contains(['\x01', '\x02']), "{shell}: {:?}", terminal.raw);
     }
 }
 

@@ -97,6 +97,8 @@ impl Terminal {
             command.env(name, value.unwrap_or_default());
         }
         command.env("TERM", "dumb");
+        // ports differ from run to run
+        command.env("GIT_WT_PROMPT", "short");
         command.env("INPUTRC", world.path("home/.inputrc"));
         command.env("SHELL", &program);
         for (name, value) in setup.variables {

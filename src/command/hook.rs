@@ -7,10 +7,12 @@ use clap::Args as ClapArgs;
 
 use crate::channel::Channel;
 use crate::command::Context;
+use crate::drift;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::Repo;
+use crate::recipe::Recipe;
 use crate::shell_state::{self, Change, Wanted};
 use crate::target::Worktrees;
 use crate::ui::Ui;
@@ -33,10 +35,9 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
         return Err(Error::new("this shell's git-wt functions are of another version").hint("exec $SHELL"));
     }
     let wanted = args.root.as_ref().and_then(|_| wanted(ui).ok().flatten());
-    let state = exec::variable("GIT_WT_STATE").map(|state| state.to_string_lossy().into_owned());
-    let env = |name: &str| exec::variable(name).and_then(|value| value.into_string().ok());
+    let state = text_of(shell_state::STATE);
     let mut out = Vec::new();
-    for change in shell_state::changes(state.as_deref(), wanted.as_ref(), &env) {
+    for change in shell_state::changes(state.as_deref(), wanted.as_ref(), &text_of) {
         match change {
             Change::Set(name, value) => write!(out, "set\0{name}\0{value}\0"),
             Change::Unset(name) => write!(out, "unset\0{name}\0"),
@@ -54,17 +55,42 @@ fn wanted(ui: Ui) -> Result<Option<Wanted>> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
     let Some(record) = worktrees.record(tree) else { return Ok(None) };
-    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
-    let environment = Environment::of(&tree.path, Some(record), &recipe)?;
-    let arrives = exec::variable("GIT_WT_HEAD").is_none_or(|head| head != tree.git_dir.join("HEAD"));
+    let head = tree.git_dir.join("HEAD");
+    let arrives = exec::variable("GIT_WT_HEAD").is_none_or(|before| *before != *head);
+    let mut whole = true;
+    let mut tell = |error: Error| {
+        whole = false;
+        if arrives {
+            ui.warn(&error.in_one_line());
+        }
+    };
+    // what cannot be read is told, and no reason to lose the rest
+    let recipe = context.recipe_of(record, tree.head.branch()).unwrap_or_else(|error| {
+        tell(error);
+        Recipe::default()
+    });
+    let environment = Environment::of(&tree.path, Some(record), &recipe).unwrap_or_else(|error| {
+        tell(error);
+        Environment::default()
+    });
     if arrives {
         context.warn_of_strays(&context.watch(tree, &worktrees, &recipe), &environment);
     }
+    let first_port = record.ports().into_iter().next();
+    let drifted =
+        !whole || drift::has_drifted(record, &recipe, &tree.path, &context.words(record, &tree.path));
     Ok(Some(Wanted {
         name: record.name.as_str().to_owned(),
-        head: tree.git_dir.join("HEAD").to_string_lossy().into_owned(),
+        head: head.to_string_lossy().into_owned(),
         protected: record.protected,
-        variables: environment.variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
+        // the file may have another than was claimed, and that is what is served
+        port: first_port.and_then(|(name, _)| environment.get(&name).map(str::to_owned)),
+        drifted,
+        variables: environment.variables.into_iter().map(|v| (v.name, v.value)).collect(),
         path_entry: environment.bin.map(|bin| bin.to_string_lossy().into_owned()),
     }))
+}
+
+fn text_of(name: &str) -> Option<String> {
+    exec::variable(name).and_then(|value| value.into_string().ok())
 }

@@ -61,6 +61,12 @@ pub fn draws_secret(template: &str) -> bool {
     used_words(&engine(), template).is_ok_and(|used| used.iter().any(|word| word == "secret"))
 }
 
+/// Returns whether a template makes the same text whenever and wherever it is rendered for a worktree.
+pub fn is_settled(template: &str) -> bool {
+    let passing = |word: &String| ["secret", "env", "cwd"].contains(&word.as_str());
+    used_words(&engine(), template).is_ok_and(|used| !used.iter().any(passing))
+}
+
 impl Words {
     /// Returns the text that the template makes; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {

@@ -268,6 +268,17 @@ impl EnvFile {
         std::fs::read(root.join(&self.path)).is_ok_and(|bytes| hash(&bytes) == self.content)
     }
 
+    /// Whether a value that we wrote is another one now, or gone.
+    pub fn has_drifted(&self, root: &Path) -> bool {
+        let Ok(bytes) = std::fs::read(root.join(&self.path)) else { return true };
+        if hash(&bytes) == self.content {
+            return false;
+        }
+        let text = EnvText::parse(bytes);
+        let now = |name: &str| text.get(name).map(|value| hash(value.into_text().as_bytes()));
+        self.written.iter().any(|known| now(&known.name).as_ref() != Some(&known.hash))
+    }
+
     /// What the worktree's file holds of `name`, against the value we want there.
     pub fn drift(&self, text: &EnvText, name: &str, wanted: &str) -> Drift {
         let Some(now) = text.get(name).map(Value::into_text) else { return Drift::Absent };

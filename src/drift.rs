@@ -1,0 +1,37 @@
+//! Whether a worktree's environment has drifted: from what git-wt wrote, or from what the recipe wants now.
+//!
+//! A glance for the prompt, which starts no process and judges names and hashes; `git wt setup --dry-run` says the rest.
+
+use std::path::Path;
+
+use crate::name::hash;
+use crate::recipe::{EnvRule, Recipe, Words, is_settled};
+use crate::record::Record;
+use crate::resource::EnvFile;
+
+/// Whether `setup` would have something to say of the env files, ports or the venv of the worktree at `root`.
+pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words) -> bool {
+    let files: Vec<&EnvFile> = record.env_files().collect();
+    let ports = record.ports();
+    if ports.is_empty() && files.is_empty() && record.venvs().next().is_none() {
+        // it was made without an environment
+        return false;
+    }
+    let has_port = |name: &String| ports.iter().any(|(known, _)| known == name);
+    let has_values = |rule: &EnvRule| {
+        let file = files.iter().find(|file| file.path == rule.file);
+        rule.values.iter().all(|(name, template)| {
+            let known = file.and_then(|file| file.written.iter().find(|known| known.name == *name));
+            known.is_some_and(|known| !is_settled(template) || wants(template, words, &known.hash))
+        })
+    };
+    let as_wanted = recipe.port.variables.iter().all(|(name, _)| has_port(name))
+        && recipe.venv.as_ref().is_none_or(|rule| root.join(&rule.path).exists())
+        && recipe.env_rules().all(has_values);
+    files.iter().any(|file| file.has_drifted(root)) || (recipe.configured && !as_wanted)
+}
+
+/// Whether a template still makes the value of this hash; one that cannot be rendered is for `setup` to tell of.
+fn wants(template: &str, words: &Words, written: &str) -> bool {
+    words.render(template).map_or(true, |value| hash(value.as_bytes()) == written)
+}
