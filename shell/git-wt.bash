@@ -70,11 +70,9 @@ __git_wt_field() { # NAME
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 __git_wt_ask() { # [ROOT]
-    if [[ -n ${__git_wt_told-} ]]; then
-        \command "$__git_wt_exe" hook 1 "$@" </dev/null 2>/dev/null
-    else
-        \command "$__git_wt_exe" hook 1 "$@" </dev/null
-    fi
+    if \builtin declare -F _direnv_hook >/dev/null; then \builtin set -- --direnv 1 "$@"; else \builtin set -- 1 "$@"; fi
+    if [[ -n ${__git_wt_told-} ]]; then \builtin exec 2>/dev/null; fi
+    GIT_WT_ENV=${GIT_WT_ENV-} \command "$__git_wt_exe" hook "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
@@ -112,11 +110,11 @@ __git_wt_enter() {
     __git_wt_root=$__gw_root
     # a variable that the user made readonly stays as it is
     for __gw_change in ${__gw_unsets[@]+"${__gw_unsets[@]}"}; do
-        \builtin unset -v "$__gw_change" || :
+        \builtin unset -v "$__gw_change" 2>/dev/null || :
     done
     for __gw_change in ${__gw_sets[@]+"${__gw_sets[@]}"}; do
         # shellcheck disable=SC2163 # it holds NAME=VALUE
-        \builtin export "$__gw_change" || :
+        \builtin export "$__gw_change" 2>/dev/null || :
     done
 }
 

@@ -116,17 +116,20 @@ end
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 function __git_wt_ask # [ROOT]
+    set -l asked hook 1 $argv
+    functions --query __direnv_export_eval
+    and set asked hook --direnv 1 $argv
     if set -q __git_wt_told
         # fish tells of a program that has gone past any redirection
         command --query -- $__git_wt_exe
-        and command $__git_wt_exe hook 1 $argv </dev/null 2>/dev/null
+        and GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe $asked </dev/null 2>/dev/null
     else
-        command $__git_wt_exe hook 1 $argv </dev/null
+        GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe $asked </dev/null
     end
 end
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
-function __git_wt_enter --on-variable PWD
+function __git_wt_enter
     set -l root (__git_wt_find_root | string split0)
     set -l before ''
     # a state inherited from another shell is looked at once
@@ -202,6 +205,9 @@ if status is-interactive
             __git_wt_follow $__git_wt_file
         end
         __git_wt_label
+    end
+    function __git_wt_moved --on-variable PWD
+        __git_wt_enter
     end
     __git_wt_enter
     if test "$GIT_WT_PROMPT" != off

@@ -56,11 +56,10 @@ function __git_wt_field { # NAME
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 function __git_wt_ask { # [ROOT]
-    if [[ -n "${__git_wt_told-}" ]]; then
-        \command "$__git_wt_exe" hook 1 "$@" </dev/null 2>/dev/null
-    else
-        \command "$__git_wt_exe" hook 1 "$@" </dev/null
-    fi
+    local -a direnv
+    if (( ${+functions[_direnv_hook]} )); then direnv=(--direnv); fi
+    if [[ -n "${__git_wt_told-}" ]]; then \builtin exec 2>/dev/null; fi
+    GIT_WT_ENV="${GIT_WT_ENV-}" \command "$__git_wt_exe" hook $direnv 1 "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
@@ -99,8 +98,12 @@ function __git_wt_enter {
         return 0
     fi
     typeset -g __git_wt_root="$__gw_root"
-    for __gw_change in "${__gw_unsets[@]}"; do \builtin unset -v "$__gw_change"; done
-    for __gw_change in "${__gw_sets[@]}"; do \builtin export "$__gw_change"; done
+    # a variable that the user made readonly stays as it is
+    for __gw_change in "${__gw_unsets[@]}" "${__gw_sets[@]}"; do
+        __gw_name="${__gw_change%%=*}"
+        if [[ "${(Pt)__gw_name}" == *readonly* ]]; then continue; fi
+        if [[ "$__gw_change" == *=* ]]; then \builtin export "$__gw_change"; else \builtin unset -v "$__gw_change"; fi
+    done
     return 0
 }
 

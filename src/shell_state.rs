@@ -30,7 +30,7 @@ pub struct Wanted {
     /// Whether the prompt warns.
     pub protected: bool,
     /// The port that the prompt shows.
-    pub port: Option<String>,
+    pub port: Option<u16>,
     /// Whether its environment is no longer as git-wt wrote it, or as the recipe wants it.
     pub drifted: bool,
     /// Its variables.
@@ -99,16 +99,21 @@ const THE_SHELLS: [&str; 58] = [
 /// What makes an interpreter or a tool run code of a repository's choice, in whatever program uses it: PYTHONPATH and
 /// NODE_OPTIONS too, which a worktree's own programs can still read from its files.
 #[rustfmt::skip]
-const THE_TOOLS: [&str; 30] = [
+const THE_TOOLS: [&str; 39] = [
     "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS", "LESSOPEN", "LESSCLOSE", "LESSKEY",
     "SUDO_ASKPASS", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONWARNINGS",
     "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "NODE_OPTIONS", "NODE_PATH", "PERL5LIB", "PERLLIB", "PERL5OPT",
     "PERL5DB", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
-    "RUSTC_WRAPPER", "MAKEFLAGS",
+    "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "GOFLAGS", "MAKEFLAGS", "VIMINIT", "EXINIT",
+    "CURL_HOME", "WGETRC", "PSQLRC",
 ];
 
 /// Families of such names.
-const FAMILIES: [&str; 9] = ["LD_", "DYLD_", "BASH_", "GIT_", "fish_", "XDG_", "SSH_", "LC_", "GCONV_"];
+#[rustfmt::skip]
+const FAMILIES: [&str; 17] = [
+    "LD_", "DYLD_", "BASH_", "GIT_", "fish_", "XDG_", "SSH_", "LC_", "GCONV_",
+    "CARGO_", "NPM_CONFIG_", "OPENSSL_", "DIRENV_", "MISE_", "STARSHIP_", "ATUIN_", "FZF_",
+];
 
 /// Whether a name may be set in a shell from a worktree's files: never one that programs take orders from.
 ///
@@ -149,7 +154,7 @@ pub fn changes(
     after.insert(NAME.into(), wanted.map(|wanted| wanted.name.clone()));
     after.insert(HEAD.into(), wanted.map(|wanted| wanted.head.clone()));
     after.insert(PROTECTED.into(), wanted.filter(|wanted| wanted.protected).map(|_| "1".into()));
-    after.insert(PORT.into(), wanted.and_then(|wanted| wanted.port.clone()));
+    after.insert(PORT.into(), wanted.and_then(|wanted| wanted.port).map(|port| port.to_string()));
     after.insert(DRIFT.into(), wanted.filter(|wanted| wanted.drifted).map(|_| "1".into()));
     if wanted.is_none() {
         after.insert(LABEL.into(), None);
@@ -340,6 +345,10 @@ mod tests {
             "PYTHONHOME",
             "PYTHONPATH",
             "NODE_OPTIONS",
+            "GOFLAGS",
+            "OPENSSL_CONF",
+            "NPM_CONFIG_SCRIPT_SHELL",
+            "STARSHIP_CONFIG",
             "path",
             "__git_wt_exe",
             "precmd_functions",

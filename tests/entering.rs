@@ -1,6 +1,242 @@
 //! The environment of a worktree, as a real shell takes it over on entering and gives it back on leaving.
 
-use crate::terminal::{SHELLS, Setup, Terminal, export, find, world};
+use crate::terminal::{SHELLS, Setup, Terminal, adopt, export, find, world};
+use crate::world::World;
+
+/// Has `staging` and `other` each a venv and variables of their own, and a program `seen` print what a child sees.
+fn furnished() -> World {
+    let world = world();
+    adopt(&world, "inner", "staging/inner");
+    for name in ["staging", "other", "staging/inner"] {
+        let env = world.read(format!("{name}/.env"));
+        let label = name.rsplit('/').next().unwrap();
+        world.write(format!("{name}/.env"), &format!("{env}BEFORE={label}\nMULTI=\"1 {label}\n  'two'\"\n"));
+        world.write(format!("{name}/.venv/pyvenv.cfg"), "home = /usr/bin\n");
+        std::fs::create_dir_all(world.path(format!("{name}/.venv/bin"))).unwrap();
+        std::fs::create_dir_all(world.path(format!("{name}/sub/deep"))).unwrap();
+    }
+    world.program(
+        "seen",
+        "#!/bin/sh\nprintf '%s|%s|%s|%s\\n' \"${BEFORE-unset}\" \"${MULTI-unset}\" \"${VIRTUAL_ENV-unset}\" \"${PATH%%:*}\"\n",
+    );
+    world
+}
+
+/// What `seen` prints in a worktree.
+fn inside(place: &str) -> String {
+    let label = place.rsplit('/').next().unwrap();
+    format!("{label}|1 {label}\n  'two'|[ROOT]/{place}/.venv|[ROOT]/{place}/.venv/bin")
+}
+
+/// What it prints outside of all.
+const OUTSIDE: &str = "mine|unset|unset|[ROOT]/bin";
+
+#[test]
+fn the_whole_environment_follows_each_way_of_going() {
+    let world = furnished();
+    for shell in SHELLS {
+        let before = export(shell, "BEFORE", "mine");
+        let setup = Setup { before: &before, ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        let path = terminal.shows("printenv PATH");
+        for (line, want) in [
+            ("true", OUTSIDE.to_owned()),
+            ("cd ../staging", inside("staging")),
+            ("cd sub/deep", inside("staging")),
+            ("cd ../../inner/sub", inside("staging/inner")),
+            ("cd ../..", inside("staging")),
+            ("cd ../other/sub", inside("other")),
+            ("cd ../../myproject", OUTSIDE.to_owned()),
+            ("cd -", inside("other")),
+            ("cd /", OUTSIDE.to_owned()),
+            ("pushd $HOME/../staging >/dev/null", inside("staging")),
+            ("pushd $HOME/../other >/dev/null", inside("other")),
+            ("popd >/dev/null", inside("staging")),
+            ("popd >/dev/null", OUTSIDE.to_owned()),
+            ("cd $HOME/../staging", inside("staging")),
+            ("wt cd other", inside("other")),
+            ("git wt cd staging/inner", inside("staging/inner")),
+            ("wt cd @", OUTSIDE.to_owned()),
+        ] {
+            terminal.shows(line);
+            assert_eq!(terminal.shows("seen"), want, "{shell}: {line}");
+        }
+        assert_eq!(terminal.shows("printenv PATH"), path, "{shell}");
+        let left = "env | grep -c -e '^GIT_WT_[NHSLD]' -e '^MULTI' -e '^PORT' -e '^VIRTUAL_ENV'";
+        assert_eq!(terminal.shows(left), "0", "{shell}");
+    }
+}
+
+#[test]
+fn a_new_terminal_in_a_worktree_has_its_environment_at_the_first_prompt() {
+    let world = furnished();
+    for shell in SHELLS {
+        let before = format!("{}; cd ../staging/sub", export(shell, "BEFORE", "mine"));
+        let setup = Setup { before: &before, ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        assert_eq!(terminal.line("seen"), (inside("staging"), "(staging)".into()), "{shell}");
+        terminal.shows("cd ../..");
+        assert_eq!(terminal.shows("seen"), OUTSIDE, "{shell}");
+    }
+}
+
+#[test]
+fn what_the_user_unsets_or_puts_on_path_stays_so() {
+    let world = furnished();
+    for shell in SHELLS {
+        let (unset, more) = if shell == "fish" {
+            ("set -e MULTI", "set -gx PATH /mine $PATH")
+        } else {
+            ("unset MULTI", "PATH=/mine:$PATH")
+        };
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        terminal.shows("cd ../staging");
+        terminal.shows(unset);
+        terminal.shows(more);
+        let kept = "staging|unset|[ROOT]/staging/.venv|/mine";
+        assert_eq!(terminal.shows("seen"), kept, "{shell}");
+        terminal.shows("wt list >/dev/null");
+        assert_eq!(terminal.shows("seen"), kept, "{shell}: looked at again");
+        terminal.shows("cd ../myproject");
+        assert_eq!(terminal.shows("seen"), "unset|unset|unset|/mine", "{shell}");
+        assert_eq!(terminal.shows("printenv PATH | grep -c venv"), "0", "{shell}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_readonly_stays_and_does_not_hold_up_the_rest() {
+    let world = furnished();
+    for shell in ["bash", "zsh"] {
+        let setup = Setup { after: "export BEFORE=mine; readonly BEFORE", ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        assert_eq!(terminal.shows("cd ../staging"), "", "{shell}");
+        assert_eq!(terminal.shows("seen"), inside("staging").replacen("staging|", "mine|", 1), "{shell}");
+        assert_eq!(terminal.shows("cd ../other"), "", "{shell}");
+        assert_eq!(terminal.shows("seen"), inside("other").replacen("other|", "mine|", 1), "{shell}");
+        assert_eq!(terminal.shows("cd ../myproject"), "", "{shell}");
+        assert_eq!(terminal.shows("seen"), OUTSIDE, "{shell}");
+    }
+}
+
+#[test]
+fn one_setting_turns_it_off_and_leaves_the_label() {
+    let world = furnished();
+    for shell in SHELLS {
+        let before = export(shell, "BEFORE", "mine");
+        // not exported, as one writes it into a start file
+        let after = if shell == "fish" { "set -g GIT_WT_ENV off" } else { "GIT_WT_ENV=off" };
+        let setup = Setup { before: &before, after, ..Setup::default() };
+        let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+        terminal.shows("cd ../staging");
+        assert_eq!(terminal.line("seen"), (OUTSIDE.to_owned(), "(staging)".into()), "{shell}");
+    }
+}
+
+#[test]
+fn direnv_and_mise_have_the_worktrees_that_are_theirs() {
+    let world = furnished();
+    let hook = |shell| match shell {
+        "fish" => "function __direnv_export_eval; end",
+        _ => "_direnv_hook() { :; }",
+    };
+    for shell in SHELLS {
+        let goes = |after: &str, variables: &[(&str, &str)], want: [&str; 2]| {
+            let before = export(shell, "BEFORE", "mine");
+            let setup = Setup { before: &before, after, variables };
+            let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { return };
+            for (place, want) in ["../staging/sub", "../../other"].into_iter().zip(want) {
+                assert_eq!(terminal.shows(&format!("cd {place}")), "", "{shell}");
+                assert_eq!(terminal.shows("seen"), want, "{shell}: {place}: {after} {variables:?}");
+            }
+        };
+        let (staging, other) = (&*inside("staging"), &*inside("other"));
+        world.write("staging/.envrc", "dotenv\n");
+        goes(hook(shell), &[], [OUTSIDE, other]);
+        // a colleague who has no direnv
+        goes("", &[], [staging, other]);
+        std::fs::remove_file(world.path("staging/.envrc")).unwrap();
+        goes(hook(shell), &[], [staging, other]);
+        let loaded = format!("-{}", world.path("staging").display());
+        goes("", &[("DIRENV_DIR", &loaded)], [OUTSIDE, other]);
+        world.write("staging/mise.toml", "[env]\nA = '1'\n");
+        world.write("other/.mise.toml", "[tools]\nnode = '22'\n");
+        goes("", &[("MISE_SHELL", shell)], [OUTSIDE, other]);
+        goes("", &[], [staging, other]);
+        std::fs::remove_file(world.path("staging/mise.toml")).unwrap();
+    }
+}
+
+#[test]
+fn no_file_gives_orders_to_the_shell_or_to_programs() {
+    const ORDERS: [&str; 24] = [
+        "PATH",
+        "LD_PRELOAD",
+        "DYLD_INSERT_LIBRARIES",
+        "BASH_ENV",
+        "ENV",
+        "PROMPT_COMMAND",
+        "PS1",
+        "PS4",
+        "RPS1",
+        "IFS",
+        "ZDOTDIR",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "GIT_DIR",
+        "GIT_SSH_COMMAND",
+        "GIT_WT_STATE",
+        "fish_greeting",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
+        "PERL5OPT",
+        "RUBYOPT",
+        "OPENSSL_CONF",
+        "GOFLAGS",
+        "STARSHIP_CONFIG",
+    ];
+    let world = world();
+    let evil: String = ORDERS.iter().map(|name| format!("{name}=evil\n")).collect();
+    // from an env file of the user's, one that a branch tracks, and one that the recipe has written
+    let env = world.read("staging/.env");
+    world.write("staging/.env", &format!("{env}{evil}GOOD=1\n"));
+    let other = world.path("other");
+    world.write("other/.env", &format!("{evil}GOOD=1\n"));
+    world.git(&other, &["add", "--force", ".env"]);
+    world.git(&other, &["commit", "--quiet", "--message", "evil"]);
+    let values: String = ORDERS.iter().map(|name| format!("{name} = \"evil\"\n")).collect();
+    world.write("myproject/.wt.toml", &format!("[port]\nPORT = 8000\n[env]\n{values}GOOD = \"1\"\n"));
+    world.wt(&["add", "--quiet", "third"]).ok();
+    world.program("orders", "#!/bin/sh\n/usr/bin/env | /bin/grep -e evil -e ^GOOD\n");
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        for place in ["staging", "other", "myproject-third"] {
+            assert_eq!(terminal.shows(&format!("cd ../{place}")), "", "{shell}: {place}");
+            assert_eq!(terminal.shows("orders"), "GOOD=1", "{shell}: {place}");
+        }
+    }
+}
+
+#[test]
+fn a_recipe_sets_and_runs_nothing_by_being_changed() {
+    let world = world();
+    let hostile =
+        "[port]\nPORT = 8000\n[env]\nNEW = \"$(touch pwned)\"\n[hooks]\nsetup = [\"touch pwned\"]\n";
+    for (recipe, told) in [(hostile, ""), ("[port\n", "warning: ")] {
+        world.write("myproject/.wt.toml", recipe);
+        for shell in SHELLS {
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            let (shown, prompt) = terminal.line("cd ../staging");
+            assert!(shown.starts_with(told) && shown.is_empty() == told.is_empty(), "{shell}: {shown:?}");
+            assert_eq!(prompt, "(staging *)", "{shell}");
+            // what was set up is there, and nothing is told again
+            for line in ["mkdir -p sub", "cd sub", "cd .."] {
+                assert_eq!(terminal.shows(line), "", "{shell}: {line}");
+            }
+            assert_eq!(terminal.shows("printenv PORT NEW | wc -l | tr -d ' '"), "1", "{shell}");
+            assert!(!world.path("staging/pwned").exists(), "{shell}");
+        }
+    }
+}
 
 #[test]
 fn one_who_brings_along_anothers_venv_is_told_once() {
@@ -66,6 +302,10 @@ fn a_shell_that_inherits_an_environment_gives_it_back() {
         let leave = format!("env --chdir={} {} -i", world.root().display(), program.display());
         terminal.shows(&leave);
         assert_eq!(terminal.shows("echo \"[$PORT$GIT_WT_NAME]\""), "[]", "{shell}");
+        // or comes into another one
+        terminal.shows("cd staging");
+        terminal.shows(&format!("env --chdir={} {} -i", world.path("other").display(), program.display()));
+        assert_eq!(terminal.line("echo \"$GIT_WT_NAME\""), ("other".into(), "(other)".into()), "{shell}");
     }
 }
 

@@ -414,17 +414,21 @@ fn a_script_that_loads_it_is_left_alone() {
     for (shell, line) in [
         (
             "bash",
-            "set -eu; eval \"$(git-wt shell-init bash)\"; echo $?; trap -p; echo \"${PROMPT_COMMAND-none}\"",
+            "set -eu; eval \"$(git-wt shell-init bash)\"; echo $?; trap -p; echo \"${PROMPT_COMMAND-none}\"; cd ../staging; echo \"${PORT-unset}\"",
         ),
         (
             "zsh",
-            "set -eu; eval \"$(git-wt shell-init zsh)\"; echo $?; echo \"${GIT_WT_PROMPT_CD_FILE-none}\"",
+            "set -eu; eval \"$(git-wt shell-init zsh)\"; echo $?; echo \"${GIT_WT_PROMPT_CD_FILE-none}\"; cd ../staging; echo \"${PORT-unset}\"",
         ),
-        ("fish", "git-wt shell-init fish | source; echo $status; set -q GIT_WT_PROMPT_CD_FILE; or echo none"),
+        (
+            "fish",
+            "git-wt shell-init fish | source; echo $status; set -q GIT_WT_PROMPT_CD_FILE; or echo none
+            cd ../staging; set -q PORT; or echo unset",
+        ),
     ] {
         let Some(program) = find(shell) else { continue };
         let mut command = world.command(program, &world.path("myproject"));
-        let seen = world.see(command.args(["-c", line])).ok().prints("0\nnone\n");
+        let seen = world.see(command.args(["-c", line])).ok().prints("0\nnone\nunset\n");
         assert_eq!(seen.stderr, "", "{shell}");
     }
 }

@@ -1,7 +1,7 @@
 //! Hidden: what the shell's prompt asks when its directory came into another worktree.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
@@ -27,6 +27,9 @@ pub struct Args {
     pub protocol: String,
     /// Root of the worktree entered; absent outside of all
     pub root: Option<PathBuf>,
+    /// The shell has direnv's hook
+    #[arg(long)]
+    pub direnv: bool,
 }
 
 /// Prints NUL-separated `set NAME VALUE` and `unset NAME` records, closed by `end`.
@@ -34,7 +37,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     if args.protocol != PROTOCOL {
         return Err(Error::new("this shell's git-wt functions are of another version").hint("exec $SHELL"));
     }
-    let wanted = args.root.as_ref().and_then(|_| wanted(ui).ok().flatten());
+    let wanted = args.root.as_ref().and_then(|root| wanted(args, root, ui).ok().flatten());
     let state = text_of(shell_state::STATE);
     let mut out = Vec::new();
     for change in shell_state::changes(state.as_deref(), wanted.as_ref(), &text_of) {
@@ -50,7 +53,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
 }
 
 /// What the current worktree wants set; nothing for one that was not made or adopted with git-wt.
-fn wanted(ui: Ui) -> Result<Option<Wanted>> {
+fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
     let context = Context::with(Repo::discover()?, ui, Channel::default())?;
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
@@ -79,16 +82,51 @@ fn wanted(ui: Ui) -> Result<Option<Wanted>> {
     let first_port = record.ports().into_iter().next();
     let drifted =
         !whole || drift::has_drifted(record, &recipe, &tree.path, &context.words(record, &tree.path));
-    Ok(Some(Wanted {
+    let mut wanted = Wanted {
         name: record.name.as_str().to_owned(),
         head: head.to_string_lossy().into_owned(),
         protected: record.protected,
         // the file may have another than was claimed, and that is what is served
-        port: first_port.and_then(|(name, _)| environment.get(&name).map(str::to_owned)),
+        port: first_port.and_then(|(name, _)| environment.get(&name)?.parse().ok()),
         drifted,
-        variables: environment.variables.into_iter().map(|v| (v.name, v.value)).collect(),
-        path_entry: environment.bin.map(|bin| bin.to_string_lossy().into_owned()),
-    }))
+        ..Wanted::default()
+    };
+    if !is_off() && !is_loaded_by_another(root, args.direnv) {
+        wanted.variables = environment.variables.into_iter().map(|v| (v.name, v.value)).collect();
+        wanted.path_entry = environment.bin.map(|bin| bin.to_string_lossy().into_owned());
+    }
+    Ok(Some(wanted))
+}
+
+/// Whether the user wants no environment in the shell.
+fn is_off() -> bool {
+    text_of("GIT_WT_ENV").is_some_and(|setting| setting == "off")
+}
+
+/// Whether direnv or mise, active in the shell, loads an environment for this very worktree: two would undo each other.
+fn is_loaded_by_another(root: &Path, direnv: bool) -> bool {
+    const MISE: [&str; 8] = [
+        "mise.toml",
+        ".mise.toml",
+        "mise.local.toml",
+        ".mise.local.toml",
+        "mise/config.toml",
+        ".mise/config.toml",
+        ".config/mise.toml",
+        ".config/mise/config.toml",
+    ];
+    // a mise.toml that only names versions of tools leaves the variables to us
+    let sets_variables = |file: &str| {
+        let table =
+            std::fs::read_to_string(root.join(file)).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        table.is_some_and(|table| table.contains_key("env"))
+    };
+    // a '-' before the path, as in "-/home/you/shop"
+    let is_direnvs = text_of("DIRENV_DIR").is_some_and(|dir| Path::new(dir.trim_start_matches('-')) == root);
+    is_direnvs
+        || (direnv && root.join(".envrc").exists())
+        || (text_of("MISE_SHELL").is_some_and(|shell| !shell.is_empty())
+            && MISE.into_iter().any(sets_variables))
 }
 
 fn text_of(name: &str) -> Option<String> {
