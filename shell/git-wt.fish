@@ -176,6 +176,7 @@ function __git_wt_label
     and set label "$label *"
     # a hostile name must not move the cursor
     set -gx GIT_WT_LABEL (string replace --all --regex '[[:cntrl:]]' '?' -- "$label")
+    return 0
 end
 
 # Print the label in FORMAT, " (%s)" if absent, for a prompt; red where the worktree is protected.

@@ -123,9 +123,8 @@ function __git_wt_label {
         psvar[9]=''
         return 0
     fi
-    if [[ -r "${GIT_WT_HEAD-}" ]]; then
-        IFS= \builtin read -r head <"$GIT_WT_HEAD" || true
-    fi
+    # read would ask for byte by byte; this starts no process either
+    if [[ -r "${GIT_WT_HEAD-}" ]]; then head="$(<"$GIT_WT_HEAD")"; fi
     case "$head" in
     # where references are in reftables, HEAD holds only a stand-in
     '' | "ref: refs/heads/$label" | 'ref: refs/heads/.invalid') ;;
@@ -155,7 +154,8 @@ function __git_wt_ps1 { # [FORMAT]
 
 # Put the label before the prompt, unless it has a place in it already.
 function __git_wt_show_label {
-    if [[ "${GIT_WT_PROMPT-}" == off || "${PROMPT-}" == *('%9v'|__git_wt_ps1|GIT_WT_LABEL)* ]]; then return 0; fi
+    if [[ "${GIT_WT_PROMPT-}" == off || "${PROMPT-}" == *%9v* ]]; then return 0; fi
+    if [[ "${PROMPT-}" == *__git_wt_ps1* || "${PROMPT-}" == *GIT_WT_LABEL* ]]; then return 0; fi
     [[ -o prompt_percent ]] || return 0
     PROMPT='%(9V|%(10V.%B%F{red}.)(%9v%)%(10V.%f%b.) |)'"${PROMPT-}"
 }
