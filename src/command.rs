@@ -92,7 +92,11 @@ impl Context {
             }
             _ => Recipe::default(),
         };
-        source.for_worktree(base, name, branch.map(Branch::as_str), template)
+        let mut recipe = source.for_worktree(base, name, branch.map(Branch::as_str), template)?;
+        if let Some(main) = &self.main {
+            recipe.more_env.extend(facts::overriding_env_file(main, &recipe)?);
+        }
+        Ok(recipe)
     }
 
     /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was

@@ -18,7 +18,7 @@ use crate::name::escaped;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
 
 pub use choice::{Choice, Topic};
-use env_file::EnvFile;
+use env_file::{EnvFile, NamedDatabase};
 use install::Install;
 use template::Template;
 
@@ -44,7 +44,7 @@ pub struct Project {
     compose: Option<&'static str>,
     env: Option<EnvFile>,
     env_ignored: bool,
-    /// Those of parts of the project, one level below.
+    /// The one that overrides it, and those of parts of the project, one level below.
     more_env: Vec<EnvFile>,
     venv: Option<Venv>,
     /// The command of a development server that is not Django's.
@@ -123,7 +123,7 @@ impl Project {
             migrate: None,
             requirements,
             uv,
-            more_env: EnvFile::of_parts(&root, ignored),
+            more_env: EnvFile::further(&root, ignored),
             venv: python.then(|| venv(&root, ignored)),
             dev_server: install::dev_server(&root, &installs),
             compose: COMPOSE_FILES.into_iter().find(|name| root.has(name)),
@@ -144,13 +144,15 @@ impl Project {
         lines.extend(self.compose.map(|file| format!("compose services ({file})")));
         if let Some(env) = &self.env {
             lines.push(env.finding());
-            lines.extend(self.env_trouble());
         }
         lines.extend(self.more_env.iter().map(EnvFile::finding));
-        lines.extend(self.venv_trouble());
-        lines.extend(self.shared_database());
-        lines.extend(self.fixed.iter().cloned());
         lines.iter().map(|line| escaped(line)).collect()
+    }
+
+    /// Returns what a worktree will not have of its own, and what to do about it, one line each.
+    pub fn troubles(&self) -> Vec<String> {
+        let lines = [self.env_trouble(), self.venv_trouble(), self.shared_database()].into_iter().flatten();
+        lines.chain(self.fixed.iter().cloned()).map(|line| escaped(&line)).collect()
     }
 
     /// Returns the recipe of `add` where nothing is configured: without commands, so that none of the
@@ -201,6 +203,13 @@ impl Project {
         env.database.clone().map(|variable| DatabaseRule { variable, ..self.database.clone() })
     }
 
+    /// Returns the database that has a name alone, in a project that has no URL of one.
+    fn named_database(&self) -> Option<&NamedDatabase> {
+        let mut files = self.env.iter().chain(&self.more_env);
+        let has_url = files.clone().any(|env| env.database.is_some());
+        files.find_map(|env| env.database_name.as_ref()).filter(|_| !has_url)
+    }
+
     /// Says why the migrations of a worktree would change the main worktree's database.
     fn shared_database(&self) -> Option<String> {
         if self.database.shared {
@@ -209,9 +218,9 @@ impl Project {
         if self.recipe().database.is_some() {
             return None;
         }
-        if let Some(name) = self.env.iter().chain(&self.more_env).find_map(|env| env.database_name.as_ref()) {
+        if let Some(NamedDatabase { variable, .. }) = self.named_database() {
             return Some(format!(
-                "worktrees share the main worktree's database: {name} is a name and no url"
+                "worktrees share the main worktree's database: {variable} is a name and no url"
             ));
         }
         let server = self.django.as_ref().filter(|django| django.has_server)?;
@@ -278,8 +287,13 @@ impl Project {
     }
 
     fn env_trouble(&self) -> Option<String> {
-        (self.env.is_some() && !self.env_ignored)
-            .then(|| "no env file is written: git does not ignore '.env'".to_owned())
+        if self.env.is_some() && !self.env_ignored && !self.more_env.iter().any(EnvFile::overrides) {
+            return Some("no env file is written: git does not ignore '.env'".into());
+        }
+        let has_some = self.env.is_some() || !self.more_env.is_empty();
+        let serves = !self.servers().is_empty() || !self.fixed.is_empty();
+        (serves && !has_some)
+            .then(|| "worktrees share ports: each gets its own by a '.env' with PORT, ignored by git".into())
     }
 
     fn venv_trouble(&self) -> Option<String> {
@@ -292,6 +306,12 @@ impl Project {
 fn add_env(recipe: &mut Recipe, env: &EnvFile) {
     let mut rule = EnvRule::of(&env.file);
     for (variable, port) in &env.ports {
+        if env.overrides()
+            && let Some(known) = recipe.port.variables.iter_mut().find(|(name, _)| name == variable)
+        {
+            known.1 = *port;
+            continue;
+        }
         let known = |name: &String| recipe.port.variables.iter().find(|(known, _)| known == name).cloned();
         let names = [variable.clone(), env.of_this_part(variable)];
         // one that has the number, or that nobody has; a port for which there is no name is left as it is
@@ -524,10 +544,10 @@ mod tests {
         let recipe = written(&project);
         assert_eq!((recipe.venv, recipe.database), (None, None));
         assert!(recipe.port.variables.is_empty() && recipe.env.values.is_empty());
-        let findings = project.findings().join("\n");
+        let findings = project.troubles().join("\n");
         assert!(findings.contains("git does not ignore '.env'"), "{findings}");
         assert!(findings.contains("git ignores neither '.venv/' nor 'venv/'"), "{findings}");
-        assert!(project.recipe_text().contains("# no venv is made"), "{}", project.recipe_text());
+        assert!(project.recipe_text().contains("# note: no venv is made"), "{}", project.recipe_text());
     }
 
     #[test]

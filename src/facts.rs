@@ -270,6 +270,21 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
     Ok(links)
 }
 
+/// The rule of `.env.local`, where the recipe would have it copied though it holds what each worktree has of its own.
+pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRule>> {
+    let rule = EnvRule::of(EnvRule::OVERRIDING);
+    let Ok(bytes) = fs::read(main.join(&rule.file)) else { return Ok(None) };
+    let text = EnvText::parse(bytes);
+    let ports = recipe.port.variables.iter().map(|(name, _)| name);
+    let mut managed = ports.chain(recipe.database.iter().map(|rule| &rule.variable));
+    let path = PathBuf::from(&rule.file);
+    let is_meant = recipe.env_rules().all(|known| known.file != rule.file)
+        && managed.any(|name| text.get(name).is_some())
+        && !copy::matching(main, std::slice::from_ref(&path), &recipe.copy)?.files.is_empty()
+        && is_ignored(main, &path);
+    Ok(is_meant.then_some(rule))
+}
+
 /// What each env file starts from.
 fn env_sources(main: &Path, recipe: &Recipe) -> Result<BTreeMap<String, (PathBuf, EnvText)>> {
     let source = |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
@@ -287,15 +302,16 @@ pub fn engine(main: &Path, recipe: &Recipe) -> Result<Option<Engine>> {
     Ok(url.and_then(|url| Engine::of(Url::parse(&url)?.scheme())))
 }
 
-/// The source with the database's URL, else the first.
+/// The env file whose source has the database's URL, else the first, with the text of the source.
 fn with_database(
     sources: &BTreeMap<String, (PathBuf, EnvText)>,
     recipe: &Recipe,
-) -> Option<(PathBuf, EnvText)> {
+) -> Option<(String, EnvText)> {
     let variable = recipe.database.as_ref().map_or("DATABASE_URL", |rule| rule.variable.as_str());
-    let mut in_order = recipe.env_rules().filter_map(|rule| sources.get(&rule.file));
+    let source = |rule: &EnvRule| Some((rule.file.clone(), sources.get(&rule.file)?.1.clone()));
+    let mut in_order = recipe.env_rules().filter_map(source);
     let first = in_order.clone().next();
-    in_order.find(|(_, text)| text.get(variable).is_some()).or(first).cloned()
+    in_order.find(|(_, text)| text.get(variable).is_some()).or(first)
 }
 
 /// The file an env file starts from: main's own, else its example.

@@ -129,8 +129,8 @@ pub struct Facts {
     pub ephemeral: RangeInclusive<u16>,
     /// What each env file starts from: a file of the main worktree, and its text.
     pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
-    /// The one of them that has the database's URL, else the first.
-    pub env_source: Option<(PathBuf, EnvText)>,
+    /// The env file that has the database's URL, else the first, with the text of its source.
+    pub env_source: Option<(String, EnvText)>,
     /// What is linked to the main worktree's.
     pub links: Vec<PathBuf>,
     /// The ignored files to copy.

@@ -152,6 +152,14 @@ impl Default for Recipe {
 }
 
 impl EnvRule {
+    /// The file that overrides the project's other env files, by the custom of those who read both.
+    pub const OVERRIDING: &str = ".env.local";
+
+    /// Whether its variables override those of the project's other env files.
+    pub fn overrides(&self) -> bool {
+        self.file == Self::OVERRIDING
+    }
+
     /// Returns the rule of a file that begins as the main worktree's and gets no values.
     pub fn of(file: &str) -> Self {
         Self { file: file.to_owned(), from: file.to_owned(), values: Vec::new() }
@@ -209,9 +217,11 @@ impl Recipe {
         (!["empty", "main"].contains(&from)).then(|| Path::new(from))
     }
 
-    /// Returns the rules of all env files.
+    /// Returns the rules of all env files, first the one whose variables override those of the others.
     pub fn env_rules(&self) -> impl Iterator<Item = &EnvRule> + Clone {
-        std::iter::once(&self.env).chain(&self.more_env)
+        let rules = std::iter::once(&self.env).chain(&self.more_env);
+        let overriding = rules.clone().filter(|rule| rule.overrides());
+        overriding.chain(rules.filter(|rule| !rule.overrides()))
     }
 
     /// Returns whether a setup command calls pip itself, and not through `uv pip`.

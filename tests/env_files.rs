@@ -204,3 +204,52 @@ fn a_server_on_a_port_of_the_worktrees_own_is_its_own() {
         world.swept();
     }
 }
+
+#[test]
+fn what_overrides_the_others_is_managed_too() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[database]\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.write("myproject/.env", "PORT=8000\nDATABASE_URL=sqlite:////nowhere/x.sqlite3\nNAME=default\n");
+    let own = rooted(&world, "sqlite:///ROOT/mine.sqlite3");
+    world.write("myproject/.env.local", &format!("# mine\nPORT=3000\nDATABASE_URL={own}\nNAME=mine\n"));
+    world.wt(&["add", "x"]).ok();
+    let local = world.read("myproject-x/.env.local");
+    let port = value(&local, "PORT");
+    assert!(
+        local.starts_with(&format!("# mine\nPORT={port}\n")) && local.ends_with("\nNAME=mine\n"),
+        "{local}"
+    );
+    assert!(port != "3000" && port != "8000", "{local}");
+    assert_eq!(value(&world.read("myproject-x/.env"), "PORT"), port);
+    assert_eq!(value(&local, "DATABASE_URL"), rooted(&world, "sqlite:///ROOT/myproject_x.sqlite3"));
+    assert!(world.path("myproject_x.sqlite3").exists());
+    let env = world.wt(&["env", "x"]).ok().stdout;
+    assert!(env.contains(&port) && env.contains("mine") && !env.contains("default"), "{env}");
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env.local"), local);
+    world.wt(&["remove", "-y", "x"]).ok();
+    assert!(!world.path("myproject_x.sqlite3").exists());
+
+    // one that has nothing to manage is copied as it is, and one that is not to be copied is let alone
+    world.write("myproject/.env.local", "NAME=mine\n");
+    world.wt(&["add", "y"]).ok();
+    assert_eq!(world.read("myproject-y/.env.local"), "NAME=mine\n");
+    world.write("myproject/.wt.toml", "copy = []\n[port]\nPORT = 8000\n");
+    world.write("myproject/.env.local", "PORT=8000\n");
+    world.wt(&["add", "z"]).ok();
+    assert!(!world.path("myproject-z/.env.local").exists());
+}
+
+#[test]
+fn init_knows_the_file_that_overrides() {
+    let world = World::with_repo();
+    world.write("myproject/package.json", r#"{"scripts": {"dev": "next dev"}}"#);
+    world.write("myproject/.env.local", "PORT=3001\nSITE=http://localhost:3001/\n");
+    world.wt(&["init"]).ok().says(&["env file (.env.local): port PORT (3001)"]);
+    assert!(world.read("myproject/.wt.toml").contains("[env.\".env.local\"]"));
+    world.wt(&["add", "x"]).ok();
+    let local = world.read("myproject-x/.env.local");
+    assert_eq!(local, "PORT=3002\nSITE=http://localhost:3002/\n");
+    assert!(!world.path("myproject-x/.env").exists());
+}

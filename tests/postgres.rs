@@ -61,6 +61,23 @@ fn each_worktree_has_its_own_and_it_goes_with_it() {
 }
 
 #[test]
+fn its_url_may_stand_in_any_env_file() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let (world, main) = shop(cluster, "second", "[env.\"backend/.env\"]\n");
+    world.write(format!("{main}/.env"), "DEBUG=1\n");
+    world.write(format!("{main}/backend/.env"), &format!("DATABASE_URL={}\n", cluster.url(&main)));
+    let own = format!("{main}_staging");
+    world.wt_in(&main, &["add", "staging"]).ok();
+    assert_eq!(
+        world.read(format!("{main}-staging/backend/.env")),
+        format!("DATABASE_URL={}\n", cluster.url(&own))
+    );
+    assert!(cluster.has(&own));
+    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    assert!(!cluster.has(&own));
+}
+
+#[test]
 fn no_password_is_written_down_or_shown() {
     let Some(cluster) = Cluster::shared() else { return };
     let (world, main) = shop(cluster, "secret", "from = \"main\"\n");

@@ -44,6 +44,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     for finding in project.findings() {
         context.ui.say(&format!("found {finding}"));
     }
+    for trouble in project.troubles() {
+        context.ui.say(&format!("note: {trouble}"));
+    }
     let is_dialogue = !args.dry_run && !args.yes && context.ui.can_ask();
     if is_dialogue && !settle(&mut project, context.ui) {
         return Err(Error::new(format!("'{}' is not written", path.display())));

@@ -330,7 +330,7 @@ mod tests {
             ),
         ] {
             let mut project = look(files, &IGNORED);
-            assert!(project.findings().join("\n").contains(why), "{:?}", project.findings());
+            assert!(project.troubles().join("\n").contains(why), "{:?}", project.troubles());
             assert!(setup(&written(&project)).is_empty(), "{files:?}");
             let asked = interview(&mut project, &[2]);
             assert!(asked[0].contains(why) && asked[0].contains("? no | yes"), "{asked:?}");

@@ -4,6 +4,7 @@
 
 use super::Root;
 use crate::dotenv::{EnvText, Value};
+use crate::recipe::EnvRule;
 use crate::url::{Engine, SqlitePlace, Url};
 
 /// Where an env file or its example is, best first.
@@ -66,10 +67,19 @@ pub(super) struct EnvFile {
     pub(super) is_port_new: bool,
     /// The variable that holds the database's URL.
     pub(super) database: Option<String>,
-    /// The variable that holds no more than the name of a database on a server.
-    pub(super) database_name: Option<String>,
+    /// The database on a server that is named apart from its URL.
+    pub(super) database_name: Option<NamedDatabase>,
     /// The variables that hold secrets.
     pub(super) secrets: Vec<String>,
+}
+
+/// A database that only a name tells of.
+#[derive(Debug)]
+pub(super) struct NamedDatabase {
+    /// The variable that holds its name.
+    pub(super) variable: String,
+    /// Whether it is MySQL's, else PostgreSQL's.
+    pub(super) is_mysql: bool,
 }
 
 impl EnvFile {
@@ -90,9 +100,9 @@ impl EnvFile {
         })
     }
 
-    /// Finds those of the project's parts, such as `backend/.env`: one level below or in `apps`, where git ignores
-    /// them.
-    pub(super) fn of_parts(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
+    /// Finds the further ones where git ignores them: the one that overrides the first, if it has anything to manage,
+    /// and those of the project's parts, such as `backend/.env`, one level below or in `apps`.
+    pub(super) fn further(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
         let plain = |name: &&String| {
             !name.starts_with('.')
                 && !NO_PARTS.contains(&name.as_str())
@@ -102,6 +112,7 @@ impl EnvFile {
         let parts = root.names.iter().filter(plain).cloned();
         let parts = parts.chain(apps.iter().filter(plain).map(|app| format!("{APPS}/{app}")));
         let paths = parts.flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
+        let paths = [EnvRule::OVERRIDING.to_owned()].into_iter().chain(paths);
         let found = paths.filter_map(|path| {
             let variables = variables(&root.bytes(&path)?);
             ignored(&path).then(|| Self {
@@ -114,7 +125,17 @@ impl EnvFile {
                 secrets: secrets(&variables),
             })
         });
-        found.collect()
+        found.filter(|env| !env.overrides() || env.is_managed()).collect()
+    }
+
+    /// Whether it overrides the first.
+    pub(super) fn overrides(&self) -> bool {
+        self.file == EnvRule::OVERRIDING
+    }
+
+    /// Whether anything in it is each worktree's own.
+    fn is_managed(&self) -> bool {
+        !self.ports.is_empty() || self.database.is_some() || !self.secrets.is_empty()
     }
 
     /// The name for a port of this part where another has one of the same: `FRONTEND_PORT`.
@@ -138,7 +159,8 @@ impl EnvFile {
     pub(super) fn finding(&self) -> String {
         let ports = self.ports.iter().map(|(name, port)| format!("port {name} ({port})"));
         let database = self.database.iter().map(|name| format!("database url {name}"));
-        let database = database.chain(self.database_name.iter().map(|name| format!("database name {name}")));
+        let named = self.database_name.iter().filter(|_| self.database.is_none());
+        let database = database.chain(named.map(|named| format!("database name {}", named.variable)));
         let secrets = self.secrets.iter().map(|name| format!("secret {name}"));
         let details: Vec<String> = ports.chain(database).chain(secrets).collect();
         if details.is_empty() {
@@ -176,16 +198,19 @@ fn database(variables: &[(String, String)]) -> Option<String> {
     urls.clone().find(|name| *name == "DATABASE_URL").or_else(|| urls.next()).cloned()
 }
 
-/// Finds the name of a database on a server, in a project that has no URL of one.
-fn database_name(variables: &[(String, String)]) -> Option<String> {
+/// Finds the name of a database on a server, apart from its URL.
+fn database_name(variables: &[(String, String)]) -> Option<NamedDatabase> {
     let value =
         |wanted: &str| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    // each worktree has files for itself
-    let in_file =
-        DATABASE_ENGINES.iter().filter_map(|name| value(name)).any(|engine| engine.contains("sqlite"));
+    let has_engine =
+        |word| DATABASE_ENGINES.iter().filter_map(|name| value(name)).any(|kind| kind.contains(word));
     let is_name = |name: &str| !name.is_empty() && !name.contains(['/', '.', ':']);
-    let named = DATABASE_NAMES.iter().find(|name| value(name).is_some_and(is_name));
-    named.filter(|_| !in_file && database(variables).is_none()).map(|name| (*name).to_owned())
+    let variable = DATABASE_NAMES.iter().find(|name| value(name).is_some_and(is_name))?;
+    let is_mysql = ["mysql", "mariadb"].into_iter().any(has_engine)
+        || ["MYSQL", "MARIADB"].iter().any(|prefix| variable.starts_with(prefix))
+        || value("DB_PORT") == Some("3306");
+    // each worktree has files for itself
+    (!has_engine("sqlite")).then(|| NamedDatabase { variable: (*variable).to_owned(), is_mysql })
 }
 
 /// Returns whether it is the URL of a database that can be made for a worktree.
@@ -222,6 +247,26 @@ mod tests {
         assert_eq!(ports(&read(text), false), [("PORT".to_owned(), 9000), ("VITE_PORT".to_owned(), 5173)]);
         assert_eq!(ports(&read("DEBUG=1"), false), []);
         assert_eq!(ports(&read("DEBUG=1"), true), [("PORT".to_owned(), 8000)]);
+    }
+
+    #[test]
+    fn a_database_may_have_a_name_alone() {
+        for (text, expected) in [
+            ("DB_NAME=shop", Some(("DB_NAME", false))),
+            ("DB_CONNECTION=mysql\nDB_DATABASE=laravel", Some(("DB_DATABASE", true))),
+            ("DB_PORT=3306\nDB_NAME=shop", Some(("DB_NAME", true))),
+            ("POSTGRES_DB=shop\nDB_NAME=", Some(("POSTGRES_DB", false))),
+            ("MYSQL_DATABASE=shop", Some(("MYSQL_DATABASE", true))),
+            ("DB_CONNECTION=sqlite\nDB_DATABASE=laravel", None),
+            ("DB_NAME=db.sqlite3", None),
+            ("DB_NAME=/var/db", None),
+            ("DB_NAME=$OTHER", None),
+            ("NAME=shop", None),
+        ] {
+            let found = database_name(&read(text));
+            let found = found.as_ref().map(|named| (named.variable.as_str(), named.is_mysql));
+            assert_eq!(found, expected, "{text}");
+        }
     }
 
     #[test]

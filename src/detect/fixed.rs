@@ -15,7 +15,7 @@ const FIXED: [Fixed; 4] = [
     Fixed {
         files: &["vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs"],
         find: |text| number_after(text, "port:").map(|port| format!("port {port}")),
-        way_out: "'port: Number(process.env.PORT)' lets it follow",
+        way_out: "'port: Number(process.env.PORT)' reads the worktree's",
     },
     Fixed {
         files: &["package.json"],
@@ -24,24 +24,24 @@ const FIXED: [Fixed; 4] = [
             let port = ["--port ", "--port=", " -p "].iter().find_map(|option| number_after(dev, option))?;
             Some(format!("port {port} in the script 'dev'"))
         },
-        way_out: "without the option, or with '$PORT', it can follow",
+        way_out: "'$PORT' instead is the worktree's",
     },
     Fixed {
         files: &["config/database.yml"],
         find: |text| {
             let name = value_after(text, "database:")?;
-            (!text.contains("DATABASE_URL") && !is_own(&name)).then(|| format!("database '{name}'"))
+            (!text.contains("DATABASE_URL") && !is_own(&name)).then(|| format!("the database '{name}'"))
         },
-        way_out: "'database: <%= ENV.fetch(\"DB_NAME\", \"...\") %>' lets it follow",
+        way_out: "'database: <%= ENV.fetch(\"DB_NAME\") %>' reads it from '.env'",
     },
     Fixed {
         files: &["config/dev.exs"],
         find: |text| {
             value_after(text, "database:")
                 .filter(|name| !is_own(name))
-                .map(|name| format!("database '{name}'"))
+                .map(|name| format!("the database '{name}'"))
         },
-        way_out: "'database: System.get_env(\"DB_NAME\", \"...\")' lets it follow",
+        way_out: "'database: System.fetch_env!(\"DB_NAME\")' reads it from '.env'",
     },
 ];
 
@@ -52,7 +52,7 @@ pub(super) fn find(root: &Root<'_>) -> Vec<String> {
         let text = root.text(file)?;
         let code = text.lines().filter(|line| !line.trim_start().starts_with(['#', '/', '*']));
         let what = (fixed.find)(&code.collect::<Vec<_>>().join("\n"))?;
-        Some(format!("the same for every worktree: {what} ({file}); {}", fixed.way_out))
+        Some(format!("every worktree has {what}, which {file} fixes: {}", fixed.way_out))
     });
     found.collect()
 }
@@ -87,29 +87,29 @@ mod tests {
     fn what_is_fixed_is_named_and_what_follows_is_not() {
         let rails = "default: &default\n  adapter: postgresql\n\ndevelopment:\n  <<: *default\n  database: shop_development\n";
         for (file, text, expected) in [
-            ("vite.config.ts", "server: { port: 3000 }", "port 3000 (vite.config.ts)"),
+            ("vite.config.ts", "server: { port: 3000 }", "port 3000, which vite.config.ts"),
             ("vite.config.js", "server: { port: Number(process.env.PORT) }", ""),
             ("vite.config.js", "// port: 3000\nserver: {}", ""),
             (
                 "package.json",
                 "{\n  \"dev\": \"next dev -p 3001\"\n}",
-                "port 3001 in the script 'dev' (package.json)",
+                "port 3001 in the script 'dev', which package.json",
             ),
             ("package.json", "{\n  \"dev\": \"next dev -p $PORT\"\n}", ""),
             ("package.json", "{\n  \"test\": \"x --port 3001\"\n}", ""),
-            ("config/database.yml", rails, "database 'shop_development' (config/database.yml)"),
+            ("config/database.yml", rails, "the database 'shop_development', which config/database.yml"),
             ("config/database.yml", "  database: storage/development.sqlite3\n", ""),
             ("config/database.yml", "  database: <%= ENV['DB_NAME'] %>\n", ""),
             ("config/database.yml", "  url: <%= ENV['DATABASE_URL'] %>\n  database: x\n", ""),
             (
                 "config/dev.exs",
                 "config :a, A.Repo,\n  database: \"shop_dev\",\n",
-                "database 'shop_dev' (config/dev.exs)",
+                "the database 'shop_dev', which config/dev.exs",
             ),
             ("config/dev.exs", "  database: Path.expand(\"../x.db\", __DIR__),\n", ""),
         ] {
-            let found = look(&[(file, text)], &[]).findings();
-            let said = found.iter().find(|line| line.starts_with("the same for every worktree"));
+            let found = look(&[(file, text)], &[]).troubles();
+            let said = found.iter().find(|line| line.starts_with("every worktree has"));
             match expected {
                 "" => assert_eq!(said, None, "{file}: {text}"),
                 expected => {

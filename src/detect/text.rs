@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::recipe::Recipe;
 
+use super::env_file::NamedDatabase;
 use super::template::Template;
 use super::{Project, Venv};
 
@@ -20,10 +21,13 @@ pub(super) fn recipe_text(project: &Project) -> String {
     for finding in findings {
         let _ = writeln!(text, "#   {finding}");
     }
+    for trouble in project.troubles() {
+        let _ = writeln!(text, "# note: {trouble}");
+    }
     for part in [
         place(&recipe),
         ports(&recipe),
-        env(project, &recipe),
+        env(&recipe),
         venv(project),
         database(project, &recipe),
         hooks(project),
@@ -50,15 +54,25 @@ const TEMPLATES: &str = r#"# [template.production]                       # over 
 # env.DEBUG = "false"
 "#;
 
-/// How a project whose database has a name and no URL gets one for each worktree.
-const NAMED_DATABASE: &str = r#"# {name} is the name of a database and no url, so git-wt neither makes nor drops it, and worktrees share the main
-# worktree's; with PostgreSQL, each gets its own so:
+/// Says how a project whose database has a name and no URL gets one for each worktree.
+fn named_database(database: &NamedDatabase) -> String {
+    let name = &database.variable;
+    let (create, drop, login) = if database.is_mysql {
+        ("mysqladmin create", "mysqladmin --force drop", "a password in ~/.my.cnf")
+    } else {
+        ("createdb", "dropdb --if-exists", "PGHOST, PGUSER and PGPASSWORD in the env file")
+    };
+    format!(
+        r#"# {name} is the name of a database and no url, so git-wt neither makes nor drops it, and worktrees share the main
+# worktree's; each gets its own so, with {login} where the server asks:
 # [env]
-# {name} = "{{ (repo ~ '_' ~ name) | dbname }}"
+# {name} = "{{{{ (repo ~ '_' ~ name) | dbname }}}}"
 # [hooks]
-# setup = ['createdb "${name}"', "..."]       # first, and PGHOST, PGUSER and PGPASSWORD in '.env' where it needs them
-# teardown = ['dropdb --if-exists "${name}"']
-"#;
+# setup = ['{create} "${name}"', "..."]    # before all others
+# teardown = ['{drop} "${name}"']
+"#
+    )
+}
 
 fn place(recipe: &Recipe) -> String {
     let unlike = Recipe::default();
@@ -99,17 +113,14 @@ fn ports(recipe: &Recipe) -> String {
     table("port", note, &lines, &["PORT = 8000"])
 }
 
-fn env(project: &Project, recipe: &Recipe) -> String {
+fn env(recipe: &Recipe) -> String {
     let mut lines = Vec::new();
     if recipe.env.from != Recipe::default().env.from {
         lines.push(format!("from = {}", quoted(&recipe.env.from)));
     }
     lines.extend(recipe.env.values.iter().map(|(name, template)| format!("{name} = {}", quoted(template))));
-    let note = match project.env_trouble() {
-        Some(trouble) => format!("variables of the env file; {trouble}"),
-        None => "variables of the env file; its other lines stay as they are".to_owned(),
-    };
-    let mut text = table("env", &note, &lines, &[r#"file = ".env""#, r#"SECRET_KEY = "{{ secret }}""#]);
+    let note = "variables of the env file; its other lines stay as they are";
+    let mut text = table("env", note, &lines, &[r#"file = ".env""#, r#"SECRET_KEY = "{{ secret }}""#]);
     for rule in &recipe.more_env {
         let _ = writeln!(text, "\n[env.{}]", quoted(&rule.file));
         for (name, template) in &rule.values {
@@ -124,14 +135,12 @@ fn venv(project: &Project) -> String {
         Some(Venv::At(path)) => vec![format!("path = {}", quoted(path))],
         Some(Venv::NotIgnored) | None => Vec::new(),
     };
-    let note = project.venv_trouble().unwrap_or_else(|| "a python environment of its own".into());
-    table("venv", &note, &lines, &[r#"path = ".venv""#, r#"python = "python3""#])
+    table("venv", "a python environment of its own", &lines, &[r#"path = ".venv""#, r#"python = "python3""#])
 }
 
 fn database(project: &Project, recipe: &Recipe) -> String {
-    let named = project.env.iter().chain(&project.more_env).find_map(|env| env.database_name.as_ref());
-    if let Some(name) = named.filter(|_| recipe.database.is_none()) {
-        return NAMED_DATABASE.replace("{name}", name);
+    if let Some(named) = project.named_database() {
+        return named_database(named);
     }
     let lines = recipe.database.iter().flat_map(|rule| {
         if rule.shared {

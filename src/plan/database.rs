@@ -105,7 +105,8 @@ impl Plan {
                 server_database::Origin::of_file(engine, &absolute(root, Path::new(file)))?
             }
         };
-        let database = ServerDatabase::new(engine, name, text, &rule.variable, &recipe.env.file, from);
+        let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);
+        let database = ServerDatabase::new(engine, name, text, &rule.variable, file, from);
         self.resources.push(Resource::ServerDatabase(database));
         Ok(own)
     }

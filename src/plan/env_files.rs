@@ -113,8 +113,10 @@ fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<Move
         let having = |has: &dyn Fn(&Sheet) -> bool| -> Vec<usize> {
             (0..sheets.len()).filter(|at| has(&sheets[*at])).collect()
         };
-        // elsewhere a variable of that name may be another port
-        let mut places = having(&|sheet| sheet.port(variable) == Some(*configured));
+        // elsewhere a variable of that name may be another port, unless it overrides this one
+        let mut places = having(&|sheet| {
+            sheet.port(variable) == Some(*configured) || (sheet.rule.overrides() && sheet.has(variable))
+        });
         if places.is_empty() {
             places = having(&|sheet| sheet.has(variable));
             places.truncate(1);
