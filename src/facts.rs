@@ -158,6 +158,11 @@ impl Facts {
             ephemeral: port::ephemeral(),
             env_source: with_database(&env_sources, recipe),
             env_sources,
+            links_to_hide: links
+                .iter()
+                .filter(|path| is_ignored_as_directory(main.as_deref(), path))
+                .cloned()
+                .collect(),
             links,
             copies,
             listing,
@@ -268,6 +273,17 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(links)
+}
+
+/// Whether git ignores a directory of the main worktree by a pattern that a link of that name does not fit, as `media/`.
+fn is_ignored_as_directory(main: Option<&Path>, path: &Path) -> bool {
+    let Some(main) = main else { return false };
+    let git = git::looking_at(main).args(["check-ignore", "--verbose", "--"]).arg(path);
+    let told = git.output().map(|output| output.stdout).unwrap_or_default();
+    // 'source:line:pattern', a tab, and the path, in which a tab is quoted
+    let by_directory = told.rsplitn(2, |b| *b == b'\t').nth(1).is_some_and(|pattern| pattern.ends_with(b"/"));
+    let around = path.parent().filter(|around| !around.as_os_str().is_empty());
+    by_directory && !around.is_some_and(|around| is_ignored(main, around))
 }
 
 /// The rule of `.env.local`, where the recipe would have it copied though it holds what each worktree has of its own.

@@ -25,7 +25,7 @@ use crate::name::{Branch, Name};
 use crate::recipe::{HookCommand, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, Copy, FirstPush, Link, Port, Resource, Venv, port};
+use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv, port};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +133,8 @@ pub struct Facts {
     pub env_source: Option<(String, EnvText)>,
     /// What is linked to the main worktree's.
     pub links: Vec<PathBuf>,
+    /// Those of them that git ignores as directories and not as links.
+    pub links_to_hide: Vec<PathBuf>,
     /// The ignored files to copy.
     pub copies: Selection,
 }
@@ -184,6 +186,9 @@ impl Plan {
         plan.resources.extend(branch.map(Resource::Branch));
         plan.resources.extend(first_push.map(Resource::FirstPush));
         plan.resources.extend(exclude.map(Resource::Exclude));
+        if env && !wish.no_checkout {
+            plan.hide_links(facts);
+        }
         plan.resources.push(checkout);
         if env && !wish.no_checkout {
             plan.environment(matches!(start.head, Head::Orphan(_)), recipe, facts, &words)?;
@@ -220,6 +225,7 @@ impl Plan {
         let mut words = words(name, branch, facts);
         words.path = plan.path.to_string_lossy().into_owned();
         plan.ports(ports, recipe, facts, &mut words)?;
+        plan.hide_links(facts);
         plan.environment(tree.head.oid().is_none(), recipe, facts, &words)?;
         plan.hooks.clone_from(&recipe.hooks.setup);
         Ok(plan)
@@ -349,6 +355,11 @@ impl Plan {
             self.resources.push(Resource::Port(Port { variable: variable.clone(), number }));
         }
         Ok(())
+    }
+
+    fn hide_links(&mut self, facts: &Facts) {
+        let lines = facts.links_to_hide.iter().map(|path| Exclude::of_link(path, &self.name));
+        self.resources.extend(lines.map(Resource::Exclude));
     }
 
     fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {

@@ -691,6 +691,9 @@ impl Held<'_> {
         let mut wanted = wanted;
         for at in (0..self.record.steps.len()).rev() {
             let Resource::Exclude(there) = &self.record.steps[at].resource else { continue };
+            if there.is_of_link() {
+                continue;
+            }
             if wanted.as_ref().is_some_and(|wanted| wanted.pattern == there.pattern) {
                 wanted = None;
                 continue;

@@ -296,6 +296,7 @@ impl Resource {
             (Self::Port(a), Self::Port(b)) => a.variable == b.variable,
             (Self::Copy(a), Self::Copy(b)) => a.path == b.path,
             (Self::Link(a), Self::Link(b)) => a.path == b.path,
+            (Self::Exclude(a), Self::Exclude(b)) => a.pattern == b.pattern,
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
             (Self::Database(a), Self::Database(b)) => a.place == b.place,
             (Self::ServerDatabase(a), Self::ServerDatabase(b)) => a.server == b.server,

@@ -181,7 +181,7 @@ fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
     let world = with_recipe("link = [\"app/media\", \"uploads\"]\n");
     let repo = world.path("myproject");
     world.write("myproject/app/media/.gitignore", "*\n!.gitignore\n");
-    world.write("myproject/.gitignore", "uploads/\n");
+    world.write("myproject/.gitignore", "/*.tmp\n");
     world.commit(&repo, "media");
     world.write("myproject/app/media/photo", "of main's");
     world.write("myproject/app/media/more/photos", "of main's");
@@ -206,6 +206,44 @@ fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
     fs::remove_file(world.path("myproject-x/app/media/photo2")).unwrap();
     fs::remove_file(world.path("myproject/app/media/later")).unwrap();
     world.wt(&["remove", "--delete-branch", "x"]).ok();
+    world.swept();
+    before.is_still(&world.everything(), "after remove");
+}
+
+#[test]
+fn a_link_is_hidden_where_git_ignores_directories_alone() {
+    let world = with_recipe("link = [\"media\", \"app/up loads\"]\n");
+    let repo = world.path("myproject");
+    world.write("myproject/.gitignore", "media/\nup loads/\n");
+    world.write("myproject/app/code", "");
+    world.commit(&repo, "media");
+    world.write("myproject/media/photo", "of main's");
+    world.write("myproject/app/up loads/file", "of main's");
+    world.write("myproject/.git/info/exclude", "# mine\n*.orig\n");
+    let before = world.everything();
+    for name in ["x", "y"] {
+        world.wt(&["add", name]).ok();
+        let tree = world.path(format!("myproject-{name}"));
+        assert_eq!(fs::read_link(tree.join("media")).unwrap(), std::path::Path::new("../myproject/media"));
+        assert_eq!(world.read(tree.join("app/up loads/file")), "of main's");
+        assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+        world.wt(&["setup", name]).ok();
+    }
+    let exclude = world.read("myproject/.git/info/exclude");
+    assert_eq!(exclude.matches("# git-wt: link of 'x'\n/media\n").count(), 1, "{exclude}");
+
+    // each takes back its own line, whoever goes first, and a move keeps it
+    world.wt(&["move", "y", "../elsewhere"]).ok();
+    world.wt(&["remove", "--delete-branch", "x"]).ok();
+    let tree = world.path("elsewhere");
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    // one that git has made is no other, and has all that it needs to go again
+    world.git(&repo, &["worktree", "add", "--quiet", "-b", "z", "../z"]);
+    world.wt(&["setup", "z"]).ok();
+    assert_eq!(world.git(&world.path("z"), &["status", "--porcelain"]), "");
+    for name in ["y", "z"] {
+        world.wt(&["remove", "--delete-branch", name]).ok();
+    }
     world.swept();
     before.is_still(&world.everything(), "after remove");
 }

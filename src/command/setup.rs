@@ -255,6 +255,10 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                 }
             }
             (Some(_), _) => {}
+            // it goes after the checkout: without it a link counts as a new file
+            (None, Resource::Exclude(line)) => {
+                record.steps.insert(0, Step { state: State::Planned, resource: Resource::Exclude(line) });
+            }
             (None, resource) => record.steps.push(Step { state: State::Planned, resource }),
         }
     }

@@ -1,6 +1,8 @@
-//! A line in `.git/info/exclude` for a worktree that lies inside the main one.
+//! A line in `.git/info/exclude`: for a worktree that lies inside the main one, and for a link to a directory of the
+//! main one that git ignores as a directory alone.
 //!
-//! Without it `git add .` in the outer tree records the inner one as an embedded repository.
+//! Without it `git add .` in the outer tree records the inner one as an embedded repository, and the link counts as a
+//! new file, with which git removes no worktree.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,12 +13,19 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed};
 use crate::error::{Explain, Result};
 use crate::git::Repo;
+use crate::name::{Name, escaped};
+
+/// What the comments begin with.
+const OWNER: &str = "# git-wt: ";
 
 /// One line of `info/exclude`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Exclude {
     /// The pattern, `/path/to/worktree/`.
     pub pattern: String,
+    /// The comment above it, where several worktrees have a line alike and each takes back its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
 }
 
 impl Exclude {
@@ -30,7 +39,31 @@ impl Exclude {
             pattern.push(c);
         }
         pattern.push('/');
-        Self { pattern }
+        Self { pattern, owner: None }
+    }
+
+    /// The line that hides a link of the worktree `name`: the main worktree has a directory there, ignored already.
+    pub fn of_link(path: &Path, name: &Name) -> Self {
+        let mut pattern = Self::of(path).pattern;
+        pattern.pop();
+        Self { pattern, owner: Some(format!("{OWNER}link of '{}'", escaped(name.as_str()))) }
+    }
+
+    /// Whether it hides a link, and not the worktree.
+    pub fn is_of_link(&self) -> bool {
+        self.owner.is_some()
+    }
+
+    /// What is written: the comment, if any, and the pattern.
+    fn text(&self) -> String {
+        let owner = self.owner.iter().map(String::as_str);
+        owner.chain([self.pattern.as_str()]).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Whether somebody else's line does the same for good.
+    fn is_needless(&self, content: &str) -> bool {
+        let before = [""].into_iter().chain(content.lines());
+        before.zip(content.lines()).any(|(above, line)| line == self.pattern && !above.starts_with(OWNER))
     }
 
     fn file(repo: &Repo) -> PathBuf {
@@ -42,13 +75,13 @@ impl Exclude {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
         let content = read(&file).explain(failed)?;
-        if content.lines().any(|line| line == self.pattern) {
+        if self.is_needless(&content) {
             return Ok(Created::Found);
         }
         let newline = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
         fs::create_dir_all(file.parent().unwrap_or(&file)).explain(failed)?;
         let mut out = fs::OpenOptions::new().create(true).append(true).open(&file).explain(failed)?;
-        out.write_all(format!("{newline}{}\n", self.pattern).as_bytes()).explain(failed)?;
+        out.write_all(format!("{newline}{}", self.text()).as_bytes()).explain(failed)?;
         Ok(Created::Made)
     }
 
@@ -57,8 +90,10 @@ impl Exclude {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
         let content = read(&file).explain(failed)?;
-        let kept: String =
-            content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect();
+        let kept = match &self.owner {
+            Some(_) => content.replacen(&self.text(), "", 1),
+            None => content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect(),
+        };
         if kept != content {
             crate::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }
