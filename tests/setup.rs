@@ -158,6 +158,25 @@ fn ignored_configuration_is_copied_and_nothing_else() {
 }
 
 #[test]
+fn patterns_of_the_recipe_replace_the_usual_ones() {
+    let world = with_recipe("copy = [\".claude/**\", \".vscode/settings.json\", \"*.key\"]\n");
+    world.write("myproject/.gitignore", ".env*\n.claude/\n.vscode/\n*.key\n");
+    world.commit(&world.path("myproject"), "ignore");
+    for file in
+        [".claude/a/b.md", ".vscode/settings.json", ".vscode/other.json", "deep/er/x.key", ".env.local"]
+    {
+        world.write(format!("myproject/{file}"), file);
+    }
+    world.wt(&["add", "x"]).ok();
+    for file in [".claude/a/b.md", ".vscode/settings.json", "deep/er/x.key"] {
+        assert_eq!(world.read(format!("myproject-x/{file}")), file);
+    }
+    for file in [".vscode/other.json", ".env.local"] {
+        assert!(!world.path(format!("myproject-x/{file}")).exists(), "{file}");
+    }
+}
+
+#[test]
 fn an_env_file_that_git_would_see_is_never_written() {
     let world = World::with_repo();
     let repo = world.path("myproject");
