@@ -88,10 +88,11 @@ pub fn watch_signals() -> Result<()> {
     std::thread::spawn(move || {
         for signal in signals.forever() {
             let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
-            let children = children().clone();
+            // held to the end: who waits for a child goes on, and perhaps exits, when all it has started can go on too
+            let children = children();
             // looked at in this order: a child of the undoing is never hit, however late the signal is heard
-            for child in children.into_iter().filter(|_| !UNDOING.load(Ordering::SeqCst)) {
-                pass_on(signal, child);
+            for child in children.iter().filter(|_| !UNDOING.load(Ordering::SeqCst)) {
+                pass_on(signal, *child);
             }
         }
     });

@@ -142,7 +142,7 @@ fn direnv_and_mise_have_the_worktrees_that_are_theirs() {
     for shell in SHELLS {
         let goes = |after: &str, variables: &[(&str, &str)], want: [&str; 2]| {
             let before = export(shell, "BEFORE", "mine");
-            let setup = Setup { before: &before, after, variables };
+            let setup = Setup { before: &before, after, variables, ..Setup::default() };
             let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { return };
             for (place, want) in ["../staging/sub", "../../other"].into_iter().zip(want) {
                 assert_eq!(terminal.shows(&format!("cd {place}")), "", "{shell}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, add, r#move, prune, remove};
+use super::{Context, add, r#move, prune, remove, repair};
 use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -435,15 +435,10 @@ impl Findings<'_> {
 
     /// Claims that say where the repository was before it was moved: seen from elsewhere it is gone.
     fn misplaced_claims(&mut self, record: &Record, owner: &Owner) -> Result<()> {
-        for thing in record.claimed() {
-            let Some(claim) = self.context.claims.find(&thing).filter(|claim| claim.is_of(owner)) else {
-                continue;
-            };
-            let place = claim.owner.and_then(|said| Identity::of(&said.common_dir));
-            let what = || {
-                format!("the claim of '{}' on {thing} is from before the repository was moved", record.name)
-            };
-            if place != Some(record.repository) && self.tally.problem(&what()) {
+        for thing in repair::misplaced(record, owner, &self.context.claims) {
+            let what =
+                format!("the claim of '{}' on {thing} is from before the repository was moved", record.name);
+            if self.tally.problem(&what) {
                 self.context.claims.rebuild(&thing, owner)?;
             }
         }

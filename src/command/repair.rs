@@ -7,9 +7,11 @@ use clap::Args as ClapArgs;
 
 use super::Context;
 use super::r#move::{follow, hold};
+use crate::claim::{Claims, Owner, Thing};
 use crate::error::Result;
 use crate::exec;
-use crate::git::absolute;
+use crate::git::{Identity, absolute};
+use crate::record::Record;
 use crate::resource::checkout::entries_at_rest;
 use crate::target::Worktrees;
 
@@ -27,7 +29,7 @@ pub struct Args {
     pub passed_on: Vec<OsString>,
 }
 
-/// Has git mend the links, and then the records.
+/// Has git mend the links, and then the records and claims.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let before = Worktrees::read(&context.repo)?;
@@ -38,7 +40,23 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let status = git.narrate()?;
     drop(alone);
     follow_all(&before, context)?;
+    for record in context.records.own(&context.repo)? {
+        let owner = record.owner(&context.repo);
+        for thing in misplaced(&record, &owner, &context.claims) {
+            context.claims.rebuild(&thing, &owner)?;
+        }
+    }
     Ok(status)
+}
+
+/// What a worktree's claims are on that still say where the repository was before it was moved.
+pub fn misplaced(record: &Record, owner: &Owner, claims: &Claims) -> Vec<Thing> {
+    let is_misplaced = |thing: &Thing| {
+        let claim = claims.find(thing).filter(|claim| claim.is_of(owner));
+        let said = claim.and_then(|claim| claim.owner);
+        said.is_some_and(|said| Identity::of(&said.common_dir) != Some(record.repository))
+    };
+    record.claimed().into_iter().filter(is_misplaced).collect()
 }
 
 /// Brings along the environments of all worktrees that are elsewhere than `before`, or than their record says.

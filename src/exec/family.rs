@@ -128,8 +128,9 @@ fn of_stat(pid: i32, stat: &str) -> Option<Process> {
 /// Asks ps(1), where there is no /proc.
 fn of_ps() -> Vec<Process> {
     let columns = ["pid=", "ppid=", "pgid=", "stat=", "lstart="].map(|column| ["-o", column]);
-    let output = Program::new("ps").env("LC_ALL", "C").arg("-A").args(columns.concat()).output();
-    let listed = output.map(|output| output.stdout).unwrap_or_default();
+    // none of the children that signals are passed on to: their list is held while we look
+    let mut ps = Program::new("ps").env("LC_ALL", "C").arg("-A").args(columns.concat()).command;
+    let listed = ps.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&listed).lines().filter_map(of_line).collect()
 }
 
