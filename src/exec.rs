@@ -75,16 +75,19 @@ pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
 }
 
 /// Makes Ctrl-C and friends a flag, so that what is half made can be taken back, and passes them on to our children
-/// and to all that they have started.
+/// and to all that they have started. What we were started to ignore, as by nohup(1), is ignored.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let failed = || "cannot watch for signals".into();
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    let ignored = ignored_signals();
+    let watched: Vec<_> =
+        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect();
+    for &signal in &watched {
         let number = usize::try_from(signal).unwrap_or_default();
         // set in the handler itself: a child that the same Ctrl-C ended is not reported before it
         signal_hook::flag::register_usize(signal, Arc::clone(&STOPPED_BY), number).explain(failed)?;
     }
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).explain(failed)?;
+    let mut signals = signal_hook::iterator::Signals::new(&watched).explain(failed)?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
@@ -97,6 +100,13 @@ pub fn watch_signals() -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// The signals that we ignore, as a mask: proc_pid_status(5). Where the system does not tell, none.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 fn children() -> MutexGuard<'static, Vec<Pid>> {

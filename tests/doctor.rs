@@ -427,7 +427,8 @@ fn a_repository_that_may_come_back_keeps_its_claims() {
 fn a_repository_that_was_moved_says_so_in_its_claims() {
     let world = with_staging();
     fs::rename(world.path("myproject"), world.path("renamed")).unwrap();
-    world.wt_in("renamed", &["repair", "../myproject-staging"]).ok();
+    let repo = world.path("renamed");
+    world.git(&repo, &["worktree", "repair", "../myproject-staging"]);
     let what = "the claim of 'staging' on port 8001 is from before the repository was moved";
     world.wt_in("renamed", &["doctor"]).code(1).says(&[&format!("problem: {what}")]);
     world.wt_in("renamed", &["doctor", "--fix"]).ok().says(&[&format!("fixed: {what}")]);

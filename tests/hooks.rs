@@ -110,6 +110,14 @@ fn a_git_wt_that_is_stopped_stops_what_its_hooks_have_started() {
 }
 
 #[test]
+fn what_nohup_ignores_is_ignored() {
+    let world = configured(&[("setup", "kill -HUP $PPID; echo on")]);
+    let seen =
+        world.see(world.command("nohup", &world.path("myproject")).args(["git", "wt", "add", "staging"]));
+    assert!(seen.code == 0 && seen.stderr.contains("on\n"), "{seen:#?}");
+}
+
+#[test]
 fn a_teardown_that_fails_or_hangs_keeps_no_worktree() {
     let world = configured(&[("teardown", "echo bye; exit 7"), ("teardown", "sleep 600"), ("timeout", "1s")]);
     world.wt(&["add", "staging"]).ok();
