@@ -37,6 +37,7 @@ use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
 use crate::guard::{self, Guard, Watch};
 use crate::name::Branch;
+use crate::quote;
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
 use crate::resource::Site;
@@ -205,7 +206,7 @@ impl Context {
     /// Has the shell go somewhere, or tells how.
     pub fn lead(&self, path: &Path) -> Result<()> {
         if !self.channel.tell(path)? {
-            self.ui.hint(&format!("cd -- {}", shell_escape::unix::escape(path.to_string_lossy())));
+            self.ui.hint(&format!("cd -- {}", quote::path(path)));
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::git::{self, Repo};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
+use crate::quote;
 use crate::recipe::{HookCommand, Recipe};
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource};
@@ -473,7 +474,7 @@ fn push(held: &mut Held, root: &Path, context: &Context) -> Result<()> {
         return held.write();
     }
     context.ui.warn(&format!("'{branch}' is not pushed"));
-    let place = shell_escape::unix::escape(root.to_string_lossy());
+    let place = quote::path(root);
     context.ui.hint(&format!("git -C {place} push --set-upstream {remote} {branch}"));
     Ok(())
 }

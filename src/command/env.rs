@@ -9,6 +9,7 @@ use crate::complete;
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::name::escaped;
+use crate::quote;
 use crate::target::Worktrees;
 
 /// Show a worktree's variables and where each came from
@@ -66,14 +67,13 @@ fn table(environment: &Environment) -> String {
 }
 
 fn exports(environment: &Environment) -> String {
-    let quote = |text: &str| shell_escape::unix::escape(text.to_owned().into()).into_owned();
     let mut text: String = environment
         .variables
         .iter()
-        .map(|variable| format!("export {}={}\n", variable.name, quote(&variable.value)))
+        .map(|variable| format!("export {}={}\n", variable.name, quote::posix(&variable.value)))
         .collect();
     if let Some(bin) = &environment.bin {
-        text += &format!("export PATH={}:\"$PATH\"\n", quote(&bin.to_string_lossy()));
+        text += &format!("export PATH={}:\"$PATH\"\n", quote::path(bin));
     }
     text
 }

@@ -20,6 +20,7 @@ use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook::Surroundings;
 use crate::name::{Branch, escaped};
+use crate::quote;
 use crate::record::{Ended, Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
 use crate::resource::{Care, Destroyed, Resource};
@@ -203,7 +204,7 @@ impl<'a> Removal<'a> {
         {
             let why = if reason.is_empty() { String::new() } else { format!(": {}", escaped(reason)) };
             return Err(Error::new(format!("'{name}' is locked{why}"))
-                .hint(format!("git wt unlock {}", shown(&tree.path)))
+                .hint(format!("git wt unlock {}", quote::path(&tree.path)))
                 .hint(format!("git wt remove -f -f {name}")));
         }
         refuse_nested(tree, &name, worktrees)?;
@@ -421,7 +422,7 @@ fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<(
         None => Ok(()),
         Some(inner) => Err(Error::new(format!("'{name}' has another worktree in it"))
             .because(inner.path.display())
-            .hint(format!("git wt remove {}", shown(&inner.path)))),
+            .hint(format!("git wt remove {}", quote::path(&inner.path)))),
     }
 }
 
@@ -575,8 +576,4 @@ fn is_regenerable(path: &Path) -> bool {
 fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {
     let Some(main) = main else { return false };
     matches!((fs::read(main.join(path)), fs::read(root.join(path))), (Ok(a), Ok(b)) if a == b)
-}
-
-fn shown(path: &Path) -> String {
-    shell_escape::unix::escape(path.to_string_lossy()).into_owned()
 }

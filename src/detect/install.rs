@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Root;
+use crate::quote;
 
 /// One ecosystem's way to install what the project depends on.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ impl Install {
 
     /// Installs from this requirements file.
     pub(super) fn requirements(file: &str, uv: bool) -> Self {
-        let command = format!("{} install -r {}", pip(uv), shell_escape::unix::escape(file.into()));
+        let command = format!("{} install -r {}", pip(uv), quote::posix(file));
         Self { ecosystem: Ecosystem::Python, what: PIP, file: file.to_owned(), command: Some(command) }
     }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::git::absolute;
 use crate::git::worktrees::{self, Worktree};
 use crate::name::hash;
+use crate::quote;
 use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
@@ -139,7 +140,7 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
     let vanished = match facts.listing.at(path) {
         Some(tree) if !tree.missing => {
             return Err(Error::new(format!("'{shown}' is a worktree already"))
-                .hint(format!("cd -- {}", quoted(path))));
+                .hint(format!("cd -- {}", quote::path(path))));
         }
         vanished => vanished,
     };
@@ -206,11 +207,6 @@ pub(super) fn refuse_branch_in_use(
     }
     let detached = format!("git wt add --detach {branch}    (a copy of its commit)");
     Err(Error::new(format!("'{branch}' is already used by worktree at '{shown}'"))
-        .hint(format!("cd -- {}", quoted(&holder.path)))
+        .hint(format!("cd -- {}", quote::path(&holder.path)))
         .hint(detached))
-}
-
-/// Quotes a path for a command to paste.
-fn quoted(path: &Path) -> String {
-    shell_escape::unix::escape(path.to_string_lossy()).into_owned()
 }

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::name::escaped;
+use crate::quote;
 
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
 use super::{Origin, is_variable, nearest};
@@ -248,7 +249,7 @@ impl Setting<'_> {
     }
 
     fn quoted_key(&self) -> String {
-        shell_escape::unix::escape(self.key.into()).into_owned()
+        quote::posix(self.key)
     }
 }
 

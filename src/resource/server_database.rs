@@ -20,6 +20,7 @@ use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
+use crate::quote;
 use crate::ui::{Ui, bytes};
 use crate::url::{Engine, Url, canonical};
 
@@ -45,7 +46,7 @@ impl Origin {
             Some("sql") => Ok(Self::Script(file.to_owned())),
             Some("gz") => Err(Error::new(format!("'{shown}' is compressed"))
                 .because("a new database is filled from SQL, or from an archive of pg_dump")
-                .hint(format!("gunzip --keep {}", shell_escape::unix::escape(file.to_string_lossy())))
+                .hint(format!("gunzip --keep {}", quote::path(file)))
                 .hint("and name the file without '.gz' in 'from' under [database]")),
             _ if engine == Engine::Mysql => Err(Error::new(format!("'{shown}' is no script of SQL"))
                 .hint("mysqldump DATABASE > seed.sql")
@@ -56,12 +57,11 @@ impl Origin {
 
     /// What is done with the file, in the words of a shell.
     pub fn command(&self, engine: Engine) -> String {
-        let quoted = |file: &Path| shell_escape::unix::escape(file.to_string_lossy()).into_owned();
         match (self, engine) {
             (Self::Empty | Self::Main(_), _) => String::new(),
-            (Self::Archive(file), _) => format!("pg_restore {}", quoted(file)),
-            (Self::Script(file), Engine::Mysql) => format!("mysql < {}", quoted(file)),
-            (Self::Script(file), _) => format!("psql --file={}", quoted(file)),
+            (Self::Archive(file), _) => format!("pg_restore {}", quote::path(file)),
+            (Self::Script(file), Engine::Mysql) => format!("mysql < {}", quote::path(file)),
+            (Self::Script(file), _) => format!("psql --file={}", quote::path(file)),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::Tally;
 use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::error::Result;
 use crate::git::Identity;
+use crate::quote;
 use crate::record::Fate;
 
 /// Looks at all claims but those of the repository `here`; with `yes` databases are forgotten.
@@ -28,9 +29,8 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
     for (common_dir, number) in away {
         let place = common_dir.display();
         tally.ui.say(&format!("'{place}' cannot be found, perhaps its disk is away; claims of it: {number}"));
-        let quoted = |text: String| shell_escape::unix::escape(text.into()).into_owned();
         // whole, since one path may begin another
-        let (text, dir) = (quoted(format!("\"{place}\"")), quoted(claims.dir().display().to_string()));
+        let (text, dir) = (quote::posix(&format!("\"{place}\"")), quote::posix(&claims.dir().display().to_string()));
         let rm = format!("(cd {dir} && grep -rlF -e {text} ports databases | xargs rm)");
         tally.ui.hint(&format!("{rm}    (if it is gone for good)"));
     }
@@ -51,17 +51,16 @@ fn release(tally: &mut Tally, claims: &Claims, claim: &Claim, owner: &Owner, yes
 /// The command that drops a database, unless it is certain that there is none.
 fn way_to_drop(thing: &Thing) -> Option<String> {
     let Thing::Database(place) = thing else { return None };
-    let quoted = |text: String| shell_escape::unix::escape(text.into()).into_owned();
     let (engine, place) = place.split_once(':')?;
     if engine == "sqlite" {
-        return Path::new(place).exists().then(|| format!("rm {}", quoted(place.to_owned())));
+        return Path::new(place).exists().then(|| format!("rm {}", quote::posix(place)));
     }
     let (server, name) = place.rsplit_once('/')?;
     Some(match engine {
-        "mysql" => format!("mysql --execute={}    (on {server})", quoted(format!("DROP DATABASE `{name}`"))),
+        "mysql" => format!("mysql --execute={}    (on {server})", quote::posix(&format!("DROP DATABASE `{name}`"))),
         _ => {
-            let server = quoted(format!("postgres://{server}/postgres"));
-            format!("psql {server} --command={}", quoted(format!("DROP DATABASE \"{name}\"")))
+            let server = quote::posix(&format!("postgres://{server}/postgres"));
+            format!("psql {server} --command={}", quote::posix(&format!("DROP DATABASE \"{name}\"")))
         }
     })
 }

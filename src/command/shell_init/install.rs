@@ -16,6 +16,7 @@ use crate::command::help::PAGES;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
 use crate::file;
+use crate::quote;
 use crate::ui::Ui;
 
 /// What tells our line in a start file from one that the user has written.
@@ -263,6 +264,6 @@ fn tell_of_login_shells(ui: Ui) {
         _ => return,
     };
     ui.say(&format!("a login shell reads '{}', which does not read '.bashrc'", file.display()));
-    let file = shell_escape::unix::escape(file.to_string_lossy());
+    let file = quote::path(file);
     ui.hint(&format!("echo '. ~/.bashrc' >> {file}"));
 }

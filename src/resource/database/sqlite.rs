@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::check_stopped;
+use crate::quote;
 use crate::resource::mark::Birthmark;
 
 /// What SQLite keeps beside a database while it is in use.
@@ -107,15 +108,14 @@ fn remove_if(place: &Path, record: &str, is_ours: impl Fn(&fs::Metadata) -> bool
 /// Refuses a place without a directory, or with the journal of an earlier database, which SQLite would apply to ours.
 fn check_surroundings(place: &Path) -> Result<()> {
     let dir = place.parent().unwrap_or(place);
-    let quoted = |path: &Path| shell_escape::unix::escape(path.to_string_lossy()).into_owned();
     if !dir.is_dir() {
         return Err(Error::new(format!("the directory of database '{}' does not exist", place.display()))
-            .hint(format!("mkdir -p {}", quoted(dir))));
+            .hint(format!("mkdir -p {}", quote::path(dir))));
     }
     match BESIDE.iter().map(|suffix| beside(place, suffix)).find(|path| exists(path)) {
         Some(stale) => Err(Error::new(format!("'{}' is left of an earlier database", stale.display()))
             .because("SQLite would apply it to the new one")
-            .hint(format!("rm {}", quoted(&stale)))),
+            .hint(format!("rm {}", quote::path(&stale)))),
         None => Ok(()),
     }
 }
