@@ -86,46 +86,48 @@ type Values = BTreeMap<String, Option<String>>;
 
 /// What the shells, the loader, git and the terminal take orders from.
 #[rustfmt::skip]
-const THE_SHELLS: [&str; 58] = [
+const THE_SHELLS: [&str; 61] = [
     "PATH", "HOME", "SHELL", "USER", "USERNAME", "LOGNAME", "UID", "EUID", "GID", "EGID", "PPID", "PWD",
     "OLDPWD", "SHLVL", "IFS", "CDPATH", "FPATH", "ENV", "ZDOTDIR", "SHELLOPTS", "BASHOPTS",
     "POSIXLY_CORRECT", "INPUTRC", "PROMPT", "PROMPT2", "PROMPT3", "PROMPT4", "RPROMPT", "RPROMPT2",
     "SPROMPT", "PROMPT_COMMAND", "PROMPT_DIRTRIM", "NULLCMD", "READNULLCMD", "FCEDIT", "FIGNORE",
     "GLOBIGNORE", "EXECIGNORE", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE",
     "SAVEHIST", "TMOUT", "TIMEFORMAT", "OPTIND", "LINES", "COLUMNS", "TERM", "TERMCAP", "TERMINFO",
-    "TERMINFO_DIRS", "TMPDIR", "LANG", "LANGUAGE", "LOCPATH", "GLIBC_TUNABLES",
+    "ENV_CONVERSIONS", "LAST_EXIT_CODE", "PSMODULEPATH", "TERMINFO_DIRS", "TMPDIR", "LANG", "LANGUAGE", "LOCPATH", "GLIBC_TUNABLES",
 ];
 
 /// What makes an interpreter or a tool run code of a repository's choice, in whatever program uses it: PYTHONPATH and
 /// NODE_OPTIONS too, which a worktree's own programs can still read from its files.
 #[rustfmt::skip]
-const THE_TOOLS: [&str; 39] = [
+const THE_TOOLS: [&str; 40] = [
     "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS", "LESSOPEN", "LESSCLOSE", "LESSKEY",
     "SUDO_ASKPASS", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONWARNINGS",
     "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "NODE_OPTIONS", "NODE_PATH", "PERL5LIB", "PERLLIB", "PERL5OPT",
     "PERL5DB", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
     "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "GOFLAGS", "MAKEFLAGS", "VIMINIT", "EXINIT",
-    "CURL_HOME", "WGETRC", "PSQLRC",
+    "CURL_HOME", "WGETRC", "PSQLRC", "DOTNET_STARTUP_HOOKS",
 ];
 
 /// Families of such names.
 #[rustfmt::skip]
-const FAMILIES: [&str; 17] = [
-    "LD_", "DYLD_", "BASH_", "GIT_", "fish_", "XDG_", "SSH_", "LC_", "GCONV_",
+const FAMILIES: [&str; 19] = [
+    "LD_", "DYLD_", "BASH_", "GIT_", "FISH_", "NU_", "CORECLR_", "XDG_", "SSH_", "LC_", "GCONV_",
     "CARGO_", "NPM_CONFIG_", "OPENSSL_", "DIRENV_", "MISE_", "STARSHIP_", "ATUIN_", "FZF_",
 ];
 
 /// Whether a name may be set in a shell from a worktree's files: never one that programs take orders from.
 ///
 /// A name without a capital letter is refused as well: shells keep settings of their own there (zsh's `path` is PATH).
+/// Capital or small is one name to nushell, and so it is here.
 pub fn may_be_set(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let capital = name.bytes().any(|b| b.is_ascii_uppercase());
+    let name = name.to_ascii_uppercase();
     // PS1 to PS4, and zsh's RPS1
     let prompt = name.trim_start_matches('R').strip_prefix("PS").is_some_and(|rest| rest.len() == 1);
-    let reserved = THE_SHELLS.contains(&name)
-        || THE_TOOLS.contains(&name)
+    let reserved = THE_SHELLS.contains(&&*name)
+        || THE_TOOLS.contains(&&*name)
         || FAMILIES.iter().any(|family| name.starts_with(family));
     starts && plain && capital && !prompt && !reserved
 }
@@ -336,6 +338,10 @@ mod tests {
             "GIT_DIR",
             "GIT_WT_STATE",
             "fish_X",
+            "Path",
+            "NU_LIB_DIRS",
+            "ENV_CONVERSIONS",
+            "PSModulePath",
             "HOME",
             "SHELL",
             "USER",
