@@ -1,7 +1,7 @@
 //! Real interactive shells in a pseudo-terminal, for tests to type into and look at.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,19 @@ impl Setup<'_> {
                 "unsetopt zle prompt_cr prompt_sp\nPROMPT='@@ '\neval \"$(git-wt shell-init zsh)\"",
                 &["-i"],
             ),
+            "nu" => {
+                // what its start file makes is read after it
+                world.write("home/.config/nushell/autoload/later.nu", &format!("{}\n", self.after));
+                (
+                    "home/.config/nushell/config.nu",
+                    "$env.config.show_banner = false\n\
+                     $env.config.shell_integration = {osc2: false, osc7: false, osc133: false, osc633: false}\n\
+                     $env.PROMPT_COMMAND_RIGHT = ''\n$env.PROMPT_INDICATOR = ''\n\
+                     $env.PROMPT_COMMAND = {|| '@@ '}\n\
+                     mkdir $nu.user-autoload-dirs.0; git-wt shell-init nu | save --force ($nu.user-autoload-dirs.0 | path join git-wt.nu)",
+                    &[],
+                )
+            }
             _ => (
                 "home/.config/fish/config.fish",
                 "function fish_prompt; printf '@@ '; end\nset -g fish_greeting\n\
@@ -72,8 +85,10 @@ impl Setup<'_> {
 
 /// Finds a shell; where it is not installed its tests are skipped, but not in CI.
 pub fn find(shell: &str) -> Option<PathBuf> {
-    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
-    let found = places.iter().map(|dir| Path::new(dir).join(shell)).find(|path| path.exists());
+    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = places.into_iter().chain(std::env::split_paths(&path));
+    let found = dirs.map(|dir| dir.join(shell)).find(|path| path.exists());
     if found.is_none() {
         assert!(std::env::var_os("CI").is_none(), "{shell} is not installed");
         eprintln!("skipped: {shell} is not installed");
@@ -126,6 +141,7 @@ impl Terminal {
     pub fn until(&mut self, done: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         let mut bytes = Vec::new();
+        let mut answered = 0;
         loop {
             self.raw = String::from_utf8_lossy(&bytes).into_owned();
             let shown = plain(&self.raw).replace(&self.root, "[ROOT]");
@@ -136,6 +152,12 @@ impl Terminal {
                 Ok(more) => {
                     self.display.process(&more);
                     bytes.extend(more);
+                    // nu asks where the cursor is, and waits
+                    let asked = bytes.windows(4).filter(|part| part == b"\x1b[6n").count();
+                    for _ in answered..asked {
+                        self.type_in("\x1b[1;1R");
+                    }
+                    answered = asked;
                 }
                 Err(cause) => panic!("waited in vain ({cause}): {shown:?}"),
             }

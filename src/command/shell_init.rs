@@ -51,6 +51,11 @@ pub enum Shell {
     Zsh,
     /// 3.4 and later.
     Fish,
+    /// 0.108 and later.
+    Nu,
+    /// 7 and later.
+    #[value(name = "powershell", alias = "pwsh")]
+    PowerShell,
 }
 
 impl Shell {
@@ -59,6 +64,8 @@ impl Shell {
             Self::Bash => include_str!("../../shell/git-wt.bash"),
             Self::Zsh => include_str!("../../shell/git-wt.zsh"),
             Self::Fish => include_str!("../../shell/git-wt.fish"),
+            Self::Nu => include_str!("../../shell/git-wt.nu"),
+            Self::PowerShell => include_str!("../../shell/git-wt.ps1"),
         }
     }
 
@@ -68,6 +75,8 @@ impl Shell {
             Self::Bash => include_str!("../../shell/completion/git-wt.bash"),
             Self::Zsh => include_str!("../../shell/completion/git-wt.zsh"),
             Self::Fish => include_str!("../../shell/completion/git-wt.fish"),
+            // no package can bring it along: it is part of the functions
+            Self::Nu | Self::PowerShell => "",
         }
     }
 
@@ -82,6 +91,14 @@ impl Shell {
             Self::Bash => format!("eval \"$(git-wt shell-init bash{options})\""),
             Self::Zsh => format!("eval \"$(git-wt shell-init zsh{options})\""),
             Self::Fish => format!("git-wt shell-init fish{options} | source"),
+            // nu reads its autoload directory after this, and a script that is not there yet it cannot load
+            Self::Nu => format!(
+                "mkdir $nu.user-autoload-dirs.0; git-wt shell-init nu{options} \
+                 | save --force ($nu.user-autoload-dirs.0 | path join git-wt.nu)"
+            ),
+            Self::PowerShell => {
+                format!("Invoke-Expression (& git-wt shell-init powershell{options} | Out-String)")
+            }
         }
     }
 
@@ -91,6 +108,8 @@ impl Shell {
         Ok(match self {
             Self::Bash | Self::Zsh => format!("__git_wt_exe={exe}\n"),
             Self::Fish => format!("set -g __git_wt_exe {exe}\n"),
+            Self::Nu => format!("$env.__git_wt.exe = {exe}\n"),
+            Self::PowerShell => format!("$global:__git_wt_exe = {exe}\n"),
         })
     }
 
@@ -111,6 +130,15 @@ impl Shell {
                 "function {name} --wraps git-wt --description 'git worktrees with an environment'\n    \
                  __git_wt_call $argv\nend\n"
             ),
+            Self::Nu => format!(
+                "\n# Worktrees with an environment; at the next prompt the shell follows.\n\
+                 @complete __git_wt_complete\n\
+                 def --env --wrapped {name} [...args] {{ __git_wt_call ...$args }}\n"
+            ),
+            Self::PowerShell => format!(
+                "function global:{name} {{ __git_wt_call $args }}\n\
+                 __git_wt_complete_for {name}\n"
+            ),
         }
     }
 
@@ -130,9 +158,9 @@ fn quote(shell: Shell, word: &OsStr) -> Result<String> {
         .because("it is not valid UTF-8")
     })?;
     Ok(match shell {
-        Shell::Bash | Shell::Zsh => shell_escape::unix::escape(text.into()).into_owned(),
-        // fish knows backslashes inside single quotes
-        Shell::Fish => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        Shell::Bash | Shell::Zsh | Shell::Fish => crate::quote::posix(text),
+        Shell::Nu => crate::quote::nu(text),
+        Shell::PowerShell => crate::quote::powershell(text),
     })
 }
 
@@ -153,7 +181,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     Ok(0)
 }
 
-/// Whether all three shells take the name as it is; git and git-wt themselves are never hidden.
+/// Whether all the shells take the name as it is; git and git-wt themselves are never hidden.
 fn is_function_name(name: &str) -> bool {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     plain && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(name, "git" | "git-wt")
@@ -164,13 +192,17 @@ fn login_shell() -> Result<Shell> {
     let login = exec::variable("SHELL").map(PathBuf::from).unwrap_or_default();
     let name = login.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Shell::from_str(&name, false)
-        .map_err(|_| Error::usage("which shell?").hint("git wt shell-init bash|zsh|fish"))
+        .map_err(|_| Error::usage("which shell?").hint("git wt shell-init bash|zsh|fish|nu|powershell"))
 }
 
 fn how_to(shell: Shell, function: Option<&str>, ui: Ui) -> Result<u8> {
-    ui.hint("git wt shell-init --install    (does this, and installs the manual pages)");
-    let file = shell.start_file().map(|file| file.display().to_string()).unwrap_or_default();
-    ui.say(&format!("or add this line to '{file}', and open a new shell:"));
+    match shell.start_file() {
+        Some(file) => {
+            ui.hint("git wt shell-init --install    (does this, and installs the manual pages)");
+            ui.say(&format!("or add this line to '{}', and open a new shell:", file.display()));
+        }
+        None => ui.say("add this line to the start file of your shell, and open a new shell:"),
+    }
     ui.answer(format!("{}\n", shell.line(function)).as_bytes())?;
     Ok(0)
 }
@@ -191,28 +223,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_as_each_shell_reads_them() {
-        let cases = [
-            ("/usr/bin/git-wt", "/usr/bin/git-wt", "'/usr/bin/git-wt'"),
-            ("/a b/it's", r"'/a b/it'\''s'", r"'/a b/it\'s'"),
-            (r"/back\slash", r"'/back\slash'", r"'/back\\slash'"),
-            ("/$(touch x)`", "'/$(touch x)`'", "'/$(touch x)`'"),
-            ("/new\nline", "'/new\nline'", "'/new\nline'"),
-        ];
-        for (word, posix, fish) in cases {
-            assert_eq!(quote(Shell::Bash, word.as_ref()).unwrap(), posix);
-            assert_eq!(quote(Shell::Zsh, word.as_ref()).unwrap(), posix);
-            assert_eq!(quote(Shell::Fish, word.as_ref()).unwrap(), fish);
+    fn a_script_holds_no_path_that_is_not_text() {
+        for shell in Shell::value_variants() {
+            assert!(shell.binary(Path::new("/a b")).unwrap().contains("/a b"));
+            assert!(shell.binary(Path::new(OsStr::from_bytes(b"/\xff"))).is_err());
         }
-        assert!(quote(Shell::Bash, OsStr::from_bytes(b"/\xff")).is_err());
     }
 
     #[test]
     fn the_files_are_printed_whole_between_two_ends() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        for shell in Shell::value_variants() {
             let script = shell.script(Path::new("/x/git-wt"), Some("tree")).unwrap();
             assert!(script.starts_with(&shell.binary(Path::new("/x/git-wt")).unwrap()));
-            assert!(script.contains(shell.functions()) && script.contains("function tree "));
+            assert!(script.contains(shell.functions()) && script.contains("tree "));
             let bare = shell.script(Path::new("/x/git-wt"), None).unwrap();
             assert!(bare.ends_with(shell.completion()));
         }

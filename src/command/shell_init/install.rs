@@ -34,6 +34,8 @@ impl Shell {
             Self::Bash => Some(home?.join(".bashrc")),
             Self::Zsh => Some(or_home("ZDOTDIR", "")?.join(".zshrc")),
             Self::Fish => Some(or_home("XDG_CONFIG_HOME", ".config")?.join("fish/config.fish")),
+            // $nu.config-path and $PROFILE, which only the shell itself knows
+            Self::Nu | Self::PowerShell => None,
         }
     }
 
