@@ -190,9 +190,9 @@ fn a_long_copy_says_how_far_it_is_on_a_terminal_alone() {
         String::from_utf8(std::mem::take(&mut seen)).unwrap()
     };
     let mut add = on_terminal(&[]);
-    let line = until("on the server): 0 bytes");
-    let line = line.rsplit('\r').next().unwrap();
-    assert!(line.starts_with(&format!("copying database '{main}' (")), "{line}");
+    let shown = until("on the server): 0 bytes");
+    let shown = shown.rsplit('\r').next().unwrap();
+    assert!(shown.starts_with(&format!("copying database '{main}' (")), "{shown}");
     said(&world, "dumps");
     fs::write(world.path("home/go"), "\n").unwrap();
     assert!(add.wait().unwrap().success());
