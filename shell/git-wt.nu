@@ -1,4 +1,5 @@
-# git-wt for nushell 0.108 and later. Load it with:  git-wt shell-init nu | save -f ($nu.user-autoload-dirs.0 | path join git-wt.nu)
+# git-wt for nushell 0.108 and later. Load it from config.nu, by way of a file that nu reads after that:
+#   mkdir $nu.user-autoload-dirs.0; git-wt shell-init nu | save --force ($nu.user-autoload-dirs.0 | path join git-wt.nu)
 #
 # A child cannot move its shell, change its environment or its prompt: that is all that is done here. What comes from
 # git-wt is data, read and never evaluated. What is kept between prompts is a record, which children do not inherit.

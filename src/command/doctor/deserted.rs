@@ -30,7 +30,8 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
         let place = common_dir.display();
         tally.ui.say(&format!("'{place}' cannot be found, perhaps its disk is away; claims of it: {number}"));
         // whole, since one path may begin another
-        let (text, dir) = (quote::posix(&format!("\"{place}\"")), quote::posix(&claims.dir().display().to_string()));
+        let (text, dir) =
+            (quote::posix(&format!("\"{place}\"")), quote::posix(&claims.dir().display().to_string()));
         let rm = format!("(cd {dir} && grep -rlF -e {text} ports databases | xargs rm)");
         tally.ui.hint(&format!("{rm}    (if it is gone for good)"));
     }
@@ -57,7 +58,9 @@ fn way_to_drop(thing: &Thing) -> Option<String> {
     }
     let (server, name) = place.rsplit_once('/')?;
     Some(match engine {
-        "mysql" => format!("mysql --execute={}    (on {server})", quote::posix(&format!("DROP DATABASE `{name}`"))),
+        "mysql" => {
+            format!("mysql --execute={}    (on {server})", quote::posix(&format!("DROP DATABASE `{name}`")))
+        }
         _ => {
             let server = quote::posix(&format!("postgres://{server}/postgres"));
             format!("psql {server} --command={}", quote::posix(&format!("DROP DATABASE \"{name}\"")))
