@@ -70,7 +70,7 @@ def __git_wt_records []: string -> any {
         let value = $fields | get -o ($at + 2)
         if $name !~ '^[A-Za-z_][A-Za-z0-9_]*\z' { return null }
         match ($fields | get -o $at) {
-            set if $value != null => {
+            set => {
                 $records = ($records | append {name: $name, value: $value})
                 $at += 3
             }

@@ -315,9 +315,9 @@ fn records_that_are_cut_short_change_nothing() {
     let records = [
         "set\\0PORT\\0006\\0",
         "set\\0PORT\\0end\\0",
-        "set\\0PORT\\06\\0set\\0X",
-        "set\\0PORT\\06\\0what\\0X\\0end\\0",
-        "set\\0PORT\\06\\0set\\0A B\\0x\\0end\\0",
+        "set\\0PORT\\0006\\0set\\0X",
+        "set\\0PORT\\0006\\0what\\0X\\0end\\0",
+        "set\\0PORT\\0006\\0set\\0A B\\0x\\0end\\0",
         "",
     ];
     for (at, record) in records.iter().enumerate() {

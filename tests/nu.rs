@@ -207,11 +207,11 @@ fn records_that_are_cut_short_change_nothing_in_nu() {
     let records = [
         "set\\0PORT\\0006\\0",
         "set\\0PORT\\0end\\0",
-        "set\\0PORT\\06\\0set\\0X",
-        "set\\0PORT\\06\\0what\\0X\\0end\\0",
-        "set\\0PORT\\06\\0set\\0A B\\0x\\0end\\0",
-        "set\\0PORT\\06\\0set\\0A\\nB\\0x\\0end\\0",
-        "set\\0PORT\\06\\0end",
+        "set\\0PORT\\0006\\0set\\0X",
+        "set\\0PORT\\0006\\0what\\0X\\0end\\0",
+        "set\\0PORT\\0006\\0set\\0A B\\0x\\0end\\0",
+        "set\\0PORT\\0006\\0set\\0A\\nB\\0x\\0end\\0",
+        "set\\0PORT\\0006\\0end",
         "set\\0PORT\\0\\377\\0end\\0",
         "",
     ];
