@@ -120,7 +120,8 @@ def --env __git_wt_enter [] {
 
 # ---- prompt
 
-# The worktree's name, and its branch where that is another word; nothing outside.
+# The worktree's name, its branch where that is another word, its port, and a * where its environment has drifted; nothing
+# outside.
 def __git_wt_label []: nothing -> string {
     let name = $env.GIT_WT_NAME? | default ''
     if $name == '' { return '' }
@@ -134,12 +135,14 @@ def __git_wt_label []: nothing -> string {
     } else {
         $"($name) ($branch)"
     }
-    $label | __git_wt_shown
+    let port = if $env.GIT_WT_PORT? == null or $env.GIT_WT_PROMPT? == short { '' } else { $" :($env.GIT_WT_PORT)" }
+    let drift = if $env.GIT_WT_DRIFT? == null { '' } else { ' *' }
+    $"($label)($port)($drift)" | __git_wt_shown
 }
 
 # What stands before the prompt.
 def __git_wt_ps1 []: nothing -> string {
-    let label = $env.__git_wt.label
+    let label = $env.GIT_WT_LABEL? | default ''
     if $label == '' {
         ''
     } else if $env.GIT_WT_PROTECTED? == null {
@@ -163,7 +166,9 @@ def --env __git_wt_show_label [] {
 def --env __git_wt_prompt [] {
     __git_wt_follow
     if $env.PWD != $env.__git_wt.pwd or $env.__git_wt.root == '?' { __git_wt_enter }
-    $env.__git_wt.label = (__git_wt_label)
+    # for prompts that are programs, and the user's own
+    let label = __git_wt_label
+    if $label == '' { hide-env --ignore-errors GIT_WT_LABEL } else { $env.GIT_WT_LABEL = $label }
     __git_wt_show_label
 }
 
@@ -173,7 +178,6 @@ if $nu.is-interactive and $env.__git_wt.file? == null {
     $env.__git_wt.pwd = ''
     # a state inherited from another shell is looked at once
     $env.__git_wt.root = (if $env.GIT_WT_STATE? == null { '' } else { '?' })
-    $env.__git_wt.label = ''
     $env.__git_wt.shown = false
     # the directory waits here for the next prompt
     $env.GIT_WT_PROMPT_CD_FILE = $env.__git_wt.file

@@ -125,10 +125,14 @@ function global:__git_wt_enter {
 
 # ---- prompt
 
-# The worktree's name, and its branch where that is another word; nothing outside.
+# The worktree's name, its branch where that is another word, its port, and a * where its environment has drifted; nothing
+# outside. GIT_WT_LABEL is the same, for prompts that are programs.
 function global:__git_wt_ps1 {
     $name = $env:GIT_WT_NAME
-    if (-not $name) { return '' }
+    if (-not $name) {
+        $env:GIT_WT_LABEL = $null
+        return ''
+    }
     $head = ''
     if ($env:GIT_WT_HEAD -and [IO.File]::Exists($env:GIT_WT_HEAD)) {
         $head = [IO.File]::ReadAllText($env:GIT_WT_HEAD).Split("`n")[0]
@@ -142,8 +146,11 @@ function global:__git_wt_ps1 {
     } else {
         "$name $branch"
     }
+    if ($env:GIT_WT_PORT -and $env:GIT_WT_PROMPT -cne 'short') { $label += " :$env:GIT_WT_PORT" }
+    if ($env:GIT_WT_DRIFT) { $label += ' *' }
     # a hostile name must not move the cursor
-    $label = "($($label -replace '\p{Cc}', '?'))"
+    $env:GIT_WT_LABEL = $label -replace '\p{Cc}', '?'
+    $label = "($env:GIT_WT_LABEL)"
     if ($env:GIT_WT_PROTECTED) { $label = "`e[1;31m$label`e[0m" }
     "$label "
 }

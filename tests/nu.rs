@@ -242,18 +242,20 @@ fn the_prompt_of_nu_says_the_worktree_and_its_branch() {
         "(staging)"
     );
     assert_eq!(terminal.prompts("$env.GIT_WT_NAME = \"x\\e[31m\\nb\""), "(x?[31m?b)");
-    assert_eq!(terminal.prompts("$env.GIT_WT_PROMPT = 'off'"), "(x?[31m?b)");
+    let port = port(&world, "staging");
+    assert_eq!(terminal.prompts("hide-env GIT_WT_PROMPT"), format!("(x?[31m?b :{port})"));
+    assert_eq!(terminal.prompts("$env.GIT_WT_DRIFT = '1'"), format!("(x?[31m?b :{port} *)"));
     // its own prompt, and one that is a text
     let setup = Setup { after: "$env.PROMPT_COMMAND = 'mine @@ '", ..Setup::default() };
     let Some(mut terminal) = Terminal::open_with(&world, "nu", &setup) else { return };
     assert_eq!(terminal.prompts("wt cd staging"), "(staging) mine");
     let setup = Setup {
-        after: "$env.PROMPT_COMMAND = {|| $'[($env.__git_wt.label? | default '')] @@ '}",
+        after: "$env.PROMPT_COMMAND = {|| $'[($env.GIT_WT_LABEL? | default '')] @@ '}",
         variables: &[("GIT_WT_PROMPT", "off")],
         ..Setup::default()
     };
     let Some(mut terminal) = Terminal::open_with(&world, "nu", &setup) else { return };
-    assert_eq!(terminal.prompts("wt cd staging"), "[staging]");
+    assert_eq!(terminal.prompts("wt cd staging"), format!("[staging :{port}]"));
 }
 
 #[test]
