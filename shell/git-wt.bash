@@ -70,9 +70,9 @@ __git_wt_field() { # NAME
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 __git_wt_ask() { # [ROOT]
-    if \builtin declare -F _direnv_hook >/dev/null; then \builtin set -- --direnv 1 "$@"; else \builtin set -- 1 "$@"; fi
-    if [[ -n ${__git_wt_told-} ]]; then \builtin exec 2>/dev/null; fi
-    GIT_WT_ENV=${GIT_WT_ENV-} \command "$__git_wt_exe" hook "$@" </dev/null
+    if \builtin declare -F _direnv_hook >/dev/null; then \builtin set -- --direnv "$@"; fi
+    if [[ -n ${__git_wt_told-} ]]; then \exec 2>/dev/null; fi
+    GIT_WT_ENV=${GIT_WT_ENV-} \command "$__git_wt_exe" hook 1 "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.

@@ -116,15 +116,14 @@ end
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 function __git_wt_ask # [ROOT]
-    set -l asked hook 1 $argv
     functions --query __direnv_export_eval
-    and set asked hook --direnv 1 $argv
+    and set --prepend argv --direnv
     if set -q __git_wt_told
         # fish tells of a program that has gone past any redirection
         command --query -- $__git_wt_exe
-        and GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe $asked </dev/null 2>/dev/null
+        and GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe hook 1 $argv </dev/null 2>/dev/null
     else
-        GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe $asked </dev/null
+        GIT_WT_ENV="$GIT_WT_ENV" command $__git_wt_exe hook 1 $argv </dev/null
     end
 end
 

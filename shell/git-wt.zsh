@@ -56,10 +56,9 @@ function __git_wt_field { # NAME
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once.
 function __git_wt_ask { # [ROOT]
-    local -a direnv
-    if (( ${+functions[_direnv_hook]} )); then direnv=(--direnv); fi
-    if [[ -n "${__git_wt_told-}" ]]; then \builtin exec 2>/dev/null; fi
-    GIT_WT_ENV="${GIT_WT_ENV-}" \command "$__git_wt_exe" hook $direnv 1 "$@" </dev/null
+    if (( ${+functions[_direnv_hook]} )); then \builtin set -- --direnv "$@"; fi
+    if [[ -n "${__git_wt_told-}" ]]; then \exec 2>/dev/null; fi
+    GIT_WT_ENV="${GIT_WT_ENV-}" \command "$__git_wt_exe" hook 1 "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
