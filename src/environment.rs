@@ -149,7 +149,7 @@ impl Inherited {
     /// Has the shell's environment leave its worktree.
     pub fn now() -> Self {
         let state = text_of(shell_state::STATE);
-        Self { changes: shell_state::changes(state.as_deref(), None, &text_of) }
+        Self { changes: shell_state::changes(state.as_deref(), None, None, &text_of) }
     }
 
     /// The value of a variable.

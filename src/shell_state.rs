@@ -20,6 +20,11 @@ const DRIFT: &str = "GIT_WT_DRIFT";
 /// What the prompt says; the shell makes it of the others, as the branch changes without us.
 const LABEL: &str = "GIT_WT_LABEL";
 
+/// The root of the worktree that the shell is in, or was in last when it is in none.
+pub const HERE: &str = "GIT_WT_HERE";
+/// The root of the one that it was in before that.
+pub const BEFORE: &str = "GIT_WT_BEFORE";
+
 /// What a worktree wants set.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -132,9 +137,10 @@ pub fn may_be_set(name: &str) -> bool {
     starts && plain && capital && !prompt && !reserved
 }
 
-/// Returns what to change: first what the worktree left behind is undone, then what is wanted is set.
+/// Returns what to change on coming to `root`: first what the worktree left behind is undone, then what is wanted is set.
 pub fn changes(
     state: Option<&str>,
+    root: Option<&str>,
     wanted: Option<&Wanted>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<Change> {
@@ -160,6 +166,11 @@ pub fn changes(
     after.insert(DRIFT.into(), wanted.filter(|wanted| wanted.drifted).map(|_| "1".into()));
     if wanted.is_none() {
         after.insert(LABEL.into(), None);
+    }
+    let here = env(HERE);
+    if let Some(root) = root.filter(|root| here.as_deref() != Some(root)) {
+        after.insert(HERE.into(), Some(root.to_owned()));
+        after.insert(BEFORE.into(), here);
     }
     differing(after, env)
 }
@@ -232,8 +243,9 @@ mod tests {
         }
 
         fn go(&mut self, wanted: Option<&Wanted>) -> usize {
-            let changes =
-                changes(self.0.get(STATE).map(String::as_str), wanted, &|name| self.0.get(name).cloned());
+            let changes = changes(self.0.get(STATE).map(String::as_str), None, wanted, &|name| {
+                self.0.get(name).cloned()
+            });
             for change in &changes {
                 match change {
                     Change::Set(name, value) => self.0.insert(name.clone(), value.clone()),

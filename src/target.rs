@@ -8,6 +8,7 @@ use crate::exec;
 use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Repo, absolute};
 use crate::record::{Damaged, Record, Records};
+use crate::shell_state::{BEFORE, HERE};
 
 /// The worktrees of a repository with what is recorded of them.
 pub struct Worktrees {
@@ -166,16 +167,20 @@ impl Worktrees {
         here.ok_or_else(|| Error::new("the current directory is in no worktree").hint("git wt list"))
     }
 
-    /// The worktree of the directory that the shell was in before.
+    /// The worktree that the shell was in before this one: as it says itself, or as its functions remember where it has
+    /// only changed directory in this one since.
     fn previous(&self) -> Result<&Worktree> {
-        // the shell may have come there through a link
-        let before = exec::variable("OLDPWD").map(PathBuf::from).map(|dir| dir.canonicalize().unwrap_or(dir));
-        let around = |dir: &PathBuf| {
+        let around = |variable: &str| {
+            let dir = PathBuf::from(exec::variable(variable)?);
+            // the shell may have come there through a link
+            let dir = dir.canonicalize().unwrap_or(dir);
             let trees = self.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
-            trees.max_by_key(|tree| tree.path.as_os_str().len())
+            trees.max_by_key(|tree| tree.path.as_os_str().len()).filter(|tree| !self.is_current(tree))
         };
-        before.as_ref().and_then(around).ok_or_else(|| {
-            Error::new("there is no previous worktree").because("the directory before this one is in none")
+        ["OLDPWD", HERE, BEFORE].into_iter().find_map(around).ok_or_else(|| {
+            Error::new("there is no previous worktree")
+                .because("this shell has been in no other of this repository")
+                .hint("git wt list")
         })
     }
 

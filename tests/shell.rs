@@ -71,6 +71,29 @@ fn the_subdirectory_is_kept_where_the_other_worktree_has_it() {
 }
 
 #[test]
+fn a_dash_is_the_worktree_before_however_one_came_here() {
+    let world = world();
+    std::fs::create_dir(world.path("staging/deep")).unwrap();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        let shown = terminal.shows("wt cd -");
+        assert!(shown.contains("there is no previous worktree"), "{shell}: {shown}");
+        terminal.shows("wt cd staging");
+        terminal.shows("cd deep");
+        for (line, place) in [
+            ("wt cd -", "[ROOT]/myproject"),
+            ("git wt cd -", "[ROOT]/staging"),
+            ("cd ../other", "[ROOT]/other"),
+            ("wt cd -", "[ROOT]/staging"),
+            ("wt cd -", "[ROOT]/other"),
+        ] {
+            terminal.shows(line);
+            assert_eq!(terminal.stands(), place, "{shell}: {line}");
+        }
+    }
+}
+
+#[test]
 fn one_who_came_through_a_link_stays_on_its_side() {
     let world = world();
     std::os::unix::fs::symlink(world.root(), world.path("link")).unwrap();
@@ -82,10 +105,8 @@ fn one_who_came_through_a_link_stays_on_its_side() {
         assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
         terminal.shows("git wt cd @");
         assert_eq!(terminal.stands(), "[ROOT]/link/myproject", "{shell}");
-        if shell != "fish" {
-            terminal.shows("wt cd -");
-            assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
-        }
+        terminal.shows("wt cd -");
+        assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
         // a link to one worktree alone leads to no other
         terminal.shows("cd ../direct");
         terminal.shows("wt cd staging");

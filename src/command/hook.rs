@@ -39,8 +39,9 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     }
     let wanted = args.root.as_ref().and_then(|root| wanted(args, root, ui).ok().flatten());
     let state = text_of(shell_state::STATE);
+    let root = args.root.as_ref().and_then(|root| root.to_str());
     let mut out = Vec::new();
-    for change in shell_state::changes(state.as_deref(), wanted.as_ref(), &text_of) {
+    for change in shell_state::changes(state.as_deref(), root, wanted.as_ref(), &text_of) {
         match change {
             Change::Set(name, value) => write!(out, "set\0{name}\0{value}\0"),
             Change::Unset(name) => write!(out, "unset\0{name}\0"),
