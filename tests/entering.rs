@@ -62,7 +62,8 @@ fn the_whole_environment_follows_each_way_of_going() {
             assert_eq!(terminal.shows("seen"), want, "{shell}: {line}");
         }
         assert_eq!(terminal.shows("printenv PATH"), path, "{shell}");
-        let left = "env | grep -c -e '^GIT_WT_[NSLD]' -e '^GIT_WT_HEAD' -e '^MULTI' -e '^PORT' -e '^VIRTUAL_ENV'";
+        let left =
+            "env | grep -c -e '^GIT_WT_[NSLD]' -e '^GIT_WT_HEAD' -e '^MULTI' -e '^PORT' -e '^VIRTUAL_ENV'";
         assert_eq!(terminal.shows(left), "0", "{shell}");
     }
 }
