@@ -198,7 +198,7 @@ impl Context {
 
     /// Asks a yes/no question; `None` when there is no terminal to ask on. Fails when a signal ends it.
     pub fn ask(&self, question: &str) -> Result<Option<bool>> {
-        let answer = self.ui.ask(question);
+        let answer = self.ui.ask(question, &|| exec::check_stopped().is_err());
         exec::check_stopped()?;
         Ok(answer)
     }

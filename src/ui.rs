@@ -8,7 +8,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Result};
 use crate::name::escaped;
@@ -142,15 +143,15 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks a yes/no question; `None` when there is no terminal to ask on. A signal is an answer too: no.
-    pub fn ask(self, question: &str) -> Option<bool> {
-        let answer = || Self::read_answer(&format!("{question} [y/N]"));
+    /// Asks a yes/no question; `None` when there is no terminal to ask on. To be `stopped` is an answer too: no.
+    pub fn ask(self, question: &str, stopped: &dyn Fn() -> bool) -> Option<bool> {
+        let answer = || Self::read_answer(&format!("{question} [y/N]"), stopped);
         self.can_ask().then(|| matches!(answer().as_deref(), Some("y" | "Y" | "yes")))
     }
 
     /// Asks a yes/no question whose usual answer is yes; the end of input is none.
     pub fn agree(self, question: &str) -> bool {
-        let answer = Self::read_answer(&format!("{question} [Y/n]"));
+        let answer = Self::read_answer(&format!("{question} [Y/n]"), &|| false);
         matches!(answer.as_deref(), Some("" | "y" | "Y" | "yes"))
     }
 
@@ -162,7 +163,7 @@ impl Ui {
             let _ = writeln!(anstream::stderr(), "  {}  {}", at + 1, escaped(answer));
         }
         loop {
-            let line = Self::read_answer("which [1]")?;
+            let line = Self::read_answer("which [1]", &|| false)?;
             match line.as_str() {
                 "" => return Some(0),
                 "q" | "quit" => return None,
@@ -180,15 +181,21 @@ impl Ui {
         }
     }
 
-    /// Reads one line; `None` at the end of input, or at a signal that is caught.
-    fn read_answer(prompt: &str) -> Option<String> {
+    /// Reads one line; `None` at the end of input, or when we are stopped: a read begins anew after a signal that is
+    /// caught, and one that comes just before it ends no wait at all.
+    fn read_answer(prompt: &str, stopped: &dyn Fn() -> bool) -> Option<String> {
+        const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         let mut err = anstream::stderr();
         let _ = write!(err, "{prompt} ").and_then(|()| err.flush());
         let mut line = String::new();
-        // a read begins anew after a signal that is caught, a poll ends
         let stdin = io::stdin();
-        let answered = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None);
-        match answered.map_err(io::Error::from).and_then(|_| stdin.lock().read_line(&mut line)) {
+        let waits = || {
+            let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&MOMENT));
+            matches!(ready, Ok(0) | Err(Errno::INTR))
+        };
+        while !stopped() && waits() {}
+        let answered = if stopped() { Ok(0) } else { stdin.lock().read_line(&mut line) };
+        match answered {
             Ok(0) | Err(_) => {
                 let _ = writeln!(err);
                 None

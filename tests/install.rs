@@ -66,8 +66,8 @@ fn one_command_installs_and_one_takes_it_back() {
         assert!(!seen.stderr.contains("left as it is"), "{seen:#?}");
         assert_eq!(world.read(format!("home/{file}.git-wt-backup")), "# mine\n");
         let mut loaded = command(&world, program.to_str().unwrap(), &["-i", "-c", "wt list --no-status"]);
-        // where fish keeps its history
-        loaded.env("XDG_DATA_HOME", world.path("data"));
+        // where fish keeps its history and more
+        loaded.env("XDG_DATA_HOME", world.path("data")).env("XDG_CACHE_HOME", world.path("data"));
         assert!(world.see(&mut loaded).stdout.contains("[ROOT]/myproject"), "{shell}");
         assert_eq!(wt(&["--install", "-y"]).stderr, "nothing to do\n");
         assert_eq!(wt(&["--install"]).stderr, "nothing to do\n");

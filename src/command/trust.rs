@@ -47,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         return Ok(0);
     }
     setup::show(&missing, context);
-    let agreed = args.yes || context.ui.ask("trust these commands?").ok_or_else(no_terminal)?;
+    let agreed = args.yes || context.ui.ask("trust these commands?", &|| false).ok_or_else(no_terminal)?;
     if !agreed {
         return Err(Error::new("not trusted: the commands will not be run"));
     }

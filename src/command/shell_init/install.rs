@@ -144,7 +144,7 @@ fn carry_out(steps: &[Step], way_out: &str, args: &Args, ui: Ui) -> Result<bool>
     }
     plan.iter().flat_map(|step| step.lines()).for_each(|line| ui.say(line));
     let no_terminal = || Error::new("nothing was done: there is no terminal to ask on").hint(way_out);
-    if !args.yes && !ui.ask("do this?").ok_or_else(no_terminal)? {
+    if !args.yes && !ui.ask("do this?", &|| false).ok_or_else(no_terminal)? {
         return Err(Error::new("nothing was done"));
     }
     steps.iter().try_for_each(Step::take)?;
