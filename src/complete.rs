@@ -14,7 +14,7 @@ use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
 use crate::exec;
 use crate::facts;
 use crate::git::Repo;
-use crate::git::worktrees::Head;
+use crate::git::worktrees::{Head, Worktree};
 use crate::target::Worktrees;
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
@@ -90,20 +90,20 @@ fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io:
 const MANY: usize = 500;
 
 /// The worktrees by name, with what is to be known of each.
-pub fn worktrees() -> Vec<CompletionCandidate> {
-    named(|_| true)
+pub fn worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
+    named(typed, |_| true)
 }
 
 /// The worktrees that can be removed.
-pub fn linked_worktrees() -> Vec<CompletionCandidate> {
-    named(|is_main| !is_main)
+pub fn linked_worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
+    named(typed, |is_main| !is_main)
 }
 
-fn named(wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
-    let Some(worktrees) = Repo::discover().ok().and_then(|repo| Worktrees::at_a_glance(&repo).ok()) else {
-        return Vec::new();
-    };
-    let trees = worktrees.listing.worktrees.iter().filter(|tree| wanted(tree.is_main()));
+fn named(typed: &OsStr, wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
+    let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
+    let Ok(worktrees) = Worktrees::at_a_glance(&repo, typed) else { return Vec::new() };
+    let is_meant = |tree: &&Worktree| wanted(tree.is_main()) && worktrees.name(tree).starts_with(typed);
+    let trees = worktrees.listing.worktrees.iter().filter(is_meant);
     trees
         .map(|tree| {
             let branch = match &tree.head {
@@ -129,7 +129,9 @@ pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
     let remotes = repo.remotes().into_iter().map(|remote| {
         let prefix = format!("{REMOTE}{remote}/");
         let mut names = repo.names_below(&prefix, typed);
-        names.retain(|name| name != "HEAD" && local.binary_search(name).is_err());
+        if !are_too_many(&names, typed) {
+            names.retain(|name| name != "HEAD" && local.binary_search(name).is_err());
+        }
         offered(&repo, &prefix, names, typed, &format!("on {remote}"))
     });
     let remotes: Vec<_> = remotes.flatten().collect();
@@ -171,14 +173,20 @@ fn offered(
     typed: &str,
     kind: &str,
 ) -> Vec<CompletionCandidate> {
+    if are_too_many(&names, typed) && prefix != LOCAL {
+        return Vec::new();
+    }
     let mut names = names;
     if names.len() <= MANY {
         // its sort is stable: what has no log stays by name, last
         names.sort_by_cached_key(|name| Reverse(repo.last_moved(&format!("{prefix}{name}"))));
-    } else if typed.is_empty() && prefix != LOCAL {
-        return Vec::new();
     }
     names.into_iter().map(|name| CompletionCandidate::new(name).help(Some(kind.to_owned().into()))).collect()
+}
+
+/// Whether nothing was typed that would choose among very many.
+fn are_too_many(names: &[String], typed: &str) -> bool {
+    typed.is_empty() && names.len() > MANY
 }
 
 /// The templates of the recipe.

@@ -116,7 +116,7 @@ impl Repo {
     pub fn from_outside(&self) -> Result<Self> {
         let gix = gix::open_opts(
             &self.common_dir,
-            gix::open::Options::default().open_path_as_is(true).cli_overrides(parameters::of_environment()),
+            gix::open::Options::default().open_path_as_is(true).cli_overrides(overrides()),
         )
         .map_err(|cause| Error::new(format!("cannot open '{}'", self.common_dir.display())).because(cause))?;
         let root = gix.workdir().map(Path::to_owned);
@@ -126,8 +126,7 @@ impl Repo {
 
     /// By its full path: of `.` gix does not see that it is called `.git`.
     fn discover_at(here: &Path) -> Result<Self> {
-        let overrides = parameters::of_environment();
-        let options = |trust| gix::open::Options::default().with(trust).cli_overrides(overrides.clone());
+        let options = |trust| gix::open::Options::default().with(trust).cli_overrides(overrides());
         let trust = gix::sec::trust::Mapping {
             full: options(gix::sec::Trust::Full),
             reduced: options(gix::sec::Trust::Reduced),
@@ -487,6 +486,14 @@ impl Repo {
             None => git.arg("-C").arg(self.root.as_deref().unwrap_or(&self.git_dir)),
         }
     }
+}
+
+/// The settings that gix gets beside those of files: of `git -c`, and to look for no replaced objects, as those are
+/// references, of which there may be very many, and it reads no objects for us.
+fn overrides() -> Vec<BString> {
+    let mut all = parameters::of_environment();
+    all.push("core.useReplaceRefs=false".into());
+    all
 }
 
 /// Starts `git` in a worktree, from a scrubbed environment, to look and not to touch: it takes no index lock.

@@ -371,18 +371,20 @@ impl Records {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok((records, damaged)),
             entries => entries.explain(failed)?,
         };
+        let mut ids = Vec::new();
         for entry in entries {
             let name = entry.explain(failed)?.file_name();
-            let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
-            if id.starts_with('.') {
-                continue;
-            }
-            match self.parse(id) {
+            let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            ids.extend(id.filter(|id| !id.starts_with('.')).map(str::to_owned));
+        }
+        let parsed = crate::file::read_each(&ids, |id| self.parse(id));
+        for (id, parsed) in ids.into_iter().zip(parsed) {
+            match parsed {
                 Ok(Some(record)) => records.push(record),
                 Ok(None) => {}
                 Err(error) => {
                     damaged.push(Damaged {
-                        id: id.to_owned(),
+                        id,
                         why: error.why.join(": "),
                         newer: error.why.iter().any(|why| why == NEWER),
                     });

@@ -29,18 +29,34 @@ pub struct Worktrees {
 impl Worktrees {
     /// Reads them all, without starting git.
     pub fn read(repo: &Repo) -> Result<Self> {
-        Self::with(repo, repo.worktrees()?)
-    }
-
-    /// Reads what is to be said of them in a moment: names, branches, ports; no commits.
-    pub fn at_a_glance(repo: &Repo) -> Result<Self> {
-        Self::with(repo, repo.worktrees_at_a_glance()?)
-    }
-
-    fn with(repo: &Repo, listing: Listing) -> Result<Self> {
+        let listing = repo.worktrees()?;
         let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
+        Ok(Self::with(repo, listing, records, damaged))
+    }
+
+    /// Reads those whose names begin with `typed`, and the main one, to be offered in a moment: no commits, and where
+    /// they are many, only names and records.
+    pub fn at_a_glance(repo: &Repo, typed: &str) -> Result<Self> {
+        const MANY: usize = 100;
+        let (all, here) = (Records::of(repo), repo.identity()?);
+        let offered = repo.worktrees_by_name(|tree| {
+            let record = tree.record.as_ref().and_then(|id| all.find(id).ok()?);
+            let record = record.filter(|record| record.repository == here);
+            name_of(tree, record.as_ref()).starts_with(typed).then_some(record)
+        })?;
+        let are_many = offered.len() > MANY;
+        let (linked, records): (Vec<_>, Vec<_>) = offered.into_iter().unzip();
+        let linked = linked.into_iter().filter_map(|tree| {
+            if are_many { Some(tree) } else { repo.entry_at_a_glance(tree.git_dir.file_name()?) }
+        });
+        let worktrees = std::iter::once(repo.main_worktree()).chain(linked).collect();
+        let listing = Listing { worktrees, broken: Vec::new() };
+        Ok(Self::with(repo, listing, records.into_iter().flatten().collect(), Vec::new()))
+    }
+
+    fn with(repo: &Repo, listing: Listing, records: Vec<Record>, damaged: Vec<Damaged>) -> Self {
         let numbered = records.iter().enumerate();
-        Ok(Self {
+        Self {
             listing,
             by_id: numbered.map(|(at, record)| (record.id.clone(), at)).collect(),
             records,
@@ -48,7 +64,7 @@ impl Worktrees {
             here: repo.git_dir().to_owned(),
             cwd: std::env::current_dir().unwrap_or_default(),
             repo_name: repo.name(),
-        })
+        }
     }
 
     /// The record of a worktree.
@@ -77,11 +93,7 @@ impl Worktrees {
 
     /// What the user calls a worktree: its recorded name, else the last part of its path.
     pub fn name(&self, tree: &Worktree) -> String {
-        match self.record(tree) {
-            Some(record) => record.name.as_str().to_owned(),
-            None if tree.is_main() => self.repo_name.clone(),
-            None => tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        }
+        if tree.is_main() { self.repo_name.clone() } else { name_of(tree, self.record(tree)) }
     }
 
     /// The first port of a worktree.
@@ -195,5 +207,13 @@ impl Worktrees {
             Some((_, name)) => error.hint(format!("did you mean '{name}'?")),
             None => error.hint("git wt list"),
         }
+    }
+}
+
+/// What the user calls a linked worktree.
+fn name_of(tree: &Worktree, record: Option<&Record>) -> String {
+    match record {
+        Some(record) => record.name.as_str().to_owned(),
+        None => tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     }
 }

@@ -3,7 +3,7 @@
 mod pick;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::{Context, add};
 use crate::complete;
@@ -15,7 +15,7 @@ use crate::target::Worktrees;
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
     /// Name, branch, unique end of a path, path, - (previous), @ (main); without one, choose from a list
-    #[arg(value_name = "WORKTREE", allow_hyphen_values = true, add = ArgValueCandidates::new(complete::worktrees))]
+    #[arg(value_name = "WORKTREE", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Make it if there is none of that name
     #[arg(short = 'c', long)]

@@ -1,7 +1,7 @@
 //! `git wt env`: a worktree's variables, and where each came from.
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use super::doctor::Strayed;
@@ -16,7 +16,7 @@ use crate::target::Worktrees;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree; the current one if absent
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
+    #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Print export commands for a POSIX shell
     #[arg(long, conflicts_with = "json")]

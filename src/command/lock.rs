@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use crate::complete;
@@ -15,7 +15,7 @@ use crate::target::Worktrees;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree: name, branch, unique end of a path, path, . (the current one)
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::linked_worktrees))]
+    #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::linked_worktrees))]
     pub target: String,
     /// Why, shown by list
     #[arg(long, value_name = "TEXT", overrides_with = "reason")]

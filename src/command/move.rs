@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use crate::complete;
@@ -25,7 +25,7 @@ use crate::target::Worktrees;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree: name, branch, unique end of a path, path, . (the current one)
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::linked_worktrees))]
+    #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::linked_worktrees))]
     pub target: String,
     /// The new path; into it, if it is a directory that exists
     #[arg(value_name = "NEW-PATH", value_hint = clap::ValueHint::DirPath)]

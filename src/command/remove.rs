@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use crate::complete;
@@ -31,7 +31,7 @@ use crate::trust::Trust;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktrees: name, branch, unique end of a path, path, . (the current one)
-    #[arg(value_name = "WORKTREE", required_unless_present_any = ["all", "merged"], add = ArgValueCandidates::new(complete::linked_worktrees))]
+    #[arg(value_name = "WORKTREE", required_unless_present_any = ["all", "merged"], add = ArgValueCompleter::new(complete::linked_worktrees))]
     pub targets: Vec<String>,
     /// Remove all linked worktrees that are clean and not locked
     #[arg(long, conflicts_with = "targets")]

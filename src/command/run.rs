@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use crate::complete;
@@ -19,7 +19,7 @@ use crate::ui::Ui;
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
     /// Worktree
-    #[arg(value_name = "WORKTREE", required_unless_present = "all", add = ArgValueCandidates::new(complete::worktrees))]
+    #[arg(value_name = "WORKTREE", required_unless_present = "all", add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Run it in all worktrees at once, the main one too
     #[arg(long, conflicts_with = "target")]

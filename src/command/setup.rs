@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::Context;
 use crate::complete;
@@ -32,7 +32,7 @@ use crate::url::Engine;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree; the current one if absent
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
+    #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// All linked worktrees, also those made by plain git
     #[arg(long, conflicts_with = "target")]

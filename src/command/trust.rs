@@ -1,7 +1,7 @@
 //! `git wt trust`: show the commands a committed recipe wants to run, and remember consent.
 
 use clap::Args as ClapArgs;
-use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 
 use super::{Context, setup};
 use crate::complete;
@@ -15,7 +15,7 @@ use crate::trust::Trust;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree whose commands are meant; the current one if absent
-    #[arg(value_name = "WORKTREE", add = ArgValueCandidates::new(complete::worktrees))]
+    #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Consent without being asked
     #[arg(short, long, conflicts_with = "forget")]

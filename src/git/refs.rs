@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use gix::bstr::ByteSlice;
+
 use super::Repo;
 
 impl Repo {
@@ -23,10 +25,10 @@ impl Repo {
         let packed = fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
         // a line is an object id, a blank and the name; others are about the line before
         let mut names: Vec<String> = packed
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| str::from_utf8(line).ok()?.split_once(' ')?.1.strip_prefix(prefix))
-            .filter(|name| name.starts_with(typed))
-            .map(str::to_owned)
+            .lines()
+            .filter_map(|line| line[line.find_byte(b' ')? + 1..].strip_prefix(prefix.as_bytes()))
+            .filter(|name| name.starts_with(typed.as_bytes()))
+            .filter_map(|name| Some(str::from_utf8(name).ok()?.to_owned()))
             .collect();
         collect_files(&self.common_dir().join(prefix), "", typed, &mut names);
         names.sort_unstable();

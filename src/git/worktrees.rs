@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use super::{Identity, Oid, Repo, absolute, one_line};
 use crate::error::{Explain, Result};
+use crate::file::{Dir, read_each, read_small};
 use crate::name::Branch;
 
 /// What a worktree has checked out.
@@ -68,6 +69,11 @@ impl Worktree {
     /// Whether this is the main worktree.
     pub fn is_main(&self) -> bool {
         self.id.is_none()
+    }
+
+    /// The record that the reason of the lock names of one that is being made.
+    fn maker(&self) -> Option<String> {
+        Some(self.locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned())
     }
 
     /// When git last worked in it: committed, checked out, or wrote its index.
@@ -154,6 +160,9 @@ impl Listing {
     }
 }
 
+/// The file in a worktree's git directory that holds the reason of its lock.
+const LOCK: &str = "locked";
+
 /// The file in a worktree's git directory that binds it to a record.
 pub const TOKEN: &str = "wt-record";
 
@@ -163,30 +172,20 @@ pub const IN_THE_MAKING: &str = "git-wt ";
 impl Repo {
     /// Reads all worktrees.
     pub fn worktrees(&self) -> Result<Listing> {
-        self.worktrees_with(&|git_dir| self.head_of(git_dir))
+        let mut listing = self.worktrees_at_a_glance()?;
+        for tree in &mut listing.worktrees {
+            self.look_at_head(tree);
+        }
+        Ok(listing)
     }
 
     /// Reads all worktrees but not their commits: what is checked out is a branch without one, or nothing at all where
     /// only git can tell.
     pub fn worktrees_at_a_glance(&self) -> Result<Listing> {
-        let only_git = self.only_git_reads_refs();
-        self.worktrees_with(&|git_dir| if only_git { Head::Unknown } else { head_file(git_dir) })
-    }
-
-    fn worktrees_with(&self, head_of: &dyn Fn(&Path) -> Head) -> Result<Listing> {
-        let mut listing = Listing { worktrees: vec![self.main_worktree(head_of)], broken: Vec::new() };
-        let entries = self.common_dir().join("worktrees");
-        let found = match fs::read_dir(&entries) {
-            Ok(found) => found,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(listing),
-            Err(cause) => return Err(cause).explain(|| format!("cannot read '{}'", entries.display())),
-        };
-        for entry in found {
-            let entry = entry.explain(|| format!("cannot read '{}'", entries.display()))?;
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            match sound_or_broken(&entry.path(), head_of) {
+        let mut listing = Listing { worktrees: vec![self.main_worktree()], broken: Vec::new() };
+        let Some((entries, names)) = self.entries()? else { return Ok(listing) };
+        for read in read_each(&names, |name| entries.sound_or_broken(name)) {
+            match read {
                 Ok(tree) => listing.worktrees.push(tree),
                 Err(broken) => listing.broken.extend(broken),
             }
@@ -195,15 +194,50 @@ impl Repo {
         Ok(listing)
     }
 
+    /// The linked worktrees with what `wanted` makes of their paths and records: what it takes to name them, and nothing
+    /// else, is read of each. By path.
+    pub fn worktrees_by_name<T: Send>(
+        &self,
+        wanted: impl Fn(&Worktree) -> Option<T> + Sync,
+    ) -> Result<Vec<(Worktree, T)>> {
+        let Some((entries, names)) = self.entries()? else { return Ok(Vec::new()) };
+        let of = |name: &OsString| {
+            let tree = entries.named_worktree(name)?;
+            wanted(&tree).map(|it| (tree, it))
+        };
+        let mut found: Vec<_> = read_each(&names, of).into_iter().flatten().collect();
+        found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The entries, and their names; `None` where no worktree was ever added.
+    fn entries(&self) -> Result<Option<(Entries, Vec<OsString>)>> {
+        let path = self.common_dir().join("worktrees");
+        let failed = || format!("cannot read '{}'", path.display());
+        let dir = match Dir::open(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            dir => dir.explain(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&path).explain(failed)? {
+            let entry = entry.explain(failed)?;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                names.push(entry.file_name());
+            }
+        }
+        Ok(Some((Entries { dir, path, only_git_reads_refs: self.only_git_reads_refs() }, names)))
+    }
+
     /// The branches that worktrees have checked out, as far as their files tell: nothing else of them is read.
     pub fn branches_in_use(&self) -> HashSet<String> {
-        let entries = fs::read_dir(self.common_dir().join("worktrees")).into_iter().flatten().flatten();
-        let linked = entries.map(|entry| entry.path());
-        let main = (!self.is_bare()).then(|| self.common_dir().to_owned());
-        main.into_iter()
-            .chain(linked)
-            .filter_map(|git_dir| Some(head_file(&git_dir).branch()?.as_str().to_owned()))
-            .collect()
+        let main = (!self.is_bare()).then(|| head_file(read_small(&self.common_dir().join("HEAD"))));
+        let linked = self
+            .entries()
+            .ok()
+            .flatten()
+            .map(|(entries, names)| read_each(&names, |name| head_file(entries.file(name, "HEAD"))));
+        let heads = main.into_iter().chain(linked.into_iter().flatten());
+        heads.filter_map(|head| Some(head.branch()?.as_str().to_owned())).collect()
     }
 
     /// Of the entries that are broken in `listing`, those that stay so for a moment: a git that removes one, or gives up
@@ -232,76 +266,116 @@ impl Repo {
 
     /// The entry of this name, if it is whole.
     pub fn entry_named(&self, name: &OsStr) -> Option<Worktree> {
-        let git_dir = self.common_dir().join("worktrees").join(name);
-        linked_worktree(&git_dir, &|git_dir| self.head_of(git_dir)).ok()
+        let mut tree = self.entry_at_a_glance(name)?;
+        self.look_at_head(&mut tree);
+        Some(tree)
     }
 
-    fn main_worktree(&self, head_of: &dyn Fn(&Path) -> Head) -> Worktree {
+    /// The same, without its commit.
+    pub fn entry_at_a_glance(&self, name: &OsStr) -> Option<Worktree> {
+        let path = self.common_dir().join("worktrees");
+        let dir = Dir::open(&path).ok()?;
+        Entries { dir, path, only_git_reads_refs: self.only_git_reads_refs() }.linked_worktree(name).ok()
+    }
+
+    /// The main worktree, without its commit.
+    pub fn main_worktree(&self) -> Worktree {
         let git_dir = self.common_dir().to_owned();
         let root = self.main_root();
         let bare = root.is_none() && self.is_bare();
-        let head = if bare { Head::Bare } else { head_of(&git_dir) };
+        let head = match bare {
+            true => Head::Bare,
+            false if self.only_git_reads_refs() => Head::Unknown,
+            false => head_file(read_small(&git_dir.join("HEAD"))),
+        };
         // git itself names the git directory where it cannot know the worktree (--separate-git-dir)
         let path = root.unwrap_or_else(|| git_dir.clone());
         Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
     }
 
-    fn head_of(&self, git_dir: &Path) -> Head {
-        let head = if self.only_git_reads_refs() { head_by_git(git_dir) } else { head_file(git_dir) };
-        match head {
-            Head::Branch(branch, None) => {
-                let oid = self.branch(&branch);
-                Head::Branch(branch, oid)
-            }
-            other => other,
+    /// Finds the commit of what is checked out, and asks git where only that can tell.
+    fn look_at_head(&self, tree: &mut Worktree) {
+        if tree.head == Head::Unknown && self.only_git_reads_refs() {
+            tree.head = head_by_git(&tree.git_dir);
+        }
+        if let Head::Branch(branch, oid) = &mut tree.head {
+            *oid = self.branch(branch);
         }
     }
 }
 
-/// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
-fn sound_or_broken(
-    git_dir: &Path,
-    head_of: &dyn Fn(&Path) -> Head,
-) -> std::result::Result<Worktree, Option<Broken>> {
-    linked_worktree(git_dir, head_of).or_else(|why| {
-        let broken = Broken::of(git_dir, why);
-        linked_worktree(git_dir, head_of).map_err(|_| Some(broken).filter(|_| git_dir.exists()))
-    })
+/// The directory of the linked worktrees' git directories.
+struct Entries {
+    dir: Dir,
+    path: PathBuf,
+    only_git_reads_refs: bool,
 }
 
-fn linked_worktree(git_dir: &Path, head_of: &dyn Fn(&Path) -> Head) -> std::result::Result<Worktree, String> {
-    let file = |name: &str| {
-        crate::file::read_small(&git_dir.join(name)).map_err(|cause| format!("'{name}': {cause}"))
-    };
-    let pointer = file("gitdir")?;
-    let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
-    if pointer.as_os_str().is_empty() {
-        return Err("'gitdir' is empty".into());
+impl Entries {
+    /// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
+    fn sound_or_broken(&self, name: &OsStr) -> std::result::Result<Worktree, Option<Broken>> {
+        self.linked_worktree(name).or_else(|why| {
+            let git_dir = self.path.join(name);
+            let broken = Broken::of(&git_dir, why);
+            self.linked_worktree(name).map_err(|_| Some(broken).filter(|_| git_dir.exists()))
+        })
     }
-    match fs::metadata(git_dir.join("commondir")) {
-        Ok(found) if found.len() == 0 => return Err("'commondir' is empty".into()),
-        Ok(_) => {}
-        Err(cause) => return Err(format!("'commondir': {cause}")),
+
+    /// Reads what an entry is.
+    fn linked_worktree(&self, name: &OsStr) -> std::result::Result<Worktree, String> {
+        let (dot_git, mut tree) = self.registered(name)?;
+        match fs::metadata(tree.git_dir.join("commondir")) {
+            Ok(found) if found.len() == 0 => return Err("'commondir' is empty".into()),
+            Ok(_) => {}
+            Err(cause) => return Err(format!("'commondir': {cause}")),
+        }
+        // the lock before the token: it goes only when the token is there
+        tree.locked = self.line(name, LOCK);
+        tree.record = self.line(name, TOKEN).or_else(|| tree.maker());
+        tree.missing = fs::symlink_metadata(&dot_git).is_err();
+        if !self.only_git_reads_refs {
+            tree.head = head_file(self.file(name, "HEAD"));
+        }
+        Ok(tree)
     }
-    let dot_git = absolute(git_dir, pointer);
-    let path = match dot_git.file_name() {
-        Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_owned(),
-        _ => dot_git.clone(),
-    };
-    let id = git_dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // the lock before the token: it goes only when the token is there
-    let locked = lock_of(git_dir);
-    let token = file(TOKEN).ok().map(|token| String::from_utf8_lossy(&token).trim_end().to_owned());
-    let maker = || Some(locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned());
-    Ok(Worktree {
-        missing: fs::symlink_metadata(&dot_git).is_err(),
-        head: head_of(git_dir),
-        record: token.or_else(maker),
-        locked,
-        id: Some(id),
-        git_dir: git_dir.to_owned(),
-        path,
-    })
+
+    /// Reads what names an entry's worktree: the path and the record.
+    fn named_worktree(&self, name: &OsStr) -> Option<Worktree> {
+        let (_, mut tree) = self.registered(name).ok()?;
+        tree.record = self.line(name, TOKEN);
+        if tree.record.is_none() {
+            tree.locked = self.line(name, LOCK);
+            tree.record = tree.maker();
+        }
+        Some(tree)
+    }
+
+    /// Reads where an entry's worktree is, and nothing else yet: the path of its `.git`, and its own.
+    fn registered(&self, name: &OsStr) -> std::result::Result<(PathBuf, Worktree), String> {
+        let pointer = self.file(name, "gitdir").map_err(|cause| format!("'gitdir': {cause}"))?;
+        let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
+        if pointer.as_os_str().is_empty() {
+            return Err("'gitdir' is empty".into());
+        }
+        let git_dir = self.path.join(name);
+        let dot_git = absolute(&git_dir, pointer);
+        let path = match dot_git.file_name() {
+            Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_owned(),
+            _ => dot_git.clone(),
+        };
+        let id = Some(name.to_string_lossy().into_owned());
+        let tree =
+            Worktree { id, path, git_dir, head: Head::Unknown, locked: None, missing: false, record: None };
+        Ok((dot_git, tree))
+    }
+
+    fn file(&self, name: &OsStr, file: &str) -> std::io::Result<Vec<u8>> {
+        self.dir.read_small(&Path::new(name).join(file))
+    }
+
+    fn line(&self, name: &OsStr, file: &str) -> Option<String> {
+        self.file(name, file).ok().map(|content| String::from_utf8_lossy(&content).trim_end().to_owned())
+    }
 }
 
 /// Asks git what a worktree has checked out, where its files do not say.
@@ -323,13 +397,13 @@ fn head_by_git(git_dir: &Path) -> Head {
 
 /// The reason an entry is locked with.
 fn lock_of(git_dir: &Path) -> Option<String> {
-    let reason = crate::file::read_small(&git_dir.join("locked")).ok()?;
+    let reason = read_small(&git_dir.join(LOCK)).ok()?;
     Some(String::from_utf8_lossy(&reason).trim_end().to_owned())
 }
 
-/// Reads a `HEAD` file: `ref: refs/heads/NAME` or an object id.
-fn head_file(git_dir: &Path) -> Head {
-    let Ok(content) = crate::file::read_small(&git_dir.join("HEAD")) else { return Head::Unknown };
+/// What a `HEAD` file says: `ref: refs/heads/NAME` or an object id.
+fn head_file(content: std::io::Result<Vec<u8>>) -> Head {
+    let Ok(content) = content else { return Head::Unknown };
     let content = String::from_utf8_lossy(&content);
     let content = content.trim();
     match content.strip_prefix("ref:") {
