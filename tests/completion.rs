@@ -211,6 +211,28 @@ fn worktrees_are_offered_with_their_state() {
 }
 
 #[test]
+fn of_very_many_worktrees_those_that_are_meant_are_described() {
+    let world = world();
+    for number in 0..250 {
+        let entry = format!("myproject/.git/worktrees/crowd-{number}");
+        let dot_git = world.path(format!("crowd-{number}/.git"));
+        world.write(format!("{entry}/gitdir"), &format!("{}\n", dot_git.display()));
+        world.write(format!("{entry}/commondir"), "../..\n");
+        world.write(format!("{entry}/HEAD"), &format!("ref: refs/heads/b{number}\n"));
+    }
+    let all = offers(&world, &["cd", ""]);
+    assert_eq!(all.lines().count(), 253);
+    assert!(
+        all.contains("\nstaging") && all.contains("\ncrowd-0\n") && all.contains("\ncrowd-249\n"),
+        "{all}"
+    );
+    assert_eq!(offers(&world, &["cd", "st"]), "staging\tstaging, port 8001\n");
+    assert_eq!(offers(&world, &["remove", "crowd-249"]), "crowd-249\tb249, missing\n");
+    assert_eq!(offers(&world, &["cd", "my"]), "myproject\tmain, main worktree\n");
+    assert_eq!(offers(&world, &["remove", "my"]), "");
+}
+
+#[test]
 fn branches_are_offered_by_use_and_those_in_use_not_for_add() {
     let world = world();
     let main = world.path("myproject");
