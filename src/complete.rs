@@ -2,6 +2,8 @@
 //!
 //! Answers from disk, starts no git (but for references that only git reads), stays silent on any error.
 
+mod names;
+
 use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -99,32 +101,42 @@ pub fn linked_worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
     named(typed, |is_main| !is_main)
 }
 
+/// So many worktrees are described; of more than these nobody reads that.
+const DESCRIBED: usize = 100;
+
 fn named(typed: &OsStr, wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
-    let Ok(worktrees) = Worktrees::at_a_glance(&repo, typed) else { return Vec::new() };
+    let all = names::of(&repo);
+    let meant: Vec<_> = all.iter().filter(|named| named.name.starts_with(typed)).collect();
+    let described = if meant.len() > DESCRIBED { &[] } else { meant.as_slice() };
+    let worktrees = Worktrees::at_a_glance(&repo, described);
     let is_meant = |tree: &&Worktree| wanted(tree.is_main()) && worktrees.name(tree).starts_with(typed);
     let trees = worktrees.listing.worktrees.iter().filter(is_meant);
-    trees
-        .map(|tree| {
-            let branch = match &tree.head {
-                Head::Branch(branch, _) => Some(branch.to_string()),
-                Head::Detached(commit) => Some(format!("detached at {}", commit.short())),
-                Head::Bare => Some("bare".into()),
-                Head::Unknown => None,
-            };
-            let port = worktrees.port(tree).map(|port| format!("port {port}"));
-            let marks = worktrees.marks(tree).into_iter().map(str::to_owned);
-            let help: Vec<String> = branch.into_iter().chain(port).chain(marks).collect();
-            let help = Some(help.join(", ")).filter(|help| !help.is_empty());
-            CompletionCandidate::new(worktrees.name(tree)).help(help.map(Into::into))
-        })
-        .collect()
+    let described_ones = trees.map(|tree| described_as(tree, &worktrees));
+    let names = meant[described.len()..].iter().map(|named| CompletionCandidate::new(&*named.name));
+    described_ones.chain(names).collect()
 }
 
-/// What `add` can make a worktree of: branches that have none, and those that are only on a remote.
+/// A worktree, with what is to be known of it.
+fn described_as(tree: &Worktree, worktrees: &Worktrees) -> CompletionCandidate {
+    let branch = match &tree.head {
+        Head::Branch(branch, _) => Some(branch.to_string()),
+        Head::Detached(commit) => Some(format!("detached at {}", commit.short())),
+        Head::Bare => Some("bare".into()),
+        Head::Unknown => None,
+    };
+    let port = worktrees.port(tree).map(|port| format!("port {port}"));
+    let marks = worktrees.marks(tree).into_iter().map(str::to_owned);
+    let help: Vec<String> = branch.into_iter().chain(port).chain(marks).collect();
+    let help = Some(help.join(", ")).filter(|help| !help.is_empty());
+    CompletionCandidate::new(worktrees.name(tree)).help(help.map(Into::into))
+}
+
+/// What `add` can make a worktree of: branches that have none, as far as the worktrees are not very many, and those that
+/// are only on a remote.
 pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
-    let in_use = repo.branches_in_use();
+    let in_use = repo.branches_in_use(names::MANY);
     let local = repo.names_below(LOCAL, typed);
     let remotes = repo.remotes().into_iter().map(|remote| {
         let prefix = format!("{REMOTE}{remote}/");

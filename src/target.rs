@@ -34,24 +34,18 @@ impl Worktrees {
         Ok(Self::with(repo, listing, records, damaged))
     }
 
-    /// Reads those whose names begin with `typed`, and the main one, to be offered in a moment: no commits, and where
-    /// they are many, only names and records.
-    pub fn at_a_glance(repo: &Repo, typed: &str) -> Result<Self> {
-        const MANY: usize = 100;
-        let (all, here) = (Records::of(repo), repo.identity()?);
-        let offered = repo.worktrees_by_name(|tree| {
-            let record = tree.record.as_ref().and_then(|id| all.find(id).ok()?);
-            let record = record.filter(|record| record.repository == here);
-            name_of(tree, record.as_ref()).starts_with(typed).then_some(record)
-        })?;
-        let are_many = offered.len() > MANY;
-        let (linked, records): (Vec<_>, Vec<_>) = offered.into_iter().unzip();
-        let linked = linked.into_iter().filter_map(|tree| {
-            if are_many { Some(tree) } else { repo.entry_at_a_glance(tree.git_dir.file_name()?) }
+    /// Reads these alone, and the main one, to be offered in a moment: no commits.
+    pub fn at_a_glance(repo: &Repo, meant: &[&Named]) -> Self {
+        let (all, here) = (Records::of(repo), repo.identity().ok());
+        let read = meant.iter().filter_map(|named| {
+            let record = named.record.as_ref().and_then(|id| all.find(id).ok()?);
+            let tree = repo.entry_at_a_glance(named.entry.as_ref())?;
+            Some((tree, record.filter(|record| Some(record.repository) == here)))
         });
+        let (linked, records): (Vec<_>, Vec<_>) = read.unzip();
         let worktrees = std::iter::once(repo.main_worktree()).chain(linked).collect();
         let listing = Listing { worktrees, broken: Vec::new() };
-        Ok(Self::with(repo, listing, records.into_iter().flatten().collect(), Vec::new()))
+        Self::with(repo, listing, records.into_iter().flatten().collect(), Vec::new())
     }
 
     fn with(repo: &Repo, listing: Listing, records: Vec<Record>, damaged: Vec<Damaged>) -> Self {
@@ -208,6 +202,29 @@ impl Worktrees {
             None => error.hint("git wt list"),
         }
     }
+}
+
+/// A linked worktree, as far as it takes to name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// git's entry.
+    pub entry: String,
+    /// What the user calls it.
+    pub name: String,
+    /// Its record.
+    pub record: Option<String>,
+}
+
+/// Reads the names of all linked worktrees, by their paths, and nothing else of them.
+pub fn names(repo: &Repo) -> Result<Vec<Named>> {
+    let (all, here) = (Records::of(repo), repo.identity()?);
+    let named = repo.worktrees_by_name(|tree| {
+        let record = tree.record.as_ref().and_then(|id| all.find(id).ok()?);
+        let record = record.filter(|record| record.repository == here);
+        let name = name_of(tree, record.as_ref());
+        Some(Named { entry: tree.id.clone()?, name, record: record.map(|record| record.id) })
+    })?;
+    Ok(named.into_iter().map(|(_, named)| named).collect())
 }
 
 /// What the user calls a linked worktree.

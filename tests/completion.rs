@@ -210,9 +210,8 @@ fn worktrees_are_offered_with_their_state() {
     assert_eq!(offers(&world, &["cd", ""]), format!("myproject\tmain, main worktree\n{linked}"));
 }
 
-#[test]
-fn of_very_many_worktrees_those_that_are_meant_are_described() {
-    let world = world();
+/// Fabricates very many worktrees, whose directories are missing.
+fn crowd(world: &World) {
     for number in 0..250 {
         let entry = format!("myproject/.git/worktrees/crowd-{number}");
         let dot_git = world.path(format!("crowd-{number}/.git"));
@@ -220,6 +219,12 @@ fn of_very_many_worktrees_those_that_are_meant_are_described() {
         world.write(format!("{entry}/commondir"), "../..\n");
         world.write(format!("{entry}/HEAD"), &format!("ref: refs/heads/b{number}\n"));
     }
+}
+
+#[test]
+fn of_very_many_worktrees_those_that_are_meant_are_described() {
+    let world = world();
+    crowd(&world);
     let all = offers(&world, &["cd", ""]);
     assert_eq!(all.lines().count(), 253);
     assert!(
@@ -230,6 +235,37 @@ fn of_very_many_worktrees_those_that_are_meant_are_described() {
     assert_eq!(offers(&world, &["remove", "crowd-249"]), "crowd-249\tb249, missing\n");
     assert_eq!(offers(&world, &["cd", "my"]), "myproject\tmain, main worktree\n");
     assert_eq!(offers(&world, &["remove", "my"]), "");
+}
+
+#[test]
+fn the_names_of_very_many_are_remembered_until_one_comes_or_goes() {
+    let world = world();
+    crowd(&world);
+    let rest = || {
+        for dir in ["worktrees", "wt/records"] {
+            let dir = std::fs::File::open(world.path("myproject/.git").join(dir)).unwrap();
+            dir.set_modified(std::time::SystemTime::now() - std::time::Duration::from_mins(1)).unwrap();
+        }
+    };
+    let names = world.path("myproject/.git/wt/names");
+    offers(&world, &["cd", "cr"]);
+    assert!(!names.exists(), "what changes just now is not remembered");
+    rest();
+    let all = offers(&world, &["cd", "cr"]);
+    // it is the file that answers now
+    let text = std::fs::read_to_string(&names).unwrap();
+    std::fs::write(&names, text.replace("\0crowd-7\0", "\0known-7\0")).unwrap();
+    assert!(offers(&world, &["cd", ""]).contains("\nknown-7\n"));
+    // and what is described is read
+    assert_eq!(offers(&world, &["cd", "kn"]), "");
+    world.wt(&["add", "new"]).ok();
+    assert!(offers(&world, &["cd", "ne"]).starts_with("new\tnew, port "));
+    assert_eq!(offers(&world, &["cd", "cr"]), all);
+    // one that was cut short is no answer
+    rest();
+    offers(&world, &["cd", ""]);
+    std::fs::write(&names, "cut").unwrap();
+    assert_eq!(offers(&world, &["cd", "cr"]), all);
 }
 
 #[test]

@@ -228,13 +228,15 @@ impl Repo {
         Ok(Some((Entries { dir, path, only_git_reads_refs: self.only_git_reads_refs() }, names)))
     }
 
-    /// The branches that worktrees have checked out, as far as their files tell: nothing else of them is read.
-    pub fn branches_in_use(&self) -> HashSet<String> {
+    /// The branches that worktrees have checked out, as far as their files tell: nothing else of them is read, and nothing
+    /// of `many` and more but the main one.
+    pub fn branches_in_use(&self, many: usize) -> HashSet<String> {
         let main = (!self.is_bare()).then(|| head_file(read_small(&self.common_dir().join("HEAD"))));
         let linked = self
             .entries()
             .ok()
             .flatten()
+            .filter(|(_, names)| names.len() < many)
             .map(|(entries, names)| read_each(&names, |name| head_file(entries.file(name, "HEAD"))));
         let heads = main.into_iter().chain(linked.into_iter().flatten());
         heads.filter_map(|head| Some(head.branch()?.as_str().to_owned())).collect()
