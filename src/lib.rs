@@ -54,7 +54,7 @@ pub mod url;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::channel::Channel;
 use crate::cli::{Cli, Verb};
@@ -131,8 +131,11 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
 fn is_ours_alone(args: &[OsString]) -> bool {
     let Some(first) = args.get(1).and_then(|first| first.to_str()) else { return false };
     let is_gits = git_mode::VERBS.contains(&first);
+    // only what is no verb by its own name has all of clap's words built, once more, to be looked up among the aliases
     !is_gits
-        && (["--version", "-V", "--help"].contains(&first) || Cli::command().find_subcommand(first).is_some())
+        && (["--version", "-V", "--help"].contains(&first)
+            || Verb::has_subcommand(first)
+            || Cli::command().find_subcommand(first).is_some())
 }
 
 /// How a verb speaks, by its -q and -v.
