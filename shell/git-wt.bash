@@ -68,11 +68,12 @@ __git_wt_field() { # NAME
 }
 
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
-# functions, is said once.
+# functions, is said once. The subshell that this is called in becomes git-wt: that spares a fork.
 __git_wt_ask() { # [ROOT]
     if \builtin declare -F _direnv_hook >/dev/null; then \builtin set -- --direnv "$@"; fi
     if [[ -n ${__git_wt_told-} ]]; then \exec 2>/dev/null; fi
-    GIT_WT_ENV=${GIT_WT_ENV-} \command "$__git_wt_exe" hook 1 "$@" </dev/null
+    \builtin export "GIT_WT_ENV=${GIT_WT_ENV-}"
+    \exec "$__git_wt_exe" hook 1 "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
@@ -123,13 +124,19 @@ __git_wt_enter() {
 # Set __git_wt_ps1 to the label: the worktree's name, its branch where that is another word, its port, and a * where its
 # environment has drifted. GIT_WT_LABEL is the same, for prompts that are programs.
 __git_wt_label() {
-    local __gw_head=
-    __git_wt_ps1=${GIT_WT_NAME-}
-    if [[ -z $__git_wt_ps1 ]]; then
+    local __gw_head='' __gw_from
+    if [[ -z ${GIT_WT_NAME-} ]]; then
+        __git_wt_ps1=
+        __git_wt_from=
         if [[ -n ${GIT_WT_LABEL-} ]]; then \builtin unset -v GIT_WT_LABEL; fi
         return 0
     fi
     if [[ -r ${GIT_WT_HEAD-} ]]; then IFS= \builtin read -r __gw_head <"$GIT_WT_HEAD" || :; fi
+    # made of the same, it is the same
+    __gw_from=${GIT_WT_PORT-}:${GIT_WT_DRIFT-}:${GIT_WT_PROMPT-}:$GIT_WT_NAME:$__gw_head
+    if [[ $__gw_from == "${__git_wt_from-}" ]]; then return 0; fi
+    __git_wt_from=$__gw_from
+    __git_wt_ps1=$GIT_WT_NAME
     case $__gw_head in
     # where references are in reftables, HEAD holds only a stand-in
     '' | "ref: refs/heads/$__git_wt_ps1" | 'ref: refs/heads/.invalid') ;;

@@ -12,7 +12,7 @@ or set -g __git_wt_exe git-wt
 function __git_wt_name_file
     for dir in "$XDG_RUNTIME_DIR" "$TMPDIR" /tmp
         if string match --quiet '/*' -- "$dir"; and test -d "$dir" -a -w "$dir"
-            set -g __git_wt_file (string trim --right --chars=/ -- $dir)/git-wt.$fish_pid.(random)(random)(random)
+            set -g __git_wt_file $dir/git-wt.$fish_pid.(random)(random)(random)
             return
         end
     end
@@ -63,37 +63,21 @@ end
 
 # ---- environment
 
-# Print the nearest directory at or above this one that has a .git.
-function __git_wt_find_root
-    set -l root $PWD
-    while not test -e "$root/.git"
-        if not string match --quiet '*/*' -- "$root"
-            return 0
-        end
-        set root (string replace --regex '/[^/]*$' '' -- "$root" | string collect)
-    end
-    test -n "$root"
-    or set root /
-    string join0 -- $root
-end
-
 # Apply NUL-separated records, given as fields; fails, and changes nothing, when they are cut short.
 function __git_wt_apply
     set -l sets
     set -l values
     set -l unsets
-    set -l at 1
-    while test "$argv[$at]" != end
-        set -l name $argv[(math $at + 1)]
-        string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*$' -- "$name"
+    while test "$argv[1]" != end
+        string match --quiet --regex '^[A-Za-z_][A-Za-z0-9_]*$' -- "$argv[2]"
         or return 1
-        if test "$argv[$at]" = set -a (count $argv) -gt (math $at + 2)
-            set -a sets $name
-            set -a values $argv[(math $at + 2)]
-            set at (math $at + 3)
-        else if test "$argv[$at]" = unset
-            set -a unsets $name
-            set at (math $at + 2)
+        if test "$argv[1]" = set; and set -q argv[4]
+            set -a sets $argv[2]
+            set -a values $argv[3]
+            set -e argv[1..3]
+        else if test "$argv[1]" = unset
+            set -a unsets $argv[2]
+            set -e argv[1..2]
         else
             return 1
         end
@@ -129,7 +113,19 @@ end
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 function __git_wt_enter
-    set -l root (__git_wt_find_root | string split0)
+    set -g __git_wt_pwd $PWD
+    # the nearest directory at or above this one that has a .git; no word at all where there is none
+    set -l root $PWD
+    while not test -e "$root/.git"
+        if test -z "$root"
+            set root
+            break
+        end
+        set root (string replace --regex '/[^/]*$' '' -- "$root" | string collect)
+    end
+    set -q root[1]
+    and test -z "$root"
+    and set root /
     set -l before ''
     # a state inherited from another shell is looked at once
     set -q GIT_WT_STATE
@@ -156,12 +152,18 @@ end
 function __git_wt_label
     if test -z "$GIT_WT_NAME"
         set -e GIT_WT_LABEL
+        set -e __git_wt_from
         return 0
     end
-    set -l label $GIT_WT_NAME
     set -l head
     test -r "$GIT_WT_HEAD"
     and read head <$GIT_WT_HEAD
+    # made of the same, it is the same
+    set -l from "$GIT_WT_PORT:$GIT_WT_DRIFT:$GIT_WT_PROMPT:$GIT_WT_NAME:$head"
+    test "$from" = "$__git_wt_from"
+    and return 0
+    set -g __git_wt_from $from
+    set -l label $GIT_WT_NAME
     set -l branch (string replace 'ref: refs/heads/' '' -- "$head")
     if string match --quiet --regex '^[0-9a-f]{7,}$' -- "$head"
         set label "$label "(string sub --length 7 -- $head)
@@ -204,12 +206,14 @@ if status is-interactive
         if test -e $__git_wt_file
             __git_wt_follow $__git_wt_file
         end
+        # the first one, and none after it, as it is heard when the directory changes
+        test "$PWD" = "$__git_wt_pwd"
+        or __git_wt_enter
         __git_wt_label
     end
     function __git_wt_moved --on-variable PWD
         __git_wt_enter
     end
-    __git_wt_enter
     if test "$GIT_WT_PROMPT" != off
         and functions --query fish_prompt
         and not functions --query __git_wt_user_prompt

@@ -48,24 +48,20 @@ function __git_wt_call {
 
 # ---- environment
 
-# Read a field that NUL ends into the variable NAME; fails at the end of input.
-function __git_wt_field { # NAME
-    IFS= \builtin read -r -d '' "$1"
-}
-
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
-# functions, is said once.
+# functions, is said once. The subshell that this is called in becomes git-wt: that spares a fork.
 function __git_wt_ask { # [ROOT]
     if (( ${+functions[_direnv_hook]} )); then \builtin set -- --direnv "$@"; fi
     if [[ -n "${__git_wt_told-}" ]]; then \exec 2>/dev/null; fi
-    GIT_WT_ENV="${GIT_WT_ENV-}" \command "$__git_wt_exe" hook 1 "$@" </dev/null
+    \builtin export GIT_WT_ENV
+    \exec "$__git_wt_exe" hook 1 "$@" </dev/null
 }
 
 # Take over the environment of the worktree we came into, or give back that of the one we left.
 function __git_wt_enter {
     \builtin emulate -L zsh
-    local __gw_root="$PWD" __gw_verb __gw_name __gw_value __gw_change __gw_whole=''
-    local -a __gw_sets __gw_unsets
+    local __gw_root="$PWD" __gw_name __gw_change __gw_whole=''
+    local -a __gw_fields __gw_sets __gw_unsets
     typeset -g __git_wt_pwd="$PWD"
     while [[ ! -e "$__gw_root/.git" ]]; do
         if [[ "$__gw_root" != */* ]]; then break; fi
@@ -74,22 +70,28 @@ function __git_wt_enter {
     if [[ -z "$__gw_root" && -e /.git ]]; then __gw_root=/; fi
     # a state inherited from another shell is looked at once
     [[ "$__gw_root" != "${__git_wt_root-${GIT_WT_STATE:+?}}" ]] || return 0
-    while __git_wt_field __gw_verb; do
-        if [[ "$__gw_verb" == end ]]; then
+    # fields that NUL ends, read at once
+    __gw_fields=("${(@0)$(__git_wt_ask ${__gw_root:+"$__gw_root"})}")
+    while (( $#__gw_fields > 1 )); do
+        if [[ "$__gw_fields[1]" == end ]]; then
             __gw_whole=1
             break
         fi
-        __git_wt_field __gw_name || break
+        __gw_name="$__gw_fields[2]"
         [[ "$__gw_name" =~ '^[A-Za-z_][A-Za-z0-9_]*$' ]] || break
-        case "$__gw_verb" in
+        case "$__gw_fields[1]" in
         set)
-            __git_wt_field __gw_value || break
-            __gw_sets+=("$__gw_name=$__gw_value")
+            (( $#__gw_fields > 3 )) || break
+            __gw_sets+=("$__gw_name=$__gw_fields[3]")
+            \builtin shift 3 __gw_fields
             ;;
-        unset) __gw_unsets+=("$__gw_name") ;;
+        unset)
+            __gw_unsets+=("$__gw_name")
+            \builtin shift 2 __gw_fields
+            ;;
         *) break ;;
         esac
-    done < <(__git_wt_ask ${__gw_root:+"$__gw_root"})
+    done
     # what was cut short changes nothing
     typeset -g __git_wt_told=''
     if [[ -z "$__gw_whole" ]]; then
@@ -111,19 +113,23 @@ function __git_wt_enter {
 # Set __git_wt_ps1 to the label: the worktree's name, its branch where that is another word, its port, and a * where its
 # environment has drifted; as a prompt reads it. GIT_WT_LABEL is the same as it is, for prompts that are programs.
 function __git_wt_label {
-    local percent='' bang=''
+    local percent='' bang='' head='' from=''
     if [[ -o prompt_percent ]]; then percent='%'; fi
     if [[ -o prompt_bang ]]; then bang='!'; fi
+    # read would ask for byte by byte; this starts no process either
+    if [[ -n "${GIT_WT_NAME-}" && -r "${GIT_WT_HEAD-}" ]]; then head="$(<"$GIT_WT_HEAD")"; fi
+    # made of the same, it is the same
+    from="$percent$bang:${GIT_WT_PORT-}:${GIT_WT_DRIFT-}:${GIT_WT_PROTECTED-}:${GIT_WT_PROMPT-}:${GIT_WT_NAME-}:$head"
+    if [[ "$from" == "${__git_wt_from-}" ]]; then return 0; fi
     \builtin emulate -L zsh
-    local label="${GIT_WT_NAME-}" head=''
+    typeset -g __git_wt_from="$from"
+    local label="${GIT_WT_NAME-}"
     if [[ -z "$label" ]]; then
         \builtin unset -v GIT_WT_LABEL
         typeset -g __git_wt_ps1=''
         psvar[9]=''
         return 0
     fi
-    # read would ask for byte by byte; this starts no process either
-    if [[ -r "${GIT_WT_HEAD-}" ]]; then head="$(<"$GIT_WT_HEAD")"; fi
     case "$head" in
     # where references are in reftables, HEAD holds only a stand-in
     '' | "ref: refs/heads/$label" | 'ref: refs/heads/.invalid') ;;
