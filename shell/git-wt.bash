@@ -197,3 +197,27 @@ if [[ $- == *i* ]]; then
         PROMPT_COMMAND=__git_wt_prompt${PROMPT_COMMAND:+;$PROMPT_COMMAND}
     fi
 fi
+
+# ---- completion
+
+# The first TAB brings the rest along, which is as long as all this.
+__git_wt_load_completion() {
+    local __gw_script
+    __gw_script=$(\command "$__git_wt_exe" shell-init bash --completion 2>/dev/null) || return
+    \builtin eval "$__gw_script"
+}
+
+__git_wt_complete() {
+    if __git_wt_load_completion; then __git_wt_complete; fi
+}
+
+_git_wt() {
+    if __git_wt_load_completion; then _git_wt; fi
+}
+
+__git_wt_complete_for() { # NAME...
+    if [[ $- != *i* ]]; then return 0; fi
+    \builtin complete -o bashdefault -o nosort -F __git_wt_complete "$@" 2>/dev/null ||
+        \builtin complete -o bashdefault -F __git_wt_complete "$@"
+}
+__git_wt_complete_for git-wt

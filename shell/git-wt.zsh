@@ -185,6 +185,20 @@ fi
 
 typeset -ga __git_wt_commands=(git-wt)
 
+# The first TAB brings the functions along.
+function __git_wt_load_completion {
+    local script
+    script="$(\command "$__git_wt_exe" shell-init zsh --completion 2>/dev/null)" && \builtin eval "$script"
+}
+
+function _git-wt {
+    __git_wt_load_completion && _git-wt "$@"
+}
+
+function _git_wt {
+    __git_wt_load_completion && _git_wt "$@"
+}
+
 # Register with the completion system, which may be started after us.
 function __git_wt_register {
     (( ${+functions[compdef]} )) || return 0

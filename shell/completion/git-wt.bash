@@ -1,5 +1,5 @@
-# Completion of git-wt for bash 3.2 and later: `git wt`, `git-wt` and the shell's function. `git-wt shell-init bash` brings
-# it along; without that, bash-completion loads it by its name, `git-wt`, from its directory of completions.
+# Completion of git-wt for bash 3.2 and later: `git wt`, `git-wt` and the shell's function. What `git-wt shell-init bash`
+# prints loads it at the first TAB; without that, bash-completion does, by its name, `git-wt`, from its directory.
 # shellcheck shell=bash
 # shellcheck disable=SC2250 # braces only where they are needed
 # shellcheck disable=SC2312 # whatever comes of it, there is a word less to offer
@@ -123,9 +123,7 @@ _git_wt() { # for `git wt`: git's own completion calls it, and says where `wt` s
     done
 }
 
-__git_wt_complete_for() { # NAME...
-    if [[ $- != *i* ]]; then return 0; fi
-    \builtin complete -o bashdefault -o nosort -F __git_wt_complete "$@" 2>/dev/null ||
-        \builtin complete -o bashdefault -F __git_wt_complete "$@"
-}
-__git_wt_complete_for git-wt
+if [[ $- == *i* ]]; then
+    \builtin complete -o bashdefault -o nosort -F __git_wt_complete git-wt 2>/dev/null ||
+        \builtin complete -o bashdefault -F __git_wt_complete git-wt
+fi

@@ -1,8 +1,8 @@
 #compdef git-wt
 #description worktrees with an environment
 #
-# Completion of git-wt for zsh 5.3 and later: `git wt`, `git-wt` and the shell's function. `git-wt shell-init zsh` brings it
-# along; without that, zsh loads it by its name, `_git-wt`, from a directory of its fpath.
+# Completion of git-wt for zsh 5.3 and later: `git wt`, `git-wt` and the shell's function. What `git-wt shell-init zsh`
+# prints loads it at the first TAB; without that, zsh does, by its name, `_git-wt`, from a directory of its fpath.
 
 # For git-wt, the function, and by zsh's own _git for `git wt`, which counts the words from `wt`.
 function _git-wt {

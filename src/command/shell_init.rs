@@ -37,6 +37,9 @@ pub struct Args {
     /// Do it without being asked
     #[arg(short, long, requires = "change")]
     pub yes: bool,
+    /// Print what TAB calls, which the functions load at the first TAB
+    #[arg(long, hide = true, requires = "shell", conflicts_with = "change")]
+    pub completion: bool,
 }
 
 /// The function that moves the shell at once, if nobody wants another name.
@@ -144,7 +147,9 @@ impl Shell {
 
     fn script(self, exe: &Path, function: Option<&str>) -> Result<String> {
         let define = function.map(|name| self.define(name)).unwrap_or_default();
-        Ok(format!("{}{}\n{}{define}", self.binary(exe)?, self.functions(), self.completion()))
+        // bash and zsh load it at the first TAB; fish reads it in a tenth of a millisecond
+        let completion = if self == Self::Fish { self.completion() } else { "" };
+        Ok(format!("{}{}{completion}{define}", self.binary(exe)?, self.functions()))
     }
 }
 
@@ -177,6 +182,10 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
         return install::install(args.shell.map_or_else(login_shell, Ok)?, function, args, ui);
     }
     let Some(shell) = args.shell else { return how_to(login_shell()?, function, ui) };
+    if args.completion {
+        ui.answer(shell.completion().as_bytes())?;
+        return Ok(0);
+    }
     ui.answer(shell.script(&program()?, function)?.as_bytes())?;
     Ok(0)
 }
@@ -237,7 +246,7 @@ mod tests {
             assert!(script.starts_with(&shell.binary(Path::new("/x/git-wt")).unwrap()));
             assert!(script.contains(shell.functions()) && script.contains("tree "));
             let bare = shell.script(Path::new("/x/git-wt"), None).unwrap();
-            assert!(bare.ends_with(shell.completion()));
+            assert!(bare.contains(shell.functions()) && !bare.contains(&shell.define("tree")));
         }
     }
 
