@@ -10,6 +10,7 @@ mandir = $(datadir)/man
 bashdir = $(datadir)/bash-completion/completions
 zshdir = $(datadir)/zsh/site-functions
 fishdir = $(datadir)/fish/vendor_completions.d
+shelldir = $(datadir)/git-wt
 
 CARGO = cargo
 INSTALL = install
@@ -22,15 +23,20 @@ $(binary): $(shell find src shell -type f) $(pages) Cargo.toml Cargo.lock
 	$(CARGO) build --release --locked
 
 install: all
-	$(INSTALL) -d $(addprefix "$(DESTDIR)",$(bindir) $(mandir)/man1 $(bashdir) $(zshdir) $(fishdir))
+	$(INSTALL) -d $(addprefix "$(DESTDIR)",$(bindir) $(mandir)/man1 $(bashdir) $(zshdir) $(fishdir) $(shelldir))
 	$(INSTALL) -m 755 $(binary) "$(DESTDIR)$(bindir)/git-wt"
 	$(INSTALL) -m 644 $(pages) "$(DESTDIR)$(mandir)/man1"
 	$(INSTALL) -m 644 shell/completion/git-wt.bash "$(DESTDIR)$(bashdir)/git-wt"
 	$(INSTALL) -m 644 shell/completion/git-wt.zsh "$(DESTDIR)$(zshdir)/_git-wt"
 	$(INSTALL) -m 644 shell/completion/git-wt.fish "$(DESTDIR)$(fishdir)/git-wt.fish"
+	for shell in bash zsh fish; do \
+		$(binary) shell-init $$shell --program "$(bindir)/git-wt" >"$(DESTDIR)$(shelldir)/git-wt.$$shell" || exit; \
+	done
 
 uninstall:
 	rm -f "$(DESTDIR)$(bindir)/git-wt" $(addprefix "$(DESTDIR)$(mandir)/man1"/,$(notdir $(pages)))
 	rm -f "$(DESTDIR)$(bashdir)/git-wt" "$(DESTDIR)$(zshdir)/_git-wt" "$(DESTDIR)$(fishdir)/git-wt.fish"
+	rm -f $(addprefix "$(DESTDIR)$(shelldir)"/git-wt.,bash zsh fish)
+	-rmdir "$(DESTDIR)$(shelldir)"
 
 .PHONY: all install uninstall

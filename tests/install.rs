@@ -258,6 +258,13 @@ fn a_package_is_made_and_unmade() {
     ] {
         assert!(files.lines().any(|line| line == format!("./usr/{file}")), "{file}: {files}");
     }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = world.read(format!("a package/usr/share/git-wt/git-wt.{shell}"));
+        let program = script.lines().next().unwrap();
+        assert!(program.ends_with("/usr/bin/git-wt") && !program.contains("package"), "{shell}: {program}");
+        let printed = world.see(world.command("git-wt", &world.root()).args(["shell-init", shell])).stdout;
+        assert_eq!(script.split_once('\n').unwrap().1, printed.split_once('\n').unwrap().1, "{shell}");
+    }
     let binary = world.path("a package/usr/bin/git-wt");
     assert_eq!(fs::metadata(binary).unwrap().permissions().mode() & 0o777, 0o755);
     make(&world, &["uninstall", &package, "prefix=/usr"]).unwrap().ok();

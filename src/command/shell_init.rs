@@ -40,6 +40,9 @@ pub struct Args {
     /// Print what TAB calls, which the functions load at the first TAB
     #[arg(long, hide = true, requires = "shell", conflicts_with = "change")]
     pub completion: bool,
+    /// Where git-wt will be, for a package that brings the functions along as a file
+    #[arg(long, hide = true, value_name = "PATH", requires = "shell", conflicts_with = "change")]
+    pub program: Option<PathBuf>,
 }
 
 /// The function that moves the shell at once, if nobody wants another name.
@@ -186,7 +189,8 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
         ui.answer(shell.completion().as_bytes())?;
         return Ok(0);
     }
-    ui.answer(shell.script(&program()?, function)?.as_bytes())?;
+    let program = args.program.clone().map_or_else(program, Ok)?;
+    ui.answer(shell.script(&program, function)?.as_bytes())?;
     Ok(0)
 }
 
