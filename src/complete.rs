@@ -137,10 +137,10 @@ fn described_as(tree: &Worktree, worktrees: &Worktrees) -> CompletionCandidate {
 pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
     let in_use = repo.branches_in_use(names::MANY);
-    let local = repo.names_below(LOCAL, typed);
+    let local = repo.names_below(LOCAL, typed, usize::MAX);
     let remotes = repo.remotes().into_iter().map(|remote| {
         let prefix = format!("{REMOTE}{remote}/");
-        let mut names = repo.names_below(&prefix, typed);
+        let mut names = repo.names_below(&prefix, typed, enough(typed));
         if !are_too_many(&names, typed) {
             names.retain(|name| name != "HEAD" && local.binary_search(name).is_err());
         }
@@ -159,9 +159,9 @@ pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Commits that have names: branches, those of remotes, tags.
 pub fn commits(typed: &OsStr) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
-    let mut all = offered(&repo, LOCAL, repo.names_below(LOCAL, typed), typed, "branch");
+    let mut all = offered(&repo, LOCAL, repo.names_below(LOCAL, typed, usize::MAX), typed, "branch");
     all.extend(tracking(&repo, typed));
-    all.extend(offered(&repo, TAGS, repo.names_below(TAGS, typed), typed, "tag"));
+    all.extend(offered(&repo, TAGS, repo.names_below(TAGS, typed, enough(typed)), typed, "tag"));
     all
 }
 
@@ -171,7 +171,7 @@ const TAGS: &str = "refs/tags/";
 
 /// Branches of remotes, with the remote's name.
 fn tracking(repo: &Repo, typed: &str) -> Vec<CompletionCandidate> {
-    let mut names = repo.names_below(REMOTE, typed);
+    let mut names = repo.names_below(REMOTE, typed, enough(typed));
     names.retain(|name| !name.ends_with("/HEAD"));
     offered(repo, REMOTE, names, typed, "remote branch")
 }
@@ -194,6 +194,11 @@ fn offered(
         names.sort_by_cached_key(|name| Reverse(repo.last_moved(&format!("{prefix}{name}"))));
     }
     names.into_iter().map(|name| CompletionCandidate::new(name).help(Some(kind.to_owned().into()))).collect()
+}
+
+/// How many names it takes to know whether they are too many.
+fn enough(typed: &str) -> usize {
+    if typed.is_empty() { MANY + 1 } else { usize::MAX }
 }
 
 /// Whether nothing was typed that would choose among very many.

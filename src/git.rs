@@ -14,6 +14,7 @@ use std::fmt::{self, Display};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -103,6 +104,8 @@ pub struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     root: Option<PathBuf>,
+    /// The file of packed references, once it is read for their names.
+    packed: OnceLock<Vec<u8>>,
 }
 
 impl Repo {
@@ -121,7 +124,7 @@ impl Repo {
         .map_err(|cause| Error::new(format!("cannot open '{}'", self.common_dir.display())).because(cause))?;
         let root = gix.workdir().map(Path::to_owned);
         let (git_dir, common_dir) = (self.common_dir.clone(), self.common_dir.clone());
-        Ok(Self { gix, git_dir, common_dir, root }.without_root_if_bare())
+        Ok(Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare())
     }
 
     /// By its full path: of `.` gix does not see that it is called `.git`.
@@ -146,7 +149,7 @@ impl Repo {
         let git_dir = absolute(here, gix.git_dir());
         let common_dir = absolute(here, gix.common_dir());
         let root = gix.workdir().map(|root| absolute(here, root));
-        Ok(Self { gix, git_dir, common_dir, root }.without_root_if_bare())
+        Ok(Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare())
     }
 
     /// gix overlooks `core.bare` where the main worktree has settings of its own, and takes what is around `.git` for

@@ -9,8 +9,9 @@ use gix::bstr::ByteSlice;
 use super::Repo;
 
 impl Repo {
-    /// The names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted.
-    pub fn names_below(&self, prefix: &str, typed: &str) -> Vec<String> {
+    /// The names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted. Of those that are packed
+    /// `most` are enough.
+    pub fn names_below(&self, prefix: &str, typed: &str, most: usize) -> Vec<String> {
         if self.only_git_reads_refs() {
             let format = format!("--format=%(refname:lstrip={})", prefix.matches('/').count());
             let output = self.git().args(["for-each-ref", &format, prefix]).output();
@@ -22,13 +23,17 @@ impl Repo {
                 .map(Into::into)
                 .collect();
         }
-        let packed = fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let packed = self.packed.get_or_init(|| {
+            let packed = fs::read(self.common_dir().join("packed-refs"));
+            packed.unwrap_or_default()
+        });
         // a line is an object id, a blank and the name; others are about the line before
-        let mut names: Vec<String> = packed
+        let mut names: Vec<String> = below(packed, prefix, typed)
             .lines()
             .filter_map(|line| line[line.find_byte(b' ')? + 1..].strip_prefix(prefix.as_bytes()))
             .filter(|name| name.starts_with(typed.as_bytes()))
             .filter_map(|name| Some(str::from_utf8(name).ok()?.to_owned()))
+            .take(most)
             .collect();
         collect_files(&self.common_dir().join(prefix), "", typed, &mut names);
         names.sort_unstable();
@@ -40,6 +45,40 @@ impl Repo {
     pub fn last_moved(&self, full: &str) -> Option<SystemTime> {
         fs::metadata(self.common_dir().join("logs").join(full)).and_then(|log| log.modified()).ok()
     }
+}
+
+/// The lines of `packed-refs` that may have a name below `prefix`: of a file that says it is sorted, as git writes it, from
+/// the first to the last.
+fn below<'a>(packed: &'a [u8], prefix: &str, typed: &str) -> &'a [u8] {
+    let header = packed.lines().next().unwrap_or_default();
+    if !header.starts_with(b"#") || !header.contains_str(" sorted ") {
+        return packed;
+    }
+    let wanted = format!("{prefix}{typed}");
+    let start = first_line(packed, |name| name >= wanted.as_bytes());
+    let end = first_line(packed, |name| name > wanted.as_bytes() && !name.starts_with(wanted.as_bytes()));
+    &packed[start..end.max(start)]
+}
+
+/// Finds where the first line begins whose name `is_past`, which holds for all lines after it.
+fn first_line(packed: &[u8], is_past: impl Fn(&[u8]) -> bool) -> usize {
+    let (mut from, mut to) = (0, packed.len());
+    while from < to {
+        let middle = from + (to - from) / 2;
+        let start = packed[from..middle].rfind_byte(b'\n').map_or(from, |at| from + at + 1);
+        let mut next = start;
+        // a line of another kind belongs to the one after which it stands
+        let name = packed[start..to].lines_with_terminator().find_map(|line| {
+            next += line.len();
+            let is_reference = !line.starts_with(b"#") && !line.starts_with(b"^");
+            is_reference.then(|| line[line.find_byte(b' ').map_or(0, |at| at + 1)..].trim_end())
+        });
+        match name {
+            Some(name) if !is_past(name) => from = next,
+            _ => to = start,
+        }
+    }
+    from
 }
 
 /// Collects the files below `dir` whose names from there on begin with `typed`; `above` is the name so far.
@@ -55,5 +94,39 @@ fn collect_files(dir: &Path, above: &str, typed: &str, names: &mut Vec<String>) 
         } else if name.starts_with(typed) && !name.ends_with(".lock") {
             names.push(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_sorted_file_only_the_lines_that_fit_are_looked_at() {
+        let names =
+            ["heads/a", "heads/main", "heads/main-2", "heads/maple", "remotes/o/main", "tags/v1", "tags/v2"];
+        let lines = |names: &[&str]| {
+            names.iter().map(|name| format!("{:040} refs/{name}\n^{:040}\n", 1, 2)).collect::<String>()
+        };
+        let header = "# pack-refs with: peeled fully-peeled sorted \n";
+        let packed = format!("{header}{}", lines(&names));
+        for (prefix, typed, want) in [
+            ("refs/heads/", "", &names[0..4]),
+            ("refs/heads/", "ma", &names[1..4]),
+            ("refs/heads/", "main", &names[1..3]),
+            ("refs/tags/", "", &names[5..7]),
+            ("refs/tags/", "v2", &names[6..7]),
+            ("refs/heads/", "z", &[]),
+            ("refs/zoo/", "", &[]),
+            ("refs/a/", "", &[]),
+        ] {
+            let found = below(packed.as_bytes(), prefix, typed).to_str_lossy();
+            let found: Vec<&str> =
+                found.lines().filter_map(|line| line.split_once(" refs/")).map(|(_, name)| name).collect();
+            assert_eq!(found, want, "{prefix}{typed}");
+        }
+        let unsorted = lines(&names);
+        assert_eq!(below(unsorted.as_bytes(), "refs/tags/", ""), unsorted.as_bytes());
+        assert_eq!(below(b"", "refs/tags/", ""), b"");
     }
 }
