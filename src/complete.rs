@@ -106,15 +106,18 @@ const DESCRIBED: usize = 100;
 
 fn named(typed: &OsStr, wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
-    let all = names::of(&repo);
+    let all = if repo.has_more_worktrees_than(DESCRIBED) { names::of(&repo) } else { Vec::new() };
     let meant: Vec<_> = all.iter().filter(|named| named.name.starts_with(typed)).collect();
-    let described = if meant.len() > DESCRIBED { &[] } else { meant.as_slice() };
-    let worktrees = Worktrees::at_a_glance(&repo, described);
+    let (described, bare) = meant.split_at(if meant.len() > DESCRIBED { 0 } else { meant.len() });
+    let worktrees = match all.as_slice() {
+        [] => Worktrees::all_at_a_glance(&repo),
+        _ => Ok(Worktrees::at_a_glance(&repo, described)),
+    };
+    let Ok(worktrees) = worktrees else { return Vec::new() };
     let is_meant = |tree: &&Worktree| wanted(tree.is_main()) && worktrees.name(tree).starts_with(typed);
     let trees = worktrees.listing.worktrees.iter().filter(is_meant);
-    let described_ones = trees.map(|tree| described_as(tree, &worktrees));
-    let names = meant[described.len()..].iter().map(|named| CompletionCandidate::new(&*named.name));
-    described_ones.chain(names).collect()
+    let bare = bare.iter().map(|named| CompletionCandidate::new(&*named.name));
+    trees.map(|tree| described_as(tree, &worktrees)).chain(bare).collect()
 }
 
 /// A worktree, with what is to be known of it.

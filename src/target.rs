@@ -34,6 +34,13 @@ impl Worktrees {
         Ok(Self::with(repo, listing, records, damaged))
     }
 
+    /// Reads them all, to be offered in a moment: no commits.
+    pub fn all_at_a_glance(repo: &Repo) -> Result<Self> {
+        let listing = repo.worktrees_at_a_glance()?;
+        let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
+        Ok(Self::with(repo, listing, records, damaged))
+    }
+
     /// Reads these alone, and the main one, to be offered in a moment: no commits.
     pub fn at_a_glance(repo: &Repo, meant: &[&Named]) -> Self {
         let (all, here) = (Records::of(repo), repo.identity().ok());

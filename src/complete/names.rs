@@ -30,7 +30,10 @@ pub(super) fn of(repo: &Repo) -> Vec<Named> {
         let all = names(repo).unwrap_or_default();
         match stamp.filter(|stamp| all.len() >= MANY && stamp.is_at_rest) {
             // two at once may spoil each other's, which then does not end as it must
-            Some(stamp) => drop(file::replace(&path, written(&all, &stamp.text).as_bytes())),
+            Some(stamp) => {
+                let _ = fs::create_dir(repo.common_dir().join("wt"));
+                let _ = file::replace(&path, written(&all, &stamp.text).as_bytes());
+            }
             None if remembered.is_some() && all.len() < MANY => drop(fs::remove_file(&path)),
             None => {}
         }

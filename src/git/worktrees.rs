@@ -194,6 +194,11 @@ impl Repo {
         Ok(listing)
     }
 
+    /// Whether there are more linked worktrees than so many.
+    pub fn has_more_worktrees_than(&self, many: usize) -> bool {
+        fs::read_dir(self.common_dir().join("worktrees")).is_ok_and(|entries| entries.count() > many)
+    }
+
     /// The linked worktrees with what `wanted` makes of their paths and records: what it takes to name them, and nothing
     /// else, is read of each. By path.
     pub fn worktrees_by_name<T: Send>(
