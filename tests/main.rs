@@ -31,6 +31,7 @@ mod node;
 mod nu;
 mod options;
 mod picker;
+mod ports;
 mod post_checkout;
 mod postgres;
 mod powershell;

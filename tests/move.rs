@@ -65,7 +65,7 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
         files_with(&now, &world.path("myproject-staging").display().to_string()),
         Vec::<String>::new()
     );
-    let env = fs::read_to_string(now.join(".env")).unwrap();
+    let env = world.read(now.join(".env"));
     assert!(env.contains("/a place/myproject-staging/data"), "{env}");
     assert!(env.contains("/a%20place/myproject-staging/db.sqlite3"), "{env}");
     assert!(env.contains("PORT=8001"), "{env}");

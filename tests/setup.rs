@@ -23,7 +23,7 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
     for (name, port) in [("staging", 8001), ("production", 8002)] {
         world.wt(&["add", name]).ok();
         let path = world.path(format!("myproject-{name}/.env"));
-        let env = fs::read_to_string(&path).unwrap();
+        let env = world.read(&path);
         assert!(env.contains(&format!("PORT={port} # web\r\n")), "{env}");
         assert!(env.contains(&format!("DJANGO_SETTINGS_MODULE=config.settings.{name}")), "{env}");
         assert!(env.starts_with("# settings\r\nexport SECRET_KEY='") && !env.contains("old"), "{env}");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
+use crate::ports;
 use crate::world::World;
 
 /// The shells whose half exists.
@@ -132,7 +133,7 @@ impl Terminal {
     }
 
     pub fn type_in(&mut self, keys: &str) {
-        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.write_all(ports::to_host(keys).as_bytes()).unwrap();
         self.input.flush().unwrap();
     }
 
@@ -144,7 +145,7 @@ impl Terminal {
         let mut answered = 0;
         loop {
             self.raw = String::from_utf8_lossy(&bytes).into_owned();
-            let shown = plain(&self.raw).replace(&self.root, "[ROOT]");
+            let shown = ports::to_spoken(&plain(&self.raw).replace(&self.root, "[ROOT]"));
             if done(&shown) {
                 return shown;
             }
@@ -166,7 +167,7 @@ impl Terminal {
 
     /// What is to be seen now.
     pub fn display(&self) -> String {
-        self.display.screen().contents().replace(&self.root, "[ROOT]")
+        ports::to_spoken(&self.display.screen().contents().replace(&self.root, "[ROOT]"))
     }
 
     /// Reads until what is to be seen is what the test waits for.

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::ports;
+
 /// A temporary world.
 pub struct World {
     dir: TempDir,
@@ -56,6 +58,7 @@ impl Seen {
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
+            let part = &*ports::to_spoken(part);
             assert!(self.stderr.contains(part), "stderr has no {part:?}: {self:#?}");
         }
         self
@@ -125,21 +128,23 @@ impl World {
 
     /// A path in it.
     pub fn path(&self, rel: impl AsRef<Path>) -> PathBuf {
-        self.root().join(rel)
+        let rel = rel.as_ref();
+        self.root().join(rel.to_str().map_or_else(|| rel.into(), |rel| PathBuf::from(ports::to_host(rel))))
     }
 
-    /// Writes a file, with its parents.
+    /// Writes a file, with its parents; ports in it become the host's.
     pub fn write(&self, rel: impl AsRef<Path>, text: &str) {
         let path = self.path(rel);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::write(path, ports::to_host(text)).unwrap();
     }
 
-    /// Reads a file.
+    /// Reads a file, with the ports that tests speak of.
     #[track_caller]
     pub fn read(&self, rel: impl AsRef<Path>) -> String {
         let path = self.path(rel);
-        fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
+        let text = fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
+        ports::to_spoken(&text)
     }
 
     /// Puts a program into the world, before all others on PATH.
@@ -179,14 +184,18 @@ impl World {
         command
     }
 
+    /// What a program printed, in the words of tests: the world's directory as `[ROOT]`, and their ports.
+    pub fn told(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes).replace(&*self.root().to_string_lossy(), "[ROOT]");
+        ports::to_spoken(&text)
+    }
+
     /// Runs a command and looks at it.
     pub fn see(&self, command: &mut Command) -> Seen {
         let output = command.output().unwrap();
-        let root = self.root().to_string_lossy().into_owned();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&root, "[ROOT]");
         Seen {
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+            stdout: self.told(&output.stdout),
+            stderr: self.told(&output.stderr),
             code: output.status.code().unwrap_or(-1),
         }
     }
@@ -194,7 +203,7 @@ impl World {
     /// Runs `git wt` in a directory.
     pub fn wt_in(&self, dir: impl AsRef<Path>, args: &[&str]) -> Seen {
         let dir = self.path(dir);
-        self.see(self.command("git", &dir).arg("wt").args(args))
+        self.see(self.command("git", &dir).arg("wt").args(args.iter().map(|arg| ports::to_host(arg))))
     }
 
     /// Runs `git wt` in the repository `myproject`.
