@@ -2,8 +2,9 @@
 //! left that leads to where the worktree was.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::world::{Seen, World};
 
@@ -208,6 +209,44 @@ fn what_git_itself_has_moved_is_named_and_brought_along() {
         world.see(world.command("git", &repo).args(["wt", "move", "n", "../m"]).env("GIT_WT_MODE", "git"));
     assert_eq!((seen.code, seen.stdout, seen.stderr), (0, String::new(), String::new()));
     is_at_home(&world, "m");
+}
+
+#[test]
+fn doctor_waits_for_a_git_that_goes_on_moving_when_git_wt_was_killed() {
+    let world = with_staging();
+    let repo = world.path("myproject");
+    world.see(world.command("mkfifo", &world.root()).arg("go")).ok();
+    // a git that tells when it is about to move the worktree, and does so when it is told to
+    let git = World::hosts_git().display();
+    world.program(
+        "git",
+        &format!(
+            "#!/bin/sh\ncase \"$*\" in *'worktree move'*) echo >\"$HOME/../moving\"; read -r _ <\"$HOME/../go\" ;; esac\n\
+             exec {git} \"$@\"\n"
+        ),
+    );
+    let mut mover =
+        world.command(env!("CARGO_BIN_EXE_git-wt"), &repo).args(["move", "staging", "../n"]).spawn().unwrap();
+    while !world.path("moving").exists() {
+        assert!(mover.try_wait().unwrap().is_none(), "it has not called git");
+    }
+    mover.kill().unwrap();
+    mover.wait().unwrap();
+    let mut doctor = world.command(env!("CARGO_BIN_EXE_git-wt"), &repo);
+    let mut doctor = doctor.args(["doctor", "--fix"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(doctor.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let first = said.next();
+    world.write("go", "now\n");
+    let rest: Vec<String> = said.collect();
+    assert!(doctor.wait().unwrap().success(), "{first:?} {rest:?}");
+    assert_eq!(first.as_deref(), Some("waiting for what still works on 'staging'"), "{rest:?}");
+    is_at_home(&world, "n");
+    assert!(
+        !fs::read_dir(world.path("myproject/.git/wt/records"))
+            .unwrap()
+            .flatten()
+            .any(|file| file.path().extension().is_some_and(|end| end == "lock"))
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::name::Name;
-use crate::record::{Destination, Record, Stage};
+use crate::record::{Destination, Held, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::target::Worktrees;
@@ -144,7 +144,7 @@ struct Findings<'a> {
     context: &'a Context,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
     fn damaged_entries(&mut self) -> Result<()> {
         for broken in self.context.repo.damaged(&self.context.repo.worktrees()?)? {
             if self.is_in_the_making(&broken)? {
@@ -204,9 +204,7 @@ impl Findings<'_> {
 
     /// Makes a record, and what it has claimed, this repository's.
     fn take_over(&self, record: &Record) -> Result<()> {
-        let Some(mut held) = self.context.records.hold_patiently(&record.id, PATIENCE)? else {
-            return Ok(());
-        };
+        let Some(mut held) = self.hold(record)? else { return Ok(()) };
         let before = held.record.owner(&self.context.repo);
         held.record.repository = self.context.repo.identity()?;
         held.write()?;
@@ -231,7 +229,7 @@ impl Findings<'_> {
                 }
                 continue;
             }
-            let Some(held) = self.context.records.hold_patiently(&record.id, PATIENCE)? else { continue };
+            let Some(held) = self.hold(&record)? else { continue };
             let root = held.record.path.clone();
             let left = match held.record.stage {
                 Stage::Adding => add::take_back(held, self.context).map(|(_, left)| left),
@@ -253,8 +251,40 @@ impl Findings<'_> {
         Ok(())
     }
 
-    /// Worktrees that git itself has moved: what names their places does not know yet.
+    /// Takes hold of a record; says so where it waits for a child of a killed git-wt.
+    fn hold(&self, record: &Record) -> Result<Option<Held<'a>>> {
+        self.context.records.hold(&record.id).or_else(|_| {
+            self.context.ui.say(&format!("waiting for what still works on '{}'", record.name));
+            self.context.records.hold_patiently(&record.id, PATIENCE)
+        })
+    }
+
+    /// Waits for each git that was left moving a worktree when its git-wt was killed.
+    fn await_moves(&self) -> Result<()> {
+        for record in self.context.records.own(&self.context.repo)? {
+            if record.destination.is_none() {
+                continue;
+            }
+            let Some(mut held) = self.hold(&record)? else { continue };
+            let listing = self.context.repo.worktrees()?;
+            if held
+                .record
+                .worktree(&listing)
+                .is_some_and(|tree| tree.path == held.record.path && !tree.missing)
+            {
+                // git has refused, or was not started
+                held.record.destination = None;
+                held.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Worktrees that git itself has moved, or a git whose git-wt was killed: what names their places does not know yet.
     fn moved(&mut self) -> Result<()> {
+        if self.tally.fix {
+            self.await_moves()?;
+        }
         let worktrees = Worktrees::read(&self.context.repo)?;
         for record in worktrees.records.iter().filter(|record| record.stage == Stage::Ready) {
             let Some(tree) = record.worktree(&worktrees.listing) else { continue };
@@ -267,8 +297,11 @@ impl Findings<'_> {
             }
             let what = format!("'{}' was moved to '{}' without git-wt", record.name, tree.path.display());
             if self.tally.problem(&what) {
-                let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
-                r#move::follow(held, &record.path, tree, self.context)?;
+                let Some(held) = self.hold(record)? else { continue };
+                let now = self.context.repo.worktrees()?;
+                let Some(tree) = held.record.worktree(&now) else { continue };
+                let from = held.record.path.clone();
+                r#move::follow(Some(held), &from, tree, self.context)?;
             }
         }
         Ok(())
@@ -284,7 +317,7 @@ impl Findings<'_> {
         if !self.tally.problem(&format!("moving '{}' to '{}' was cut short", record.name, found.display())) {
             return Ok(());
         }
-        let held = self.context.records.hold_patiently(&record.id, PATIENCE)?;
+        let held = self.hold(record)?;
         self.context.repo.git().args(["worktree", "repair", "--"]).arg(found).stdout()?;
         let now = self.context.repo.worktrees()?;
         let Some(moved) = tree.id.as_deref().and_then(|id| now.entry(id)) else { return Ok(()) };
@@ -315,7 +348,7 @@ impl Findings<'_> {
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
         for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready).filter(bound) {
             let held = match self.context.records.hold(&record.id) {
-                Err(_) if self.tally.fix => self.context.records.hold_patiently(&record.id, PATIENCE)?,
+                Err(_) if self.tally.fix => self.hold(record)?,
                 // somebody is at work on it
                 Err(_) => continue,
                 Ok(held) => held,
@@ -366,7 +399,7 @@ impl Findings<'_> {
         Ok(())
     }
 
-    fn strayed_venv<'a>(&self, tree: &'a Worktree, worktrees: &Worktrees) -> Result<Option<Strayed<'a>>> {
+    fn strayed_venv<'t>(&self, tree: &'t Worktree, worktrees: &Worktrees) -> Result<Option<Strayed<'t>>> {
         let record = worktrees.record(tree);
         let template = record.and_then(|record| record.template.as_deref());
         let recipe = self.context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
