@@ -82,6 +82,21 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether git is to change worktrees for it, which takes a git that we are tested with.
+    pub fn changes_worktrees(&self) -> bool {
+        matches!(
+            self,
+            Self::Add(_)
+                | Self::Remove(_)
+                | Self::Setup(_)
+                | Self::Prune(_)
+                | Self::Lock(_)
+                | Self::Unlock(_)
+                | Self::Move(_)
+                | Self::Repair(_)
+        )
+    }
+
     /// Takes options that only a newer git knows, for the verbs that hand them on to it; says whether it did.
     pub fn pass_on(&mut self, options: Vec<OsString>) -> bool {
         let passed_on = match self {

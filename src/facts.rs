@@ -11,6 +11,7 @@ use crate::claim::{Claims, Thing};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec;
+use crate::git::version::{self, Version};
 use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
@@ -137,6 +138,8 @@ impl Facts {
         let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
         let database = database.and_then(Record::server_database);
         let ignoring = main.clone();
+        let base = base(repo, wish, recipe)?;
+        let makes_orphans = base.is_none() && Version::of_git()? >= version::ORPHAN;
         Ok(Self {
             repo_name: repo.name(),
             superproject: repo.superproject(),
@@ -144,7 +147,8 @@ impl Facts {
             home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
             records: own_records,
             database,
-            base: base(repo, wish, recipe)?,
+            base,
+            makes_orphans,
             push_remote: repo.push_remote(),
             configures_first_push: repo.configures_first_push(),
             tracking: repo.tracking(),

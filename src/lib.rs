@@ -60,7 +60,7 @@ use crate::channel::Channel;
 use crate::cli::{Cli, Verb};
 use crate::command::{Context, git_mode};
 use crate::error::{Error, Result};
-use crate::git::Repo;
+use crate::git::{Repo, version};
 use crate::ui::Ui;
 
 /// Runs one command line and returns its exit status.
@@ -104,6 +104,9 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         && error.why.is_empty()
     {
         return command::doctor::run_outside(args, ui);
+    }
+    if verb.changes_worktrees() {
+        version::require()?;
     }
     let context = Context::with(repo?, speaking(&verb, ui), channel)?;
     match verb {

@@ -103,6 +103,8 @@ pub struct Facts {
     pub records: Vec<Record>,
     /// What a new branch starts from, as asked for and resolved; none on an unborn branch.
     pub base: Option<(String, Oid)>,
+    /// Whether git can make a worktree without a commit; asked only where none is there to start from.
+    pub makes_orphans: bool,
     /// Where a branch without an upstream is pushed; none without a remote.
     pub push_remote: Option<String>,
     /// Whether the user has said what the first push of a branch does.
@@ -288,8 +290,12 @@ impl Plan {
             }
             Head::New(branch, was) => {
                 let Some((base, oid)) = &facts.base else {
-                    return Err(Error::new("there is no commit to start from yet")
-                        .hint(format!("git wt add --orphan {branch}")));
+                    let hint = if facts.makes_orphans {
+                        format!("git wt add --orphan {branch}")
+                    } else {
+                        "git commit --allow-empty --message first".into()
+                    };
+                    return Err(Error::new("there is no commit to start from yet").hint(hint));
                 };
                 self.base = Some(base.clone());
                 // never by itself: a push from the new branch would go to the base

@@ -210,7 +210,9 @@ fn what_overrides_the_others_is_managed_too() {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[database]\n");
     world.commit(&world.path("myproject"), "recipe");
-    world.write("myproject/.env", "PORT=8000\nDATABASE_URL=sqlite:////nowhere/x.sqlite3\nNAME=default\n");
+    std::fs::create_dir(world.path("data")).unwrap();
+    let default = rooted(&world, "PORT=8000\nDATABASE_URL=sqlite:///ROOT/data/x.sqlite3\nNAME=default\n");
+    world.write("myproject/.env", &default);
     let own = rooted(&world, "sqlite:///ROOT/mine.sqlite3");
     world.write("myproject/.env.local", &format!("# mine\nPORT=3000\nDATABASE_URL={own}\nNAME=mine\n"));
     world.wt(&["add", "x"]).ok();
@@ -235,6 +237,7 @@ fn what_overrides_the_others_is_managed_too() {
     world.write("myproject/.env.local", "NAME=mine\n");
     world.wt(&["add", "y"]).ok();
     assert_eq!(world.read("myproject-y/.env.local"), "NAME=mine\n");
+    assert!(world.path("data/myproject_y.sqlite3").exists());
     world.write("myproject/.wt.toml", "copy = []\n[port]\nPORT = 8000\n");
     world.write("myproject/.env.local", "PORT=8000\n");
     world.wt(&["add", "z"]).ok();

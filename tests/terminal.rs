@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
 use crate::ports;
-use crate::world::World;
+use crate::world::{World, is_here};
 
 /// The shells whose half exists.
 pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
@@ -90,10 +90,7 @@ pub fn find(shell: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = places.into_iter().chain(std::env::split_paths(&path));
     let found = dirs.map(|dir| dir.join(shell)).find(|path| path.exists());
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{shell} is not installed");
-        eprintln!("skipped: {shell} is not installed");
-    }
+    is_here(shell, found.is_some());
     found
 }
 

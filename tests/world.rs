@@ -4,10 +4,22 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
 use crate::ports;
+
+/// Whether what a test needs is installed. Where it is not, the test is skipped and says so; but with `CI` set all is to be
+/// there.
+#[track_caller]
+pub fn is_here(what: &str, found: bool) -> bool {
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{what} is not installed");
+        eprintln!("skipped: {what} is not installed");
+    }
+    found
+}
 
 /// A temporary world.
 pub struct World {
@@ -154,17 +166,62 @@ impl World {
         fs::set_permissions(self.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The host's git, for programs of this world that stand in for it.
+    /// The git of this run, for programs of this world that stand in for it: that of `GIT_WT_TEST_GIT`, else the first
+    /// on the PATH of every world.
     pub fn hosts_git() -> &'static Path {
-        let places = ["/usr/local/bin/git", "/usr/bin/git", "/bin/git"].map(Path::new);
-        places.into_iter().find(|path| path.exists()).expect("git is on the PATH of every world")
+        static GIT: LazyLock<PathBuf> = LazyLock::new(|| {
+            let asked = std::env::var_os("GIT_WT_TEST_GIT").map(PathBuf::from);
+            let places = ["/usr/local/bin/git", "/usr/bin/git", "/bin/git"].map(PathBuf::from);
+            asked
+                .into_iter()
+                .chain(places)
+                .find(|path| path.exists())
+                .expect("git on the PATH of every world")
+        });
+        &GIT
+    }
+
+    /// A directory in which only that git is.
+    fn gits_dir() -> &'static Path {
+        static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
+            let name: String = World::hosts_git().to_string_lossy().replace('/', "-");
+            let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only{name}"));
+            fs::create_dir_all(&dir).unwrap();
+            // another run may have made it
+            let _ = std::os::unix::fs::symlink(World::hosts_git(), dir.join("git"));
+            assert_eq!(fs::read_link(dir.join("git")).unwrap(), World::hosts_git());
+            dir
+        });
+        &DIR
+    }
+
+    /// Whether the git of this run is of this version or later; says what is skipped if not.
+    pub fn git_is(major: u32, minor: u32, needed_for: &str) -> bool {
+        static VERSION: LazyLock<(u32, u32)> = LazyLock::new(|| {
+            let output = Command::new(World::hosts_git()).arg("--version").output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let mut numbers =
+                text.split(' ').nth(2).unwrap().split('.').map(|number| number.parse().unwrap());
+            (numbers.next().unwrap(), numbers.next().unwrap())
+        });
+        let is_there = *VERSION >= (major, minor);
+        if !is_there {
+            eprintln!("skipped: {needed_for} needs git {major}.{minor}, this is {}.{}", VERSION.0, VERSION.1);
+        }
+        is_there
     }
 
     /// A command of this world.
     pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {
         let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).parent().unwrap();
         let own = self.path("bin");
-        let path = [own.as_os_str(), binary.as_os_str(), OsStr::new("/usr/local/bin:/usr/bin:/bin")];
+        let git = Self::gits_dir();
+        let path = [
+            own.as_os_str(),
+            binary.as_os_str(),
+            git.as_os_str(),
+            OsStr::new("/usr/local/bin:/usr/bin:/bin"),
+        ];
         let mut command = Command::new(program);
         command
             .current_dir(dir)
@@ -270,7 +327,19 @@ impl World {
             } else if kind.is_symlink() {
                 lines.push(format!("{rel} -> {}", fs::read_link(&path).unwrap().display()));
             } else {
-                let bytes = fs::read(&path).unwrap_or_default();
+                let mut bytes = fs::read(&path).unwrap_or_default();
+                if rel.ends_with("/packed-refs") {
+                    // what git says of the file itself; some versions leave one that is otherwise empty
+                    bytes = bytes
+                        .split_inclusive(|byte| *byte == b'\n')
+                        .filter(|line| !line.starts_with(b"#"))
+                        .flatten()
+                        .copied()
+                        .collect();
+                    if bytes.is_empty() {
+                        continue;
+                    }
+                }
                 lines.push(format!("{rel} = {}", String::from_utf8_lossy(&bytes)));
             }
         }

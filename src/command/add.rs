@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::worktrees::{Broken, Worktree};
-use crate::git::{self, Repo};
+use crate::git::{self, Repo, version};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Plan, Start, What, Wish};
@@ -201,6 +201,9 @@ fn fetch(wish: &Wish, context: &Context) -> Result<()> {
 
 /// Reads the command line as a wish; every word is judged before anything is looked at.
 fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
+    if args.orphan {
+        version::require_for("--orphan", version::ORPHAN)?;
+    }
     let new_branch = args.branch.as_ref().or(args.reset_branch.as_ref());
     let what = args.what.as_deref().map(|word| what(word, repo)).transpose()?;
     let push = args.push || (!args.no_push && !args.track && repo.flag("wt.push") == Some(true));

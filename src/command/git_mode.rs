@@ -11,7 +11,7 @@ use super::{Context, add, doctor, r#move, repair, setup};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::exec::{self, Program};
-use crate::git::{Repo, absolute};
+use crate::git::{Repo, absolute, version};
 use crate::name::Name;
 use crate::record::Record;
 use crate::resource::checkout::entries_at_rest;
@@ -204,6 +204,7 @@ pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Resul
 
 /// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
 fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
+    version::require()?;
     exec::watch_signals()?;
     if given.path.as_os_str().is_empty() {
         // git 2.47 dies of it and leaves a branch behind, git 2.55 deletes the current directory
