@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -24,6 +26,19 @@ pub fn is_here(what: &str, found: bool) -> bool {
 /// A temporary world.
 pub struct World {
     dir: TempDir,
+    since: Instant,
+}
+
+impl Drop for World {
+    /// Adds a line `MODULE SECONDS` to the file that `GIT_WT_TEST_TIMES` names.
+    fn drop(&mut self) {
+        let Some(file) = std::env::var_os("GIT_WT_TEST_TIMES") else { return };
+        let thread = std::thread::current();
+        let module = thread.name().and_then(|test| test.split("::").next()).unwrap_or("?");
+        let line = format!("{module} {:.3}\n", self.since.elapsed().as_secs_f64());
+        let log = fs::File::options().create(true).append(true).open(file);
+        log.and_then(|mut log| log.write_all(line.as_bytes())).unwrap();
+    }
 }
 
 /// All that is in a world; shows only the differences when two are compared in vain.
@@ -99,7 +114,7 @@ impl World {
 
     fn in_dir(dir: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("wt").tempdir_in(dir).unwrap();
-        let world = Self { dir };
+        let world = Self { dir, since: Instant::now() };
         for name in ["home", "state", "run", "bin"] {
             fs::create_dir(world.path(name)).unwrap();
         }
