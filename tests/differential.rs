@@ -523,24 +523,29 @@ fn every_command_line_does_what_git_does_in_every_repository() {
     let differences = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(state) = STATES.get(at) else { break };
-                    if state.name == "reftable" && !World::git_is(2, 45, state.name) {
-                        continue;
-                    }
-                    let bench = Bench::lay_out(state);
-                    for line in lines.iter().skip(at % every).step_by(every) {
-                        let [git, us] = [false, true].map(|ours| bench.run(state, line, ours));
-                        runs.fetch_add(1, Ordering::Relaxed);
-                        if let Some(found) = difference(&git, &us) {
-                            let what = format!("git worktree {line}  [{}]\n    {found}", state.name);
-                            differences.lock().unwrap().push(what);
+            // the name tells a world whose it is
+            let thread = std::thread::Builder::new()
+                .name(std::thread::current().name().unwrap_or_default().to_owned());
+            thread
+                .spawn_scoped(scope, || {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(state) = STATES.get(at) else { break };
+                        if state.name == "reftable" && !World::git_is(2, 45, state.name) {
+                            continue;
+                        }
+                        let bench = Bench::lay_out(state);
+                        for line in lines.iter().skip(at % every).step_by(every) {
+                            let [git, us] = [false, true].map(|ours| bench.run(state, line, ours));
+                            runs.fetch_add(1, Ordering::Relaxed);
+                            if let Some(found) = difference(&git, &us) {
+                                let what = format!("git worktree {line}  [{}]\n    {found}", state.name);
+                                differences.lock().unwrap().push(what);
+                            }
                         }
                     }
-                }
-            });
+                })
+                .unwrap();
         }
     });
     let differences = differences.into_inner().unwrap();
