@@ -23,6 +23,7 @@ pub mod trust;
 pub mod unlock;
 pub mod version;
 
+use std::cell::Cell;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +37,9 @@ use crate::facts;
 use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
 use crate::guard::{self, Guard, Watch};
-use crate::name::Branch;
+use crate::name::{Branch, Name, escaped};
 use crate::quote;
+use crate::recipe::consent::{Action, Consent, ConsentFile};
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
 use crate::resource::Site;
@@ -61,6 +63,8 @@ pub struct Context {
     pub channel: Channel,
     /// Where it stands.
     standing: Option<Standing>,
+    /// The user has said no, and is not asked again.
+    has_declined: Cell<bool>,
 }
 
 impl Context {
@@ -71,7 +75,16 @@ impl Context {
             None => facts::main_worktree(&repo, &repo.worktrees()?),
         };
         let standing = Standing::now();
-        Ok(Self { records: Records::of(&repo), claims: Claims::open()?, main, ui, channel, standing, repo })
+        Ok(Self {
+            records: Records::of(&repo),
+            claims: Claims::open()?,
+            main,
+            ui,
+            channel,
+            standing,
+            repo,
+            has_declined: Cell::new(false),
+        })
     }
 
     /// The same repository, seen from where no worktree can be pulled away.
@@ -124,6 +137,87 @@ impl Context {
         template: Option<&str>,
     ) -> Result<Recipe> {
         self.recipe()?.for_worktree(Recipe::default(), name, branch.map(Branch::as_str), template)
+    }
+
+    /// What the user has consented to in this repository.
+    pub fn consent(&self) -> Result<Consent> {
+        Ok(ConsentFile::of(&self.repo, &self.claims)?.consent().clone())
+    }
+
+    /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Nothing is assumed
+    /// where there is none, and what is not consented to waits.
+    pub fn ask_for_recipe(&self, recipe: &Recipe) -> Result<()> {
+        let Some(main) = self.main.as_deref() else { return Ok(()) };
+        let missing = self.consent()?.missing(facts::actions(Some(main), main, recipe)?);
+        self.ask_for(&missing).map(drop)
+    }
+
+    /// Shows what is asked for and asks for consent to it; says whether the user agrees.
+    pub fn ask_for(&self, actions: &[Action]) -> Result<bool> {
+        if actions.is_empty() {
+            return Ok(true);
+        }
+        if self.has_declined.get() || !self.ui.can_ask() {
+            return Ok(false);
+        }
+        self.show(actions)?;
+        let agreed = self.ask("trust this repository with it?")? == Some(true);
+        if agreed {
+            self.remember(actions)?;
+        }
+        self.has_declined.set(!agreed);
+        Ok(agreed)
+    }
+
+    /// Remembers consent.
+    pub fn remember(&self, actions: &[Action]) -> Result<()> {
+        let _lock = self.records.lock()?;
+        ConsentFile::of(&self.repo, &self.claims)?.add(actions)
+    }
+
+    /// Shows what is asked for: what is done, the files that say what that is, and what has changed since the user agreed.
+    pub fn show(&self, actions: &[Action]) -> Result<()> {
+        const WIDTH: usize = 76;
+        let consent = self.consent()?;
+        self.ui.say("the recipe of this repository asks for:");
+        let texts: Vec<String> = actions.iter().map(Action::describe).collect();
+        let widest =
+            texts.iter().map(|text| text.chars().count()).filter(|width| *width <= 48).max().unwrap_or(0);
+        for (action, text) in actions.iter().zip(texts) {
+            let changed = consent.changed_files(action);
+            let file = |file: &str| {
+                let since = if changed.contains(&file) { " (changed)" } else { "" };
+                format!("{}{since}", escaped(file))
+            };
+            let files: Vec<String> = action.files().map(file).collect();
+            let (files, width) = (files.join(", "), text.chars().count().max(widest));
+            if files.is_empty() {
+                self.ui.say(&format!("  {text}"));
+            } else if width + files.chars().count() <= WIDTH - 2 {
+                self.ui.say(&format!("  {text:width$}  {files}"));
+            } else {
+                self.ui.say(&format!("  {text}\n               {files}"));
+            }
+            if let Some(unknown) = &action.uncovered {
+                self.ui.say(&format!("               {} is not covered", escaped(unknown)));
+            }
+        }
+        self.ui.say("what these files read or run in turn is not covered");
+        Ok(())
+    }
+
+    /// Names what waits for consent. An agent, or a script, is not told how to consent for its user.
+    pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
+        self.ui.warn("without consent these are left out:");
+        for action in waiting {
+            self.ui.say(&format!("  {}", action.describe()));
+        }
+        if self.ui.can_ask() {
+            self.ui.hint(&format!("git wt trust {name}"));
+            self.ui.hint(&format!("git wt setup {name}"));
+        } else {
+            self.ui.say("a person has to agree to them once, by 'git wt trust' on a terminal");
+        }
     }
 
     /// The words that a recipe's commands may use in the worktree at `root`.

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use crate::error::{Explain, Result};
 use crate::name::escaped;
+use crate::recipe::consent::Requested;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
 
 pub use choice::{Choice, Topic};
@@ -170,7 +171,7 @@ impl Project {
             recipe.database = recipe.database.or_else(|| self.database_rule(env));
         }
         match self.media {
-            Some((path, Media::Linked)) => recipe.link.push(path.into()),
+            Some((path, Media::Linked)) => recipe.link = Requested::by_user(vec![path.into()]),
             Some((path, Media::Copied)) => recipe.copy.push(format!("{path}/**")),
             Some((_, Media::Apart)) | None => {}
         }
@@ -190,12 +191,15 @@ impl Project {
         self.env.as_ref().filter(|_| self.env_ignored)
     }
 
-    fn values(&self, env: &EnvFile) -> Vec<(String, String)> {
+    fn values(&self, env: &EnvFile) -> Vec<(String, Requested<String>)> {
         let secrets = secret_values(env);
         // compose allows [a-z0-9_-] alone
-        let compose = self
-            .compose
-            .map(|_| ("COMPOSE_PROJECT_NAME".to_owned(), "{{ (repo ~ '_' ~ name) | dbname }}".to_owned()));
+        let compose = self.compose.map(|_| {
+            (
+                "COMPOSE_PROJECT_NAME".to_owned(),
+                Requested::by_user("{{ (repo ~ '_' ~ name) | dbname }}".to_owned()),
+            )
+        });
         secrets.into_iter().chain(compose).collect()
     }
 
@@ -212,7 +216,7 @@ impl Project {
 
     /// Says why the migrations of a worktree would change the main worktree's database.
     fn shared_database(&self) -> Option<String> {
-        if self.database.shared {
+        if *self.database.shared.wanted() {
             return Some("worktrees share the main worktree's database".into());
         }
         if self.recipe().database.is_some() {
@@ -320,7 +324,7 @@ fn add_env(recipe: &mut Recipe, env: &EnvFile) {
             continue;
         };
         if name != *variable {
-            rule.values.push((variable.clone(), format!("{{{{ ports.{name} }}}}")));
+            rule.values.push((variable.clone(), Requested::by_user(format!("{{{{ ports.{name} }}}}"))));
         }
         if known(&name).is_none() {
             recipe.port.variables.push((name, *port));
@@ -330,8 +334,8 @@ fn add_env(recipe: &mut Recipe, env: &EnvFile) {
     recipe.more_env.push(rule);
 }
 
-fn secret_values(env: &EnvFile) -> Vec<(String, String)> {
-    env.secrets.iter().map(|name| (name.clone(), "{{ secret }}".to_owned())).collect()
+fn secret_values(env: &EnvFile) -> Vec<(String, Requested<String>)> {
+    env.secrets.iter().map(|name| (name.clone(), Requested::by_user("{{ secret }}".to_owned()))).collect()
 }
 
 impl<'a> Root<'a> {
@@ -436,6 +440,23 @@ mod tests {
     }
 
     /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
+    /// The recipe as if the user had written all of it.
+    fn as_the_users(mut recipe: Recipe) -> Recipe {
+        fn own<T: Clone>(part: &mut Requested<T>) {
+            *part = Requested::by_user(part.wanted().clone());
+        }
+        own(&mut recipe.link);
+        for rule in std::iter::once(&mut recipe.env).chain(&mut recipe.more_env) {
+            rule.values.iter_mut().for_each(|(_, value)| own(value));
+        }
+        if let Some(database) = &mut recipe.database {
+            own(&mut database.name);
+            own(&mut database.from);
+            own(&mut database.shared);
+        }
+        recipe
+    }
+
     pub(super) fn written(project: &Project) -> Recipe {
         let text = project.recipe_text();
         let source = Recipe::read(Some((Path::new(".wt.toml"), &text)), &[]).unwrap_or_else(|fault| {
@@ -444,16 +465,16 @@ mod tests {
         let recipe = source.for_worktree(Recipe::default(), "x", None, None).unwrap();
         let without_commands =
             Recipe { hooks: project.recipe().hooks, run: Vec::new(), configured: false, ..recipe.clone() };
-        assert_eq!(without_commands, project.recipe(), "{text}");
+        assert_eq!(as_the_users(without_commands), project.recipe(), "{text}");
         recipe
     }
 
     pub(super) fn setup(recipe: &Recipe) -> Vec<&str> {
-        recipe.hooks.setup.iter().map(|command| command.text.as_str()).collect()
+        recipe.hooks.setup.iter().map(|command| command.wanted().as_str()).collect()
     }
 
     fn servers(recipe: &Recipe) -> Vec<(&str, &str)> {
-        recipe.run.iter().map(|(name, command)| (name.as_str(), command.text.as_str())).collect()
+        recipe.run.iter().map(|(name, command)| (name.as_str(), command.wanted().as_str())).collect()
     }
 
     pub(super) const MANAGE: &str = "import os\nfrom django.core.management import x\n\
@@ -489,7 +510,7 @@ mod tests {
         );
         let recipe = written(&project);
         assert_eq!(recipe.port.variables, [("PORT".to_owned(), 8000)]);
-        assert_eq!(recipe.database, Some(DatabaseRule::default()));
+        assert_eq!(as_the_users(recipe.clone()).database, Some(DatabaseRule::default()));
         assert_eq!(recipe.venv.as_ref().unwrap().path, "venv");
         let names: Vec<&str> = recipe.env.values.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["SECRET_KEY", "COMPOSE_PROJECT_NAME"]);
@@ -526,12 +547,15 @@ mod tests {
                 "env file (apps/web/.env.local): port PORT (3001)",
             ]
         );
-        let recipe = written(&project);
+        let recipe = as_the_users(written(&project));
         let ports: Vec<_> = recipe.port.variables.iter().map(|(name, port)| (name.as_str(), *port)).collect();
         // the last has no name left that is its own
         assert_eq!(ports, [("PORT", 8000), ("FRONTEND_PORT", 3000), ("WEB_PORT", 3000)]);
-        assert_eq!(recipe.more_env[0].values, [("SECRET_KEY".to_owned(), "{{ secret }}".to_owned())]);
-        let renamed = ("PORT".to_owned(), "{{ ports.FRONTEND_PORT }}".to_owned());
+        assert_eq!(
+            recipe.more_env[0].values,
+            [("SECRET_KEY".to_owned(), Requested::by_user("{{ secret }}".to_owned()))]
+        );
+        let renamed = ("PORT".to_owned(), Requested::by_user("{{ ports.FRONTEND_PORT }}".to_owned()));
         assert_eq!(recipe.more_env[1].values, [renamed]);
         assert_eq!(recipe.database, Some(DatabaseRule::default()));
     }

@@ -22,7 +22,9 @@ pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words)
         let file = files.iter().find(|file| file.path == rule.file);
         rule.values.iter().all(|(name, template)| {
             let known = file.and_then(|file| file.written.iter().find(|known| known.name == *name));
-            known.is_some_and(|known| !is_settled(template) || wants(template, words, &known.hash))
+            known.is_some_and(|known| {
+                !is_settled(template.wanted()) || wants(template.wanted(), words, &known.hash)
+            })
         })
     };
     let as_wanted = recipe.port.variables.iter().all(|(name, _)| has_port(name))

@@ -10,6 +10,7 @@ use crate::dotenv::{EnvText, Value};
 use crate::error::{Explain, Result};
 use crate::exec::{self, Program};
 use crate::recipe::Recipe;
+use crate::recipe::consent::Consent;
 use crate::record::Record;
 use crate::resource::venv;
 use crate::shell_state::{self, Change};
@@ -60,7 +61,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads the environment of the worktree at `root`.
-    pub fn of(root: &Path, record: Option<&Record>, recipe: &Recipe) -> Result<Self> {
+    pub fn of(root: &Path, record: Option<&Record>, recipe: &Recipe, consent: &Consent) -> Result<Self> {
         let mut environment = Self::default();
         for (name, number) in record.map(Record::ports).unwrap_or_default() {
             environment.set(name, number.to_string(), Origin::Port);
@@ -70,7 +71,12 @@ impl Environment {
             .unwrap_or_default();
         let configured = recipe.env_rules().map(|rule| rule.file.as_str()).filter(|_| recorded.is_empty());
         for path in recorded.iter().copied().chain(configured) {
-            environment.read_file(root, path)?;
+            let ours = record.and_then(|record| record.env_files().find(|file| file.path == path));
+            let waits = |name: &str, value: &str| {
+                let key = ours.and_then(|file| file.consent_for(name, value));
+                key.is_some_and(|key| !consent.has(key))
+            };
+            environment.read_file(root, path, &waits)?;
         }
         let configured = recipe.venv.as_ref().map(|rule| rule.path.as_str());
         let candidates = configured.into_iter().chain([".venv", "venv"]);
@@ -84,7 +90,7 @@ impl Environment {
         Ok(environment)
     }
 
-    fn read_file(&mut self, root: &Path, path: &str) -> Result<()> {
+    fn read_file(&mut self, root: &Path, path: &str, waits: &dyn Fn(&str, &str) -> bool) -> Result<()> {
         let file = root.join(path);
         let bytes = match fs::read(&file) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -97,6 +103,9 @@ impl Environment {
                 }
                 // the first file is the project's own
                 Value::Text(_) if self.is_from_a_file(&name) => {}
+                Value::Text(value) if waits(&name, &value) => {
+                    self.left_out.push((name, "the repository asks for it, and you have not consented"));
+                }
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs
                 Value::Dynamic(_) => {

@@ -2,7 +2,7 @@
 //!
 //! It changes nothing and decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,11 @@ use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
+use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
 use crate::recipe::{EnvRule, Recipe, RecipeSource};
 use crate::record::{Fate, Record, Records};
 use crate::resource::copy::{self, Selection};
-use crate::resource::port;
+use crate::resource::{port, server_database};
 use crate::url::{Engine, Url};
 
 impl Known {
@@ -137,14 +138,21 @@ impl Facts {
         let own_records = records.own(repo)?;
         let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
         let database = database.and_then(Record::server_database);
+        let tracked_sources = match &main {
+            Some(main) => tracked_sources(main, &env_sources)?,
+            None => BTreeSet::new(),
+        };
         let ignoring = main.clone();
+        let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
         let base = base(repo, wish, recipe)?;
         let makes_orphans = base.is_none() && Version::of_git()? >= version::ORPHAN;
         Ok(Self {
             repo_name: repo.name(),
             superproject: repo.superproject(),
             cwd,
-            home: exec::variable("HOME").map(PathBuf::from).unwrap_or_default(),
+            data_home: exec::variable("XDG_DATA_HOME")
+                .map_or_else(|| home.join(".local/share"), PathBuf::from),
+            home,
             records: own_records,
             database,
             base,
@@ -164,9 +172,13 @@ impl Facts {
             env_sources,
             links_to_hide: links
                 .iter()
+                .map(|(_, path)| path)
                 .filter(|path| is_ignored_as_directory(main.as_deref(), path))
                 .cloned()
                 .collect(),
+            fill: fill(main.as_deref(), recipe)?,
+            tracked_sources,
+            consent: ConsentFile::of(repo, claims)?.consent().clone(),
             links,
             copies,
             listing,
@@ -260,9 +272,10 @@ fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
 
 /// What the recipe wants linked. Of a directory that has tracked files every worktree has its own: there it is what git
 /// ignores in it.
-fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
+fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
     let mut links = Vec::new();
-    for path in recipe.link.iter().map(PathBuf::from) {
+    for entry in recipe.link.wanted() {
+        let path = PathBuf::from(entry);
         let is_dir = fs::symlink_metadata(main.join(&path)).is_ok_and(|found| found.is_dir());
         let list = |which: &[&str]| {
             let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z"]);
@@ -271,9 +284,10 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<PathBuf>> {
         if is_dir && !list(&[])?.is_empty() {
             let ignored = list(&["--others", "--ignored", "--exclude-standard", "--directory"])?;
             // without the slash at the end of a directory
-            links.extend(git::paths(&ignored).iter().map(|path| path.components().collect::<PathBuf>()));
+            let inside = git::paths(&ignored);
+            links.extend(inside.iter().map(|path| (entry.clone(), path.components().collect::<PathBuf>())));
         } else {
-            links.push(path);
+            links.push((entry.clone(), path));
         }
     }
     Ok(links)
@@ -309,6 +323,61 @@ pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRul
 fn env_sources(main: &Path, recipe: &Recipe) -> Result<BTreeMap<String, (PathBuf, EnvText)>> {
     let source = |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
     recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect()
+}
+
+/// Those of the files that env files start from which git tracks in the main worktree: others may have written them.
+fn tracked_sources(main: &Path, sources: &BTreeMap<String, (PathBuf, EnvText)>) -> Result<BTreeSet<PathBuf>> {
+    if sources.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
+    let listed = git.args(sources.values().map(|(path, _)| path)).stdout()?;
+    Ok(git::paths(&listed).into_iter().map(|path| main.join(path)).collect())
+}
+
+/// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script
+/// through a client that knows commands for the shell. SQLite runs a script in bounds.
+fn fill(main: Option<&Path>, recipe: &Recipe) -> Result<Option<Action>> {
+    let (Some(main), Some(file)) = (main, recipe.database_file()) else { return Ok(None) };
+    match engine(main, recipe)? {
+        Some(engine @ (Engine::Postgres | Engine::Mysql)) => {
+            server_database::Origin::of_file(engine, file)?;
+            let action = Action::fill(file, main);
+            action.map(Some).map_err(|error| error.because("'from' under [database] names it"))
+        }
+        Some(Engine::Sqlite) | None => Ok(None),
+    }
+}
+
+/// All that the repository asks for in this recipe, as far as it can be told before a worktree is planned.
+pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<Action>> {
+    let mut actions = recipe.actions(root)?;
+    let Some(main) = main else { return Ok(actions) };
+    let sources = env_sources(main, recipe)?;
+    let tracked = tracked_sources(main, &sources)?;
+    for rule in recipe.env_rules() {
+        let Some((path, text)) = sources.get(&rule.file).filter(|(path, _)| tracked.contains(path)) else {
+            continue;
+        };
+        actions.extend(rule.supplied_by(path, text, recipe).1);
+    }
+    actions.extend(fill(Some(main), recipe)?);
+    if let (Some(rule), Some((file, text))) = (&recipe.database, with_database(&sources, recipe))
+        && let Some(Value::Text(url)) = text.get(&rule.variable)
+    {
+        let author = if sources.get(&file).is_some_and(|(path, _)| tracked.contains(path)) {
+            Author::Repository
+        } else {
+            Author::User
+        };
+        actions.extend(Consent::unusual_database(rule, &Requested::by(author, url), main));
+    }
+    if !Consent::is_usual_template(&recipe.path) {
+        actions.extend(
+            Consent::default().place(&recipe.path, PathBuf::new(), false).err().map(|action| *action),
+        );
+    }
+    Ok(actions)
 }
 
 /// What kind of database the main worktree has, as far as its URL tells.

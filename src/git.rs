@@ -303,6 +303,16 @@ impl Repo {
         })
     }
 
+    /// The values of a setting that no file of this repository has: the user's own, or the system's.
+    pub fn values_from_outside(&self, key: &str) -> Vec<String> {
+        let snapshot = self.gix.config_snapshot();
+        let mut is_from_outside = |meta: &gix::config::file::Metadata| {
+            !matches!(meta.source, gix::config::Source::Local | gix::config::Source::Worktree)
+        };
+        let values = snapshot.plumbing().strings_filter(key, &mut is_from_outside);
+        values.unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
     /// All values below `section` as `section.subsection.key` (section and key in lower case), in git's order.
     pub fn settings(&self, section: &str) -> Vec<(String, String)> {
         let snapshot = self.gix.config_snapshot();

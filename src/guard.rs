@@ -137,13 +137,13 @@ impl Watch<'_> {
 
     /// The variable that holds the URL of a database of the worktree's own.
     fn database_variable(&self) -> Option<&str> {
-        self.recipe.database.as_ref().filter(|rule| !rule.shared).map(|rule| rule.variable.as_str())
+        self.recipe.database.as_ref().filter(|rule| !rule.shared.wanted()).map(|rule| rule.variable.as_str())
     }
 
     /// What of another worktree a variable leads to.
     fn leads_to(&self, name: &str, value: &str) -> Option<String> {
         // a recipe that gives every worktree this very value means it
-        if self.recipe.env.values.iter().any(|(known, text)| known == name && text == value) {
+        if self.recipe.env.values.iter().any(|(known, text)| known == name && text.wanted() == value) {
             return None;
         }
         if name == VENV {

@@ -47,7 +47,6 @@ pub mod resource;
 pub mod shell_state;
 pub mod standing;
 pub mod target;
-pub mod trust;
 pub mod ui;
 pub mod url;
 

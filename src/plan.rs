@@ -7,7 +7,7 @@ mod env_files;
 mod place;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
@@ -22,7 +22,8 @@ use crate::error::{Error, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::name::{Branch, Name};
-use crate::recipe::{HookCommand, Recipe, Words};
+use crate::recipe::consent::{Action, Author, Consent, Requested};
+use crate::recipe::{Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
 use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv, port};
@@ -97,6 +98,8 @@ pub struct Facts {
     pub cwd: PathBuf,
     /// The user's home.
     pub home: PathBuf,
+    /// Where the user's programs keep their data: `XDG_DATA_HOME`.
+    pub data_home: PathBuf,
     /// All worktrees.
     pub listing: Listing,
     /// All records.
@@ -133,12 +136,27 @@ pub struct Facts {
     pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
     /// The env file that has the database's URL, else the first, with the text of its source.
     pub env_source: Option<(String, EnvText)>,
-    /// What is linked to the main worktree's.
-    pub links: Vec<PathBuf>,
+    /// What is linked to the main worktree's, and the entry of the recipe that wants it.
+    pub links: Vec<(String, PathBuf)>,
     /// Those of them that git ignores as directories and not as links.
     pub links_to_hide: Vec<PathBuf>,
     /// The ignored files to copy.
     pub copies: Selection,
+    /// The file that a database on a server begins as.
+    pub fill: Option<Action>,
+    /// What env files start from and git tracks, so that others may have written it.
+    pub tracked_sources: BTreeSet<PathBuf>,
+    /// What the user has consented to.
+    pub consent: Consent,
+}
+
+/// What is not done by making: hooks that are to run, and what waits for consent.
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
+    /// The setup hooks.
+    pub hooks: Vec<Requested<String>>,
+    /// What is left out until the user consents to it.
+    pub waiting: Vec<Action>,
 }
 
 /// What will be made, in order, and what runs after it.
@@ -158,12 +176,21 @@ pub struct Plan {
     pub resources: Vec<Resource>,
     /// Whether the recipe calls it protected.
     pub protected: bool,
-    /// The setup hooks.
-    pub hooks: Vec<HookCommand>,
+    /// What comes after making.
+    pub pending: Pending,
     /// The remote that the new branch is pushed to after all.
     pub push: Option<String>,
     /// What the user should know.
     pub notes: Vec<String>,
+}
+
+impl Facts {
+    /// The URL of the main worktree's database, and whose it is: the user's, or that of a file that git tracks.
+    fn database_url(&self, url: &str) -> Requested<String> {
+        let source = self.env_source.as_ref().and_then(|(file, _)| self.env_sources.get(file));
+        let is_tracked = source.is_some_and(|(path, _)| self.tracked_sources.contains(path));
+        Requested::by(if is_tracked { Author::Repository } else { Author::User }, url.to_owned())
+    }
 }
 
 impl Plan {
@@ -189,13 +216,13 @@ impl Plan {
         plan.resources.extend(first_push.map(Resource::FirstPush));
         plan.resources.extend(exclude.map(Resource::Exclude));
         if env && !wish.no_checkout {
-            plan.hide_links(facts);
+            plan.hide_links(recipe, facts);
         }
         plan.resources.push(checkout);
         if env && !wish.no_checkout {
             plan.environment(matches!(start.head, Head::Orphan(_)), recipe, facts, &words)?;
             if wish.hooks {
-                plan.hooks.clone_from(&recipe.hooks.setup);
+                plan.pending.hooks.clone_from(&recipe.hooks.setup);
             }
         } else if env {
             plan.notes.push("the environment is left out, since there are no files (--no-checkout)".into());
@@ -227,9 +254,9 @@ impl Plan {
         let mut words = words(name, branch, facts);
         words.path = plan.path.to_string_lossy().into_owned();
         plan.ports(ports, recipe, facts, &mut words)?;
-        plan.hide_links(facts);
+        plan.hide_links(recipe, facts);
         plan.environment(tree.head.oid().is_none(), recipe, facts, &words)?;
-        plan.hooks.clone_from(&recipe.hooks.setup);
+        plan.pending.hooks.clone_from(&recipe.hooks.setup);
         Ok(plan)
     }
 
@@ -242,7 +269,7 @@ impl Plan {
             heal: None,
             resources: Vec::new(),
             protected: recipe.protected,
-            hooks: Vec::new(),
+            pending: Pending::default(),
             push: None,
             notes: Vec::new(),
         }
@@ -363,9 +390,14 @@ impl Plan {
         Ok(())
     }
 
-    fn hide_links(&mut self, facts: &Facts) {
-        let lines = facts.links_to_hide.iter().map(|path| Exclude::of_link(path, &self.name));
-        self.resources.extend(lines.map(Resource::Exclude));
+    fn hide_links(&mut self, recipe: &Recipe, facts: &Facts) {
+        // what waits for consent is no link yet
+        let is_granted = |path: &PathBuf| {
+            let mut links = facts.links.iter().filter(|(_, link)| link == path);
+            links.any(|(entry, _)| facts.consent.link(&recipe.link.of(entry.clone()), path.clone()).is_ok())
+        };
+        let lines = facts.links_to_hide.iter().filter(|path| is_granted(path));
+        self.resources.extend(lines.map(|path| Resource::Exclude(Exclude::of_link(path, &self.name))));
     }
 
     fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
@@ -375,11 +407,22 @@ impl Plan {
         for (path, why) in &facts.copies.skipped {
             self.notes.push(format!("'{}' is not copied: {why}", path.display()));
         }
-        self.resources.extend(facts.links.iter().map(|path| Resource::Link(Link::new(path))));
+        for (entry, path) in &facts.links {
+            match facts.consent.link(&recipe.link.of(entry.clone()), path.clone()) {
+                Ok(path) => self.resources.push(Resource::Link(Link::new(path))),
+                Err(action) if self.pending.waiting.contains(&action) => {}
+                Err(action) => self.pending.waiting.push(*action),
+            }
+        }
         if let Some(rule) = &recipe.venv {
-            let mut venv = Venv::new(&rule.path, &rule.python);
-            venv.seed_pip = recipe.needs_pip();
-            self.resources.push(Resource::Venv(venv));
+            match facts.consent.python(&rule.python) {
+                Ok(python) => {
+                    let mut venv = Venv::new(&rule.path, python);
+                    venv.seed_pip = recipe.needs_pip();
+                    self.resources.push(Resource::Venv(venv));
+                }
+                Err(action) => self.pending.waiting.push(*action),
+            }
         }
         self.env_files(unborn, recipe, facts, words)
     }
@@ -407,8 +450,11 @@ impl Display for Plan {
         for resource in &self.resources {
             writeln!(out, "  {}", resource.describe())?;
         }
-        for hook in &self.hooks {
-            writeln!(out, "  then run: {}", crate::name::escaped(&hook.text))?;
+        for hook in &self.pending.hooks {
+            writeln!(out, "  then run: {}", crate::name::escaped(hook.wanted()))?;
+        }
+        for action in &self.pending.waiting {
+            writeln!(out, "  wait for your consent: {}", action.describe())?;
         }
         if let Some(remote) = &self.push {
             writeln!(out, "  then push to '{remote}'")?;

@@ -3,6 +3,8 @@
 //! It is given the text of both and reads no file, starts no process and makes nothing. What it returns
 //! is checked: paths stay inside the worktree and templates use only words that exist.
 
+pub mod consent;
+mod coverage;
 mod file;
 mod layer;
 mod settings;
@@ -12,8 +14,10 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::dotenv::EnvText;
 use crate::error::{Error, Result};
 
+use consent::{Action, Author, Requested};
 use layer::{Given, Layer};
 pub use template::{Words, draws_secret, is_settled};
 
@@ -21,7 +25,7 @@ pub use template::{Words, draws_secret, is_settled};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     /// Where it is, relative to the main worktree; a template.
-    pub path: String,
+    pub path: Requested<String>,
     /// What a new branch starts from: `HEAD`, `default` (the remote's default branch) or a ref.
     pub base: String,
     /// Put in front of the name of a new branch.
@@ -31,7 +35,7 @@ pub struct Recipe {
     /// Patterns of ignored files to copy from the main worktree.
     pub copy: Vec<String>,
     /// Paths to link to the main worktree's.
-    pub link: Vec<String>,
+    pub link: Requested<Vec<String>>,
     /// Cone patterns of a sparse checkout.
     pub sparse: Vec<String>,
     /// Its ports.
@@ -47,7 +51,7 @@ pub struct Recipe {
     /// The commands that run once it is made and before it goes.
     pub hooks: Hooks,
     /// The commands of its servers, by name; templates.
-    pub run: Vec<(String, HookCommand)>,
+    pub run: Vec<(String, Requested<String>)>,
     /// Whether it is to be handled with care.
     pub protected: bool,
     /// Whether anything says what a worktree contains; if not, detection may.
@@ -71,7 +75,7 @@ pub struct EnvRule {
     /// The main worktree's file that it begins as.
     pub from: String,
     /// Each variable with its template, in the order written.
-    pub values: Vec<(String, String)>,
+    pub values: Vec<(String, Requested<String>)>,
 }
 
 /// The Python environment.
@@ -80,7 +84,7 @@ pub struct VenvRule {
     /// Its path in the worktree.
     pub path: String,
     /// The interpreter it is made with.
-    pub python: String,
+    pub python: Requested<String>,
 }
 
 /// The database.
@@ -89,11 +93,11 @@ pub struct DatabaseRule {
     /// The variable of the env file that holds its URL.
     pub variable: String,
     /// Its name; a template.
-    pub name: String,
+    pub name: Requested<String>,
     /// What it begins as: `empty`, `main` (a copy of the main worktree's) or the path of a dump.
-    pub from: String,
+    pub from: Requested<String>,
     /// Whether the main worktree's is used on purpose.
-    pub shared: bool,
+    pub shared: Requested<bool>,
     /// A server on another machine may be used.
     pub remote: bool,
 }
@@ -102,41 +106,23 @@ pub struct DatabaseRule {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// Once it is made.
-    pub setup: Vec<HookCommand>,
+    pub setup: Vec<Requested<String>>,
     /// Before it is removed.
-    pub teardown: Vec<HookCommand>,
+    pub teardown: Vec<Requested<String>>,
     /// How long each may take.
     pub timeout: Option<Duration>,
-}
-
-/// A command for the shell, and who wants it run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookCommand {
-    /// The command; a template.
-    pub text: String,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
-/// Where a part of the recipe comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// `.wt.toml`, which others may have written: its commands need consent.
-    File,
-    /// The user's own git config.
-    Config,
 }
 
 impl Default for Recipe {
     fn default() -> Self {
         let copy = [".env.keys", ".env.local", ".env.*.local", ".envrc", "docker-compose.override.yml"];
         Self {
-            path: "../{{ repo }}-{{ name | slug }}".into(),
+            path: Requested::by_user("../{{ repo }}-{{ name | slug }}".into()),
             base: "HEAD".into(),
             prefix: String::new(),
             env_enabled: true,
             copy: copy.map(String::from).to_vec(),
-            link: Vec::new(),
+            link: Requested::by_user(Vec::new()),
             sparse: Vec::new(),
             port: PortRule::default(),
             env: EnvRule::default(),
@@ -166,6 +152,41 @@ impl EnvRule {
     }
 }
 
+impl EnvRule {
+    /// What the repository has set in shells and hooks by this rule, if anything: what is derived from the worktree alone
+    /// is none of its choice.
+    pub fn action(&self) -> Option<Action> {
+        let supplied: Vec<(String, String)> =
+            self.supplied().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        (!supplied.is_empty()).then(|| Action::set(".wt.toml", &supplied))
+    }
+
+    /// The variables that a file which git tracks supplies, and the action of setting them: all but those that each
+    /// worktree has of its own.
+    pub fn supplied_by(&self, path: &Path, text: &EnvText, recipe: &Recipe) -> (Vec<String>, Option<Action>) {
+        let is_own = |name: &String| {
+            recipe.port.variables.iter().any(|(known, _)| known == name)
+                || recipe.database.as_ref().is_some_and(|database| database.variable == *name)
+                || self.values.iter().any(|(known, _)| known == name)
+        };
+        let supplied = text.variables().into_iter().filter(|(name, _)| !is_own(name));
+        let supplied: Vec<(String, String)> =
+            supplied.map(|(name, value)| (name, value.into_text())).collect();
+        let names = supplied.iter().map(|(name, _)| name.clone()).collect();
+        let from = path.file_name().unwrap_or_default().to_string_lossy();
+        (names, (!supplied.is_empty()).then(|| Action::set(&from, &supplied)))
+    }
+
+    /// The variables whose values the repository chooses, with their templates.
+    pub fn supplied(&self) -> impl Iterator<Item = (&str, &str)> {
+        let chosen = self
+            .values
+            .iter()
+            .filter(|(_, text)| text.is_repositorys() && !consent::is_derived(text.wanted()));
+        chosen.map(|(name, text)| (name.as_str(), text.wanted().as_str()))
+    }
+}
+
 impl Default for EnvRule {
     fn default() -> Self {
         Self::of(".env")
@@ -174,7 +195,7 @@ impl Default for EnvRule {
 
 impl Default for VenvRule {
     fn default() -> Self {
-        Self { path: ".venv".into(), python: "python3".into() }
+        Self { path: ".venv".into(), python: Requested::by_user("python3".into()) }
     }
 }
 
@@ -182,9 +203,9 @@ impl Default for DatabaseRule {
     fn default() -> Self {
         Self {
             variable: "DATABASE_URL".into(),
-            name: "{{ (repo ~ '_' ~ name) | dbname }}".into(),
-            from: "empty".into(),
-            shared: false,
+            name: Requested::by_user("{{ (repo ~ '_' ~ name) | dbname }}".into()),
+            from: Requested::by_user("empty".into()),
+            shared: Requested::by_user(false),
             remote: false,
         }
     }
@@ -197,7 +218,7 @@ impl Recipe {
     pub fn read(file: Option<(&Path, &str)>, settings: &[(String, String)]) -> Result<RecipeSource> {
         let given = match file {
             Some((path, text)) => file::read(path, text)?,
-            None => Given::new(Origin::File),
+            None => Given::new(Author::Repository),
         };
         let (over, unknown_settings) = settings::read(settings)?;
         let source = RecipeSource {
@@ -213,7 +234,7 @@ impl Recipe {
 
     /// The file that a new database begins as, relative to the main worktree.
     pub fn database_file(&self) -> Option<&Path> {
-        let from = self.database.as_ref().filter(|rule| !rule.shared)?.from.as_str();
+        let from = self.database.as_ref()?.from.wanted().as_str();
         (!["empty", "main"].contains(&from)).then(|| Path::new(from))
     }
 
@@ -226,7 +247,7 @@ impl Recipe {
 
     /// Returns whether a setup command calls pip itself, and not through `uv pip`.
     pub fn needs_pip(&self) -> bool {
-        self.hooks.setup.iter().any(|command| calls_pip(&command.text))
+        self.hooks.setup.iter().any(|command| calls_pip(command.wanted()))
     }
 }
 
@@ -346,15 +367,15 @@ fn merge(file: &Given, over: &Given) -> Vec<Template> {
             templates.push(Template {
                 name: given.name.clone(),
                 patterns: Vec::new(),
-                file: Layer::new(Origin::File),
-                settings: Layer::new(Origin::Config),
+                file: Layer::new(Author::Repository),
+                settings: Layer::new(Author::User),
             });
             templates.len() - 1
         });
         let template = &mut templates[at];
-        match given.layer.origin {
-            Origin::File => template.file = given.layer.clone(),
-            Origin::Config => template.settings = given.layer.clone(),
+        match given.layer.author {
+            Author::Repository => template.file = given.layer.clone(),
+            Author::User => template.settings = given.layer.clone(),
         }
         if let Some(patterns) = &given.patterns {
             template.patterns.clone_from(patterns);
@@ -471,8 +492,12 @@ port.PORT = 8100
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn texts(commands: &[HookCommand]) -> Vec<&str> {
-        commands.iter().map(|command| command.text.as_str()).collect()
+    fn texts(commands: &[Requested<String>]) -> Vec<&str> {
+        commands.iter().map(|command| command.wanted().as_str()).collect()
+    }
+
+    fn plain(values: &[(String, Requested<String>)]) -> Vec<(String, String)> {
+        values.iter().map(|(name, value)| (name.clone(), value.wanted().clone())).collect()
     }
 
     #[test]
@@ -491,10 +516,16 @@ port.PORT = 8100
         assert_eq!(recipe.port.variables, [("PORT".to_owned(), 8000), ("ADMIN_PORT".to_owned(), 9000)]);
         assert_eq!(recipe.port.range, Some(3000..=3010));
         let values = [("SECRET_KEY", "{{ secret }}"), ("API_URL", "http://localhost:{{ ports.ADMIN_PORT }}")];
-        assert_eq!(recipe.env.values, entries(&values));
+        assert_eq!(plain(&recipe.env.values), entries(&values));
         assert_eq!(recipe.venv, Some(VenvRule::default()));
-        assert_eq!(recipe.database, Some(DatabaseRule { from: "main".into(), ..DatabaseRule::default() }));
-        assert_eq!(recipe.hooks.setup, [HookCommand { text: "uv sync".into(), origin: Origin::File }]);
+        assert_eq!(
+            recipe.database,
+            Some(DatabaseRule {
+                from: Requested::by(Author::Repository, "main".into()),
+                ..DatabaseRule::default()
+            })
+        );
+        assert_eq!(recipe.hooks.setup, [Requested::by(Author::Repository, "uv sync".into())]);
     }
 
     #[test]
@@ -508,7 +539,7 @@ port.PORT = 8100
         ] {
             let recipe = recipe(EXAMPLE, &[], name, branch);
             assert_eq!(
-                recipe.env.values.contains(&("EXTRA".into(), "1".into())),
+                plain(&recipe.env.values).contains(&("EXTRA".into(), "1".into())),
                 is_staging,
                 "{name} {branch:?}"
             );
@@ -520,7 +551,7 @@ port.PORT = 8100
     fn a_template_merges_tables_and_replaces_lists() {
         let staging = recipe(EXAMPLE, &[], "staging", None);
         let values = [("SECRET_KEY", "{{ secret }}"), ("API_URL", "https://staging"), ("EXTRA", "1")];
-        assert_eq!(staging.env.values, entries(&values));
+        assert_eq!(plain(&staging.env.values), entries(&values));
         let production = recipe(EXAMPLE, &[], "production", None);
         assert_eq!(texts(&production.hooks.setup), ["./production.sh"]);
         assert_eq!(production.port.variables[0], ("PORT".to_owned(), 8100));
@@ -535,7 +566,7 @@ port.PORT = 8100
             let rules = recipe(text, &[], name, None);
             rules
                 .env_rules()
-                .map(|rule| (rule.file.clone(), rule.from.clone(), rule.values.clone()))
+                .map(|rule| (rule.file.clone(), rule.from.clone(), plain(&rule.values)))
                 .collect()
         };
         let file = |file: &str, from: &str, values| (file.to_owned(), from.to_owned(), entries(values));
@@ -588,29 +619,29 @@ port.PORT = 8100
             ("wt.template.release/1.0.venv.python", "python3.9"),
         ];
         let other = recipe(EXAMPLE, &settings, "other", None);
-        assert_eq!((other.path.as_str(), other.base.as_str()), ("/trees/{{ name }}", "last"));
+        assert_eq!((other.path.wanted().as_str(), other.base.as_str()), ("/trees/{{ name }}", "last"));
         assert!(!other.env_enabled && other.protected);
         assert_eq!(other.copy, ["b"]);
-        assert!(other.link.is_empty());
-        assert_eq!(other.env.values[0], ("SECRET_KEY".to_owned(), "fixed=1".to_owned()));
+        assert!(other.link.wanted().is_empty());
+        assert_eq!(plain(&other.env.values)[0], ("SECRET_KEY".to_owned(), "fixed=1".to_owned()));
         assert_eq!(other.port.variables[0], ("PORT".to_owned(), 8500));
         let database = other.database.unwrap();
-        assert!(database.shared && database.from == "main");
-        assert_eq!(other.hooks.setup, [HookCommand { text: "mine".into(), origin: Origin::Config }]);
-        assert_eq!(other.run[0].1.origin, Origin::File);
-        assert_eq!(other.run[1].1.origin, Origin::Config);
+        assert!(*database.shared.wanted() && database.from.wanted() == "main");
+        assert_eq!(other.hooks.setup, [Requested::by_user("mine".into())]);
+        assert!(other.run[0].1.is_repositorys());
+        assert!(!other.run[1].1.is_repositorys());
 
         let staging = recipe(EXAMPLE, &settings, "staging", None);
         assert!(!staging.protected);
         assert_eq!(staging.env.values[2].0, "EXTRA");
         let release = recipe(EXAMPLE, &settings, "x", Some("v1.1"));
-        assert_eq!(release.venv.unwrap().python, "python3.9");
+        assert_eq!(release.venv.unwrap().python.wanted(), "python3.9");
     }
 
     #[test]
     fn an_empty_entry_of_git_config_drops_those_of_the_file() {
         let settings = [("wt.env.set", "A=1"), ("wt.env.set", ""), ("wt.env.set", "B=2")];
-        assert_eq!(recipe(EXAMPLE, &settings, "x", None).env.values, entries(&[("B", "2")]));
+        assert_eq!(plain(&recipe(EXAMPLE, &settings, "x", None).env.values), entries(&[("B", "2")]));
     }
 
     #[test]
@@ -631,7 +662,7 @@ port.PORT = 8100
         let source = Recipe::read(None, &[("wt.path".into(), "../x".into())]).unwrap();
         let detected = Recipe { venv: Some(VenvRule::default()), ..Recipe::default() };
         let recipe = source.for_worktree(detected, "x", None, None).unwrap();
-        assert!(recipe.venv.is_some() && recipe.path == "../x");
+        assert!(recipe.venv.is_some() && recipe.path.wanted() == "../x");
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn no_file_gives_orders_to_the_shell_or_to_programs() {
     world.git(&other, &["commit", "--quiet", "--message", "evil"]);
     let values: String = ORDERS.iter().map(|name| format!("{name} = \"evil\"\n")).collect();
     world.write("myproject/.wt.toml", &format!("[port]\nPORT = 8000\n[env]\n{values}GOOD = \"1\"\n"));
+    world.trust();
     world.wt(&["add", "--quiet", "third"]).ok();
     world.program("orders", "#!/bin/sh\n/usr/bin/env | /bin/grep -e evil -e ^GOOD\n");
     for shell in SHELLS {

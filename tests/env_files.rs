@@ -37,6 +37,7 @@ fn value(text: &str, name: &str) -> String {
 #[test]
 fn each_has_its_source_its_values_and_the_others_ports() {
     let world = two_parts(RECIPE);
+    world.trust();
     world.wt(&["add", "x"]).ok();
     let (backend, frontend) =
         (world.read("myproject-x/backend/.env"), world.read("myproject-x/frontend/.env.local"));
@@ -134,6 +135,7 @@ fn those_of_a_projects_parts_are_found() {
         .ok()
         .says(&["env file (backend/.env): port PORT (8000)", "env file (frontend/.env.local)"]);
     world.commit(&world.path("myproject"), "recipe");
+    world.trust();
     world.wt(&["add", "asked"]).ok();
     for tree in ["guess", "asked"] {
         let backend = world.read(format!("myproject-{tree}/backend/.env"));
@@ -165,6 +167,7 @@ fn a_directory_that_is_a_link_leads_no_secret_outside() {
 #[test]
 fn they_move_with_the_worktree_and_a_hand_edit_in_one_is_named_before_it_goes() {
     let world = two_parts(RECIPE);
+    world.trust();
     world.wt(&["add", "x"]).ok();
     let both = |tree: &str| {
         [world.read(format!("{tree}/backend/.env")), world.read(format!("{tree}/frontend/.env.local"))]

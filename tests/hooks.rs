@@ -26,7 +26,7 @@ fn has_setsid() -> bool {
 /// Asserts that the process which has written its number there ends.
 #[track_caller]
 fn ends(world: &World, file: &str) {
-    let pid = world.read(file).trim().to_owned();
+    let pid = world.pid(file);
     let deadline = Instant::now() + Duration::from_secs(20);
     let lives = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -89,7 +89,7 @@ fn a_hook_that_takes_too_long_is_ended_with_all_that_it_started() {
 fn what_a_hook_leaves_running_does_not_hold_the_add() {
     let world = configured(&[("setup", "sleep 600 & echo $! > \"$HOME/server\"")]);
     world.wt(&["add", "staging"]).ok();
-    let pid = world.read("home/server");
+    let pid = world.pid("home/server");
     world.see(world.command("kill", &world.root()).arg(pid.trim())).ok();
     ends(&world, "home/server");
 }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command};
 
+use crate::ports;
 use crate::world::World;
 
 /// A process of its own that holds a listening socket, until it is dropped.
@@ -101,7 +102,7 @@ fn who_listens_on_a_port_is_named() {
         assert!(list.contains(&line), "{line}\n{list}");
     }
     let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
-    let listener = |server: &Server, worktree: serde_json::Value| serde_json::json!({"pid": server.0.id(), "name": "sleep", "worktree": worktree});
+    let listener = |server: &Server, worktree: serde_json::Value| serde_json::json!({"pid": ports::to_spoken(&server.pid()).parse::<u32>().unwrap(), "name": "sleep", "worktree": worktree});
     let [main, a, b] = [0, 1, 2].map(|at| &json["worktrees"][at]);
     assert!(main.get("listener").is_none() && main.get("listeners").is_none(), "{main}");
     assert_eq!((&a["running"], &a["listener"]), (&true.into(), &listener(&own, "a".into())));

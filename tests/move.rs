@@ -25,6 +25,7 @@ fn crowded() -> World {
     world.write("myproject/shop.py", "def main():\n    print(__file__)\n");
     world.commit(&world.path("myproject"), "project");
     world.write("myproject/media/photo", "x");
+    world.trust();
     let database = world.path("myproject/db.sqlite3").display().to_string();
     world.write("myproject/.env", &format!("A=1\nDATABASE_URL=sqlite:///{database}\n"));
     world

@@ -152,11 +152,11 @@ fn a_script_fills_it_after_consent_or_leaves_none() {
     let script = "DROP TABLE IF EXISTS `git_wt`;\nCREATE TABLE `git_wt` (here INT) COMMENT='git-wt:other';\n\
                   CREATE TABLE seeds (name VARCHAR(20));\nINSERT INTO seeds VALUES ('of the seed; \\! x');\n";
     world.write(&seed, script);
-    let before = world.everything();
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&["needs your consent", "mysql < seed.sql"]);
-    before.is_still(&world.everything(), "without consent");
-    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["with the file 'seed.sql'"]);
-    world.wt_in(&main, &["add", "staging"]).ok();
+    world.wt_in(&main, &["add", "staging"]).code(3).says(&["without consent", "fill from  seed.sql"]);
+    assert_eq!(server.names(&main), [main.as_str()], "without consent");
+    assert!(world.read(format!("{main}-staging/.env")).contains(&format!("/{main}_staging?")));
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["fill from  seed.sql  seed.sql\n"]);
+    world.wt_in(&main, &["setup", "staging"]).ok();
     assert_eq!(server.sql(&format!("SELECT name FROM {main}_staging.seeds")), "of the seed; ! x");
     world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
     assert_eq!(server.names(&main), [main.as_str()]);

@@ -115,7 +115,7 @@ fn a_killed_one_leaves_the_terminal_as_it_was() {
         let Some(mut terminal) = Terminal::open_with(&world, "bash", &XTERM) else { return };
         terminal.line("clear");
         pick(&mut terminal, "around\r", "3/3");
-        let pid = world.read("myproject/pid");
+        let pid = world.pid("myproject/pid");
         let killed =
             world.see(world.command("kill", &world.root()).args([&format!("-{signal}"), pid.trim()]));
         killed.ok();

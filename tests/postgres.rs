@@ -467,15 +467,10 @@ fn an_archive_fills_it_after_consent() {
         Command::new(pg_dump).args(["--format=custom", "--file"]).arg(&dump).arg(&url).status().unwrap();
     assert!(made.success());
     world.commit(&world.path(&main), "seed");
-    let before = world.everything();
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&[
-        "needs your consent",
-        "pg_restore seed.dump",
-        "git wt trust",
-    ]);
-    before.is_still(&world.everything(), "without consent");
-    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["pg_restore seed.dump", "with the file 'seed.dump'"]);
-    world.wt_in(&main, &["add", "staging"]).ok();
+    world.wt_in(&main, &["add", "staging"]).code(3).says(&["without consent", "fill from  seed.dump"]);
+    assert_eq!(cluster.names(&main), [main.as_str()], "without consent");
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["fill from  seed.dump  seed.dump\n"]);
+    world.wt_in(&main, &["setup", "staging"]).ok();
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
     world.wt_in(&main, &["remove", "-y", "staging"]).ok();
 }
@@ -492,21 +487,20 @@ fn a_script_fills_it_after_consent_to_all_that_is_in_it() {
     let dump = String::from_utf8(dump.stdout).unwrap();
     let lines = dump.lines().filter(|line| !line.contains("restrict ")).map(|line| format!("{line}\n"));
     world.write(&seed, &lines.collect::<String>());
-    let before = world.everything();
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&["consent", "psql --file='my seeds/seed.sql'"]);
-    before.is_still(&world.everything(), "without consent");
-    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["with the file 'my seeds/seed.sql'"]);
-    world.wt_in(&main, &["add", "staging"]).ok();
+    world.wt_in(&main, &["add", "staging"]).code(3).says(&["consent", "fill from  my seeds/seed.sql"]);
+    assert_eq!(cluster.names(&main), [main.as_str()], "without consent");
+    world.wt_in(&main, &["trust", "--yes"]).ok().says(&["fill from  my seeds/seed.sql  my seeds/seed.sql\n"]);
+    world.wt_in(&main, &["setup", "staging"]).ok();
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
     world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
     // git does not keep the file: its text needs consent all the same, and the worktree's own counts for nothing
     let mark = world.path("home/ran");
     world.write(&seed, &format!("\\! touch {}\n", mark.display()));
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&["needs your consent"]);
+    world.wt_in(&main, &["add", "staging"]).code(3).says(&["without consent"]);
     world.git(&world.path(&main), &["worktree", "add", "--quiet", "../plain"]);
-    world.wt_in("plain", &["setup"]).code(128).says(&["needs your consent"]);
+    world.wt_in("plain", &["setup"]).code(3).says(&["without consent"]);
     assert!(!mark.exists());
-    world.wt_in("plain", &["trust", "--yes"]).ok().says(&["psql --file="]);
+    world.wt_in("plain", &["trust", "--yes"]).ok().says(&["fill from  my seeds/seed.sql"]);
     world.wt_in("plain", &["setup"]).ok();
     assert!(mark.exists());
     world.wt_in(&main, &["remove", "-y", "plain"]).ok();
@@ -631,6 +625,11 @@ fn a_worktree_made_by_git_gets_one_at_setup() {
 fn a_shared_database_is_mains_and_without_psql_all_else_goes_on() {
     let Some(cluster) = Cluster::shared() else { return };
     let (world, main) = shop(cluster, "shared", "shared = true\n");
+    // until somebody consents, a branch does not reach main's
+    world.wt_in(&main, &["add", "staging"]).code(3).says(&["share      the main worktree's database"]);
+    assert!(cluster.has(&format!("{main}_staging")));
+    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    world.wt_in(&main, &["trust", "--yes"]).ok();
     let before = world.everything();
     world.wt_in(&main, &["add", "staging"]).ok();
     assert_eq!(world.read(format!("{main}-staging/.env")), world.read(format!("{main}/.env")));

@@ -216,10 +216,10 @@ fn read_recipe(text: &str, settings: &[(String, String)]) {
     let Ok(source) = Recipe::read(Some((Path::new(".wt.toml"), text)), settings) else { return };
     let words = Words { name: "a b".into(), ports: vec![("PORT".into(), 8001)], ..Words::default() };
     for recipe in source.all().unwrap() {
-        let _ = words.render(&recipe.path);
+        let _ = words.render(recipe.path.wanted());
         let commands = [recipe.hooks.setup, recipe.hooks.teardown].concat();
         for command in commands.iter().chain(recipe.run.iter().map(|(_, command)| command)) {
-            let _ = words.render_command(&command.text);
+            let _ = words.render_command(command.wanted());
         }
     }
 }

@@ -169,12 +169,37 @@ fn the_recipe_of_the_readme_can_be_read() {
     let (written, default) =
         (source.for_worktree(Recipe::default(), "x", None, None).unwrap(), Recipe::default());
     assert_eq!(
-        (written.path, written.base, written.prefix, written.copy, written.link, written.sparse),
-        (default.path, default.base, default.prefix, default.copy, default.link, default.sparse)
+        (
+            written.path.wanted(),
+            written.base,
+            written.prefix,
+            written.copy,
+            written.link.wanted(),
+            written.sparse
+        ),
+        (
+            default.path.wanted(),
+            default.base,
+            default.prefix,
+            default.copy,
+            default.link.wanted(),
+            default.sparse
+        )
     );
     assert_eq!((written.env.file, written.env.from), (default.env.file, default.env.from));
-    assert_eq!(written.venv, Some(git_wt::recipe::VenvRule::default()));
-    assert_eq!(written.database, Some(git_wt::recipe::DatabaseRule::default()));
+    let (venv, database) = (written.venv.unwrap(), written.database.unwrap());
+    let (usual_venv, usual) = (git_wt::recipe::VenvRule::default(), git_wt::recipe::DatabaseRule::default());
+    assert_eq!((venv.path, venv.python.wanted()), (usual_venv.path, usual_venv.python.wanted()));
+    assert_eq!(
+        (
+            database.variable,
+            database.name.wanted(),
+            database.from.wanted(),
+            database.shared.wanted(),
+            database.remote
+        ),
+        (usual.variable, usual.name.wanted(), usual.from.wanted(), usual.shared.wanted(), usual.remote)
+    );
 }
 
 #[test]

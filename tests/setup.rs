@@ -205,6 +205,11 @@ fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
     world.write("myproject/app/media/photo", "of main's");
     world.write("myproject/app/media/more/photos", "of main's");
     world.write("myproject/uploads/file", "of main's");
+    world.wt(&["add", "y"]).code(3).says(&["without consent", "link       app/media", "link       uploads"]);
+    assert!(!world.path("myproject-y/app/media/photo").exists());
+    world.wt(&["remove", "--delete-branch", "y"]).ok();
+    world.swept();
+    world.trust();
     let before = world.everything();
     world.wt(&["add", "x"]).ok().says(&["no link to 'uploads'", "a line 'uploads' in .gitignore"]);
     let tree = world.path("myproject-x");
@@ -239,6 +244,7 @@ fn a_link_is_hidden_where_git_ignores_directories_alone() {
     world.write("myproject/media/photo", "of main's");
     world.write("myproject/app/up loads/file", "of main's");
     world.write("myproject/.git/info/exclude", "# mine\n*.orig\n");
+    world.trust();
     let before = world.everything();
     for name in ["x", "y"] {
         world.wt(&["add", name]).ok();
@@ -322,14 +328,14 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
     fs::set_permissions(world.path("myproject/second.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     world.commit(&world.path("myproject"), "script");
     // nobody to ask: the worktree is made, the hooks are not run
-    world
-        .wt(&["add", "x"])
-        .code(3)
-        .prints("[ROOT]/myproject-x\n")
-        .says(&["hooks were not run", "git wt trust x"]);
+    world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n").says(&[
+        "without consent",
+        "run        ./second.sh",
+        "a person has to agree",
+    ]);
     assert!(!world.path("myproject-x/hooks.sqlite3").exists());
     assert!(world.wt(&["list"]).ok().stdout.contains("setup unfinished"));
-    world.wt(&["trust"]).code(128).says(&["./second.sh", "with the file 'second.sh'", "--yes"]);
+    world.wt(&["trust"]).code(128).says(&["./second.sh", "  second.sh\n", "there is no terminal to ask on"]);
     world.wt(&["trust", "--yes"]).ok();
     // a hook fails: the worktree stays, and setup resumes there
     world.wt(&["setup", "x"]).code(3).says(&["'./second.sh' ended with status 5", "git wt setup x"]);
@@ -342,7 +348,7 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
     // a changed script is asked about again, in the worktree that has it
     world.wt(&["add", "y"]).code(3).says(&["status 5"]);
     world.write("myproject-y/second.sh", "#!/bin/sh\necho evil\n");
-    world.wt(&["setup", "y"]).code(3).says(&["hooks were not run"]);
+    world.wt(&["setup", "y"]).code(3).says(&["without consent"]);
 }
 
 #[test]
@@ -369,6 +375,7 @@ fn a_worktree_made_by_git_is_adopted() {
 #[test]
 fn run_gives_the_environment_and_the_status() {
     let world = with_recipe("[port]\nPORT = 8000\n[env]\nGREETING = \"hello {{ name }}\"\n");
+    world.trust();
     world.wt(&["add", "x"]).ok();
     let line = "echo $PORT $GREETING; pwd; exit 7";
     world.wt(&["run", "x", "--", "sh", "-c", line]).code(7).prints("8001 hello x\n[ROOT]/myproject-x\n");

@@ -490,7 +490,10 @@ fn questions_are_asked_at_a_terminal_and_answered_there() {
         asked + &terminal.until(|shown| shown.ends_with(PROMPT))
     };
     let shown = answer("wt add one", "n");
-    assert!(shown.contains("  echo the hook ran\n") && shown.contains("hooks were not run"), "{shown}");
+    assert!(
+        shown.contains("  run        echo the hook ran\n") && shown.contains("without consent"),
+        "{shown}"
+    );
     let shown = answer("wt add two", "y");
     assert!(shown.contains("$ echo the hook ran\nthe hook ran\n"), "{shown}");
     world.write("myproject-two/media/photo", "x");

@@ -174,6 +174,18 @@ impl World {
         ports::to_spoken(&text)
     }
 
+    /// Reads the number of a process that a program of the world has written down: none of the tests' ports.
+    #[track_caller]
+    pub fn pid(&self, rel: impl AsRef<Path>) -> String {
+        fs::read_to_string(self.path(rel)).unwrap().trim().to_owned()
+    }
+
+    /// Consents to all that the recipe of `myproject` asks for.
+    #[track_caller]
+    pub fn trust(&self) {
+        self.wt(&["trust", "--yes"]).ok();
+    }
+
     /// Puts a program into the world, before all others on PATH.
     pub fn program(&self, name: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt;

@@ -16,9 +16,9 @@ use crate::git::worktrees::{Broken, Worktree};
 use crate::git::{self, Repo, version};
 use crate::hook;
 use crate::name::{Branch, random_hex};
-use crate::plan::{Facts, Plan, Start, What, Wish};
+use crate::plan::{Facts, Pending, Plan, Start, What, Wish};
 use crate::quote;
-use crate::recipe::{HookCommand, Recipe};
+use crate::recipe::Recipe;
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource};
 
@@ -155,7 +155,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let (held, made) = loop {
         tries += 1;
         let (plan, mut held) = begin(&wish, context)?;
-        match make(&plan.path, &plan.hooks, &mut held, context) {
+        match make(&plan.path, &plan.pending, &mut held, context) {
             Ok(made) => break (held, made),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
@@ -293,7 +293,7 @@ fn plan(
 fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     let (recipe, start) = recipe_and_start(wish, context)?;
     if wish.env && !wish.no_checkout {
-        setup::may_restore(&recipe, context.main.as_deref().unwrap_or(context.repo.common_dir()), context)?;
+        context.ask_for_recipe(&recipe)?;
     }
     let (mut plan, mut lock) = self::plan(wish, &recipe, &start, context)?;
     if let Some(vanished) = &plan.heal {
@@ -315,7 +315,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     record.push.clone_from(&plan.push);
     record.template.clone_from(&wish.template);
     record.protected = plan.protected;
-    hook::schedule(&mut record, &plan.hooks);
+    hook::schedule(&mut record, &plan.pending.hooks);
     let held = context.records.begin(record)?;
     drop(lock);
     Ok((plan, held))
@@ -356,7 +356,7 @@ pub struct Made {
     path: PathBuf,
     /// The status of the user's post-checkout hook.
     pub post_checkout: u8,
-    hooks: Vec<HookCommand>,
+    pending: Pending,
 }
 
 /// A failure on the way; what was made before it is still there.
@@ -369,7 +369,7 @@ pub struct Failure {
 /// Makes what is on the record's list.
 pub fn make(
     root: &Path,
-    hooks: &[HookCommand],
+    pending: &Pending,
     held: &mut Held,
     context: &Context,
 ) -> std::result::Result<Made, Failure> {
@@ -396,7 +396,7 @@ pub fn make(
     };
     let done = held.make(&site, &mut told).and_then(|()| set_upstream(held, context));
     match done {
-        Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, hooks: hooks.to_vec() }),
+        Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, pending: pending.clone() }),
         Err(error) => {
             // another repository may have claimed the port since we looked
             let at = held.record.steps.iter().find(|step| step.state != State::Made);
@@ -453,7 +453,7 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 
 /// Past the commit point: whatever happens now, the worktree stays.
 fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
-    let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.hooks, context)? } else { 0 };
+    let status = if wish.env { setup::run_hooks(&mut held, &made.path, &made.pending, context)? } else { 0 };
     push(&mut held, &made.path, context)?;
     drop(held);
     context.arrive(&made.path)?;

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec::{self, Program};
 use crate::git::{Repo, absolute, version};
 use crate::name::Name;
+use crate::plan::Pending;
 use crate::record::Record;
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::{Checkout, Resource};
@@ -221,7 +222,7 @@ fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
     let lock = context.records.lock()?;
     let mut held = context.records.begin(record)?;
     drop(lock);
-    let made = match add::make(&path, &[], &mut held, context) {
+    let made = match add::make(&path, &Pending::default(), &mut held, context) {
         Ok(made) => made,
         Err(failure) => {
             let status = failure.error.exit;
@@ -243,8 +244,8 @@ fn provision(held: &mut crate::record::Held, path: &Path, context: &Context) -> 
     if !context.recipe()?.configured() {
         return held.write();
     }
-    let hooks = setup::provision(held, tree, context)?;
-    setup::run_hooks(held, &tree.path, &hooks, context).map(drop)
+    let pending = setup::provision(held, tree, context)?;
+    setup::run_hooks(held, &tree.path, &pending, context).map(drop)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::Repo;
 use crate::recipe::Recipe;
+use crate::recipe::consent::Consent;
 use crate::shell_state::{self, Change, Wanted};
 use crate::target::Worktrees;
 use crate::ui::Ui;
@@ -73,7 +74,11 @@ fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
         tell(error);
         Recipe::default()
     });
-    let environment = Environment::of(&tree.path, Some(record), &recipe).unwrap_or_else(|error| {
+    let consent = context.consent().unwrap_or_else(|error| {
+        tell(error);
+        Consent::default()
+    });
+    let environment = Environment::of(&tree.path, Some(record), &recipe, &consent).unwrap_or_else(|error| {
         tell(error);
         Environment::default()
     });

@@ -18,7 +18,7 @@ use crate::record::{Held, Stage};
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
-use crate::resource::{Exclude, Venv};
+use crate::resource::{Exclude, venv};
 use crate::target::Worktrees;
 
 /// Move a worktree, with its port, database, links and a venv that works at the new place
@@ -116,7 +116,7 @@ fn rehome_others(held: Option<&Held>, from: &Path, tree: &Worktree) -> Result<()
         |name: &str| held.is_some_and(|held| held.record.venvs().any(|venv| venv.path == Path::new(name)));
     for name in [".venv", "venv"].into_iter().filter(|name| !recorded(name)) {
         if tree.path.join(name).join("pyvenv.cfg").exists() {
-            Venv::new(name, "").follow(&Tree::open(&tree.path)?, &moved)?;
+            venv::rehome(&Tree::open(&tree.path)?, Path::new(name), &moved)?;
         }
     }
     Ok(())

@@ -21,11 +21,11 @@ use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook::Surroundings;
 use crate::name::{Branch, escaped};
 use crate::quote;
+use crate::recipe::consent::Kind;
 use crate::record::{Ended, Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
 use crate::resource::{Care, Destroyed, Resource};
 use crate::target::Worktrees;
-use crate::trust::Trust;
 
 /// Remove worktrees with all that was made for them
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -435,28 +435,35 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
         if recipe.hooks.teardown.is_empty() {
             return Ok(());
         }
-        let missing = Trust::of(&context.repo, &context.claims)?.missing(&recipe.hooks.teardown, &tree.path);
-        if !missing.is_empty() {
-            return Err(Error::new(
-                "the recipe's teardown hooks were not run, since you have not trusted them",
-            ));
-        }
-        let environment = Environment::of(&tree.path, Some(record), &recipe)?;
+        let consent = context.consent()?;
+        let environment = Environment::of(&tree.path, Some(record), &recipe, &consent)?;
         let worktrees = Worktrees::read(&context.repo)?;
         context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
         let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));
         let (root, limit) = (&tree.path, recipe.hooks.timeout);
-        let surroundings = Surroundings { root, environment: &environment, words: &words, limit, log: &log };
+        let surroundings = Surroundings {
+            root,
+            environment: &environment,
+            words: &words,
+            consent: &consent,
+            limit,
+            log: &log,
+        };
         let mut told = |command: &str, took: Option<Duration>| match took {
             None => context.ui.say(&format!("$ {}", escaped(command))),
             Some(time) => context.ui.took(time),
         };
         let mut log = surroundings.new_log()?;
         for hook in &recipe.hooks.teardown {
-            let ended = surroundings.run(&hook.text, &mut log, &mut told)?;
+            let Ok(command) = consent.command(Kind::RunAtRemoval, hook, root)? else {
+                let shown = escaped(hook.wanted());
+                context.ui.warn(&format!("the teardown hook '{shown}' was not run without your consent"));
+                continue;
+            };
+            let ended = surroundings.run(&command, &mut log, &mut told)?;
             exec::check_stopped()?;
             if ended != Ended::Done {
-                context.ui.warn(&format!("the hook '{}' {}", escaped(&hook.text), ended.describe()));
+                context.ui.warn(&format!("the hook '{}' {}", escaped(hook.wanted()), ended.describe()));
             }
         }
         Ok(())

@@ -14,19 +14,17 @@ use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec;
-use crate::facts;
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::guard::Guard;
-use crate::hook::{self, Surroundings};
+use crate::hook::{self, Outcome, Surroundings};
 use crate::name::escaped;
-use crate::plan::{Facts, Plan, Wish};
-use crate::recipe::{HookCommand, Recipe};
+use crate::plan::{Facts, Pending, Plan, Wish};
+use crate::recipe::Recipe;
+use crate::recipe::consent::{Action, Kind, Requested};
 use crate::record::{Ended, Held, Record, Stage, State, Step};
-use crate::resource::{Created, EnvFile, Resource, server_database};
+use crate::resource::{Created, EnvFile, Resource};
 use crate::target::Worktrees;
-use crate::trust::{Request, Trust};
 use crate::ui::Ui;
-use crate::url::Engine;
 
 /// Give a worktree its environment, or finish what failed
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -127,12 +125,15 @@ fn one(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -
         return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
             .hint("git wt doctor --fix"));
     }
-    let hooks = provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
+    let mut pending =
+        provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
     if args.again {
         held.record.hooks.clear();
     }
-    let hooks = if args.no_hooks { Vec::new() } else { hooks };
-    run_hooks(&mut held, &tree.path, &hooks, context)
+    if args.no_hooks {
+        pending.hooks.clear();
+    }
+    run_hooks(&mut held, &tree.path, &pending, context)
 }
 
 /// The record of a worktree that something else has made; it is not written yet.
@@ -165,38 +166,13 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
-/// Refuses to fill a database from a file of the main worktree, at `root`, that the user has not consented to.
-pub fn may_restore(recipe: &Recipe, root: &Path, context: &Context) -> Result<()> {
-    let Some(request) = restoring(recipe, root)? else { return Ok(()) };
-    let mut trust = Trust::of(&context.repo, &context.claims)?;
-    if trust.covers(&request) || consent(std::slice::from_ref(&request), &mut trust, context)? {
-        return Ok(());
-    }
-    let error = Error::new("what the recipe's database is filled from needs your consent");
-    Err(error.because(request.command).hint("git wt trust").hint("git wt add --no-env NAME"))
-}
-
-/// What fills a new database on a server from a file: that runs with the user's rights there, and a script through a
-/// client that knows commands for the shell. SQLite runs a script in bounds.
-pub fn restoring(recipe: &Recipe, root: &Path) -> Result<Option<Request>> {
-    let Some(file) = recipe.database_file() else { return Ok(None) };
-    let Some(engine) = facts::engine(root, recipe)?.filter(|engine| *engine != Engine::Sqlite) else {
-        return Ok(None);
-    };
-    let origin = server_database::Origin::of_file(engine, file)?;
-    let request = Request::of_file(&origin.command(engine), file, root);
-    request.map(Some).map_err(|error| error.hint("'from' under [database] names it"))
-}
-
-/// Makes what the recipe has and the worktree has not; returns the hooks to run.
-pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
+/// Makes what the recipe has and the worktree has not; returns what comes after that.
+pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Pending> {
     let record = &held.record;
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
-    if record.databases().next().is_none() {
-        may_restore(&recipe, context.main.as_deref().unwrap_or(&tree.path), context)?;
-    }
+    context.ask_for_recipe(&recipe)?;
     let lock = context.records.lock()?;
-    let hooks = note_missing(&mut held.record, tree, context)?;
+    let pending = note_missing(&mut held.record, tree, context)?;
     drop(lock);
     held.record.protected = recipe.protected;
     disown_strays(&mut held.record, &recipe, context)?;
@@ -211,7 +187,7 @@ pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;
-    Ok(hooks)
+    Ok(pending)
 }
 
 fn tell_changes(file: &EnvFile, ui: Ui) {
@@ -225,8 +201,8 @@ fn tell_changes(file: &EnvFile, ui: Ui) {
     }
 }
 
-/// Puts on the record's list what the recipe has and the worktree has not; returns the hooks to run.
-fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Vec<HookCommand>> {
+/// Puts on the record's list what the recipe has and the worktree has not; returns what comes after making it.
+fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Pending> {
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     let wish = Wish { env: true, hooks: true, ..Wish::default() };
     let facts =
@@ -236,7 +212,7 @@ fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Resu
         context.ui.hint(note);
     }
     add_missing(record, plan.resources);
-    Ok(plan.hooks)
+    Ok(plan.pending)
 }
 
 /// Puts on the record's list what is not on it; an env file is on it already, but may want new values.
@@ -248,6 +224,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                 if let Resource::EnvFile(file) = &mut step.resource {
                     file.values = wanted.values;
                     file.drawn = wanted.drawn;
+                    file.supply(wanted.supplied);
                     file.followers = wanted.followers;
                     file.moved = wanted.moved;
                     file.required = wanted.required;
@@ -271,7 +248,7 @@ fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Res
     if Guard::of(&context.repo)? == Guard::Off {
         return Ok(());
     }
-    let environment = Environment::of(&tree.path, Some(record), recipe)?;
+    let environment = Environment::of(&tree.path, Some(record), recipe, &context.consent()?)?;
     let mut strays = context.watch(tree, &worktrees, recipe).strays(&environment, &|_| None);
     strays.retain(|stray| stray.has_own);
     for step in &mut record.steps {
@@ -286,25 +263,60 @@ fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Res
 }
 
 /// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
-pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &Context) -> Result<u8> {
-    if hook::schedule(&mut held.record, hooks) {
+pub fn run_hooks(held: &mut Held, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
+    if hook::schedule(&mut held.record, &pending.hooks) {
         held.write()?;
     }
-    if held.record.unfinished_hook().is_none() {
-        return Ok(0);
-    }
     let name = held.record.name.clone();
-    let mut trust = Trust::of(&context.repo, &context.claims)?;
-    let missing = trust.missing(hooks, root);
-    if !missing.is_empty() && !consent(&missing, &mut trust, context)? {
-        context.ui.warn("the recipe's hooks were not run without your consent");
-        context.ui.hint(&format!("git wt trust {name}"));
-        context.ui.hint(&format!("git wt setup {name}"));
+    let mut waiting = pending.waiting.clone();
+    let status = if held.record.unfinished_hook().is_none() {
+        0
+    } else {
+        run_unfinished(held, root, &pending.hooks, &mut waiting, context)?
+    };
+    if waiting.is_empty() {
+        return Ok(status);
+    }
+    context.tell_waiting(&name, &waiting);
+    Ok(Error::HOOK)
+}
+
+/// Those of the hooks that are not done and not consented to, as this worktree has their files.
+fn not_consented_to(
+    record: &Record,
+    root: &Path,
+    hooks: &[Requested<String>],
+    context: &Context,
+) -> Result<Vec<Action>> {
+    let consent = context.consent()?;
+    let mut missing = Vec::new();
+    for (hook, run) in hooks.iter().zip(&record.hooks) {
+        if run.ended != Ended::Done
+            && let Err(action) = consent.command(Kind::Run, hook, root)?
+        {
+            missing.push(*action);
+        }
+    }
+    Ok(missing)
+}
+
+fn run_unfinished(
+    held: &mut Held,
+    root: &Path,
+    hooks: &[Requested<String>],
+    waiting: &mut Vec<Action>,
+    context: &Context,
+) -> Result<u8> {
+    let missing = not_consented_to(&held.record, root, hooks, context)?;
+    if !context.ask_for(&missing)? {
+        waiting.extend(missing);
         return Ok(Error::HOOK);
     }
+    let name = held.record.name.clone();
+    let consent = context.consent()?;
     let recipe =
         context.recipe_for(name.as_str(), held.record.branch.as_ref(), held.record.template.as_deref())?;
-    let environment = Environment::of(root, Some(&held.record), &recipe)?;
+    let environment = Environment::of(root, Some(&held.record), &recipe, &consent)?;
     let ui = context.ui;
     let worktrees = Worktrees::read(&context.repo)?;
     if let Some(tree) = held.record.worktree(&worktrees.listing)
@@ -321,8 +333,16 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
     };
     let log = context.records.log(&held.record.id);
     let limit = recipe.hooks.timeout;
-    let surroundings = Surroundings { root, environment: &environment, words: &words, limit, log: &log };
-    let Some(failed) = surroundings.run_pending(held, &mut told)? else { return Ok(0) };
+    let surroundings =
+        Surroundings { root, environment: &environment, words: &words, consent: &consent, limit, log: &log };
+    let failed = match surroundings.run_pending(hooks, held, &mut told)? {
+        Outcome::Done => return Ok(0),
+        Outcome::Waiting(action) => {
+            waiting.push(*action);
+            return Ok(Error::HOOK);
+        }
+        Outcome::Failed(failed) => failed,
+    };
     ui.warn(&format!(
         "the hook '{}' {}; the worktree stays",
         escaped(&failed.command),
@@ -334,27 +354,4 @@ pub fn run_hooks(held: &mut Held, root: &Path, hooks: &[HookCommand], context: &
     ui.hint(&format!("git wt setup {name}    (resumes there)"));
     ui.hint(&format!("its output is in {}", log.display()));
     Ok(Error::HOOK)
-}
-
-/// Shows commands and asks; without a terminal nothing is assumed.
-pub fn consent(requests: &[Request], trust: &mut Trust, context: &Context) -> Result<bool> {
-    show(requests, context);
-    match context.ask("trust these commands and run them?")? {
-        Some(true) => {
-            let _lock = context.records.lock()?;
-            trust.approve(requests).map(|()| true)
-        }
-        Some(false) | None => Ok(false),
-    }
-}
-
-/// Shows commands as they are, with control characters made visible.
-pub fn show(requests: &[Request], context: &Context) {
-    context.ui.say("the recipe wants to run:");
-    for request in requests {
-        context.ui.say(&format!("  {}", escaped(&request.command)));
-        for file in &request.files {
-            context.ui.say(&format!("      with the file '{}'", escaped(&file.to_string_lossy())));
-        }
-    }
 }

@@ -1,90 +1,92 @@
-//! `git wt trust`: show the commands a committed recipe wants to run, and remember consent.
+//! `git wt trust`: show what the repository asks for, and remember consent.
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{Context, setup};
+use super::Context;
 use crate::complete;
 use crate::error::{Error, Result};
-use crate::facts::RECIPE;
-use crate::recipe::{HookCommand, Recipe};
+use crate::facts::{self, RECIPE};
+use crate::git::worktrees::Worktree;
+use crate::recipe::Recipe;
+use crate::recipe::consent::{self, Action, ConsentFile};
 use crate::target::Worktrees;
-use crate::trust::Trust;
 
-/// Show the commands a committed recipe wants to run, and remember your consent
+/// Show what the repository asks for that reaches outside of a worktree, and remember your consent
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
-    /// Worktree whose commands are meant; the current one if absent
+    /// Worktree whose files count; the current one if absent
     #[arg(value_name = "WORKTREE", add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Consent without being asked
     #[arg(short, long, conflicts_with = "forget")]
     pub yes: bool,
+    /// Consent without being asked if all that is asked for comes to this hash, which is shown with it
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["yes", "forget"])]
+    pub hash: Option<String>,
     /// Forget all consent given in this repository
     #[arg(long)]
     pub forget: bool,
 }
 
-/// Asks for consent to what the recipe runs in a worktree.
+/// Asks for consent to what the repository asks for.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let mut trust = Trust::of(&context.repo, &context.claims)?;
     if args.forget {
-        trust.forget()?;
-        context.ui.say("forgotten: every command is asked for again");
+        let _lock = context.records.lock()?;
+        ConsentFile::forget(&context.repo, &context.claims)?;
+        context.ui.say("forgotten: all is asked for again");
         return Ok(0);
     }
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
-    let recipes = recipes(args.target.as_deref(), tree, &worktrees, context)?;
-    let mut missing = trust.missing(&commands(&recipes), &tree.path);
-    let root = context.main.as_deref().unwrap_or(&tree.path);
-    for recipe in &recipes {
-        let request = setup::restoring(recipe, root)?.filter(|request| !trust.covers(request));
-        missing.extend(request.filter(|request| !missing.contains(request)));
-    }
+    let missing = context.consent()?.missing(requested(args, tree, &worktrees, context)?);
     if missing.is_empty() {
-        context.ui.say(&format!("nothing in '{RECIPE}' needs consent"));
+        context.ui.say(&format!("nothing that '{RECIPE}' asks for needs consent"));
         return Ok(0);
     }
-    setup::show(&missing, context);
-    let agreed = args.yes || context.ui.ask("trust these commands?", &|| false).ok_or_else(no_terminal)?;
+    context.show(&missing)?;
+    let hash = consent::hash_of(&missing);
+    let agreed = match &args.hash {
+        Some(expected) if *expected == hash => true,
+        Some(_) => {
+            let error = Error::new("this is not what was consented to in advance");
+            return Err(error.because(format!("all of it comes to the hash {hash}")));
+        }
+        None if args.yes => true,
+        None => {
+            context.ui.say(&format!("hash {hash}"));
+            let answer = context.ask("trust this repository with it?")?;
+            answer.ok_or_else(|| {
+                Error::new("there is no terminal to ask on").because("a person has to agree")
+            })?
+        }
+    };
     if !agreed {
-        return Err(Error::new("not trusted: the commands will not be run"));
+        return Err(Error::new("not trusted: nothing of it is done"));
     }
-    let _lock = context.records.lock()?;
-    trust.approve(&missing)?;
-    context.ui.say("trusted; you are asked again when a command or a file that it names changes");
+    context.remember(&missing)?;
+    context.ui.say("trusted; you are asked again when one of these, or a file that it names, changes");
     Ok(0)
 }
 
-fn no_terminal() -> Error {
-    Error::new("no terminal to ask on").hint("git wt trust --yes    (after reading the commands above)")
+/// What is asked for in a worktree; in the main worktree also what each template asks for, as it will be used from there.
+fn requested(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Vec<Action>> {
+    let mut all: Vec<Action> = Vec::new();
+    for recipe in recipes(args, tree, worktrees, context)? {
+        let actions = facts::actions(context.main.as_deref(), &tree.path, &recipe)?;
+        for action in actions {
+            if !all.contains(&action) {
+                all.push(action);
+            }
+        }
+    }
+    Ok(all)
 }
 
-/// A worktree's recipe; in the main worktree that of every template, as they will be used from there.
-fn recipes(
-    target: Option<&str>,
-    tree: &crate::git::worktrees::Worktree,
-    worktrees: &Worktrees,
-    context: &Context,
-) -> Result<Vec<Recipe>> {
-    if target.is_none() && tree.is_main() {
+fn recipes(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Vec<Recipe>> {
+    if args.target.is_none() && tree.is_main() {
         return context.recipe()?.all();
     }
     let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
     Ok(vec![context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?])
-}
-
-/// All commands of these recipes, each once.
-fn commands(recipes: &[Recipe]) -> Vec<HookCommand> {
-    let mut all: Vec<HookCommand> = Vec::new();
-    for recipe in recipes {
-        let run = recipe.run.iter().map(|(_, command)| command);
-        for command in recipe.hooks.setup.iter().chain(&recipe.hooks.teardown).chain(run) {
-            if !all.contains(command) {
-                all.push(command.clone());
-            }
-        }
-    }
-    all
 }

@@ -5,6 +5,7 @@
 use super::template::{PROTECTED, Template};
 use super::{Media, Project};
 use crate::recipe::DatabaseRule;
+use crate::recipe::consent::Requested;
 
 /// What a question may be about, in the order asked: an answer decides what is asked next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,11 @@ impl Project {
                 }
             }
             Decision::Database { from, shared } => {
-                let of = DatabaseRule { from: (*from).into(), shared: *shared, ..DatabaseRule::default() };
+                let of = DatabaseRule {
+                    from: Requested::by_user((*from).into()),
+                    shared: Requested::by_user(*shared),
+                    ..DatabaseRule::default()
+                };
                 self.database = of;
             }
             Decision::Migrate(migrate) => self.migrate = Some(*migrate),
@@ -281,13 +286,13 @@ mod tests {
         let recipe = written(&project);
         assert_eq!(setup(&recipe), ["uv pip install -r requirements/production.txt"]);
         assert_eq!(recipe.port.variables[0], ("API_PORT".to_owned(), 9000));
-        assert_eq!(recipe.database.as_ref().unwrap().from, "main");
-        assert_eq!(recipe.link, ["media"]);
+        assert_eq!(recipe.database.as_ref().unwrap().from.wanted(), "main");
+        assert_eq!(recipe.link.wanted(), &["media"]);
         interview(&mut project, &[3, 1, 3, 2, 3, 3]);
         let recipe = written(&project);
         // where migrating would change the database of main, yes is the second answer
         assert_eq!(setup(&recipe), ["python manage.py migrate"]);
-        assert!(recipe.database.as_ref().unwrap().shared && recipe.link.is_empty());
+        assert!(*recipe.database.as_ref().unwrap().shared.wanted() && recipe.link.wanted().is_empty());
         assert_eq!(recipe.copy.last().unwrap(), "media/**");
         assert!(!project.recipe_text().contains("\n[template.production]"));
     }
@@ -302,7 +307,14 @@ mod tests {
         assert_eq!(setup(&production), expected);
         assert!(production.protected);
         let settings = ("DJANGO_SETTINGS_MODULE".to_owned(), "config.settings.production".to_owned());
-        assert!(production.env.values.contains(&settings), "{text}");
+        assert!(
+            production
+                .env
+                .values
+                .iter()
+                .any(|(name, value)| (name.clone(), value.wanted().clone()) == settings),
+            "{text}"
+        );
         assert!(!source.template_names().any(|name| name == "staging"));
     }
 

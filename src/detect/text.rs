@@ -81,7 +81,7 @@ fn place(recipe: &Recipe) -> String {
         if list == usual { example.to_owned() } else { format!("{key} = [{}]\n", items.join(", ")) }
     };
     let copy = written("copy", &recipe.copy, &unlike.copy, COPY);
-    let link = written("link", &recipe.link, &unlike.link, LINK);
+    let link = written("link", recipe.link.wanted(), unlike.link.wanted(), LINK);
     format!("{PLACE}{copy}{link}")
 }
 
@@ -118,13 +118,15 @@ fn env(recipe: &Recipe) -> String {
     if recipe.env.from != Recipe::default().env.from {
         lines.push(format!("from = {}", quoted(&recipe.env.from)));
     }
-    lines.extend(recipe.env.values.iter().map(|(name, template)| format!("{name} = {}", quoted(template))));
+    lines.extend(
+        recipe.env.values.iter().map(|(name, template)| format!("{name} = {}", quoted(template.wanted()))),
+    );
     let note = "variables of the env file; its other lines stay as they are";
     let mut text = table("env", note, &lines, &[r#"file = ".env""#, r#"SECRET_KEY = "{{ secret }}""#]);
     for rule in &recipe.more_env {
         let _ = writeln!(text, "\n[env.{}]", quoted(&rule.file));
         for (name, template) in &rule.values {
-            let _ = writeln!(text, "{name} = {}", quoted(template));
+            let _ = writeln!(text, "{name} = {}", quoted(template.wanted()));
         }
     }
     text
@@ -143,17 +145,17 @@ fn database(project: &Project, recipe: &Recipe) -> String {
         return named_database(named);
     }
     let lines = recipe.database.iter().flat_map(|rule| {
-        if rule.shared {
+        if *rule.shared.wanted() {
             let shared =
                 "shared = true    # worktrees use the main worktree's database on purpose".to_owned();
             return vec![format!("variable = {}", quoted(&rule.variable)), shared];
         }
         vec![
             format!("variable = {}", quoted(&rule.variable)),
-            format!("name = {}", quoted(&rule.name)),
+            format!("name = {}", quoted(rule.name.wanted())),
             format!(
                 "from = {}    # \"empty\", \"main\" (a copy of the main worktree's) or the path of a dump",
-                quoted(&rule.from)
+                quoted(rule.from.wanted())
             ),
         ]
     });

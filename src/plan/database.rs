@@ -6,7 +6,8 @@ use super::{Facts, Plan};
 use crate::dotenv::Value;
 use crate::error::{Error, Result};
 use crate::git::absolute;
-use crate::name::hash;
+use crate::name::{escaped, hash};
+use crate::recipe::consent::{self, Action, Consent, Granted};
 use crate::recipe::{Recipe, Words};
 use crate::resource::Resource;
 use crate::resource::database::{self, Database};
@@ -39,8 +40,11 @@ impl Plan {
             }
             return Ok(None);
         };
-        if rule.shared {
-            return Ok(None);
+        match facts.consent.shared_database(&rule.shared) {
+            Ok(shared) if *shared.get() => return Ok(None),
+            Ok(_) => {}
+            // until then it has one of its own
+            Err(action) => self.pending.waiting.push(*action),
         }
         let Some(text) = main_url(&rule.variable) else {
             return Err(Error::new(format!(
@@ -58,21 +62,32 @@ impl Plan {
             self.notes.push(format!("{url} follows {port}: its server is the worktree's own, and what is in it is up to your hooks"));
             return Ok(None);
         }
-        let name = words.render(&rule.name)?;
+        let name = words.render(rule.name.wanted())?;
+        if !consent::is_plain_database_name(&name) {
+            return Err(Error::new(format!("'{}' cannot be the name of a database", escaped(&name)))
+                .because("small letters, digits and '_', at most 58 of them, mean nothing in a URL")
+                .hint("git config wt.database.name \"{{ (repo ~ '_' ~ name) | dbname }}\""));
+        }
         if engine != Engine::Sqlite {
             let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
             return Ok(Some((rule.variable.clone(), own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
         let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
-        let origin = match (rule.from.as_str(), url.sqlite_place()) {
+        let origin = match (rule.from.wanted().as_str(), url.sqlite_place()) {
             ("main", Some(SqlitePlace::Relative(path) | SqlitePlace::Absolute(path))) => {
                 database::Origin::Main(from_root(&path).to_string_lossy().into_owned())
             }
             ("empty" | "main", _) => database::Origin::Empty,
             (dump, _) => database::Origin::Dump(from_root(dump)),
         };
-        self.resources.push(Resource::Database(Database::new(database::Engine::Sqlite, place, origin)));
+        match facts.consent.database(place, unusual(recipe, &text, facts)) {
+            Ok(place) => {
+                let database = Database::new(database::Engine::Sqlite, place, origin);
+                self.resources.push(Resource::Database(database));
+            }
+            Err(action) => self.pending.waiting.push(*action),
+        }
         Ok(Some((rule.variable.clone(), own)))
     }
 
@@ -97,7 +112,7 @@ impl Plan {
         let kept = facts.database.clone();
         let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
         let own = url.with_database(&name);
-        let from = match rule.from.as_str() {
+        let from = match rule.from.wanted().as_str() {
             "empty" => server_database::Origin::Empty,
             "main" => server_database::Origin::Main(url.database()),
             file => {
@@ -106,8 +121,18 @@ impl Plan {
             }
         };
         let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);
-        let database = ServerDatabase::new(engine, name, text, &rule.variable, file, from);
-        self.resources.push(Resource::ServerDatabase(database));
+        let from = match &facts.fill {
+            Some(action) => facts.consent.fill(from, action).map(Granted::into_inner),
+            None => Ok(from),
+        };
+        let database = from.and_then(|from| {
+            let name = facts.consent.database(name, unusual(recipe, text, facts))?;
+            Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from))
+        });
+        match database {
+            Ok(database) => self.resources.push(Resource::ServerDatabase(database)),
+            Err(action) => self.pending.waiting.push(*action),
+        }
         Ok(own)
     }
 
@@ -132,6 +157,12 @@ impl Plan {
             }
         }
     }
+}
+
+/// What is asked for beyond a database that a worktree may always have, under the URL of the main worktree's.
+fn unusual(recipe: &Recipe, url: &str, facts: &Facts) -> Option<Action> {
+    let main = facts.main.as_deref().unwrap_or(&facts.cwd);
+    Consent::unusual_database(recipe.database.as_ref()?, &facts.database_url(url), main)
 }
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::{Facts, Plan};
 use crate::dotenv::{EnvText, Value};
 use crate::error::Result;
+use crate::recipe::consent::Action;
 use crate::recipe::{EnvRule, PortRule, Recipe, Words, draws_secret};
-use crate::resource::env_file::{MovedPort, Source};
+use crate::resource::env_file::{MovedPort, Source, Supplied};
 use crate::resource::{EnvFile, Resource};
 use crate::url::with_ports;
 
@@ -37,7 +38,8 @@ impl Plan {
             write_url(&mut sheets, &variable, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
-            let file = EnvFile { required: recipe.configured && !unborn, ..sheet.file(&moved) };
+            let supplied = sheet.supplied(recipe, facts);
+            let file = EnvFile { required: recipe.configured && !unborn, supplied, ..sheet.file(&moved) };
             self.resources.push(Resource::EnvFile(file));
         }
         Ok(())
@@ -46,7 +48,8 @@ impl Plan {
 
 impl<'a> Sheet<'a> {
     fn of(rule: &'a EnvRule, facts: &'a Facts, words: &Words) -> Result<Self> {
-        let own = rule.values.iter().map(|(name, template)| Ok((name.clone(), words.render(template)?)));
+        let own =
+            rule.values.iter().map(|(name, template)| Ok((name.clone(), words.render(template.wanted())?)));
         let source = facts.env_sources.get(&rule.file);
         Ok(Self { rule, source, own: own.collect::<Result<_>>()?, derived: Vec::new() })
     }
@@ -54,6 +57,24 @@ impl<'a> Sheet<'a> {
     /// Whether there is anything to write.
     fn is_used(&self) -> bool {
         self.source.is_some() || !self.own.is_empty() || !self.derived.is_empty()
+    }
+
+    /// The variables that the repository has supplied, by the recipe or by a source that git tracks.
+    fn supplied(&self, recipe: &Recipe, facts: &Facts) -> Vec<Supplied> {
+        let of = |name: &str, action: &Action| Supplied {
+            name: name.to_owned(),
+            hash: String::new(),
+            consent: action.key(),
+        };
+        let mut all: Vec<Supplied> = Vec::new();
+        if let Some(action) = self.rule.action() {
+            all.extend(self.rule.supplied().map(|(name, _)| of(name, &action)));
+        }
+        if let Some((path, text)) = self.source.filter(|(path, _)| facts.tracked_sources.contains(path)) {
+            let (names, action) = self.rule.supplied_by(path, text, recipe);
+            all.extend(action.iter().flat_map(|action| names.iter().map(|name| of(name, action))));
+        }
+        all
     }
 
     fn text(&self) -> Option<&'a EnvText> {
@@ -75,7 +96,7 @@ impl<'a> Sheet<'a> {
         let mut values = self.derived.clone();
         values.retain(|(name, _)| self.own.iter().all(|(known, _)| known != name));
         values.extend(self.own.iter().cloned());
-        let drawn = self.rule.values.iter().filter(|(_, template)| draws_secret(template));
+        let drawn = self.rule.values.iter().filter(|(_, template)| draws_secret(template.wanted()));
         EnvFile {
             path: self.rule.file.clone(),
             from: self.source.map(|(path, _)| Source(path.clone())),

@@ -1,13 +1,15 @@
 //! Where a worktree goes, and what must not stand there.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Facts, Head, Plan, Start, What, Wish};
 use crate::error::{Error, Result};
 use crate::git::absolute;
 use crate::git::worktrees::{self, Worktree};
-use crate::name::hash;
+use crate::name::{escaped, hash};
 use crate::quote;
+use crate::recipe::consent::Granted;
 use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
@@ -49,7 +51,7 @@ impl Plan {
         let chosen = asked.is_some();
         let mut path = match asked {
             Some(path) => path,
-            None => derived(recipe, facts, words)?,
+            None => derived(recipe, facts, words)?.into_inner(),
         };
         if !chosen && is_taken(&path, start, facts) {
             let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -93,14 +95,15 @@ impl Plan {
 }
 
 /// The place that the recipe's template gives, from the main worktree on.
-fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<PathBuf> {
-    let text = words.render(&recipe.path)?;
+fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<PathBuf>> {
+    let template = recipe.path.wanted();
+    let text = words.render(template)?;
     let path = match text.strip_prefix("~/") {
         Some(rest) => facts.home.join(rest),
         None => PathBuf::from(text),
     };
     if path.as_os_str().is_empty() {
-        return Err(Error::new(format!("the place '{}' comes out empty", recipe.path)));
+        return Err(Error::new(format!("the place '{}' comes out empty", escaped(template))));
     }
     let from = match &facts.main {
         Some(main) => main,
@@ -108,10 +111,30 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<PathBuf> {
     };
     let place = absolute(from, &path);
     // beside a submodule is inside the project around, which would see it as untracked
-    Ok(match &facts.superproject {
+    let place = match &facts.superproject {
         Some(around) if place.starts_with(around) => absolute(around, &path),
         _ => place,
+    };
+    let is_usual = !recipe.path.is_repositorys() || is_usual(&place, from, facts);
+    facts.consent.place(&recipe.path, place, is_usual).map_err(|action| {
+        Error::new(format!(
+            "the recipe wants worktrees at '{}', which needs your consent",
+            escaped(&action.text)
+        ))
+        .hint("git wt trust")
+        .hint(ELSEWHERE)
     })
+}
+
+/// Whether worktrees are to be expected there: inside the main worktree, beside it under its name or in `worktrees`, or
+/// where git-wt keeps its own data.
+fn is_usual(place: &Path, main: &Path, facts: &Facts) -> bool {
+    let (place, main) = ((facts.real)(place), (facts.real)(main));
+    let beside = main.parent().and_then(|around| place.strip_prefix(around).ok());
+    let first = beside.and_then(|inside| inside.components().next()).map(|part| part.as_os_str().as_bytes());
+    place.starts_with(&main)
+        || first.is_some_and(|first| first == b"worktrees" || first.starts_with(facts.repo_name.as_bytes()))
+        || place.starts_with((facts.real)(&facts.data_home.join("git-wt")))
 }
 
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.

@@ -11,10 +11,11 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Error, Result};
 use crate::name::escaped;
 
+use super::consent::Author;
 use super::layer::{
     DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, VenvLayer, Written, path_fault, pattern_fault,
 };
-use super::{Origin, is_variable, layer, nearest};
+use super::{is_variable, layer, nearest};
 
 const TOP: [&str; 14] = [
     "path",
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Given> {
         let at = file.at(&fault.span().unwrap_or_default());
         Error::new(format!("syntax error {at}")).because(fault.message())
     })?;
-    let mut given = Given::new(Origin::File);
+    let mut given = Given::new(Author::Repository);
     for item in file.items("", document.get_ref()) {
         if item.name == "template" {
             given.templates = item.table()?.iter().map(read_template).collect::<Result<_>>()?;
@@ -56,7 +57,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Given> {
 
 fn read_template(template: &Item<'_>) -> Result<GivenTemplate> {
     let mut patterns = None;
-    let mut layer = Layer::new(Origin::File);
+    let mut layer = Layer::new(Author::Repository);
     for item in template.table()? {
         match item.name {
             "match" => patterns = Some(item.list(|text| item.refuse(text, pattern_fault(text)))?),

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::error::Error;
 
+use super::consent::{Author, Requested};
 use super::template::Scope;
-use super::{EnvRule, HookCommand, Origin, Recipe};
+use super::{EnvRule, Recipe};
 
 /// What a whole file, or all of git config, says.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) struct GivenTemplate {
 /// What is said for some worktrees, or for all; `None` leaves what is below.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
-    pub(super) origin: Origin,
+    pub(super) author: Author,
     pub(super) path: Option<Written>,
     pub(super) base: Option<String>,
     pub(super) prefix: Option<String>,
@@ -93,8 +94,8 @@ pub(super) struct Entries<T> {
 
 impl Given {
     /// Says nothing.
-    pub(super) fn new(origin: Origin) -> Self {
-        Self { base: Layer::new(origin), templates: Vec::new() }
+    pub(super) fn new(author: Author) -> Self {
+        Self { base: Layer::new(author), templates: Vec::new() }
     }
 
     /// Returns whether more is said than where worktrees are and how they are treated.
@@ -146,9 +147,9 @@ impl<T> Entries<T> {
 
 impl Layer {
     /// Says nothing.
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn new(author: Author) -> Self {
         Self {
-            origin,
+            author,
             path: None,
             base: None,
             prefix: None,
@@ -186,12 +187,12 @@ impl Layer {
 
     /// Writes what is said here over the recipe.
     pub(super) fn lay_over(&self, recipe: &mut Recipe) {
-        set(&mut recipe.path, self.path.as_ref().map(|path| &path.text));
+        set(&mut recipe.path, self.by(self.path.as_ref().map(|path| &path.text)).as_ref());
         set(&mut recipe.base, self.base.as_ref());
         set(&mut recipe.prefix, self.prefix.as_ref());
         set(&mut recipe.env_enabled, self.env_enabled.as_ref());
         set(&mut recipe.copy, self.copy.as_ref());
-        set(&mut recipe.link, self.link.as_ref());
+        set(&mut recipe.link, self.by(self.link.as_ref()).as_ref());
         set(&mut recipe.sparse, self.sparse.as_ref());
         self.ports.lay_over(&mut recipe.port.variables, |port| *port);
         if self.port_range.is_some() {
@@ -203,9 +204,9 @@ impl Layer {
         }
         set(&mut recipe.env.file, self.env_file.as_ref());
         set(&mut recipe.env.from, self.env_from.as_ref());
-        self.values.lay_over(&mut recipe.env.values, |value| value.text.clone());
+        self.values.lay_over(&mut recipe.env.values, |value| self.template(value));
         for (path, layer) in &self.more_env.entries {
-            layer.lay_over(env_rule(recipe, path));
+            layer.lay_over(env_rule(recipe, path), self.author);
         }
         self.lay_rules_over(recipe);
         set(&mut recipe.hooks.setup, self.commands(self.setup.as_ref()).as_ref());
@@ -213,7 +214,7 @@ impl Layer {
         if let Some(timeout) = self.timeout {
             recipe.hooks.timeout = Some(timeout).filter(|limit| !limit.is_zero());
         }
-        self.run.lay_over(&mut recipe.run, |written| self.command(written));
+        self.run.lay_over(&mut recipe.run, |written| self.template(written));
         set(&mut recipe.protected, self.protected.as_ref());
     }
 
@@ -221,24 +222,29 @@ impl Layer {
         if let Some(layer) = &self.venv {
             let venv = recipe.venv.get_or_insert_default();
             set(&mut venv.path, layer.path.as_ref());
-            set(&mut venv.python, layer.python.as_ref());
+            set(&mut venv.python, self.by(layer.python.as_ref()).as_ref());
         }
         if let Some(layer) = &self.database {
             let database = recipe.database.get_or_insert_default();
             set(&mut database.variable, layer.variable.as_ref());
-            set(&mut database.name, layer.name.as_ref().map(|name| &name.text));
-            set(&mut database.from, layer.from.as_ref());
-            set(&mut database.shared, layer.shared.as_ref());
+            set(&mut database.name, self.by(layer.name.as_ref().map(|name| &name.text)).as_ref());
+            set(&mut database.from, self.by(layer.from.as_ref()).as_ref());
+            set(&mut database.shared, self.by(layer.shared.as_ref()).as_ref());
             set(&mut database.remote, layer.remote.as_ref());
         }
     }
 
-    fn commands(&self, written: Option<&Vec<Written>>) -> Option<Vec<HookCommand>> {
-        written.map(|list| list.iter().map(|written| self.command(written)).collect())
+    fn commands(&self, written: Option<&Vec<Written>>) -> Option<Vec<Requested<String>>> {
+        written.map(|list| list.iter().map(|written| self.template(written)).collect())
     }
 
-    fn command(&self, written: &Written) -> HookCommand {
-        HookCommand { text: written.text.clone(), origin: self.origin }
+    fn template(&self, written: &Written) -> Requested<String> {
+        Requested::by(self.author, written.text.clone())
+    }
+
+    /// What is asked for here.
+    fn by<T: Clone>(&self, given: Option<&T>) -> Option<Requested<T>> {
+        given.map(|given| Requested::by(self.author, given.clone()))
     }
 
     /// Returns the variables named as ports.
@@ -259,9 +265,9 @@ impl Layer {
 }
 
 impl EnvLayer {
-    fn lay_over(&self, rule: &mut EnvRule) {
+    fn lay_over(&self, rule: &mut EnvRule, author: Author) {
         set(&mut rule.from, self.from.as_ref());
-        self.values.lay_over(&mut rule.values, |value| value.text.clone());
+        self.values.lay_over(&mut rule.values, |value| Requested::by(author, value.text.clone()));
     }
 }
 

@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::name::escaped;
 use crate::quote;
 
+use super::consent::Author;
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
-use super::{Origin, is_variable, nearest};
+use super::{is_variable, nearest};
 
 const KEYS: [&str; 25] = [
     "path",
@@ -39,14 +40,14 @@ const KEYS: [&str; 25] = [
 /// The one that only a template has.
 const MATCH: &str = "match";
 /// Ours, but not the recipe's.
-const ELSEWHERE: [&str; 3] = ["mode", "guard", "push"];
+const ELSEWHERE: [&str; 4] = ["mode", "guard", "push", "trusted"];
 
 /// The settings that mean nothing here, each with the one that may have been meant.
 type Unknown = Vec<(String, Option<String>)>;
 
 /// Reads the settings, given in git's order.
 pub(super) fn read(settings: &[(String, String)]) -> Result<(Given, Unknown)> {
-    let mut given = Given::new(Origin::Config);
+    let mut given = Given::new(Author::User);
     let mut unknown = Vec::new();
     for (key, value) in settings {
         let Some(word) = key.strip_prefix("wt.") else { continue };
@@ -89,7 +90,7 @@ struct Setting<'a> {
 impl Given {
     fn template(&mut self, name: &str) -> &mut GivenTemplate {
         let at = self.templates.iter().position(|known| known.name == name).unwrap_or_else(|| {
-            let layer = Layer::new(Origin::Config);
+            let layer = Layer::new(Author::User);
             self.templates.push(GivenTemplate { name: name.to_owned(), patterns: None, layer });
             self.templates.len() - 1
         });

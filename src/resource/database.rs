@@ -13,6 +13,7 @@ use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Result};
+use crate::recipe::consent::Granted;
 use crate::ui::bytes;
 
 mod sqlite;
@@ -61,8 +62,8 @@ pub struct Database {
 
 impl Database {
     /// A database at this place, to be made.
-    pub fn new(engine: Engine, place: impl Into<String>, from: Origin) -> Self {
-        Self { engine, place: place.into(), from, absent: false, mark: None }
+    pub fn new(engine: Engine, place: Granted<String>, from: Origin) -> Self {
+        Self { engine, place: place.into_inner(), from, absent: false, mark: None }
     }
 
     /// Notes what is there now; without it, what a crash left unrecorded is never removed.
@@ -204,6 +205,7 @@ impl Database {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::recipe::consent::Consent;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -225,13 +227,17 @@ mod tests {
         Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
     }
 
+    fn granted(place: &str) -> Granted<String> {
+        Consent::default().database(place.to_owned(), None).unwrap()
+    }
+
     impl World {
         fn at(&self, rel: &str) -> PathBuf {
             self.dir.path().join(rel)
         }
 
         fn database(&self, rel: &str) -> Database {
-            Database::new(Engine::Sqlite, self.at(rel).to_str().unwrap(), Origin::Empty)
+            Database::new(Engine::Sqlite, granted(self.at(rel).to_str().unwrap()), Origin::Empty)
         }
 
         fn create(&self, database: &mut Database) -> Result<Created> {
@@ -358,7 +364,7 @@ mod tests {
         fs::create_dir(world.at("victim")).unwrap();
         symlink("../victim", world.at("wt/data")).unwrap();
         symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
-        let relative = Database::new(Engine::Sqlite, "db.sqlite3", Origin::Empty);
+        let relative = Database::new(Engine::Sqlite, granted("db.sqlite3"), Origin::Empty);
         let databases = [
             world.database("wt/data/db.sqlite3"),
             world.database("wt/db.sqlite3"),

@@ -28,6 +28,18 @@ pub struct Written {
     pub hash: String,
 }
 
+/// A variable whose value came from a file that others may have written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supplied {
+    /// The variable's name.
+    pub name: String,
+    /// SHA-256 of the value, empty until it is written: another one is the user's.
+    #[serde(default)]
+    pub hash: String,
+    /// The key of the consent that it takes.
+    pub consent: String,
+}
+
 /// An env file with managed values.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EnvFile {
@@ -39,6 +51,9 @@ pub struct EnvFile {
     /// What was written.
     #[serde(default)]
     pub written: Vec<Written>,
+    /// Variables whose values a file of the repository has supplied: they enter a shell or hook with consent only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supplied: Vec<Supplied>,
     /// The hash of the whole file as it was written.
     #[serde(default)]
     pub content: String,
@@ -175,12 +190,46 @@ impl EnvFile {
         }
         let ports = self.ports_in_use(tree, &text)?;
         self.follow_ports(&mut text, &ports);
+        self.note_supplied(before.as_ref(), &text);
         if let Some(before) = &before {
             let changed = text.variables().into_iter().map(|(name, _)| name);
             let changed = changed.filter(|name| text.raw(name) != before.raw(name));
             (self.changes.added, self.changes.changed) = changed.partition(|name| before.get(name).is_none());
         }
         Ok(Merged { before, after: text, mode })
+    }
+
+    /// Takes over which variables are supplied; what they were set to is known.
+    pub fn supply(&mut self, mut wanted: Vec<Supplied>) {
+        for supplied in &mut wanted {
+            let known = self.supplied.iter().find(|known| known.name == supplied.name);
+            supplied.hash = known.map(|known| known.hash.clone()).unwrap_or_default();
+        }
+        self.supplied = wanted;
+    }
+
+    /// Notes what the supplied variables are set to. A value that the file had already, and that we have not written, is
+    /// the user's.
+    fn note_supplied(&mut self, before: Option<&EnvText>, text: &EnvText) {
+        let kept = &self.changes.kept;
+        let written = &self.written;
+        self.supplied.retain_mut(|supplied| {
+            let is_ours = before.is_none_or(|before| before.get(&supplied.name).is_none())
+                || !supplied.hash.is_empty()
+                || written.iter().any(|known| known.name == supplied.name);
+            let Some(value) = text.get(&supplied.name).filter(|_| is_ours && !kept.contains(&supplied.name))
+            else {
+                return false;
+            };
+            supplied.hash = hash(value.into_text().as_bytes());
+            true
+        });
+    }
+
+    /// The key of the consent that a value takes before it enters a shell or hook; none where it is the user's.
+    pub fn consent_for(&self, name: &str, value: &str) -> Option<&str> {
+        let found = self.supplied.iter().find(|supplied| supplied.name == name)?;
+        (found.hash == hash(value.as_bytes())).then_some(found.consent.as_str())
     }
 
     /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.

@@ -12,6 +12,7 @@ use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Explain, Result};
+use crate::recipe::consent::Granted;
 
 /// A relative symbolic link to the same path in the main worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub struct Link {
 
 impl Link {
     /// A link at this path, to be made.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), before: Before::default(), target: PathBuf::new() }
+    pub fn new(path: Granted<PathBuf>) -> Self {
+        Self { path: path.into_inner(), before: Before::default(), target: PathBuf::new() }
     }
 
     /// Notes what is there now; without it, a link that a crash left unrecorded is never removed.
@@ -119,6 +120,7 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::recipe::consent::{Consent, Requested};
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -154,6 +156,10 @@ mod tests {
         }
     }
 
+    fn granted(path: &str) -> Granted<PathBuf> {
+        Consent::default().link(&Requested::by_user(path.into()), path.into()).unwrap()
+    }
+
     #[test]
     fn relative_paths_climb_to_what_is_shared() {
         let cases = [("/a/b", "/a/c/d", "../c/d"), ("/a", "/a/b", "b"), ("/a/b/c", "/x", "../../../x")];
@@ -166,13 +172,13 @@ mod tests {
     fn a_link_leads_to_main_and_its_removal_leaves_main_alone() {
         let world = world();
         for path in ["media", "media/photo", "media/deep"] {
-            let mut link = Link::new(path);
+            let mut link = Link::new(granted(path));
             assert_eq!(world.create(&mut link), Created::Made, "{path}");
             let target = fs::read_link(world.wt(path)).unwrap();
             assert!(target.is_relative());
             let there = world.wt(path).canonicalize().unwrap();
             assert_eq!(there, world.main.path().canonicalize().unwrap().join(path));
-            assert_eq!(world.create(&mut Link::new(path)), Created::Found);
+            assert_eq!(world.create(&mut Link::new(granted(path))), Created::Found);
             assert_eq!(world.destroy(&link), Destroyed::Gone);
             assert_eq!(world.destroy(&link), Destroyed::Gone);
             assert_eq!(fs::read_dir(world.wt("")).unwrap().count(), 0, "{path}");
@@ -184,7 +190,7 @@ mod tests {
     fn what_is_there_stays() {
         let world = world();
         fs::create_dir(world.wt("media")).unwrap();
-        let mut link = Link::new("media");
+        let mut link = Link::new(granted("media"));
         assert!(matches!(world.create(&mut link), Created::Skipped(why) if why.contains("not linked into")));
         assert!(matches!(world.destroy(&link), Destroyed::Left(_)));
         assert_eq!(fs::read_dir(world.wt("media")).unwrap().count(), 0);
@@ -199,8 +205,8 @@ mod tests {
     #[test]
     fn a_link_found_is_not_ours() {
         let world = world();
-        world.create(&mut Link::new("media"));
-        let mut found = Link::new("media");
+        world.create(&mut Link::new(granted("media")));
+        let mut found = Link::new(granted("media"));
         found.look(&world.worktree).unwrap();
         assert_eq!(world.create(&mut found), Created::Found);
         assert!(matches!(world.destroy(&found), Destroyed::Left(_)));
@@ -210,12 +216,12 @@ mod tests {
     fn what_a_crash_left_is_removed_when_we_had_looked() {
         for looked in [true, false] {
             let world = world();
-            let mut begun = Link::new("media");
+            let mut begun = Link::new(granted("media"));
             if looked {
                 begun.look(&world.worktree).unwrap();
             }
             assert_eq!(world.destroy(&begun), Destroyed::Gone);
-            world.create(&mut Link::new("media"));
+            world.create(&mut Link::new(granted("media")));
             assert_eq!(world.destroy(&begun) == Destroyed::Gone, looked);
             assert_eq!(fs::symlink_metadata(world.wt("media")).is_err(), looked);
         }
@@ -225,9 +231,9 @@ mod tests {
     fn links_in_main_are_not_passed_on() {
         let world = world();
         symlink("/etc", world.dir.path().join("repo/out")).unwrap();
-        assert!(matches!(world.create(&mut Link::new("out")), Created::Skipped(_)));
-        assert!(matches!(world.create(&mut Link::new("none")), Created::Skipped(_)));
-        assert!(Link::new("out/passwd").create(&world.main, &world.worktree).is_err());
-        assert!(Link::new("../x").create(&world.main, &world.worktree).is_err());
+        assert!(matches!(world.create(&mut Link::new(granted("out"))), Created::Skipped(_)));
+        assert!(matches!(world.create(&mut Link::new(granted("none"))), Created::Skipped(_)));
+        assert!(Link::new(granted("out/passwd")).create(&world.main, &world.worktree).is_err());
+        assert!(Link::new(granted("../x")).create(&world.main, &world.worktree).is_err());
     }
 }

@@ -21,6 +21,7 @@ use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::quote;
+use crate::recipe::consent::Granted;
 use crate::ui::{Ui, bytes};
 use crate::url::{Engine, Url, canonical};
 
@@ -133,12 +134,19 @@ pub struct ServerDatabase {
 
 impl ServerDatabase {
     /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
-    pub fn new(engine: Engine, name: String, url: &str, variable: &str, file: &str, from: Origin) -> Self {
+    pub fn new(
+        engine: Engine,
+        name: Granted<String>,
+        url: &str,
+        variable: &str,
+        file: &str,
+        from: Origin,
+    ) -> Self {
         let server = Url::parse(url).map(|url| url.address()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
         Self {
             engine,
-            name,
+            name: name.into_inner(),
             server,
             variable,
             file,

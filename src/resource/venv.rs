@@ -20,6 +20,7 @@ use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Program, check_stopped};
+use crate::recipe::consent::Granted;
 
 /// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
 const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)";
@@ -41,10 +42,10 @@ pub struct Venv {
 
 impl Venv {
     /// An environment at this path, to be made.
-    pub fn new(path: impl Into<PathBuf>, python: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<PathBuf>, python: Granted<String>) -> Self {
         Self {
             path: path.into(),
-            python: python.into(),
+            python: python.into_inner(),
             before: Before::default(),
             made: None,
             seed_pip: false,
@@ -289,6 +290,7 @@ fn ask(python: &Path, worktree: &Path) -> Result<PathBuf, String> {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::recipe::consent::{Consent, Requested};
     use std::os::unix::fs::symlink;
 
     struct World {
@@ -345,7 +347,7 @@ mod tests {
     }
 
     fn venv() -> Venv {
-        Venv::new("env/.venv", "python3")
+        Venv::new("env/.venv", Consent::default().python(&Requested::by_user("python3".into())).unwrap())
     }
 
     #[test]

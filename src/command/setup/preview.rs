@@ -16,7 +16,7 @@ use crate::resource::env_file::EnvFile;
 
 /// Prints it for one worktree.
 pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &Context) -> Result<u8> {
-    let hooks = note_missing(&mut record, tree, context)?;
+    let pending = note_missing(&mut record, tree, context)?;
     let mut lines = Vec::new();
     for step in record.steps.iter().filter(|step| step.state != State::Made) {
         match &step.resource {
@@ -29,10 +29,12 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
         record.hooks.clear();
     }
     if !args.no_hooks {
-        hook::schedule(&mut record, &hooks);
+        hook::schedule(&mut record, &pending.hooks);
         let pending = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
         lines.extend(pending.map(|hook| format!("run {}", escaped(&hook.command))));
     }
+    lines
+        .extend(pending.waiting.iter().map(|action| format!("wait for your consent: {}", action.describe())));
     if lines.is_empty() {
         lines.push("nothing to do".into());
     }

@@ -1,0 +1,520 @@
+//! The gate: what a committed file asks for and what reaches outside of its worktree passes here, or waits.
+//!
+//! A part of the recipe keeps who wrote it, as [`Requested`], from where its text is read to where somebody acts on it;
+//! who acts takes [`Granted`], which only this module makes. The user's own git config is free, as it is for git. What
+//! the repository asks for passes if it is harmless by nature, or if the user has consented to exactly this action: its
+//! text, and the content of the tracked files that it names.
+//!
+//! Consent is kept outside of any repository and shared by the worktrees of one repository on this disk. Nothing in a
+//! repository can give it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::coverage;
+use super::{DatabaseRule, Hooks, PortRule, Recipe, matches};
+use crate::claim::Claims;
+use crate::error::{Error, Explain, Result};
+use crate::git::Repo;
+use crate::name::{dbname, escaped, hash, hash_all};
+use crate::url::{Engine, SqlitePlace, Url};
+
+/// Who wrote a part of the recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// Whoever can commit to the repository: `.wt.toml`, and other files that git tracks.
+    Repository,
+    /// The user: git config, a flag, or what git-wt itself has found to do.
+    User,
+}
+
+/// A part of the recipe that somebody asks for; not to be acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested<T> {
+    wanted: T,
+    author: Author,
+}
+
+impl<T> Requested<T> {
+    /// Returns a request of this author's.
+    pub fn by(author: Author, wanted: T) -> Self {
+        Self { wanted, author }
+    }
+
+    /// Returns a request that needs no consent.
+    pub fn by_user(wanted: T) -> Self {
+        Self::by(Author::User, wanted)
+    }
+
+    /// What is asked for: to be shown, compared and judged.
+    pub fn wanted(&self) -> &T {
+        &self.wanted
+    }
+
+    /// Whether it came with the repository.
+    pub fn is_repositorys(&self) -> bool {
+        self.author == Author::Repository
+    }
+
+    /// The same author's request for a part of it, or for what it comes to.
+    pub fn of<U>(&self, part: U) -> Requested<U> {
+        Requested { wanted: part, author: self.author }
+    }
+}
+
+/// What may be acted on. Only the gate makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted<T>(T);
+
+impl<T> Granted<T> {
+    /// What may be done.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// The same, taken out.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// What kind of thing an action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs a command.
+    Run,
+    /// Runs a command before the worktree is removed.
+    RunAtRemoval,
+    /// Runs a server.
+    Serve,
+    /// Links to a file of the main worktree, which a branch can then write.
+    Link,
+    /// Uses the main worktree's database.
+    Share,
+    /// Runs a program to make the Python environment.
+    Python,
+    /// Puts worktrees at a place.
+    Place,
+    /// Makes a database outside of the worktree, or on another server than the main worktree's.
+    Database,
+    /// Fills a database from a file.
+    Fill,
+    /// Sets variables in shells and hooks.
+    Set,
+}
+
+impl Kind {
+    /// The verb in front of what is done.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::RunAtRemoval => "at removal",
+            Self::Serve => "serve",
+            Self::Link => "link",
+            Self::Share => "share",
+            Self::Python => "venv by",
+            Self::Place => "place",
+            Self::Database => "database",
+            Self::Fill => "fill from",
+            Self::Set => "set",
+        }
+    }
+}
+
+/// What needs consent: one thing that is done, with the content of the files that say what that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// What is done, in full.
+    pub text: String,
+    /// The files that it names, relative, with the hash of each.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// What of it cannot be told, and so is not covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncovered: Option<String>,
+}
+
+impl Action {
+    fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), files: BTreeMap::new(), uncovered: None }
+    }
+
+    /// The command of a hook or server, with the tracked files of the worktree at `root` that it names.
+    pub fn command(kind: Kind, command: &str, root: &Path) -> Result<Self> {
+        let mut action = Self::new(kind, command);
+        let covered = coverage::of(command, root)?;
+        for file in covered.files {
+            let content = fs::File::open(root.join(&file)).and_then(hash_all);
+            // one that is gone, or no file any more, is another than the one consented to
+            action.files.insert(file.to_string_lossy().into_owned(), content.unwrap_or_default());
+        }
+        action.uncovered = covered.unknown;
+        Ok(action)
+    }
+
+    /// The file that a database is filled from, relative to `root`: all that is in it counts, whoever keeps it.
+    pub fn fill(file: &Path, root: &Path) -> Result<Self> {
+        let shown = file.to_string_lossy();
+        let content = fs::File::open(root.join(file)).and_then(hash_all);
+        let content = content.explain(|| format!("cannot read '{shown}'"))?;
+        let mut action = Self::new(Kind::Fill, &*shown);
+        action.files.insert(shown.into_owned(), content);
+        Ok(action)
+    }
+
+    /// Variables that the files of a repository supply, with what they are set to.
+    pub fn set(from: &str, variables: &[(String, String)]) -> Self {
+        let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+        let mut action = Self::new(Kind::Set, names.join(", "));
+        let all: String = variables.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+        action.files.insert(from.to_owned(), hash(all.as_bytes()));
+        action
+    }
+
+    /// What is done, in one line, with every character visible.
+    pub fn describe(&self) -> String {
+        let place = if self.kind == Kind::Set { " in shells and hooks" } else { "" };
+        format!("{:10} {}{place}", self.kind.verb(), escaped(&self.text))
+    }
+
+    /// The files that it covers.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// What consent is remembered by.
+    pub fn key(&self) -> String {
+        let mut text = format!("{:?}\0{}\0", self.kind, self.text);
+        for (file, content) in &self.files {
+            text += &format!("{file}\0{content}\0");
+        }
+        hash(text.as_bytes())
+    }
+
+    /// Whether it does the same as another, whatever is in the files.
+    fn is_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.text == other.text
+    }
+}
+
+/// One hash over all of these, for those who consent in advance.
+pub fn hash_of(actions: &[Action]) -> String {
+    let mut keys: Vec<String> = actions.iter().map(Action::key).collect();
+    keys.sort();
+    hash(keys.concat().as_bytes())[..32].to_owned()
+}
+
+/// What the user has consented to in one repository.
+#[derive(Debug, Clone, Default)]
+pub struct Consent {
+    actions: Vec<Action>,
+    /// The user's own configuration trusts the whole repository.
+    whole: bool,
+}
+
+impl Consent {
+    /// Whether the user has consented to exactly this.
+    pub fn covers(&self, action: &Action) -> bool {
+        self.whole || self.actions.iter().any(|known| known.key() == action.key())
+    }
+
+    /// Those of the actions that the user has not consented to.
+    pub fn missing(&self, actions: Vec<Action>) -> Vec<Action> {
+        actions.into_iter().filter(|action| !self.covers(action)).collect()
+    }
+
+    /// Whether the user has consented to what an action of this key does.
+    pub fn has(&self, key: &str) -> bool {
+        self.whole || self.actions.iter().any(|known| known.key() == key)
+    }
+
+    /// The files that have changed since the user consented to what was otherwise the same.
+    pub fn changed_files<'a>(&self, action: &'a Action) -> Vec<&'a str> {
+        let Some(known) = self.actions.iter().rev().find(|known| known.is_like(action)) else {
+            return Vec::new();
+        };
+        let changed = action.files.iter().filter(|(file, content)| known.files.get(*file) != Some(*content));
+        changed.map(|(file, _)| file.as_str()).collect()
+    }
+
+    fn grant<T>(&self, requested: Requested<T>, action: Action) -> Result<Granted<T>, Box<Action>> {
+        if requested.author == Author::User || self.covers(&action) {
+            Ok(Granted(requested.wanted))
+        } else {
+            Err(Box::new(action))
+        }
+    }
+
+    /// Passes a command, to be run in the worktree at `root`. Looked at right before it runs: the files may have changed.
+    pub fn command(
+        &self,
+        kind: Kind,
+        command: &Requested<String>,
+        root: &Path,
+    ) -> Result<Result<Granted<String>, Box<Action>>> {
+        if command.author == Author::User {
+            return Ok(Ok(Granted(command.wanted.clone())));
+        }
+        Ok(self.grant(command.clone(), Action::command(kind, &command.wanted, root)?))
+    }
+
+    /// Passes an interpreter: by nature a name that only Pythons have, which is looked for outside of every worktree.
+    pub fn python(&self, python: &Requested<String>) -> Result<Granted<String>, Box<Action>> {
+        if is_pythons_name(&python.wanted) {
+            return Ok(Granted(python.wanted.clone()));
+        }
+        self.grant(python.clone(), Action::new(Kind::Python, &python.wanted))
+    }
+
+    /// Passes a link at `path`, as the recipe has it in `entry`: a branch can write through it into the main worktree.
+    pub fn link(&self, entry: &Requested<String>, path: PathBuf) -> Result<Granted<PathBuf>, Box<Action>> {
+        self.grant(entry.of(path), Action::new(Kind::Link, &entry.wanted))
+    }
+
+    /// Passes the use of the main worktree's database.
+    pub fn shared_database(&self, shared: &Requested<bool>) -> Result<Granted<bool>, Box<Action>> {
+        if !shared.wanted {
+            return Ok(Granted(false));
+        }
+        self.grant(shared.clone(), Action::new(Kind::Share, SHARE))
+    }
+
+    /// Passes a place that the template has given; `is_usual` says whether worktrees are to be expected there.
+    pub fn place(
+        &self,
+        template: &Requested<String>,
+        place: PathBuf,
+        is_usual: bool,
+    ) -> Result<Granted<PathBuf>, Box<Action>> {
+        if is_usual {
+            return Ok(Granted(place));
+        }
+        self.grant(template.of(place), Action::new(Kind::Place, &template.wanted))
+    }
+
+    /// Whether a template puts worktrees where they are to be expected: beside or inside the main worktree.
+    pub fn is_usual_template(template: &Requested<String>) -> bool {
+        let text = template.wanted.trim_start();
+        let beside =
+            ["../{{ repo }}", "../{{repo}}", "../worktrees/"].iter().any(|start| text.starts_with(start));
+        template.author == Author::User || beside || !text.starts_with(['/', '~', '.', '{'])
+    }
+
+    /// What is asked for where a database is neither in the worktree nor, under a name of its own, on this machine or the
+    /// main worktree's own server. `main` is the main worktree, `url` what its env file, or the example for it, has.
+    pub fn unusual_database(rule: &DatabaseRule, url: &Requested<String>, main: &Path) -> Option<Action> {
+        let parsed = Url::parse(&url.wanted)?;
+        let place = match Engine::of(parsed.scheme())? {
+            Engine::Sqlite => match parsed.sqlite_place()? {
+                SqlitePlace::Memory => return None,
+                SqlitePlace::Relative(path) if is_inside(Path::new(&path)) => return None,
+                SqlitePlace::Absolute(path)
+                    if is_inside(Path::new(&path).strip_prefix(main).unwrap_or(Path::new(".."))) =>
+                {
+                    return None;
+                }
+                SqlitePlace::Relative(path) | SqlitePlace::Absolute(path) => {
+                    let is_users = url.author == Author::User && rule.name.author == Author::User;
+                    if is_users {
+                        return None;
+                    }
+                    format!("'{}' beside '{path}'", rule.name.wanted)
+                }
+            },
+            Engine::Postgres | Engine::Mysql if url.author == Author::User || parsed.is_local() => {
+                return None;
+            }
+            Engine::Postgres | Engine::Mysql => format!("'{}' on '{}'", rule.name.wanted, parsed.address()),
+        };
+        Some(Action::new(Kind::Database, place))
+    }
+
+    /// Passes the making of a database, of which this is unusual.
+    pub fn database<T>(&self, place: T, unusual: Option<Action>) -> Result<Granted<T>, Box<Action>> {
+        match unusual {
+            None => Ok(Granted(place)),
+            Some(action) => self.grant(Requested::by(Author::Repository, place), action),
+        }
+    }
+
+    /// Passes the file that a database begins as: whoever wrote it, it runs with the user's rights on the server.
+    pub fn fill<T>(&self, from: T, action: &Action) -> Result<Granted<T>, Box<Action>> {
+        self.grant(Requested::by(Author::Repository, from), action.clone())
+    }
+}
+
+/// Whether a relative path leads nowhere else.
+fn is_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+/// What is shown of a shared database.
+const SHARE: &str = "the main worktree's database";
+
+/// Whether a program of that name is a Python, by the names that Pythons have.
+fn is_pythons_name(name: &str) -> bool {
+    let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    rest.is_some_and(|rest| {
+        let version = rest.strip_suffix('t').unwrap_or(rest);
+        version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    })
+}
+
+/// Whether a database's name has nothing that could change the address it stands in.
+pub fn is_plain_database_name(name: &str) -> bool {
+    !name.is_empty() && dbname(name) == name
+}
+
+/// Whether a template makes only what belongs to the worktree by itself: a port, a secret, its name, a path in it, or a
+/// word without any character that means something in an address.
+pub fn is_derived(template: &str) -> bool {
+    let parts = template.strip_prefix("{{").and_then(|rest| rest.split_once("}}"));
+    let Some((expression, rest)) = parts else { return false };
+    let expression = expression.trim();
+    let is_plain = ["port", "secret", "name", "path"].contains(&expression)
+        || expression.strip_prefix("ports.").is_some_and(super::is_variable)
+        || ["dbname", "slug", "hash"].iter().any(|filter| {
+            expression.strip_suffix(filter).is_some_and(|before| before.trim_end().ends_with('|'))
+        });
+    let is_path_in_it = expression == "path"
+        && rest.strip_prefix('/').is_some_and(|rest| is_inside(Path::new(rest)))
+        && !rest.contains(['{', ':']);
+    is_plain && (rest.is_empty() || is_path_in_it)
+}
+
+/// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
+/// it did not come with the repository.
+fn is_trusted(repo: &Repo) -> bool {
+    let home =
+        crate::exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default();
+    let place = repo.main_root().unwrap_or_else(|| repo.common_dir().to_owned());
+    let Some(place) = place.to_str().map(str::to_owned) else { return false };
+    repo.values_from_outside("wt.trusted").iter().any(|pattern| {
+        let pattern = match pattern.strip_prefix("~/") {
+            Some(rest) => format!("{home}/{rest}"),
+            None => pattern.clone(),
+        };
+        pattern.starts_with('/') && matches(&pattern, &place)
+    })
+}
+
+impl Recipe {
+    /// All that the repository asks for, whether it was consented to or not; files are those of the worktree at `root`.
+    /// Where databases and places come out is known only when a worktree is planned.
+    pub fn actions(&self, root: &Path) -> Result<Vec<Action>> {
+        // every part by its name: a new one does not compile before somebody has said whether it reaches outside
+        let Self {
+            path: _,        // judged where it comes out
+            base: _,        // a commit of this repository
+            prefix: _,      // a part of a branch's name
+            env_enabled: _, // less, never more
+            copy: _,        // from the main worktree into this one, through no link
+            link,
+            sparse: _, // less of the checkout
+            port: PortRule { variables: _, range: _ },
+            env,
+            more_env,
+            venv,
+            database,
+            hooks: Hooks { setup, teardown, timeout: _ },
+            run,
+            protected: _, // more care
+            configured: _,
+        } = self;
+        let mut actions = Vec::new();
+        let mut add = |granted: Result<(), Box<Action>>| actions.extend(granted.err().map(|action| *action));
+        let nothing = Consent::default();
+        for (kind, command) in setup
+            .iter()
+            .map(|command| (Kind::Run, command))
+            .chain(teardown.iter().map(|command| (Kind::RunAtRemoval, command)))
+            .chain(run.iter().map(|(_, command)| (Kind::Serve, command)))
+        {
+            add(nothing.command(kind, command, root)?.map(drop));
+        }
+        for path in link.wanted() {
+            add(nothing.link(&link.of(path.clone()), PathBuf::new()).map(drop));
+        }
+        if let Some(venv) = venv {
+            add(nothing.python(&venv.python).map(drop));
+        }
+        if let Some(database) = database {
+            add(nothing.shared_database(&database.shared).map(drop));
+        }
+        for rule in std::iter::once(env).chain(more_env) {
+            actions.extend(rule.action());
+        }
+        let mut each: Vec<Action> = Vec::new();
+        for action in actions {
+            if !each.contains(&action) {
+                each.push(action);
+            }
+        }
+        Ok(each)
+    }
+}
+
+/// Where consent is kept.
+#[derive(Debug)]
+pub struct ConsentFile {
+    file: PathBuf,
+    consent: Consent,
+}
+
+impl ConsentFile {
+    /// Reads the consents given in a repository, which is known by its place on this disk.
+    pub fn of(repo: &Repo, claims: &Claims) -> Result<Self> {
+        let identity = repo.identity()?;
+        let key = format!("{}\0{}\0{}", repo.common_dir().display(), identity.dev, identity.ino);
+        let file = claims.dir().join("trust").join(format!("{}.json", &hash(key.as_bytes())[..32]));
+        let actions = match fs::read(&file) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
+            bytes => {
+                let failed = || format!("cannot read '{}'", file.display());
+                serde_json::from_slice(&bytes.explain(failed)?)
+                    .map_err(|cause| Error::new(failed()).because(cause).hint("git wt trust --forget"))?
+            }
+        };
+        Ok(Self { file, consent: Consent { actions, whole: is_trusted(repo) } })
+    }
+
+    /// What it says.
+    pub fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    /// Remembers consent.
+    pub fn add(&mut self, actions: &[Action]) -> Result<()> {
+        for action in actions {
+            if !self.consent.actions.iter().any(|known| known.key() == action.key()) {
+                self.consent.actions.push(action.clone());
+            }
+        }
+        self.write()
+    }
+
+    /// Forgets all consent given in a repository, also where it cannot be read.
+    pub fn forget(repo: &Repo, claims: &Claims) -> Result<()> {
+        let known = Self::of(repo, claims);
+        let file = match known {
+            Ok(known) => known.file,
+            Err(_) => return Ok(()),
+        };
+        Self { file, consent: Consent::default() }.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        let failed = || format!("cannot write '{}'", self.file.display());
+        let dir = self.file.parent().unwrap_or(&self.file);
+        fs::create_dir_all(dir).explain(failed)?;
+        let bytes = serde_json::to_vec_pretty(&self.consent.actions).explain(failed)?;
+        crate::file::replace(&self.file, &bytes).explain(failed)
+    }
+}
