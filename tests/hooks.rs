@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
+
 use crate::world::{World, is_here};
 
 /// A hook's line that starts a process which leaves the process group, and waits until it runs.
@@ -29,11 +31,12 @@ fn ends(world: &World, file: &str) {
     let pid = world.pid(file);
     let deadline = Instant::now() + Duration::from_secs(20);
     let lives = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
         stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
     };
     while lives() {
-        assert!(Instant::now() < deadline, "process {pid} lives on");
+        assert!(Instant::now() < deadline, "process {} lives on", pid.as_raw_nonzero());
         std::thread::yield_now();
     }
     std::fs::remove_file(world.path(file)).unwrap();
@@ -90,7 +93,7 @@ fn what_a_hook_leaves_running_does_not_hold_the_add() {
     let world = configured(&[("setup", "sleep 600 & echo $! > \"$HOME/server\"")]);
     world.wt(&["add", "staging"]).ok();
     let pid = world.pid("home/server");
-    world.see(world.command("kill", &world.root()).arg(pid.trim())).ok();
+    kill_process(pid, Signal::TERM).unwrap();
     ends(&world, "home/server");
 }
 

@@ -1,5 +1,7 @@
 //! `git wt cd` without a name: a worktree is picked on the terminal, which is left as it was.
 
+use rustix::process::{Signal, kill_process};
+
 use crate::terminal::{PROMPT, SHELLS, Setup, Terminal, status_of, world};
 use crate::world::World;
 
@@ -106,7 +108,7 @@ fn a_stopped_one_goes_on() {
 
 #[test]
 fn a_killed_one_leaves_the_terminal_as_it_was() {
-    for (signal, status) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
         let world = world();
         world.program(
             "around",
@@ -116,14 +118,12 @@ fn a_killed_one_leaves_the_terminal_as_it_was() {
         terminal.line("clear");
         pick(&mut terminal, "around\r", "3/3");
         let pid = world.pid("myproject/pid");
-        let killed =
-            world.see(world.command("kill", &world.root()).args([&format!("-{signal}"), pid.trim()]));
-        killed.ok();
+        kill_process(pid, signal).unwrap();
         terminal.until_display(|display| display.contains("ended with") && is_at_prompt(display));
         let display = terminal.display();
         let lines = left_of(&display, "around");
         let [before, error, ended, after, _prompt] = lines.as_slice() else { panic!("{display}") };
-        assert_eq!(before, after, "{signal}: {display}");
+        assert_eq!(before, after, "{signal:?}: {display}");
         assert_eq!(*error, "error: interrupted", "{display}");
         assert_eq!(*ended, format!("ended with {status}"));
     }

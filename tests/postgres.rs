@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+
 use crate::cluster::Cluster;
 use crate::world::World;
 
@@ -223,26 +225,24 @@ fn a_copy_that_is_told_to_stop_ends_both_programs_and_leaves_nothing() {
     let _busy = cluster.session(&main);
     let before = world.everything();
     // Ctrl-C goes to all that the terminal runs, TERM to git-wt alone, whose pg_dump may wait for a lock
-    for (signal, to_all, status) in [("INT", "-", 130), ("TERM", "", 143)] {
+    for (signal, to_all, status) in [(Signal::INT, true, 130), (Signal::TERM, false, 143)] {
         let mut add = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
         let add = add.args(["add", "staging"]).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
         let add = add.spawn().unwrap();
         let dump = said(&world, "dumps");
         let restore = said(&world, "restores");
-        let target = format!("{to_all}{}", add.id());
-        assert!(
-            Command::new("kill").args([&format!("-{signal}"), "--", &target]).status().unwrap().success()
-        );
+        let kill = if to_all { kill_process_group } else { kill_process };
+        kill(Pid::from_child(&add), signal).unwrap();
         let ended = add.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(status), "{signal}: {stderr}");
+        assert_eq!(ended.status.code(), Some(status), "{signal:?}: {stderr}");
         assert!(stderr.contains("error: interrupted") && stderr.contains("undone: "), "{stderr}");
         for program in [dump, restore] {
-            let there = Command::new("kill").args(["-0", &program]).output().unwrap().status.success();
-            assert!(!there, "{signal}");
+            let program = program.trim().parse().ok().and_then(Pid::from_raw).unwrap();
+            assert!(test_kill_process(program).is_err(), "{signal:?}");
         }
-        assert_eq!(cluster.names(&main), [main.as_str()], "{signal}");
-        before.is_still(&world.everything(), signal);
+        assert_eq!(cluster.names(&main), [main.as_str()], "{signal:?}");
+        before.is_still(&world.everything(), "after a signal");
     }
 }
 

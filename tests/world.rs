@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use rustix::process::Pid;
 use tempfile::TempDir;
 
 use crate::ports;
@@ -176,8 +177,9 @@ impl World {
 
     /// Reads the number of a process that a program of the world has written down: none of the tests' ports.
     #[track_caller]
-    pub fn pid(&self, rel: impl AsRef<Path>) -> String {
-        fs::read_to_string(self.path(rel)).unwrap().trim().to_owned()
+    pub fn pid(&self, rel: impl AsRef<Path>) -> Pid {
+        let text = fs::read_to_string(self.path(rel)).unwrap();
+        text.trim().parse().ok().and_then(Pid::from_raw).unwrap_or_else(|| panic!("no process: {text:?}"))
     }
 
     /// Consents to all that the recipe of `myproject` asks for.
