@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -177,11 +178,43 @@ pub fn random_hex(digits: usize) -> Result<String> {
     Ok(hex)
 }
 
-/// Makes control characters visible, so that a hostile name cannot move the cursor.
+/// Makes visible what a terminal would obey, hide or reorder: controls, line breaks, bidirectional and zero-width
+/// characters, blanks other than the space, and what Unicode has not assigned or leaves to private use.
 pub fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_visible(c) { out.push(c) } else { out.extend(c.escape_default()) }
+    }
+    out
+}
+
+/// Whether `text` is shown as it is.
+pub fn is_shown(text: &str) -> bool {
+    text.chars().all(is_visible)
+}
+
+fn is_visible(c: char) -> bool {
+    // letters, marks or symbols by their category, which no font draws
+    const BLANK: [RangeInclusive<char>; 9] = [
+        '\u{34f}'..='\u{34f}',
+        '\u{115f}'..='\u{1160}',
+        '\u{17b4}'..='\u{17b5}',
+        '\u{180b}'..='\u{180f}',
+        '\u{2800}'..='\u{2800}',
+        '\u{3164}'..='\u{3164}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{ffa0}'..='\u{ffa0}',
+        '\u{e0100}'..='\u{e01ef}',
+    ];
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    // of what follows a letter, `escape_debug` escapes what is no letter, mark, number, punctuation or symbol
+    let mut buffer = [b'a'; 5];
+    let length = c.encode_utf8(&mut buffer[1..]).len();
+    let printable =
+        std::str::from_utf8(&buffer[..=length]).is_ok_and(|pair| pair.escape_debug().eq(pair.chars()));
+    printable && !BLANK.iter().any(|range| range.contains(&c))
 }
 
 #[cfg(test)]
@@ -198,6 +231,40 @@ mod tests {
         for good in ["staging", "feature/x", "v1.0.0", "Fix-7", "naïve"] {
             assert!(Name::parse(good).is_ok(), "{good:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped() {
+        let hidden = [
+            '\0'..='\u{1f}',
+            '\u{7f}'..='\u{a0}',
+            '\u{ad}'..='\u{ad}',
+            '\u{34f}'..='\u{34f}',
+            '\u{61c}'..='\u{61c}',
+            '\u{115f}'..='\u{1160}',
+            '\u{180b}'..='\u{180f}',
+            '\u{2000}'..='\u{200f}',
+            '\u{2028}'..='\u{202f}',
+            '\u{205f}'..='\u{206f}',
+            '\u{3000}'..='\u{3000}',
+            '\u{3164}'..='\u{3164}',
+            '\u{e000}'..='\u{f8ff}',
+            '\u{fe00}'..='\u{fe0f}',
+            '\u{feff}'..='\u{feff}',
+            '\u{fff0}'..='\u{fffb}',
+            '\u{e0000}'..='\u{10ffff}',
+        ];
+        for c in hidden.into_iter().flatten() {
+            assert!(escaped(&format!("a{c}b")).is_ascii(), "{c:?}");
+            assert!(!escaped(&c.to_string()).contains(c), "{c:?}");
+        }
+        for seen in
+            ["it's \"x\" \\ `~", "naïve", "e\u{301}", "日本語", "한국어", "עברית", "हिन्दी", "…‘’“”–", "🙂"]
+        {
+            assert_eq!(escaped(seen), seen);
+        }
+        assert_eq!(escaped("a\nb\u{202e}c\u{200b}"), r"a\nb\u{202e}c\u{200b}");
+        assert_eq!(escaped(&escaped("\u{1b}[31m")), escaped("\u{1b}[31m"));
     }
 
     #[test]
