@@ -31,14 +31,13 @@ use crate::channel::Channel;
 use crate::claim::{Claims, Owner};
 use crate::detect::Project;
 use crate::environment::{Environment, Inherited};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
 use crate::guard::{self, Guard, Watch};
-use crate::name::{Branch, Name, escaped};
-use crate::quote;
+use crate::name::{Branch, Name};
 use crate::recipe::consent::{Action, Consent, ConsentFile};
 use crate::recipe::{Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
@@ -187,7 +186,7 @@ impl Context {
             let changed = consent.changed_files(action);
             let file = |file: &str| {
                 let since = if changed.contains(&file) { " (changed)" } else { "" };
-                format!("{}{since}", escaped(file))
+                format!("{file}{since}")
             };
             let files: Vec<String> = action.files().map(file).collect();
             let (files, width) = (files.join(", "), text.chars().count().max(widest));
@@ -199,7 +198,7 @@ impl Context {
                 self.ui.say(&format!("  {text}\n               {files}"));
             }
             if let Some(unknown) = &action.uncovered {
-                self.ui.say(&format!("               {} is not covered", escaped(unknown)));
+                self.ui.say(&format!("               {unknown} is not covered"));
             }
         }
         self.ui.say("what these files read or run in turn is not covered");
@@ -213,8 +212,8 @@ impl Context {
             self.ui.say(&format!("  {}", action.describe()));
         }
         if self.ui.can_ask() {
-            self.ui.hint(&format!("git wt trust {name}"));
-            self.ui.hint(&format!("git wt setup {name}"));
+            self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
+            self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
         } else {
             self.ui.say("a person has to agree to them once, by 'git wt trust' on a terminal");
         }
@@ -280,7 +279,7 @@ impl Context {
         if let Some(refusal) = refusal {
             self.ui.warn(&refusal.in_one_line());
             if let Some(hint) = refusal.hints.first() {
-                self.ui.hint(hint);
+                self.ui.hint(hint.clone());
             }
         }
     }
@@ -300,7 +299,7 @@ impl Context {
     /// Has the shell go somewhere, or tells how.
     pub fn lead(&self, path: &Path) -> Result<()> {
         if !self.channel.tell(path)? {
-            self.ui.hint(&format!("cd -- {}", quote::path(path)));
+            self.ui.hint(Hint::of("cd --").name(path));
         }
         Ok(())
     }

@@ -371,7 +371,7 @@ impl Program {
         if output.code == 0 {
             return Ok(output.stdout);
         }
-        Err(Error::new(format!("'{name}' ended with status {}", output.code)).because(output.last_words()))
+        Err(Error::new(format!("'{name}' ended with status {}", output.code)).quoting(&output.last_words()))
     }
 
     /// Sends its stdout to our stderr: stdout is for the answer.

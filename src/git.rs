@@ -299,7 +299,7 @@ impl Repo {
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim().parse().map_err(|_| {
             Error::usage(format!("'{}' is no time that git knows", crate::name::escaped(time)))
-                .hint("3.months.ago")
+                .advise("one is '3.months.ago'")
         })
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::dotenv::{EnvText, Value};
 use crate::environment::{Environment, Origin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
 use crate::recipe::Recipe;
@@ -69,12 +69,12 @@ impl Display for Stray {
 
 impl Stray {
     /// The way out for the worktree of this name.
-    fn way_out(&self, name: &str) -> String {
+    fn way_out(&self, name: &str) -> Result<Hint, String> {
         match &self.file {
-            Some(_) if self.has_own => format!("git wt setup {name}"),
-            Some(file) => format!("change {} in '{file}'", self.variable),
-            None if self.variable == VENV => "deactivate".into(),
-            None => format!("unset {}", self.variable),
+            Some(_) if self.has_own => Ok(Hint::of("git wt setup").name(name)),
+            Some(file) => Err(format!("change {} in '{file}'", self.variable)),
+            None if self.variable == VENV => Ok("deactivate".into()),
+            None => Ok(Hint::of("unset").name(&self.variable)),
         }
     }
 }
@@ -82,11 +82,16 @@ impl Stray {
 /// The refusal to run anything in the worktree of this name; `None` without strays.
 pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
     let error = Error::new(format!("the environment of '{name}' leads into another worktree"));
-    let mut ways: Vec<String> = strays.iter().map(|stray| stray.way_out(name)).collect();
+    let mut ways: Vec<_> = strays.iter().map(|stray| stray.way_out(name)).collect();
     ways.dedup();
-    ways.push("git config wt.guard warn    (if it is meant to)".into());
+    ways.push(Ok("git config wt.guard warn".into()));
     let error = strays.iter().fold(error, Error::because);
-    (!strays.is_empty()).then(|| ways.into_iter().fold(error, Error::hint))
+    (!strays.is_empty()).then(|| {
+        ways.into_iter().fold(error, |error, way| match way {
+            Ok(command) => error.hint(command),
+            Err(advice) => error.advise(advice),
+        })
+    })
 }
 
 /// A worktree and those around it.
@@ -296,7 +301,7 @@ mod tests {
         let error = refusal("a", &strays).unwrap();
         assert_eq!(error.why[0], "PORT in '.env' is port 8002 of 'b'");
         assert_eq!(error.why[2], "X of the shell is port 8002 of 'b'");
-        assert_eq!(error.hints[..2], ["git wt setup a", "unset X"]);
-        assert_eq!(stray("Y", Some(".env"), false).way_out("a"), "change Y in '.env'");
+        assert_eq!(error.hints[..2], [Hint::of("git wt setup").name("a"), Hint::of("unset").name("X")]);
+        assert_eq!(stray("Y", Some(".env"), false).way_out("a").unwrap_err(), "change Y in '.env'");
     }
 }

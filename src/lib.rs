@@ -15,7 +15,7 @@
 //!      -> picker                           which of several, chosen on the terminal
 //!      -> exec                             the only door to processes
 //!      -> ui, file                         the only door to the terminal; whole-file writes
-//!      -> name, quote -> error             the bottom
+//!      -> quote -> name -> error            the bottom
 //! ```
 //!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`

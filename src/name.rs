@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 
 /// The name of a worktree: what the user types to reach it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ impl Name {
         if slug(text).is_empty() {
             return Err(Error::new(format!("no directory name can be derived from '{text}'"))
                 .because("a place is made from the letters a-z and digits of a name")
-                .hint(format!("git wt add --path ../PLACE '{text}'")));
+                .hint(Hint::of("git wt add --path ../PLACE").name(text)));
         }
         Ok(Self(text.to_owned()))
     }

@@ -9,7 +9,6 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ pub use start::{Head, Known, Refs, Start};
 
 use crate::claim::{Claim, Owner};
 use crate::dotenv::EnvText;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::name::{Branch, Name};
@@ -234,9 +233,7 @@ impl Plan {
             && matches!(start.head, Head::Detached(_))
             && !wish.detach
         {
-            let hint =
-                format!("HEAD is detached; for a branch of its own: git wt add --base {word} {}", start.name);
-            plan.notes.push(hint);
+            plan.notes.push(format!("HEAD is detached: '--base {word}' would begin a branch there"));
         }
         Ok(plan)
     }
@@ -318,7 +315,7 @@ impl Plan {
             Head::New(branch, was) => {
                 let Some((base, oid)) = &facts.base else {
                     let hint = if facts.makes_orphans {
-                        format!("git wt add --orphan {branch}")
+                        Hint::of("git wt add --orphan").name(branch.as_str())
                     } else {
                         "git commit --allow-empty --message first".into()
                     };
@@ -441,27 +438,22 @@ fn words(name: &Name, branch: Option<&Branch>, facts: &Facts) -> Words {
     }
 }
 
-impl Display for Plan {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "worktree '{}' at '{}'", self.name, self.path.display())?;
-        if let Some(vanished) = &self.heal {
-            writeln!(out, "  forget the vanished worktree '{}'", vanished.path.display())?;
-        }
-        for resource in &self.resources {
-            writeln!(out, "  {}", resource.describe())?;
-        }
-        for hook in &self.pending.hooks {
-            writeln!(out, "  then run: {}", crate::name::escaped(hook.wanted()))?;
-        }
-        for action in &self.pending.waiting {
-            writeln!(out, "  wait for your consent: {}", action.describe())?;
-        }
-        if let Some(remote) = &self.push {
-            writeln!(out, "  then push to '{remote}'")?;
-        }
-        for note in &self.notes {
-            writeln!(out, "  note: {note}")?;
-        }
-        Ok(())
+impl Plan {
+    /// Says what is to be done, a step a line.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("worktree '{}' at '{}'", self.name, self.path.display())];
+        let vanished = self.heal.iter();
+        lines.extend(vanished.map(|it| format!("  forget the vanished worktree '{}'", it.path.display())));
+        lines.extend(self.resources.iter().map(|resource| format!("  {}", resource.describe())));
+        lines.extend(self.pending.hooks.iter().map(|hook| format!("  then run: {}", hook.wanted())));
+        lines.extend(
+            self.pending
+                .waiting
+                .iter()
+                .map(|action| format!("  wait for your consent: {}", action.describe())),
+        );
+        lines.extend(self.push.iter().map(|remote| format!("  then push to '{remote}'")));
+        lines.extend(self.notes.iter().map(|note| format!("  note: {note}")));
+        lines
     }
 }

@@ -1,8 +1,12 @@
 //! Words as shells read them: data that stays one word and nothing else.
 //!
-//! Scripts and hints hold text, and no NUL; what is not UTF-8 has no place in them.
+//! Scripts hold text, and no NUL; what is not UTF-8 has no place in them. In hints each word can be seen.
 
+use std::ffi::OsStr;
 use std::path::Path;
+
+use crate::error::{Hint, Part};
+use crate::name::is_shown;
 
 /// Quotes a word for bash, zsh, dash and fish alike.
 ///
@@ -11,6 +15,31 @@ pub fn posix(word: &str) -> String {
     let pieces: Vec<_> = word.split('\\').map(|piece| shell_escape::unix::escape(piece.into())).collect();
     let quoted = pieces.join("\\\\");
     if quoted.starts_with('=') { format!("\\{quoted}") } else { quoted }
+}
+
+/// Writes a hint's command, to be pasted into any of these shells.
+pub fn command(hint: &Hint) -> String {
+    let part = |part: &Part| match part {
+        Part::Written(words) => (*words).to_owned(),
+        Part::Word(ours, rest) => format!("{ours}{}", seen(rest)),
+    };
+    hint.parts.iter().map(part).collect::<Vec<_>>().join(" ")
+}
+
+/// Quotes a word such that all of it is seen: `printf` makes the bytes that no terminal shows.
+fn seen(word: &OsStr) -> String {
+    match word.to_str() {
+        Some(text) if is_shown(text) => posix(text),
+        // a substitution would lose the line break, and name another thing
+        _ if word.as_encoded_bytes().ends_with(b"\n") => "NAME".into(),
+        _ => {
+            let bytes = word.as_encoded_bytes().iter().map(|&byte| {
+                let is_plain = byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+                if is_plain { char::from(byte).to_string() } else { format!("\\0{byte:03o}") }
+            });
+            format!("\"$(printf %b '{}')\"", bytes.collect::<String>())
+        }
+    }
 }
 
 /// Quotes a path for a command to paste.
@@ -58,5 +87,21 @@ mod tests {
             assert_eq!(powershell(word), in_powershell);
         }
         assert_eq!(path(Path::new("/a b")), "'/a b'");
+    }
+
+    #[test]
+    fn every_word_of_a_hint_is_one() {
+        let remove = Hint::of("git wt remove -f");
+        for (hint, line) in [
+            (remove.clone().name("a b"), "git wt remove -f 'a b'"),
+            (remove.clone().name("-x").name("-y"), "git wt remove -f -- -x -y"),
+            (Hint::of("cd --").name("-x"), "cd -- -x"),
+            (Hint::of("psql").word("--command=", "DROP x"), "psql --command='DROP x'"),
+            (Hint::of("git -C").name("/a b").and("status"), "git -C '/a b' status"),
+            (Hint::of("cd --").name("a\n"), "cd -- NAME"),
+            (remove.name("a\u{202e}'b"), r#"git wt remove -f "$(printf %b 'a\0342\0200\0256\0047b')""#),
+        ] {
+            assert_eq!(command(&hint), line);
+        }
     }
 }

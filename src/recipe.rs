@@ -328,8 +328,8 @@ impl RecipeSource {
         self.templates.iter().find(|template| template.name == wanted).ok_or_else(|| {
             let error = Error::new(format!("there is no template '{wanted}'"));
             match nearest(wanted, self.template_names()) {
-                Some(near) => error.hint(format!("did you mean '{near}'?")),
-                None => error.hint(format!("write '[template.{wanted}]' in '.wt.toml'")),
+                Some(near) => error.advise(format!("did you mean '{near}'?")),
+                None => error.advise(format!("write '[template.{wanted}]' in '.wt.toml'")),
             }
         })
     }
@@ -587,7 +587,7 @@ port.PORT = 8100
         assert_eq!(forced.env.values.len(), 2);
         let error = source.for_worktree(Recipe::default(), "x", None, Some("stagin")).unwrap_err();
         assert_eq!(error.what, "there is no template 'stagin'");
-        assert_eq!(error.hints, ["did you mean 'staging'?"]);
+        assert_eq!(error.advice.as_deref(), Some("did you mean 'staging'?"));
     }
 
     #[test]
@@ -667,7 +667,7 @@ port.PORT = 8100
 
     #[test]
     fn faults_of_the_file_name_the_line_and_the_nearest_word() {
-        for (text, what, hint) in [
+        for (text, what, advice) in [
             ("\n\nhook = 1", "unknown key 'hook' in '.wt.toml', line 3", "did you mean 'hooks'?"),
             (
                 "[hooks]\nsetpu = []",
@@ -746,7 +746,7 @@ port.PORT = 8100
         ] {
             let error = read(text, &[]).unwrap_err();
             assert_eq!(error.what, what, "{text}");
-            assert_eq!(error.hints.join("; "), hint, "{text}");
+            assert_eq!(error.advice.as_deref().unwrap_or_default(), advice, "{text}");
         }
     }
 

@@ -136,7 +136,8 @@ impl Worktrees {
             [only] => Ok(only),
             several => {
                 let error = Error::new(format!("'{word}' means several worktrees"));
-                Err(several.iter().fold(error, |error, tree| error.hint(tree.path.display().to_string())))
+                let error = several.iter().fold(error, |error, tree| error.because(tree.path.display()));
+                Err(error.hint("git wt list"))
             }
         }
     }
@@ -205,7 +206,7 @@ impl Worktrees {
             .max_by(|a, b| a.0.total_cmp(&b.0));
         let error = Error::new(format!("'{}' is not a worktree", crate::name::escaped(word)));
         match near {
-            Some((_, name)) => error.hint(format!("did you mean '{name}'?")),
+            Some((_, name)) => error.advise(format!("did you mean '{name}'?")),
             None => error.hint("git wt list"),
         }
     }

@@ -1,6 +1,7 @@
 //! The only door to the terminal: answers on stdout, narration on stderr, questions.
 //!
-//! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes.
+//! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes. What is told of names, files
+//! and commands can all be seen: each line is escaped here, and nowhere is it left to the caller.
 
 pub mod screen;
 
@@ -11,8 +12,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::name::escaped;
+use crate::quote;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[33m";
@@ -53,9 +55,9 @@ impl Ui {
         self.detail(&format!("  took {time}"));
     }
 
-    /// Passes on what another voice has to say, coloured as it came.
+    /// Passes on what another voice has to say, with its lines and colours.
     pub fn tell(self, text: &str) {
-        let _ = write!(anstream::stderr(), "{text}");
+        let _ = write!(anstream::stderr(), "{}", escaped_but_colours(text));
     }
 
     /// Warns; shown with `-q` too, since something will not be as expected.
@@ -64,24 +66,25 @@ impl Ui {
     }
 
     /// Shows a command to paste.
-    pub fn hint(self, line: &str) {
+    pub fn hint(self, hint: impl Into<Hint>) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{DIM}hint:{PLAIN} {line}");
+            let _ = writeln!(anstream::stderr(), "{DIM}hint:{PLAIN} {}", quote::command(&hint.into()));
         }
     }
 
     /// Shows a failure: what, why, what was undone, and the way out.
     pub fn error(self, error: &Error) {
         let mut err = anstream::stderr().lock();
-        let _ = writeln!(err, "{RED}error:{PLAIN} {}", error.what);
+        let _ = writeln!(err, "{RED}error:{PLAIN} {}", escaped(&error.headline()));
         for cause in &error.why {
-            let _ = writeln!(err, "caused by: {}", cause.replace('\n', "\n           "));
+            let lines: Vec<String> = cause.lines().map(escaped).collect();
+            let _ = writeln!(err, "caused by: {}", lines.join("\n           "));
         }
-        for thing in &error.undone {
-            let _ = writeln!(err, "undone: {thing}");
+        for thing in &*error.undone {
+            let _ = writeln!(err, "undone: {}", escaped(thing));
         }
         for hint in &error.hints {
-            let _ = writeln!(err, "{DIM}hint:{PLAIN} {hint}");
+            let _ = writeln!(err, "{DIM}hint:{PLAIN} {}", quote::command(hint));
         }
     }
 
@@ -116,14 +119,20 @@ impl Ui {
         let _ = io::stderr().lock().write_all(bytes);
     }
 
-    /// Prints the answer, byte for byte. A reader that has gone away is not an error.
+    /// Prints an answer for people, line by line.
+    pub fn print_lines<L: AsRef<str>>(self, lines: impl IntoIterator<Item = L>) -> Result<()> {
+        let text: String = lines.into_iter().map(|line| escaped(line.as_ref()) + "\n").collect();
+        self.answer(text.as_bytes())
+    }
+
+    /// Prints the answer for programs, byte for byte. A reader that has gone away is not an error.
     pub fn answer(self, bytes: &[u8]) -> Result<()> {
         Self::print(&mut io::stdout().lock(), bytes)
     }
 
-    /// Prints an answer for people, which may be coloured.
+    /// Prints an answer for people, with its lines and colours.
     pub fn show(self, text: &str) -> Result<()> {
-        Self::print(&mut anstream::stdout().lock(), text.as_bytes())
+        Self::print(&mut anstream::stdout().lock(), escaped_but_colours(text).as_bytes())
     }
 
     /// Whether somebody reads the answer on a terminal.
@@ -186,7 +195,7 @@ impl Ui {
     fn read_answer(prompt: &str, stopped: &dyn Fn() -> bool) -> Option<String> {
         const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         let mut err = anstream::stderr();
-        let _ = write!(err, "{prompt} ").and_then(|()| err.flush());
+        let _ = write!(err, "{} ", escaped(prompt)).and_then(|()| err.flush());
         let mut line = String::new();
         let stdin = io::stdin();
         let waits = || {
@@ -203,6 +212,26 @@ impl Ui {
             Ok(_) => Some(line.trim().to_owned()),
         }
     }
+}
+
+/// Escapes all but line breaks and the sequences that set colours.
+fn escaped_but_colours(text: &str) -> String {
+    let is_colour = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        rest[end..].starts_with('m').then_some(end + 1)
+    };
+    let line = |line: &str| {
+        let mut pieces = line.split("\x1b[");
+        let mut out = escaped(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            match is_colour(piece) {
+                Some(end) => out += &format!("\x1b[{}{}", &piece[..end], escaped(&piece[end..])),
+                None => out += &escaped(&format!("\x1b[{piece}")),
+            }
+        }
+        out
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes over the last line on the terminal, which has `shown` characters; returns how many it has now.
@@ -231,7 +260,19 @@ pub fn bytes(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, escaped_but_colours};
+
+    #[test]
+    fn only_colours_and_line_breaks_are_passed_on() {
+        for (text, shown) in [
+            ("\x1b[1;31merror:\x1b[0m x\n\n  y\n", "\x1b[1;31merror:\x1b[0m x\n\n  y\n"),
+            ("\x1b[2Jx\x1b[m", "\\u{1b}[2Jx\x1b[m"),
+            ("\x1b]0;title\x07\r\u{202e}", "\\u{1b}]0;title\\u{7}\\r\\u{202e}"),
+            ("\x1b[31", "\\u{1b}[31"),
+        ] {
+            assert_eq!(escaped_but_colours(text), shown);
+        }
+    }
 
     #[test]
     fn bytes_are_short() {

@@ -496,8 +496,8 @@ fn a_refusal_names_the_way_out() {
     let world = World::with_repo();
     world.write("full/file", "");
     for (words, hint) in [
-        (&["-d", "HEAD"][..], "git wt add -d ../head 'HEAD'"),
-        (&["HEAD"], "git wt add -d ../head 'HEAD'"),
+        (&["-d", "HEAD"][..], "git wt add -d ../head HEAD"),
+        (&["HEAD"], "git wt add -d ../head HEAD"),
         (&["main~9"], "git wt add main-9"),
         (&["a..b"], "git wt add a-b"),
         (&["x", "nowhere"], "git fetch --all"),

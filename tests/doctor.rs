@@ -62,7 +62,7 @@ fn a_damaged_claim_is_still_a_claim() {
 fn a_setting_of_another_tool_is_no_fault() {
     let world = with_staging();
     world.git(&world.path("myproject"), &["config", "wt.pth", "x"]);
-    world.wt(&["doctor"]).ok().says(&["wt.pth means nothing to git-wt; did you mean 'wt.path'?"]);
+    world.wt(&["doctor"]).ok().says(&["'wt.pth' means nothing to git-wt; did you mean 'wt.path'?"]);
     world.wt(&["add", "x"]).ok();
 }
 

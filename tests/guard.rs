@@ -78,7 +78,7 @@ fn what_a_recipe_does_not_give_is_the_users_to_change() {
     let world = neighbours();
     let port = value(&world, "myproject-b", "PORT");
     put(&world, "SOCKET_URL", &format!("ws://127.0.0.1:{port}/live"));
-    run_in_a(&world).code(128).says(&["SOCKET_URL in '.env' is port", "hint: change SOCKET_URL in '.env'\n"]);
+    run_in_a(&world).code(128).says(&["; change SOCKET_URL in '.env'\n", "SOCKET_URL in '.env' is port"]);
     // meant by the recipe, or a number that is no port
     put(&world, "SOCKET_URL", "ws://example.org");
     put(&world, "TIMEOUT", &port);

@@ -48,12 +48,12 @@ fn what_a_hook_prints_is_shown_and_kept() {
     let seen = world.wt(&["add", "staging"]).code(3).prints("[ROOT]/myproject-staging\n").says(&[
         "one\ntwo\nwarning: the hook 'echo one; echo two >&2; exit 7' ended with status 7; the worktree stays\n",
         "hint: git wt setup staging",
-        "hint: its output is in [ROOT]/myproject/.git/wt/records/staging-",
+        "note: its output is in '[ROOT]/myproject/.git/wt/records/staging-",
     ]);
     let log = seen
         .stderr
         .lines()
-        .find_map(|line| line.split("[ROOT]/").nth(1).filter(|path| path.ends_with(".log")));
+        .find_map(|line| line.strip_prefix("note: its output is in '[ROOT]/")?.strip_suffix('\''));
     assert_eq!(world.read(log.unwrap()), "$ echo one; echo two >&2; exit 7\none\ntwo\n");
     assert!(
         world

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up. A module imports only from those below it.
-const FLOORS: [&[&str]; 14] = [
+const FLOORS: [&[&str]; 15] = [
     &["error"],
-    &["name", "quote"],
+    &["name"],
+    &["quote"],
     &["file", "ui"],
     &["exec"],
     &["picker"],
@@ -64,6 +65,45 @@ fn one_door_each() {
         for (word, door) in [("gix::", "git"), ("Command::new(", "exec"), ("anstream::", "ui")] {
             let at_door = rel.starts_with(door);
             assert!(at_door || !code.contains(word) || rel == "cli.rs", "{rel} uses {word} past its door");
+        }
+    }
+}
+
+#[test]
+fn a_hint_begins_with_a_program() {
+    const PROGRAMS: [&str; 17] = [
+        "git",
+        "cd",
+        "exec",
+        "export",
+        "unset",
+        "deactivate",
+        "echo",
+        "rm",
+        "mkdir",
+        "grep",
+        "gunzip",
+        "sudo",
+        "psql",
+        "mysql",
+        "mysqldump",
+        "GIT_WT_PUSH=1",
+        "printf",
+    ];
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in [".hint(\"", "Hint::of(\""] {
+            for written in code.split(call).skip(1) {
+                let command = written.split('"').next().unwrap_or_default();
+                let program = command.split(' ').next().unwrap_or_default();
+                assert!(
+                    PROGRAMS.contains(&program) && !command.contains("  "),
+                    "{}: {command}",
+                    file.display()
+                );
+            }
         }
     }
 }

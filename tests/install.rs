@@ -170,7 +170,7 @@ fn a_read_only_start_file_is_refused_with_the_line() {
     fs::set_permissions(world.path("home/.bashrc"), fs::Permissions::from_mode(0o444)).unwrap();
     init(&world, &["--install", "-y"]).code(128).says(&[
         "error: '[ROOT]/home/.bashrc' is read-only",
-        "hint: eval \"$(git-wt shell-init bash)\"    (add this line to it)",
+        "; the line to add to it is: eval \"$(git-wt shell-init bash)\"\n",
     ]);
     assert!(!world.path(PAGE).exists());
     assert_eq!(world.read("home/.bashrc"), "a\n");

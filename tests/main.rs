@@ -48,6 +48,7 @@ mod repositories;
 mod rollback;
 mod setup;
 mod shell;
+mod shown;
 mod stress;
 mod terminal;
 mod world;

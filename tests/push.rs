@@ -153,7 +153,7 @@ fn what_cannot_be_pushed_is_said_and_nothing_else() {
     assert_eq!(remote(&world), "main first");
     world.wt(&["add", "--push", "--track", "-b", "x", "../x", "origin/main"]).code(129);
     world.git(&world.path("myproject"), &["remote", "remove", "origin"]);
-    world.wt(&["add", "--push", "staging"]).ok().says(&["hint: there is no remote to push to"]);
+    world.wt(&["add", "--push", "staging"]).ok().says(&["note: there is no remote to push to"]);
 }
 
 #[test]

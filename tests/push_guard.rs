@@ -41,7 +41,7 @@ fn a_protected_worktree_pushes_its_own_branch_only() {
     push(&world, "myproject-production", &["HEAD:main"], &[]).code(1).says(&[
         "error: 'production' is protected: it pushes nothing to 'main'",
         "its own branch is 'production'",
-        "hint: GIT_WT_PUSH=1 git push",
+        "hint: GIT_WT_PUSH=1 git push\n",
     ]);
     push(&world, "myproject-production", &["production", "HEAD:main"], &[]).code(1);
     push(&world, "myproject-production", &["HEAD:main"], &[("GIT_WT_PUSH", "0")]).code(1);
@@ -60,10 +60,10 @@ fn nobodys_hook_is_overwritten() {
     let world = world();
     let repo = world.path("myproject");
     world.write("myproject/.git/hooks/pre-push", "#!/bin/sh\n# mine\n");
-    world
-        .wt(&["init", "--push-guard"])
-        .code(128)
-        .says(&["there is a pre-push hook already", "hint: git-wt push-guard || exit 1"]);
+    world.wt(&["init", "--push-guard"]).code(128).says(&[
+        "there is a pre-push hook already",
+        "; the line to add to it is: git-wt push-guard || exit 1\n",
+    ]);
     assert_eq!(world.read("myproject/.git/hooks/pre-push"), "#!/bin/sh\n# mine\n");
     // it goes where git looks
     world.git(&repo, &["config", "core.hooksPath", world.path("own hooks").to_str().unwrap()]);

@@ -9,7 +9,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::{Context, remove, setup};
 use crate::complete;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::facts;
 use crate::git::worktrees::{Broken, Worktree};
@@ -17,7 +17,6 @@ use crate::git::{self, Repo, version};
 use crate::hook;
 use crate::name::{Branch, random_hex};
 use crate::plan::{Facts, Pending, Plan, Start, What, Wish};
-use crate::quote;
 use crate::recipe::Recipe;
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource};
@@ -145,7 +144,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.dry_run {
         let (recipe, start) = recipe_and_start(&wish, context)?;
         let (plan, _) = plan(&wish, &recipe, &start, context)?;
-        context.ui.answer(plan.to_string().as_bytes())?;
+        context.ui.print_lines(plan.lines())?;
         return Ok(0);
     }
     if wish.fetch {
@@ -179,7 +178,7 @@ fn fetch(wish: &Wish, context: &Context) -> Result<()> {
     let recipe = context.plain_recipe_for(name, None, wish.template.as_deref())?;
     let base = facts::fetched_base(repo, facts::asked_base(wish, &recipe))?;
     let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
-        context.ui.hint("there is no remote to fetch from");
+        context.ui.say("note: there is no remote to fetch from");
         return Ok(());
     };
     context.ui.say(&format!("fetching from '{remote}'"));
@@ -303,7 +302,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
         (plan, lock) = self::plan(wish, &recipe, &start, context)?;
     }
     for note in &plan.notes {
-        context.ui.hint(note);
+        context.ui.say(&format!("note: {note}"));
     }
     set_fatal_entries_aside(context)?;
     context.repo.remember_main_root()?;
@@ -421,7 +420,7 @@ fn set_upstream(held: &Held, context: &Context) -> Result<()> {
 fn undo(held: Held, mut error: Error, context: &Context) -> Error {
     match take_back(held, context) {
         Ok((undone, left)) => {
-            error.undone = undone;
+            error.undone = undone.into();
             for why in left {
                 error = error.because(format!("left: {why}"));
             }
@@ -477,7 +476,7 @@ fn push(held: &mut Held, root: &Path, context: &Context) -> Result<()> {
         return held.write();
     }
     context.ui.warn(&format!("'{branch}' is not pushed"));
-    let place = quote::path(root);
-    context.ui.hint(&format!("git -C {place} push --set-upstream {remote} {branch}"));
+    let push = Hint::of("git -C").name(root).and("push --set-upstream");
+    context.ui.hint(push.name(&remote).name(branch.as_str()));
     Ok(())
 }

@@ -7,7 +7,7 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::{Context, add};
 use crate::complete;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::picker;
 use crate::target::Worktrees;
 
@@ -45,7 +45,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     };
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display()))
-            .hint(format!("git wt add {}    (makes it again)", worktrees.name(tree)))
+            .hint(Hint::of("git wt add").name(worktrees.name(tree)))
             .hint("git wt prune"));
     }
     context.arrive(&tree.path)?;

@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 use super::{Context, add, r#move, prune, remove, repair};
 use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
@@ -97,15 +97,15 @@ impl Tally {
     }
 
     /// Tells a problem that only the user can solve.
-    fn for_the_user(&mut self, what: &str, hint: &str) {
+    fn for_the_user(&mut self, what: &str) {
         self.ui.say(&format!("problem: {what}"));
-        self.ui.hint(hint);
         self.open += 1;
     }
 
     /// Tells a problem whose repair has failed, perhaps for the moment only.
     fn cannot_fix(&mut self, what: &str, error: &Error) {
-        self.for_the_user(&format!("{what}; {}", error.in_one_line()), "git wt doctor --fix");
+        self.for_the_user(&format!("{what}; {}", error.in_one_line()));
+        self.ui.hint("git wt doctor --fix");
     }
 
     /// Says which git-wt runs, and which others there are.
@@ -114,20 +114,15 @@ impl Tally {
         self.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
         let same = |path: &Path| Identity::of(path) == Identity::of(&ours);
         match which::which("git-wt") {
-            Ok(first) if !same(&first) => self.for_the_user(
-                &format!("'{}' comes first on PATH, and is not this git-wt", first.display()),
-                &format!("this one is '{}'", ours.display()),
-            ),
+            Ok(first) if !same(&first) => self
+                .for_the_user(&format!("'{}' comes first on PATH, and is not this git-wt", first.display())),
             Ok(_) => {
                 let others = which::which_all("git-wt").into_iter().flatten().filter(|path| !same(path));
                 for other in others {
                     self.ui.say(&format!("another one comes later on PATH: '{}'", other.display()));
                 }
             }
-            Err(_) => self.for_the_user(
-                "git-wt is not on PATH, so 'git wt' does not find it",
-                &format!("this one is '{}'", ours.display()),
-            ),
+            Err(_) => self.for_the_user("git-wt is not on PATH, so 'git wt' does not find it"),
         }
     }
     /// Says how it went; returns the exit status.
@@ -333,8 +328,8 @@ impl<'a> Findings<'a> {
             let has_database =
                 worktrees.record(tree).is_some_and(|record| record.databases().any(Resource::has_data));
             if has_database && !drop_databases {
-                let hint = "git wt doctor --fix --yes    (drops it)";
-                self.tally.for_the_user(&format!("{what}; its database is still there"), hint);
+                self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
+                self.context.ui.hint("git wt doctor --fix --yes");
             } else if self.tally.problem(&what) {
                 prune::forget(tree, &worktrees, self.context)?;
             }
@@ -360,10 +355,8 @@ impl<'a> Findings<'a> {
             }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
             if record.databases().any(Resource::has_data) && !drop_databases {
-                self.tally.for_the_user(
-                    &format!("{what}; its database is still there"),
-                    "git wt doctor --fix --yes    (drops it)",
-                );
+                self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
+                self.context.ui.hint("git wt doctor --fix --yes");
                 continue;
             }
             let root = held.record.path.clone();
@@ -411,10 +404,10 @@ impl<'a> Findings<'a> {
     fn damaged_records(&mut self) -> Result<()> {
         for damaged in self.context.records.all()?.1 {
             if damaged.newer {
-                self.tally.for_the_user(
-                    &format!("the record '{}': {}", damaged.id, damaged.why),
-                    "use that git-wt here, or update this one",
-                );
+                self.tally.for_the_user(&format!(
+                    "the record '{}': {}; use that git-wt here, or update this one",
+                    damaged.id, damaged.why
+                ));
                 continue;
             }
             if !self.tally.problem(&format!("the record '{}' is damaged: {}", damaged.id, damaged.why)) {
@@ -433,7 +426,7 @@ impl<'a> Findings<'a> {
             let mut record = Record::new(Name::of_place(&name), path, identity, Vec::new())?;
             record.rebuild(&damaged.id, tree, &claims);
             self.context.records.rewrite(record)?;
-            self.context.ui.hint(&format!("git wt setup {name}    (finds what else it had)"));
+            self.context.ui.hint(Hint::of("git wt setup").name(&name));
         }
         Ok(())
     }
@@ -449,10 +442,11 @@ impl<'a> Findings<'a> {
                 let fault = match self.context.claims.find(&thing) {
                     Some(claim) if claim.is_of(&owner) => continue,
                     Some(Claim { owner: Some(other), .. }) => {
-                        self.tally.for_the_user(
-                            &format!("{thing} of '{}' is claimed by {other}", record.name),
-                            &format!("git wt remove {0}, and add it again", record.name),
-                        );
+                        self.tally.for_the_user(&format!(
+                            "{thing} of '{}' is claimed by {other}; remove the worktree, and add it again",
+                            record.name
+                        ));
+                        self.context.ui.hint(Hint::of("git wt remove").name(record.name.as_str()));
                         continue;
                     }
                     Some(_) => "damaged",
@@ -481,8 +475,8 @@ impl<'a> Findings<'a> {
     /// Settings below `wt.` that are none of ours; other tools have theirs there too.
     fn unknown_settings(&self) -> Result<()> {
         for (key, near) in self.context.recipe()?.unknown_settings() {
-            let hint = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-            self.context.ui.hint(&format!("git config {key} means nothing to git-wt{hint}"));
+            let near = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+            self.context.ui.say(&format!("note: git config '{key}' means nothing to git-wt{near}"));
         }
         Ok(())
     }

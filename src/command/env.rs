@@ -40,7 +40,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         exports(&environment)
     } else {
         for (name, why) in &environment.left_out {
-            context.ui.hint(&format!("{name} is not set: {why}"));
+            context.ui.say(&format!("note: {name} is not set: {why}"));
         }
         for what in
             Strayed::find(tree, &environment, &worktrees)?.iter().flat_map(|it| it.describe(&worktrees))
@@ -48,13 +48,13 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             context.ui.warn(&what);
             context.ui.hint("git wt doctor --fix");
         }
-        table(&environment)
+        return context.ui.print_lines(table(&environment)).map(|()| 0);
     };
     context.ui.answer(text.as_bytes())?;
     Ok(0)
 }
 
-fn table(environment: &Environment) -> String {
+fn table(environment: &Environment) -> Vec<String> {
     let lines: Vec<(String, &str)> = environment
         .variables
         .iter()
@@ -63,7 +63,7 @@ fn table(environment: &Environment) -> String {
         })
         .collect();
     let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|n| *n < 60).max().unwrap_or(0);
-    lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}\n")).collect()
+    lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}")).collect()
 }
 
 fn exports(environment: &Environment) -> String {

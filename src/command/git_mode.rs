@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, add, doctor, r#move, repair, setup};
 use crate::channel::Channel;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec::{self, Program};
 use crate::git::{Repo, absolute, version};
 use crate::name::Name;
@@ -178,8 +178,8 @@ pub fn written_out(verb: &str, args: &[OsString]) -> Vec<OsString> {
 
 /// Says that a verb which git-wt carries out itself cannot honour an option of a newer git.
 pub fn only_gits(verb: &str, option: &OsString) -> Error {
-    let option = option.to_string_lossy();
-    Error::usage(format!("'{option}' is known to git alone")).hint(format!("git worktree {verb} {option}"))
+    Error::usage(format!("'{}' is known to git alone", option.display()))
+        .hint(Hint::of("git worktree").word("", verb).word("", option))
 }
 
 /// Takes an option that only git knows out of the arguments of a verb; returns it with its value.

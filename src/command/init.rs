@@ -59,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     write(&path, &text)?;
     context.ui.say(&format!("wrote '{}': read it, change it, commit it", path.display()));
     if project.has_hooks() {
-        context.ui.hint("git wt trust    (so that its hooks may run)");
+        context.ui.hint("git wt trust");
     }
     Ok(0)
 }
@@ -96,6 +96,5 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 fn exists(path: &Path) -> Error {
-    Error::new(format!("'{}' exists already", path.display()))
-        .hint("git wt init --dry-run    (prints what it would write)")
+    Error::new(format!("'{}' exists already", path.display())).hint("git wt init --dry-run")
 }

@@ -68,7 +68,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         let text = serde_json::json!({"version": 1, "worktrees": rows}).to_string();
         context.ui.answer(format!("{text}\n").as_bytes())?;
     } else {
-        context.ui.answer(table(&rows).as_bytes())?;
+        context.ui.print_lines(table(&rows))?;
     }
     let damaged = context.repo.damaged(&worktrees.listing)?;
     for broken in damaged.iter().filter(|broken| !broken.may_be_in_the_making()) {
@@ -353,7 +353,7 @@ fn not_pushed_to(tree: &Worktree, record: &Record, repo: &Repo) -> Option<String
 }
 
 /// Lines the rows up: mark, name, branch, commit, changes, address, path, marks and note.
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row]) -> Vec<String> {
     let cells: Vec<[String; 7]> = rows
         .iter()
         .map(|row| {
@@ -368,20 +368,20 @@ fn table(rows: &[Row]) -> String {
                 row.path.clone(),
                 row.marks(),
             ];
+            // here too, since the widths count what is shown
             cells.map(|cell| escaped(&cell))
         })
         .collect();
     let widths: [usize; 7] = std::array::from_fn(|column| {
         cells.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0)
     });
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (row, cells) in rows.iter().zip(&cells) {
         let mut line = String::from(if row.current { "*" } else { " " });
         for (cell, width) in cells.iter().zip(widths).filter(|(_, width)| *width > 0) {
             line += &format!(" {cell:width$} ");
         }
-        text += line.trim_end();
-        text.push('\n');
+        lines.push(line.trim_end().to_owned());
     }
-    text
+    lines
 }

@@ -50,7 +50,7 @@ pub fn run(_: &Args, context: &Context) -> Result<u8> {
                 Error::new(format!("'{}' is protected: it pushes nothing to '{branch}'", record.name));
             let own =
                 own.map_or("it has no branch of its own".into(), |own| format!("its own branch is '{own}'"));
-            Err(error.because(own).hint(format!("{OVERRIDE}=1 git push …    (if it is meant)")).exit(1))
+            Err(error.because(own).hint("GIT_WT_PUSH=1 git push").exit(1))
         }
     }
 }
@@ -75,7 +75,8 @@ pub fn install(context: &Context) -> Result<u8> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
         _ => {
             return Err(Error::new(format!("there is a pre-push hook already: '{shown}'"))
-                .hint(format!("{CALL}    (the line to add to it; it reads the hook's stdin)")));
+                .because("what is to be pushed comes on a hook's stdin, once")
+                .advise(format!("the line to add to it is: {CALL}")));
         }
     }
     write_new(&path).explain(|| format!("cannot write '{shown}'"))?;

@@ -13,14 +13,13 @@ use clap_complete::engine::ArgValueCompleter;
 use super::Context;
 use crate::complete;
 use crate::environment::Environment;
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec;
 use crate::exec::occupants::{Occupant, occupants};
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook::Surroundings;
-use crate::name::{Branch, escaped};
-use crate::quote;
+use crate::name::Branch;
 use crate::recipe::consent::Kind;
 use crate::record::{Ended, Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
@@ -84,8 +83,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         named(args, &worktrees, context)?
     };
     if args.dry_run {
-        let text: String = removals.iter().map(Removal::describe).collect();
-        context.ui.answer(text.as_bytes())?;
+        context.ui.print_lines(removals.iter().flat_map(Removal::describe))?;
         return Ok(0);
     }
     for removal in &removals {
@@ -167,7 +165,7 @@ fn all<'a>(args: &Args, worktrees: &'a Worktrees, context: &Context) -> Result<V
             let which = if args.merged { "--merged" } else { "--all" };
             let error =
                 Error::new("no terminal to ask on").because(format!("it would remove {}", names.join(", ")));
-            Err(error.hint(format!("git wt remove {which} --yes")))
+            Err(error.hint(Hint::of("git wt remove").and(which).and("--yes")))
         }
     }
 }
@@ -202,10 +200,10 @@ impl<'a> Removal<'a> {
         if let Some(reason) = &tree.locked
             && args.force < 2
         {
-            let why = if reason.is_empty() { String::new() } else { format!(": {}", escaped(reason)) };
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             return Err(Error::new(format!("'{name}' is locked{why}"))
-                .hint(format!("git wt unlock {}", quote::path(&tree.path)))
-                .hint(format!("git wt remove -f -f {name}")));
+                .hint(Hint::of("git wt unlock").name(&tree.path))
+                .hint(Hint::of("git wt remove -f -f").name(&name)));
         }
         refuse_nested(tree, &name, worktrees)?;
         let record = worktrees.readable_record(tree)?.cloned();
@@ -224,8 +222,10 @@ impl<'a> Removal<'a> {
             if !unpushed.is_empty() {
                 let error =
                     Error::new(format!("'{}' has submodules with commits of their own", removal.name));
-                let error = unpushed.iter().map(|commit| escaped(commit)).fold(error, Error::because);
-                return Err(error.hint(format!("git wt remove -f {}    (they are lost)", removal.name)));
+                let error = unpushed.iter().fold(error, Error::because);
+                return Err(error
+                    .advise("-f gives them up")
+                    .hint(Hint::of("git wt remove -f").name(&removal.name)));
             }
         }
         if !tree.missing {
@@ -265,8 +265,9 @@ impl<'a> Removal<'a> {
             let error = Error::new(format!("the branch '{branch}' has commits that are nowhere else"));
             let error = error.because(format!("it stands at {oid}"));
             return Err(error
-                .hint(format!("git wt remove {}    (keeps the branch)", self.name))
-                .hint(format!("git wt remove -D {}    (gives them up)", self.name)));
+                .advise("-D gives them up, and without it the branch is kept")
+                .hint(Hint::of("git wt remove").name(&self.name))
+                .hint(Hint::of("git wt remove -D").name(&self.name)));
         }
         self.branch = Some((branch.clone(), oid.clone()));
         Ok(())
@@ -281,7 +282,7 @@ impl<'a> Removal<'a> {
         let error = shown.fold(error, Error::because);
         let more = status.changes.len().saturating_sub(20);
         let error = if more > 0 { error.because(format!("and {more} more")) } else { error };
-        Err(error.hint(format!("git wt remove -f {}    (they are lost)", self.name)))
+        Err(error.advise("-f gives them up").hint(Hint::of("git wt remove -f").name(&self.name)))
     }
 
     /// Of the ignored files those that are neither ours as we wrote them nor easily made again.
@@ -321,7 +322,7 @@ impl<'a> Removal<'a> {
             (true, false) => format!("{protected}, and removing it loses {}", lines.join(", ")),
             (false, _) => format!("removing '{}' loses {}", self.name, lines.join(", ")),
         };
-        match context.ask(&format!("{what}\nremove it?"))? {
+        match context.ask(&format!("{what}; remove it?"))? {
             Some(true) => Ok(()),
             Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
             None => {
@@ -331,11 +332,11 @@ impl<'a> Removal<'a> {
                     Error::new(format!("removing '{}' would lose data", self.name))
                 };
                 let error = lines.iter().fold(error, Error::because);
-                let error = error.hint(format!("git wt remove -y {}", self.name));
+                let error = error.hint(Hint::of("git wt remove -y").name(&self.name));
                 Err(if self.databases(args).is_empty() {
                     error
                 } else {
-                    error.hint(format!("git wt remove --keep-db {}", self.name))
+                    error.hint(Hint::of("git wt remove --keep-db").name(&self.name))
                 })
             }
         }
@@ -348,9 +349,9 @@ impl<'a> Removal<'a> {
 
     /// What goes that no record tells of.
     fn unrecorded(&self) -> impl Iterator<Item = String> {
-        let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", escaped(&path.to_string_lossy()));
-        let commit = |commit: &String| format!("commit {} (on no branch)", escaped(commit));
-        let occupant = |of: &Occupant| format!("the directory of process {} ({})", of.pid, escaped(&of.name));
+        let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", path.display());
+        let commit = |commit: &String| format!("commit {commit} (on no branch)");
+        let occupant = |of: &Occupant| format!("the directory of process {} ({})", of.pid, of.name);
         let data = self.data.iter().map(ignored).chain(self.commits.iter().map(commit));
         data.chain(self.occupants.iter().map(occupant))
     }
@@ -365,24 +366,24 @@ impl<'a> Removal<'a> {
             context.repo.git().args(["push", "--quiet", &lease, remote, "--delete", &full]).output()?;
         if output.code != 0 {
             return Err(Error::new(format!("cannot delete the branch '{branch}' of '{remote}'"))
-                .because(output.stderr));
+                .quoting(&output.stderr));
         }
         context.ui.say(&format!("deleted branch '{branch}' of '{remote}' (was {})", oid.short()));
         Ok(())
     }
 
-    fn describe(&self) -> String {
-        let mut text = format!("would remove '{}' at '{}'\n", self.name, self.tree.path.display());
+    fn describe(&self) -> Vec<String> {
+        let mut lines = vec![format!("would remove '{}' at '{}'", self.name, self.tree.path.display())];
         for resource in self.record.iter().flat_map(Record::made) {
             if !resource.is_inside() && !matches!(resource, Resource::Checkout(_) | Resource::Branch(_)) {
-                text += &format!("  {}\n", resource.describe());
+                lines.push(format!("  {}", resource.describe()));
             }
         }
-        text += &self.unrecorded().map(|line| format!("  {line}\n")).collect::<String>();
+        lines.extend(self.unrecorded().map(|line| format!("  {line}")));
         let remote = self.remote_branch.iter().map(RemoteBranch::short);
         let branches = self.branch.iter().map(|(branch, _)| branch.to_string()).chain(remote);
-        text += &branches.map(|branch| format!("  branch '{branch}'\n")).collect::<String>();
-        text
+        lines.extend(branches.map(|branch| format!("  branch '{branch}'")));
+        lines
     }
 
     fn carry_out(&self, args: &Args, context: &Context) -> Result<()> {
@@ -394,7 +395,7 @@ impl<'a> Removal<'a> {
                     run_teardown(&held, self.tree, context);
                 }
                 exec::check_stopped()
-                    .map_err(|error| error.hint(format!("git wt remove --no-hooks {}", self.name)))?;
+                    .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
                 held.checkout_for(self.tree);
                 take_back(held, &self.tree.path, args.keep_db, context)?;
             }
@@ -407,7 +408,7 @@ impl<'a> Removal<'a> {
         context.ui.say(&format!("removed '{}'", self.name));
         if let (Some(_), Some(head)) = (self.commits.first(), self.tree.head.oid()) {
             let name = crate::name::slug(&self.name);
-            context.ui.hint(&format!("git branch {name} {}    (brings its commits back)", head.short()));
+            context.ui.hint(Hint::of("git branch").name(name).name(head.short()));
         }
         match &self.branch {
             Some((branch, oid)) => delete_branch(branch, oid, context),
@@ -422,7 +423,7 @@ fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<(
         None => Ok(()),
         Some(inner) => Err(Error::new(format!("'{name}' has another worktree in it"))
             .because(inner.path.display())
-            .hint(format!("git wt remove {}", quote::path(&inner.path)))),
+            .hint(Hint::of("git wt remove").name(&inner.path))),
     }
 }
 
@@ -450,20 +451,20 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
             log: &log,
         };
         let mut told = |command: &str, took: Option<Duration>| match took {
-            None => context.ui.say(&format!("$ {}", escaped(command))),
+            None => context.ui.say(&format!("$ {command}")),
             Some(time) => context.ui.took(time),
         };
         let mut log = surroundings.new_log()?;
         for hook in &recipe.hooks.teardown {
             let Ok(command) = consent.command(Kind::RunAtRemoval, hook, root)? else {
-                let shown = escaped(hook.wanted());
-                context.ui.warn(&format!("the teardown hook '{shown}' was not run without your consent"));
+                let hook = hook.wanted();
+                context.ui.warn(&format!("the teardown hook '{hook}' was not run without your consent"));
                 continue;
             };
             let ended = surroundings.run(&command, &mut log, &mut told)?;
             exec::check_stopped()?;
             if ended != Ended::Done {
-                context.ui.warn(&format!("the hook '{}' {}", escaped(hook.wanted()), ended.describe()));
+                context.ui.warn(&format!("the hook '{}' {}", hook.wanted(), ended.describe()));
             }
         }
         Ok(())
@@ -504,7 +505,7 @@ fn delete_branch(branch: &Branch, judged: &Oid, context: &Context) -> Result<()>
         return Ok(());
     }
     context.ui.say(&format!("deleted branch '{branch}'"));
-    context.ui.hint(&format!("git branch {branch} {}    (brings it back)", judged.short()));
+    context.ui.hint(Hint::of("git branch").name(branch.as_str()).name(judged.short()));
     Ok(())
 }
 
@@ -537,7 +538,7 @@ impl Status {
                 continue;
             }
             let shown = format!("{} {}", String::from_utf8_lossy(code), String::from_utf8_lossy(path));
-            changes.push(escaped(&shown));
+            changes.push(shown);
             if code.contains(&b'R') || code.contains(&b'C') {
                 // the name it had before
                 fields.next();

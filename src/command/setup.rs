@@ -12,12 +12,11 @@ use clap_complete::engine::ArgValueCompleter;
 use super::Context;
 use crate::complete;
 use crate::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::guard::Guard;
 use crate::hook::{self, Outcome, Surroundings};
-use crate::name::escaped;
 use crate::plan::{Facts, Pending, Plan, Wish};
 use crate::recipe::Recipe;
 use crate::recipe::consent::{Action, Kind, Requested};
@@ -93,7 +92,7 @@ fn every_one(args: &Args, worktrees: &Worktrees, context: &Context) -> Result<u8
     for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
         exec::check_stopped()?;
         if tree.missing {
-            context.ui.hint(&format!("'{}' is missing, and left as it is", tree.path.display()));
+            context.ui.say(&format!("note: '{}' is missing, and left as it is", tree.path.display()));
             continue;
         }
         let status = one(args, tree, worktrees, context).unwrap_or_else(|mut error| {
@@ -209,7 +208,7 @@ fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Resu
         Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
     let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
     for note in &plan.notes {
-        context.ui.hint(note);
+        context.ui.say(&format!("note: {note}"));
     }
     add_missing(record, plan.resources);
     Ok(plan.pending)
@@ -328,7 +327,7 @@ fn run_unfinished(
     }
     let words = context.words(&held.record, root);
     let mut told = |command: &str, took: Option<Duration>| match took {
-        None => ui.say(&format!("$ {}", escaped(command))),
+        None => ui.say(&format!("$ {command}")),
         Some(time) => ui.took(time),
     };
     let log = context.records.log(&held.record.id);
@@ -343,15 +342,11 @@ fn run_unfinished(
         }
         Outcome::Failed(failed) => failed,
     };
-    ui.warn(&format!(
-        "the hook '{}' {}; the worktree stays",
-        escaped(&failed.command),
-        failed.ended.describe()
-    ));
+    ui.warn(&format!("the hook '{}' {}; the worktree stays", failed.command, failed.ended.describe()));
     if matches!(failed.ended, Ended::TimedOut(_)) {
-        ui.hint("its limit is 'timeout' under [hooks], or wt.hooks.timeout in git config");
+        ui.say("note: its limit is 'timeout' under [hooks], or wt.hooks.timeout in git config");
     }
-    ui.hint(&format!("git wt setup {name}    (resumes there)"));
-    ui.hint(&format!("its output is in {}", log.display()));
+    ui.say(&format!("note: its output is in '{}'", log.display()));
+    ui.hint(Hint::of("git wt setup").name(name.as_str()));
     Ok(Error::HOOK)
 }

@@ -204,14 +204,17 @@ fn is_function_name(name: &str) -> bool {
 fn login_shell() -> Result<Shell> {
     let login = exec::variable("SHELL").map(PathBuf::from).unwrap_or_default();
     let name = login.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Shell::from_str(&name, false)
-        .map_err(|_| Error::usage("which shell?").hint("git wt shell-init bash|zsh|fish|nu|powershell"))
+    Shell::from_str(&name, false).map_err(|_| {
+        Error::usage("which shell?")
+            .advise("bash, zsh, fish, nu or powershell")
+            .hint("git wt shell-init SHELL")
+    })
 }
 
 fn how_to(shell: Shell, function: Option<&str>, ui: Ui) -> Result<u8> {
     match shell.start_file() {
         Some(file) => {
-            ui.hint("git wt shell-init --install    (does this, and installs the manual pages)");
+            ui.hint("git wt shell-init --install");
             ui.say(&format!("or add this line to '{}', and open a new shell:", file.display()));
         }
         None => ui.say("add this line to the start file of your shell, and open a new shell:"),

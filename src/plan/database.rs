@@ -52,7 +52,7 @@ impl Plan {
                 rule.variable, recipe.env.from
             ))
             .because("[database] gives each worktree its own, made from main's")
-            .hint(format!("set {} in '{}', or [database] shared = true", rule.variable, recipe.env.from)));
+            .advise("set it, or 'shared = true' under [database]"));
         };
         let unusable = || Error::new(format!("{} is no database URL that git-wt knows", rule.variable));
         let url = Url::parse(&text).ok_or_else(unusable)?;
@@ -105,8 +105,8 @@ impl Plan {
         if !url.is_local() && !rule.remote {
             return Err(Error::new(format!("the database server '{}' is not on this machine", url.server()))
                 .because("a database there is made, copied and dropped only if you say so")
-                .hint("git config wt.database.remote true")
-                .hint("or set 'shared = true' under [database], to use the main worktree's"));
+                .advise("'shared = true' under [database] uses the main worktree's")
+                .hint("git config wt.database.remote true"));
         }
         // a worktree keeps the name it has, whoever else had it taken then
         let kept = facts.database.clone();

@@ -4,11 +4,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Facts, Head, Plan, Start, What, Wish};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::git::absolute;
 use crate::git::worktrees::{self, Worktree};
-use crate::name::{escaped, hash};
-use crate::quote;
+use crate::name::hash;
 use crate::recipe::consent::Granted;
 use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
@@ -88,7 +87,7 @@ impl Plan {
             let shown = self.path.display();
             return Err(Error::new(format!("'{shown}' is inside the worktree '{}'", outer.path.display()))
                 .because("git add there would record it as an embedded repository")
-                .hint("choose a place outside, or have git ignore it"));
+                .advise("choose a place outside, or have git ignore it"));
         }
         Ok(Some(Exclude::of(inner)))
     }
@@ -103,7 +102,7 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
         None => PathBuf::from(text),
     };
     if path.as_os_str().is_empty() {
-        return Err(Error::new(format!("the place '{}' comes out empty", escaped(template))));
+        return Err(Error::new(format!("the place '{}' comes out empty", template)));
     }
     let from = match &facts.main {
         Some(main) => main,
@@ -117,12 +116,9 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
     };
     let is_usual = !recipe.path.is_repositorys() || is_usual(&place, from, facts);
     facts.consent.place(&recipe.path, place, is_usual).map_err(|action| {
-        Error::new(format!(
-            "the recipe wants worktrees at '{}', which needs your consent",
-            escaped(&action.text)
-        ))
-        .hint("git wt trust")
-        .hint(ELSEWHERE)
+        Error::new(format!("the recipe wants worktrees at '{}', which needs your consent", action.text))
+            .hint("git wt trust")
+            .hint(ELSEWHERE)
     })
 }
 
@@ -162,8 +158,9 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
     }
     let vanished = match facts.listing.at(path) {
         Some(tree) if !tree.missing => {
-            return Err(Error::new(format!("'{shown}' is a worktree already"))
-                .hint(format!("cd -- {}", quote::path(path))));
+            return Err(
+                Error::new(format!("'{shown}' is a worktree already")).hint(Hint::of("cd --").name(path))
+            );
         }
         vanished => vanished,
     };
@@ -193,7 +190,8 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
     if disk_absent && wish.force == 0 {
         return Err(Error::new(format!("'{shown}' is a worktree whose disk seems to be absent"))
             .because("the directory it lay in is missing too")
-            .hint("git wt add -f NAME    (to give up what was there)"));
+            .advise("-f gives up what was there")
+            .hint("git wt add -f NAME"));
     }
     Ok(Some(tree))
 }
@@ -226,10 +224,9 @@ pub(super) fn refuse_branch_in_use(
     if holder.missing {
         return Err(Error::new(format!("'{branch}' is still held by the vanished worktree '{shown}'"))
             .hint("git wt prune")
-            .hint("git worktree repair    (if it was only moved)"));
+            .hint("git worktree repair"));
     }
-    let detached = format!("git wt add --detach {branch}    (a copy of its commit)");
     Err(Error::new(format!("'{branch}' is already used by worktree at '{shown}'"))
-        .hint(format!("cd -- {}", quote::path(&holder.path)))
-        .hint(detached))
+        .hint(Hint::of("cd --").name(&holder.path))
+        .hint(Hint::of("git wt add --detach").name(branch.as_str())))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{What, Wish};
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::git::{Oid, RemoteBranch};
 use crate::name::{Branch, Name, slug};
 
@@ -145,7 +145,8 @@ impl Start {
         let option = if wish.orphan { "--orphan" } else { "-b" };
         match &known.branch {
             Some(_) if !wish.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
-                .hint(format!("git wt add {branch}    (without {option}, to check it out)"))),
+                .advise(format!("without {option} it is checked out"))
+                .hint(Hint::of("git wt add").name(branch.as_str()))),
             _ if wish.orphan => Ok(Head::Orphan(branch)),
             was => Ok(Head::New(branch, was.clone())),
         }
@@ -167,8 +168,8 @@ fn with_a_way_out(error: Error, word: &str, refs: &Refs) -> Error {
         return error;
     }
     error.hint(match refs.what.commit {
-        Some(_) => format!("git wt add -d ../{name} '{word}'"),
-        None => format!("git wt add {name}"),
+        Some(_) => Hint::of("git wt add -d").word("../", name).name(word),
+        None => Hint::of("git wt add").name(name),
     })
 }
 
@@ -202,8 +203,8 @@ fn the_one_remote(
             } else {
                 let names: Vec<String> = several.iter().map(RemoteBranch::short).collect();
                 Err(Error::new(format!("'{word}' is on several remotes: {}", names.join(", ")))
-                    .hint(format!("git wt add {}", names[0]))
-                    .hint(format!("git config checkout.defaultRemote {}", several[0].remote)))
+                    .hint(Hint::of("git wt add").name(&names[0]))
+                    .hint(Hint::of("git config checkout.defaultRemote").name(&several[0].remote)))
             }
         }
     }

@@ -20,7 +20,7 @@ use super::{DatabaseRule, Hooks, PortRule, Recipe, matches};
 use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
-use crate::name::{dbname, escaped, hash, hash_all};
+use crate::name::{dbname, hash, hash_all};
 use crate::url::{Engine, SqlitePlace, Url};
 
 /// Who wrote a part of the recipe.
@@ -178,10 +178,10 @@ impl Action {
         action
     }
 
-    /// What is done, in one line, with every character visible.
+    /// What is done, in one line.
     pub fn describe(&self) -> String {
         let place = if self.kind == Kind::Set { " in shells and hooks" } else { "" };
-        format!("{:10} {}{place}", self.kind.verb(), escaped(&self.text))
+        format!("{:10} {}{place}", self.kind.verb(), self.text)
     }
 
     /// The files that it covers.

@@ -225,7 +225,7 @@ impl<'a> Item<'a> {
         let at = self.file.at(&self.span);
         let error = Error::new(format!("unknown key '{}' {at}", self.full_name()));
         match nearest(self.name, known.iter().copied()) {
-            Some(near) if near != self.name => error.hint(format!("did you mean '{}{near}'?", self.within)),
+            Some(near) if near != self.name => error.advise(format!("did you mean '{}{near}'?", self.within)),
             _ => error,
         }
     }

@@ -2,9 +2,8 @@
 //!
 //! It never asks git; other tools keep settings under `wt.` too, so an unknown one is no fault.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::name::escaped;
-use crate::quote;
 
 use super::consent::Author;
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
@@ -239,7 +238,7 @@ impl Setting<'_> {
     fn fault(&self, expected: &str) -> Error {
         let value = escaped(self.value);
         Error::new(format!("'{value}' is not {expected} in git config '{}'", self.key))
-            .hint(format!("git config --show-origin --get-all {}", self.quoted_key()))
+            .hint(Hint::of("git config --show-origin --get-all").name(self.key))
     }
 
     fn refuse(&self, fault: Option<&str>) -> Result<()> {
@@ -247,10 +246,6 @@ impl Setting<'_> {
             None => Ok(()),
             Some(fault) => Err(self.fault("usable").because(fault)),
         }
-    }
-
-    fn quoted_key(&self) -> String {
-        quote::posix(self.key)
     }
 }
 

@@ -12,7 +12,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec;
 use crate::name;
 
@@ -125,15 +125,15 @@ impl Words {
                     return Error::new(format!(
                         "environment variable '{variable}' is not set, but '{text}' uses it"
                     ))
-                    .hint(format!("export {variable}=VALUE"));
+                    .hint(Hint::of("export").name(format!("{variable}=VALUE")));
                 }
                 Some(("ports", port)) if !self.ports.iter().any(|(name, _)| name == port) => {
                     return Error::new(format!("'{port}' is not among the ports, but '{text}' uses it"))
-                        .hint(format!("write '{port} = 8000' under '[port]' in '.wt.toml'"));
+                        .advise(format!("write '{port} = 8000' under '[port]' in '.wt.toml'"));
                 }
                 None if word == "branch" && self.branch.is_none() => {
                     return Error::new(format!("there is no branch here, but '{text}' uses it"))
-                        .hint("write '{{ branch or name }}'");
+                        .advise("write '{{ branch or name }}'");
                 }
                 None if word == "port" && self.ports.is_empty() => return no_port(&text),
                 _ => {}
@@ -193,7 +193,7 @@ fn check_filters(engine: &Environment<'_>, used: &[String], text: &str) -> Resul
     let template = engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))?;
     match template.render(stand_in.values(used)?) {
         Err(fault) if matches!(fault.kind(), ErrorKind::UnknownFilter) => {
-            Err(not_rendered(text, &fault).hint(format!("the filters are {FILTERS}, and minijinja's own")))
+            Err(not_rendered(text, &fault).advise(format!("the filters are {FILTERS}, and minijinja's own")))
         }
         Err(fault) if matches!(fault.kind(), ErrorKind::UnknownTest | ErrorKind::UnknownFunction) => {
             Err(not_rendered(text, &fault))
@@ -218,7 +218,7 @@ fn engine() -> Environment<'static> {
 fn used_words(engine: &Environment<'_>, text: &str) -> Result<Vec<String>> {
     let template = engine.template_from_str(text).map_err(|fault| {
         not_rendered(text, &fault)
-            .hint("braces meant for another program go between {% raw %} and {% endraw %}")
+            .advise("braces meant for another program go between {% raw %} and {% endraw %}")
     })?;
     let mut used: Vec<String> = template.undeclared_variables(true).into_iter().collect();
     used.sort();
@@ -238,22 +238,22 @@ fn unknown(word: &str, text: &str, known: impl IntoIterator<Item = &'static str>
     let error =
         Error::new(format!("unknown variable '{}' in template '{}'", root(word), name::escaped(text)));
     match nearest(root(word), known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean '{near}'?")),
-        None => error.hint(format!("the words are {}", known.join(", "))),
+        Some(near) => error.advise(format!("did you mean '{near}'?")),
+        None => error.advise(format!("the words are {}", known.join(", "))),
     }
 }
 
 fn unknown_port(port: &str, text: &str, ports: &[&str]) -> Error {
     let error = Error::new(format!("unknown variable 'ports.{port}' in template '{}'", name::escaped(text)));
     match nearest(port, ports.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean 'ports.{near}'?")),
-        None => error.hint(format!("write '{port} = 8000' under '[port]'")),
+        Some(near) => error.advise(format!("did you mean 'ports.{near}'?")),
+        None => error.advise(format!("write '{port} = 8000' under '[port]'")),
     }
 }
 
 fn no_port(text: &str) -> Error {
     let text = name::escaped(text);
-    Error::new(format!("no port is named, but '{text}' uses it")).hint("write 'PORT = 8000' under '[port]'")
+    Error::new(format!("no port is named, but '{text}' uses it")).advise("write 'PORT = 8000' under '[port]'")
 }
 
 fn not_rendered(text: &str, fault: &minijinja::Error) -> Error {

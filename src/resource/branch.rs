@@ -56,11 +56,11 @@ impl Branch {
         if output.code == 0 {
             return Ok(());
         }
-        Err(Error::new(format!("cannot have '{}' track '{upstream}'", self.name)).because(output.stderr))
+        Err(Error::new(format!("cannot have '{}' track '{upstream}'", self.name)).quoting(&output.stderr))
     }
 
     fn refusal(&self, repo: &Repo, stderr: &str) -> Error {
-        let error = Error::new(format!("cannot create the branch '{}'", self.name)).because(stderr);
+        let error = Error::new(format!("cannot create the branch '{}'", self.name)).quoting(stderr);
         let mut parts: Vec<&str> = self.name.as_str().split('/').collect();
         while parts.pop().is_some() && !parts.is_empty() {
             let prefix = parts.join("/");

@@ -173,7 +173,7 @@ impl Database {
             Ok(rel) if worktree.kind(rel)? == Some(Kind::Link) => {
                 Err(Error::new(format!("'{}' is a symbolic link", rel.display()))
                     .because("the database would be another worktree's")
-                    .hint("set 'shared = true' under [database] to use that one on purpose"))
+                    .advise("'shared = true' under [database] uses that one on purpose"))
             }
             _ => Ok(()),
         }

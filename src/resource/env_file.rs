@@ -14,7 +14,7 @@ use super::tree::Tree;
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::dotenv::{EnvText, Value};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::git;
 use crate::name::hash;
 use crate::url::with_ports;
@@ -139,7 +139,7 @@ impl EnvFile {
         if let Some(why) = self.obstacle(root)? {
             let error = Error::new(format!("cannot write '{}'", self.path)).because(&why);
             return if self.required {
-                Err(error.hint(format!("echo '{}' >> .gitignore", self.path)))
+                Err(error.hint(Hint::of("echo").name(&self.path).and(">> .gitignore")))
             } else {
                 Ok(Created::Skipped(why))
             };

@@ -43,7 +43,7 @@ impl FirstPush {
             return Ok(Created::Made);
         }
         Err(Error::new(format!("cannot configure the first push of '{}'", self.branch))
-            .because(output.stderr))
+            .quoting(&output.stderr))
     }
 
     /// Takes the setting back. The caller holds the repository lock.

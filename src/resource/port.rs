@@ -135,9 +135,9 @@ impl Choice<'_> {
         lines
             .push("the others are main's, in use, reserved for something else or blocked by browsers".into());
         Error::new(format!("no port is free for {} in {range}", names.join(", ")))
-            .because(lines.join("\n"))
+            .quoting(&lines.join("\n"))
             .hint(if claims.iter().any(|(_, claim)| self.is_orphaned(claim)) {
-                "git wt doctor --fix    (frees what is gone)"
+                "git wt doctor --fix"
             } else {
                 "git wt doctor"
             })

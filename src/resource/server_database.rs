@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed, Site};
 use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::quote;
 use crate::recipe::consent::Granted;
@@ -47,11 +47,11 @@ impl Origin {
             Some("sql") => Ok(Self::Script(file.to_owned())),
             Some("gz") => Err(Error::new(format!("'{shown}' is compressed"))
                 .because("a new database is filled from SQL, or from an archive of pg_dump")
-                .hint(format!("gunzip --keep {}", quote::path(file)))
-                .hint("and name the file without '.gz' in 'from' under [database]")),
+                .advise("unpack it, and name it without '.gz' in 'from' under [database]")
+                .hint(Hint::of("gunzip --keep").name(file))),
             _ if engine == Engine::Mysql => Err(Error::new(format!("'{shown}' is no script of SQL"))
-                .hint("mysqldump DATABASE > seed.sql")
-                .hint("and from = \"seed.sql\" under [database]")),
+                .advise("'from' under [database] names one, as in 'seed.sql'")
+                .hint("mysqldump DATABASE > seed.sql")),
             _ => Ok(Self::Archive(file.to_owned())),
         }
     }
@@ -77,7 +77,7 @@ fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> 
 }
 
 /// Refuses a script that itself chooses the database it works on: that would be another one than the new.
-fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, hint: &str) -> Result<()> {
+fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> Result<()> {
     let failed = || format!("cannot read '{}'", file.display());
     let lines = BufReader::new(File::open(file).explain(failed)?).split(b'\n');
     for (at, line) in lines.enumerate() {
@@ -88,7 +88,7 @@ fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, hint: &str) -> Res
             return Err(Error::new(format!("'{}' chooses a database itself", file.display()))
                 .because(place)
                 .because("what follows would not go into the worktree's own")
-                .hint(hint));
+                .advise(advice));
         }
     }
     Ok(())
@@ -174,9 +174,7 @@ impl ServerDatabase {
         }
         self.is_untouched = true;
         let url = self.url(site)?;
-        let server = self
-            .server(&url, site.ui)
-            .map_err(|error| error.hint("git wt add --no-env NAME    (without an environment)"))?;
+        let server = self.server(&url, site.ui).map_err(|error| error.hint("git wt add --no-env NAME"))?;
         self.tests_absent = server.tests_of(&self.name)?.is_empty();
         self.is_untouched = false;
         if server.create(&self.name, &self.from, &site.owner.record)? {
@@ -193,9 +191,8 @@ impl ServerDatabase {
             return Ok(Destroyed::Kept);
         }
         let url = self.url(site)?;
-        let server = self
-            .server(&url, site.ui)
-            .map_err(|error| error.hint("git wt remove --keep-db NAME    (leaves it)"))?;
+        let server =
+            self.server(&url, site.ui).map_err(|error| error.hint("git wt remove --keep-db NAME"))?;
         let gone = server.destroy(&self.name, self.absent, &site.owner.record)?;
         if gone && self.tests_absent {
             for name in server.tests_of(&self.name)? {
@@ -251,7 +248,7 @@ impl ServerDatabase {
         files.into_iter().find_map(|file| self.url_in(&file)).ok_or_else(|| {
             Error::new(format!("no way to reach {} is known", self.describe()))
                 .because(format!("{} in '{}' does not lead there", self.variable, self.file))
-                .hint("git wt remove --keep-db NAME    (leaves it to you)")
+                .hint("git wt remove --keep-db NAME")
         })
     }
 
@@ -313,5 +310,5 @@ impl Server<'_> {
 fn in_use(name: &str, sessions: Vec<String>) -> Error {
     let error = Error::new(format!("the database '{name}' is in use, and nobody's session is ended for it"));
     let error = sessions.into_iter().fold(error, Error::because);
-    error.hint("stop what uses it, and do it again").hint("git wt remove --keep-db NAME    (leaves it)")
+    error.advise("stop what uses it, and do it again").hint("git wt remove --keep-db NAME")
 }

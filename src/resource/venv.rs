@@ -174,15 +174,15 @@ impl Maker {
         }
         let error = Error::new(format!("cannot make the Python environment '{}'", path.display()))
             .because(format!("'{}' ended with status {}", self.program.display(), output.code))
-            .because(output.stderr)
-            .because(String::from_utf8_lossy(&output.stdout));
+            .quoting(&output.stderr)
+            .quoting(&String::from_utf8_lossy(&output.stdout));
         Err(if self.ensures_pip && lacks_ensurepip(&self.program) {
             error
                 .because(
                     "this Python has no 'ensurepip', which Debian and Ubuntu keep in a package of its own",
                 )
+                .because("uv needs none: https://docs.astral.sh/uv")
                 .hint("sudo apt install python3-venv")
-                .hint("or install uv, which needs none: https://docs.astral.sh/uv")
         } else {
             error
         })
@@ -458,7 +458,7 @@ mod tests {
         let mut venv = venv();
         let error = venv.make(&world.worktree, &maker(None, debian.clone(), true)).unwrap_err();
         assert!(error.why.iter().any(|why| why == "ensurepip is not available"), "{:?}", error.why);
-        assert_eq!(error.hints[0], "sudo apt install python3-venv");
+        assert_eq!(error.hints, ["sudo apt install python3-venv".into()]);
         assert_eq!(world.destroy(&venv), Destroyed::Gone);
         assert!(world.names("wt").is_empty());
 

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::Tally;
 use crate::claim::{Claim, Claims, Owner, Thing};
-use crate::error::Result;
+use crate::error::{Hint, Result};
 use crate::git::Identity;
-use crate::quote;
 use crate::record::Fate;
 
 /// Looks at all claims but those of the repository `here`; with `yes` databases are forgotten.
@@ -30,10 +29,10 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
         let place = common_dir.display();
         tally.ui.say(&format!("'{place}' cannot be found, perhaps its disk is away; claims of it: {number}"));
         // whole, since one path may begin another
-        let (text, dir) =
-            (quote::posix(&format!("\"{place}\"")), quote::posix(&claims.dir().display().to_string()));
-        let rm = format!("(cd {dir} && grep -rlF -e {text} ports databases | xargs rm)");
-        tally.ui.hint(&format!("{rm}    (if it is gone for good)"));
+        let rm = Hint::of("grep -rlF --null -e").word("", format!("\"{place}\""));
+        let rm =
+            rm.name(claims.dir().join("ports")).name(claims.dir().join("databases")).and("| xargs -0 rm");
+        tally.ui.hint(rm);
     }
     Ok(())
 }
@@ -41,8 +40,9 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
 fn release(tally: &mut Tally, claims: &Claims, claim: &Claim, owner: &Owner, yes: bool) -> Result<()> {
     let what = format!("{claim}, which is gone");
     if let Some(drop) = way_to_drop(&claim.thing).filter(|_| !(tally.fix && yes)) {
-        tally.for_the_user(&format!("{what}; the database may still be there"), &drop);
-        tally.ui.hint("git wt doctor --fix --yes    (forgets it, and drops nothing)");
+        tally.for_the_user(&format!("{what}; the database may still be there, and is forgotten by '--yes'"));
+        tally.ui.hint(drop);
+        tally.ui.hint("git wt doctor --fix --yes");
     } else if tally.problem(&what) {
         claims.release(&claim.thing, owner)?;
     }
@@ -50,20 +50,22 @@ fn release(tally: &mut Tally, claims: &Claims, claim: &Claim, owner: &Owner, yes
 }
 
 /// The command that drops a database, unless it is certain that there is none.
-fn way_to_drop(thing: &Thing) -> Option<String> {
+fn way_to_drop(thing: &Thing) -> Option<Hint> {
     let Thing::Database(place) = thing else { return None };
     let (engine, place) = place.split_once(':')?;
     if engine == "sqlite" {
-        return Path::new(place).exists().then(|| format!("rm {}", quote::posix(place)));
+        return Path::new(place).exists().then(|| Hint::of("rm").name(place));
     }
     let (server, name) = place.rsplit_once('/')?;
     Some(match engine {
         "mysql" => {
-            format!("mysql --execute={}    (on {server})", quote::posix(&format!("DROP DATABASE `{name}`")))
+            let (host, port) = server.rsplit_once(':').unwrap_or((server, "3306"));
+            let mysql = Hint::of("mysql").word("--host=", host).word("--port=", port);
+            mysql.word("--execute=", format!("DROP DATABASE `{name}`"))
         }
         _ => {
-            let server = quote::posix(&format!("postgres://{server}/postgres"));
-            format!("psql {server} --command={}", quote::posix(&format!("DROP DATABASE \"{name}\"")))
+            let psql = Hint::of("psql").word("", format!("postgres://{server}/postgres"));
+            psql.word("--command=", format!("DROP DATABASE \"{name}\""))
         }
     })
 }

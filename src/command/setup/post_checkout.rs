@@ -31,11 +31,13 @@ pub(super) fn install(context: &Context) -> Result<u8> {
         return Ok(0);
     }
     if hook.text.is_some() {
-        return Err(hook.by_hand("there is a hook already", &format!("add this line to it: {LINE}")));
+        return Err(hook
+            .by_hand("there is a hook already")
+            .advise(format!("the line to add to it is: {LINE}")));
     }
     if hook.is_for_all {
         let why = "core.hooksPath is the same for all your repositories";
-        return Err(hook.by_hand(why, "git config --local core.hooksPath .git/hooks"));
+        return Err(hook.by_hand(why).hint("git config --local core.hooksPath .git/hooks"));
     }
     let failed = || format!("cannot write '{}'", hook.path.display());
     fs::create_dir_all(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
@@ -43,7 +45,7 @@ pub(super) fn install(context: &Context) -> Result<u8> {
     file.and_then(|mut file| file.write_all(script().as_bytes())).explain(failed)?;
     context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));
     if hook.is_inside_worktree {
-        context.ui.hint("commit it: core.hooksPath means each worktree's own directory");
+        context.ui.say("note: commit it, since core.hooksPath means each worktree's own directory");
     }
     Ok(0)
 }
@@ -58,7 +60,8 @@ pub(super) fn uninstall(context: &Context) -> Result<u8> {
             Ok(0)
         }
         Some(text) if text.contains("--from-hook") => Err(hook
-            .by_hand("it has more than git-wt has put there", "take the line with '--from-hook' out of it")),
+            .by_hand("it has more than git-wt has put there")
+            .advise("take the line with '--from-hook' out of it")),
         _ => {
             context.ui.say(&format!("it is not in '{}'", hook.path.display()));
             Ok(0)
@@ -132,9 +135,8 @@ impl Hook {
         }
     }
 
-    fn by_hand(&self, why: &str, hint: &str) -> Error {
+    fn by_hand(&self, why: &str) -> Error {
         let error = Error::new(format!("'{}' is not ours to change", self.path.display())).because(why);
-        let error = self.manager().into_iter().fold(error, Error::because);
-        error.hint(hint)
+        self.manager().into_iter().fold(error, Error::because)
     }
 }

@@ -9,7 +9,6 @@ use crate::command::Context;
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::hook;
-use crate::name::escaped;
 use crate::record::{Ended, Record, State};
 use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
@@ -31,18 +30,16 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
     if !args.no_hooks {
         hook::schedule(&mut record, &pending.hooks);
         let pending = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
-        lines.extend(pending.map(|hook| format!("run {}", escaped(&hook.command))));
+        lines.extend(pending.map(|hook| format!("run {}", hook.command)));
     }
     lines
         .extend(pending.waiting.iter().map(|action| format!("wait for your consent: {}", action.describe())));
     if lines.is_empty() {
         lines.push("nothing to do".into());
     }
-    let mut text = format!("worktree '{}' at '{}'\n", record.name, tree.path.display());
-    for line in lines {
-        text += &format!("  {line}\n");
-    }
-    context.ui.answer(text.as_bytes())?;
+    let title = format!("worktree '{}' at '{}'", record.name, tree.path.display());
+    let lines = lines.iter().map(|line| format!("  {line}"));
+    context.ui.print_lines(std::iter::once(title).chain(lines))?;
     Ok(0)
 }
 

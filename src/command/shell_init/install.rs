@@ -13,10 +13,9 @@ use rustix::fs::Access;
 use super::start_file::StartFile;
 use super::{Args, Shell, is_function_name};
 use crate::command::help::PAGES;
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec;
 use crate::file;
-use crate::quote;
 use crate::ui::Ui;
 
 /// What tells our line in a start file from one that the user has written.
@@ -108,7 +107,7 @@ pub(super) fn install(shell: Shell, function: Option<&str>, args: &Args, ui: Ui)
     }
     if carry_out(&steps, "git wt shell-init --install --yes", args, ui)? {
         ui.say("installed: a new shell has it");
-        ui.hint("exec $SHELL    (this one, too)");
+        ui.hint("exec $SHELL");
     }
     if shell == Shell::Bash {
         tell_of_login_shells(ui);
@@ -132,14 +131,14 @@ pub(super) fn uninstall(args: &Args, ui: Ui) -> Result<u8> {
 }
 
 /// Shows what is to be done, and does it once that is agreed to; says whether it was.
-fn carry_out(steps: &[Step], way_out: &str, args: &Args, ui: Ui) -> Result<bool> {
+fn carry_out(steps: &[Step], way_out: &'static str, args: &Args, ui: Ui) -> Result<bool> {
     if steps.is_empty() {
         ui.say("nothing to do");
         return Ok(false);
     }
     let plan: Vec<String> = steps.iter().map(ToString::to_string).collect();
     if args.dry_run {
-        ui.answer(format!("{}\n", plan.join("\n")).as_bytes())?;
+        ui.print_lines(plan.iter().flat_map(|step| step.lines()))?;
         return Ok(false);
     }
     plan.iter().flat_map(|step| step.lines()).for_each(|line| ui.say(line));
@@ -161,7 +160,7 @@ fn line_to_add(shell: Shell, function: Option<&str>, file: StartFile, ui: Ui) ->
         return Ok(None);
     }
     file.check_writable()
-        .map_err(|error| error.hint(format!("{}    (add this line to it)", shell.line(function))))?;
+        .map_err(|error| error.advise(format!("the line to add to it is: {}", shell.line(function))))?;
     Ok(Some(Step::AddLine(file, line)))
 }
 
@@ -172,7 +171,8 @@ fn line_to_take_out(shell: Shell, file: StartFile, ui: Ui) -> Result<Option<Step
         ui.say(&format!("left as it is in '{}': {}", file.path().display(), line.trim()));
     }
     let Some(line) = ours.into_iter().next() else { return Ok(None) };
-    file.check_writable().map_err(|error| error.hint(format!("{line}    (take this line out of it)")))?;
+    file.check_writable()
+        .map_err(|error| error.advise(format!("the line to take out of it is: {}", line.trim_end())))?;
     Ok(Some(Step::TakeOutLine(file, line.trim_end().to_owned())))
 }
 
@@ -202,7 +202,7 @@ fn pages_to_write(ui: Ui) -> Result<Option<Step>> {
     let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
     if rustix::fs::access(there, Access::WRITE_OK).is_err() {
         ui.warn(&format!("no manual pages: '{}' is not yours to write to", there.display()));
-        ui.hint("git wt help    (shows them all the same)");
+        ui.hint("git wt help");
         return Ok(None);
     }
     Ok(Some(Step::WritePages(dir, pages)))
@@ -266,6 +266,5 @@ fn tell_of_login_shells(ui: Ui) {
         _ => return,
     };
     ui.say(&format!("a login shell reads '{}', which does not read '.bashrc'", file.display()));
-    let file = quote::path(file);
-    ui.hint(&format!("echo '. ~/.bashrc' >> {file}"));
+    ui.hint(Hint::of("echo '. ~/.bashrc' >>").name(file));
 }

@@ -20,8 +20,8 @@ pub(super) fn set_cone(repo: &Repo, root: &Path, cone: &[String]) -> Result<()> 
         return Ok(());
     }
     Err(Error::new(format!("git does not take the cone '{}'", cone.join("', '")))
-        .because(done.stderr)
-        .hint("change 'sparse' in the recipe: directories, one each"))
+        .quoting(&done.stderr)
+        .advise("'sparse' in the recipe is a list of directories"))
 }
 
 /// Writes the files of the cone, and runs the user's post-checkout hook, both as `git worktree add` does; returns the

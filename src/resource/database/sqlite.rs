@@ -16,9 +16,8 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::Origin;
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec::check_stopped;
-use crate::quote;
 use crate::resource::mark::Birthmark;
 
 /// What SQLite keeps beside a database while it is in use.
@@ -110,12 +109,12 @@ fn check_surroundings(place: &Path) -> Result<()> {
     let dir = place.parent().unwrap_or(place);
     if !dir.is_dir() {
         return Err(Error::new(format!("the directory of database '{}' does not exist", place.display()))
-            .hint(format!("mkdir -p {}", quote::path(dir))));
+            .hint(Hint::of("mkdir -p").name(dir)));
     }
     match BESIDE.iter().map(|suffix| beside(place, suffix)).find(|path| exists(path)) {
         Some(stale) => Err(Error::new(format!("'{}' is left of an earlier database", stale.display()))
             .because("SQLite would apply it to the new one")
-            .hint(format!("rm {}", quote::path(&stale)))),
+            .hint(Hint::of("rm").name(&stale))),
         None => Ok(()),
     }
 }

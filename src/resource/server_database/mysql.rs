@@ -36,7 +36,7 @@ impl<'a> Server<'a> {
             "" => "the local MySQL server",
             place => place,
         };
-        Err(Error::new(format!("cannot reach the database server ({place})")).because(asked.stderr.trim()))
+        Err(Error::new(format!("cannot reach the database server ({place})")).quoting(&asked.stderr))
     }
 
     /// Makes a database; false when one of that name is there already.
@@ -114,7 +114,7 @@ impl<'a> Server<'a> {
         let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
         check_stopped()?;
         if loaded.code != 0 {
-            return Err(Error::new(failed()).because(loaded.last_words()));
+            return Err(Error::new(failed()).quoting(&loaded.last_words()));
         }
         if self.mark(name)?.as_deref() == Some(&mark(record)) {
             return Ok(());
@@ -201,7 +201,7 @@ impl<'a> Server<'a> {
         let found = self.lines(&set, name)?.into_iter().next();
         found.map(|set| format!(" {}", set.trim())).ok_or_else(|| {
             Error::new(format!("there is no database '{name}' to copy"))
-                .hint("from = \"empty\" under [database]")
+                .advise("with 'from = \"empty\"' under [database] nothing is copied")
         })
     }
 
@@ -266,5 +266,5 @@ fn literal(text: &str) -> String {
 }
 
 fn failure(deed: &str, name: &str, output: &Output) -> Error {
-    Error::new(format!("cannot {deed} the database '{name}'")).because(output.stderr.trim())
+    Error::new(format!("cannot {deed} the database '{name}'")).quoting(&output.stderr)
 }

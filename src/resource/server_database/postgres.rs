@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::Origin;
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::ui::Ui;
 use crate::url::Url;
@@ -53,7 +53,7 @@ impl<'a> Server<'a> {
             "" => "the local PostgreSQL server",
             server => server,
         };
-        Error::new(format!("cannot reach the database server ({place})")).because(output.stderr.trim())
+        Error::new(format!("cannot reach the database server ({place})")).quoting(&output.stderr)
     }
 
     /// Makes a database; false when one of that name is there already.
@@ -110,11 +110,12 @@ impl<'a> Server<'a> {
             return Ok(());
         }
         let error = Error::new(format!("cannot load '{}' into a new database", file.display()));
-        let error = error.because(loaded.last_words());
+        let error = error.quoting(&loaded.last_words());
         Err(if loaded.stderr.contains("invalid command \\restrict") {
-            error.hint("this psql is older than the pg_dump that wrote the script: update postgresql-client")
+            error
+                .advise("this psql is older than the pg_dump that wrote the script: update postgresql-client")
         } else if loaded.stderr.contains("role \"") {
-            error.hint("pg_dump --no-owner --no-privileges writes a script that fits every user")
+            error.advise("pg_dump --no-owner --no-privileges writes a script that fits every user")
         } else {
             error
         })
@@ -141,7 +142,7 @@ impl<'a> Server<'a> {
         let size = if self.ui.is_watched() { self.size(main)? } else { None };
         let (dump, restore) = super::pipe(dump, self.restore(half)?, main, size, self.ui)?;
         if dump.code != 0 {
-            return Err(Error::new(format!("cannot copy the database '{main}'")).because(dump.stderr));
+            return Err(Error::new(format!("cannot copy the database '{main}'")).quoting(&dump.stderr));
         }
         restored(&restore, main)?;
         self.copy_settings(&names)
@@ -203,9 +204,7 @@ impl<'a> Server<'a> {
         let error =
             Error::new(format!("the database '{name}' is in use, and nobody's session is ended for it"));
         let error = self.sessions(name)?.into_iter().fold(error, Error::because);
-        Err(error
-            .hint("stop what uses it, and do it again")
-            .hint("git wt remove --keep-db NAME    (leaves it)"))
+        Err(error.advise("stop what uses it, and do it again").hint("git wt remove --keep-db NAME"))
     }
 
     /// The databases that test runners make of one, as Django names them: `test_NAME`, and `test_NAME_1` in parallel.
@@ -239,15 +238,14 @@ impl<'a> Server<'a> {
 
     fn failure(&self, deed: &str, name: &str, output: &Output) -> Error {
         let error =
-            Error::new(format!("cannot {deed} the database '{name}'")).because(readable(&output.stderr));
+            Error::new(format!("cannot {deed} the database '{name}'")).quoting(&readable(&output.stderr));
         if sqlstate(output) == DENIED {
             let user = self.lines("SELECT quote_ident(current_user);", &[("name", name)]);
             let user = user.ok().and_then(|lines| lines.into_iter().next()).unwrap_or_default();
             return error
-                .hint(format!(
-                    "psql --command 'ALTER ROLE {user} CREATEDB'    (as the server's administrator)"
-                ))
-                .hint("or set 'shared = true' under [database], to use the main worktree's");
+                .because("an administrator of the server can give the right to it")
+                .advise("'shared = true' under [database] uses the main worktree's")
+                .hint(Hint::of("psql").word("--command=", format!("ALTER ROLE {user} CREATEDB")));
         }
         error
     }
@@ -285,7 +283,7 @@ fn restored(restore: &Output, from: &str) -> Result<()> {
     if restore.code == 0 {
         return Ok(());
     }
-    Err(Error::new(format!("cannot restore '{from}' into a new database")).because(&restore.stderr))
+    Err(Error::new(format!("cannot restore '{from}' into a new database")).quoting(&restore.stderr))
 }
 
 /// Whether a line has psql go on in another database.
