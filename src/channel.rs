@@ -15,6 +15,7 @@ use rustix::process::{Pid, getpgrp, getpid, getppid, getsid};
 
 use crate::error::{Explain, Result};
 use crate::exec;
+use crate::file;
 
 /// Where the shell waits for a directory, if it does.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +40,9 @@ impl Channel {
     pub fn tell(&self, to: &Path) -> Result<bool> {
         let Some(path) = &self.file else { return Ok(false) };
         let failed = || format!("cannot tell the shell where to go through '{}'", path.display());
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(path)
-            .explain(failed)?;
+        let mut options = File::options();
+        options.write(true).create_new(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let mut file = file::open_private(&mut options, path).explain(failed)?;
         // in one piece: a shell that looks too early sees nothing or all
         let message = [to.as_os_str().as_bytes(), b"\0"].concat();
         file.write_all(&message).explain(failed)?;
@@ -93,6 +90,7 @@ fn parent_in(stat: &str) -> Option<Pid> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use std::ffi::OsStr;
     use std::os::unix::fs::PermissionsExt;

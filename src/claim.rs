@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
 use crate::exec::variable;
+use crate::file;
 use crate::name::hash;
 
 /// A temporary file older than this was left by a process that died.
@@ -250,11 +251,8 @@ impl Claims {
 
     fn write_temporary(&self, thing: &Thing, owner: &Owner) -> Result<PathBuf> {
         let dir = self.dir_of(thing);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&dir)
-            .explain(|| format!("cannot create '{}'", dir.display()))?;
+        let below = dir.file_name().unwrap_or_default().to_string_lossy();
+        file::make_private_dir(&self.dir, &below).explain(|| format!("cannot create '{}'", dir.display()))?;
         sweep(&dir);
         let place = match thing {
             Thing::Port(_) => None,
@@ -263,11 +261,7 @@ impl Claims {
         let text = serde_json::to_vec(&Written { place, owner: owner.clone() })
             .explain(|| format!("cannot claim {thing}"))?;
         let file = dir.join(temporary_name());
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
+        file::open_private(OpenOptions::new().write(true).create_new(true), &file)
             .and_then(|mut open| open.write_all(&text))
             .explain(|| format!("cannot write '{}'", file.display()))?;
         Ok(file)

@@ -425,6 +425,7 @@ fn venv(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Venv {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
 

@@ -1,7 +1,9 @@
-//! Small reads, and whole-file writes that survive the death of the process at any moment.
+//! Small reads, whole-file writes that survive the death of the process at any moment, and the files and directories that
+//! are git-wt's own, which nobody else may read or write, whatever the umask.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -60,18 +62,80 @@ pub fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.new"))
 }
 
+/// Replaces one of our own files whole, as `replace` does.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = aside(path);
+    let file = open_private(File::options().create(true).write(true).truncate(true), &aside);
+    rename_written(file, bytes, &aside, path)
+}
+
+/// Opens one of our own files, and makes it the owner's alone, also where it was made wider once.
+pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(0o600).open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode != 0o600 {
+        unless_anothers(file.set_permissions(Permissions::from_mode(0o600)))?;
+    }
+    Ok(file)
+}
+
+/// Makes one of our own directories, `below` in `root`, which is ours too. They are the owner's alone, also where they
+/// were made wider once.
+pub fn make_private_dir(root: &Path, below: &str) -> io::Result<()> {
+    for dir in [root.to_owned(), root.join(below)] {
+        make_narrow(&dir)?;
+        let mode = fs::metadata(&dir)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            unless_anothers(fs::set_permissions(&dir, Permissions::from_mode(mode & 0o700)))?;
+        }
+    }
+    Ok(())
+}
+
+fn make_narrow(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(dir) {
+        // what the umask has taken of the owner's
+        Ok(()) => fs::set_permissions(dir, Permissions::from_mode(0o700)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            make_narrow(dir.parent().ok_or(cause)?)?;
+            make_narrow(dir)
+        }
+        Err(_) if dir.is_dir() => Ok(()),
+        failed => failed,
+    }
+}
+
+/// Whoever may write to what another has made may not change its mode.
+fn unless_anothers(changed: io::Result<()>) -> io::Result<()> {
+    match changed {
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        changed => changed,
+    }
+}
+
+/// Makes a directory of the user's or of git's, with all around it, as the umask has them.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub fn make_shared_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
 /// Replaces a file whole: written aside, then renamed; keeps the mode of the one that is there.
 ///
 /// The caller holds a lock on whatever the file is part of.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
-    let mut file = File::options().create(true).write(true).truncate(true).open(&aside)?;
+    let file = File::options().create(true).write(true).truncate(true).open(&aside)?;
     // before anybody can read in it what the other keeps to its owner
     let kept = match fs::metadata(path) {
         Ok(there) => file.set_permissions(there.permissions()),
         Err(_) => Ok(()),
     };
-    kept.and_then(|()| file.write_all(bytes)).and_then(|()| fs::rename(&aside, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&aside);
+    rename_written(kept.map(|()| file), bytes, &aside, path)
+}
+
+fn rename_written(file: io::Result<File>, bytes: &[u8], aside: &Path, path: &Path) -> io::Result<()> {
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.and_then(|()| fs::rename(aside, path)).inspect_err(|_| {
+        let _ = fs::remove_file(aside);
     })
 }

@@ -257,7 +257,8 @@ impl Repo {
             return Ok(());
         }
         let file = self.common_dir.join(MAIN_ROOT);
-        crate::file::replace(&file, root.as_os_str().as_bytes())
+        crate::file::make_private_dir(file.parent().unwrap_or(&file), "")
+            .and_then(|()| crate::file::replace_private(&file, root.as_os_str().as_bytes()))
             .explain(|| format!("cannot write '{}'", file.display()))
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::environment::Environment;
 use crate::error::{Explain, Result};
 use crate::exec::{self, Ending, Program};
+use crate::file;
 use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
 use crate::record::{Ended, Held, HookRun, Record};
@@ -93,7 +94,8 @@ impl Surroundings<'_> {
 
     /// Begins the log anew.
     pub fn new_log(&self) -> Result<File> {
-        File::create(self.log).explain(|| self.unwritten())
+        file::open_private(File::options().create(true).write(true).truncate(true), self.log)
+            .explain(|| self.unwritten())
     }
 
     fn unwritten(&self) -> String {

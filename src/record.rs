@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::{Claim, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Explain, Result};
+use crate::file;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::git::{Identity, Repo};
 use crate::name::{Branch, Name, random_hex, slug};
@@ -356,8 +357,8 @@ impl Records {
     pub fn lock(&self) -> Result<Lock> {
         let path = self.dir.join("lock");
         let failed = || format!("cannot lock '{}'", path.display());
-        fs::create_dir_all(self.dir.join("records")).explain(failed)?;
-        let file = File::options().create(true).append(true).open(&path).explain(failed)?;
+        file::make_private_dir(&self.dir, "records").explain(failed)?;
+        let file = file::open_private(File::options().create(true).append(true), &path).explain(failed)?;
         file.lock().explain(failed)?;
         Ok(Lock { _file: file })
     }
@@ -486,7 +487,8 @@ impl Records {
         let path = self.file(id, "lock");
         let failed = || format!("cannot lock '{}'", path.display());
         loop {
-            let file = File::options().create(true).append(true).open(&path).explain(failed)?;
+            let file =
+                file::open_private(File::options().create(true).append(true), &path).explain(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(fs::TryLockError::WouldBlock) => return Ok(None),
@@ -503,12 +505,13 @@ impl Records {
 
     /// Writes a record in place of a damaged one, which is kept where it can be looked at.
     pub fn rewrite(&self, record: Record) -> Result<()> {
-        let file = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.id))?;
-        let aside = self.dir.join("damaged");
-        fs::create_dir_all(&aside)
-            .and_then(|()| fs::copy(self.file(&record.id, "json"), aside.join(format!("{}.json", record.id))))
+        let lock = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.id))?;
+        let aside = self.dir.join("damaged").join(format!("{}.json", record.id));
+        file::make_private_dir(&self.dir, "damaged")
+            .and_then(|()| fs::read(self.file(&record.id, "json")))
+            .and_then(|bytes| file::replace_private(&aside, &bytes))
             .explain(|| format!("cannot keep the damaged record '{}'", record.id))?;
-        Held { records: self, file: Arc::new(file), record }.write()
+        Held { records: self, file: Arc::new(lock), record }.write()
     }
 
     /// Deletes all files of a record.
@@ -570,7 +573,7 @@ impl Held<'_> {
         let path = self.records.file(&self.record.id, "json");
         let mut bytes = serde_json::to_vec_pretty(&self.record).explain(|| "cannot write a record".into())?;
         bytes.push(b'\n');
-        crate::file::replace(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))
+        file::replace_private(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))
     }
 
     /// Deletes the record: nothing of it is left to undo.

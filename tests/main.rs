@@ -35,6 +35,7 @@ mod ports;
 mod post_checkout;
 mod postgres;
 mod powershell;
+mod private;
 mod project;
 mod prompt;
 mod properties;

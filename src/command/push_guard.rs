@@ -93,7 +93,7 @@ fn hooks_dir(context: &Context) -> Result<PathBuf> {
 }
 
 fn write_new(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    crate::file::make_shared_dir(path.parent().unwrap_or(path))?;
     let mut file = File::options().write(true).create_new(true).mode(0o755).open(path)?;
     file.write_all(HOOK.as_bytes())
 }

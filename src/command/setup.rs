@@ -158,9 +158,10 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
         return Err(Error::new(format!("another git-wt has just changed '{}'", record.name)));
     }
     let held = context.records.begin(record)?;
-    crate::file::replace(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes()).map_err(
-        |cause| Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause),
-    )?;
+    crate::file::replace_private(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
+        .map_err(|cause| {
+            Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause)
+        })?;
     drop(lock);
     Ok(held)
 }

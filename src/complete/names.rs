@@ -31,8 +31,8 @@ pub(super) fn of(repo: &Repo) -> Vec<Named> {
         match stamp.filter(|stamp| all.len() >= MANY && stamp.is_at_rest) {
             // two at once may spoil each other's, which then does not end as it must
             Some(stamp) => {
-                let _ = fs::create_dir(repo.common_dir().join("wt"));
-                let _ = file::replace(&path, written(&all, &stamp.text).as_bytes());
+                let _ = file::make_private_dir(&repo.common_dir().join("wt"), "");
+                let _ = file::replace_private(&path, written(&all, &stamp.text).as_bytes());
             }
             None if remembered.is_some() && all.len() < MANY => drop(fs::remove_file(&path)),
             None => {}

@@ -512,9 +512,9 @@ impl ConsentFile {
 
     fn write(&self) -> Result<()> {
         let failed = || format!("cannot write '{}'", self.file.display());
-        let dir = self.file.parent().unwrap_or(&self.file);
-        fs::create_dir_all(dir).explain(failed)?;
+        let root = self.file.ancestors().nth(2).unwrap_or(&self.file);
+        crate::file::make_private_dir(root, "trust").explain(failed)?;
         let bytes = serde_json::to_vec_pretty(&self.consent.actions).explain(failed)?;
-        crate::file::replace(&self.file, &bytes).explain(failed)
+        crate::file::replace_private(&self.file, &bytes).explain(failed)
     }
 }

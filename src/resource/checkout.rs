@@ -19,6 +19,7 @@ use super::{Care, Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{self, Program};
+use crate::file;
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
 use crate::git::{Identity, Repo};
 
@@ -130,8 +131,7 @@ impl Checkout {
             return Err(if self.as_given { error.exit(status) } else { error });
         };
         self.entry = tree.id;
-        fs::File::create(tree.git_dir.join(TOKEN))
-            .and_then(|mut file| io::Write::write_all(&mut file, format!("{record}\n").as_bytes()))
+        file::replace_private(&tree.git_dir.join(TOKEN), format!("{record}\n").as_bytes())
             .explain(|| format!("cannot write '{}'", tree.git_dir.join(TOKEN).display()))?;
         self.post_checkout = status;
         if !self.as_given {
@@ -162,8 +162,7 @@ impl Checkout {
         let Some(entry) = self.entry.as_ref().filter(|_| !self.as_given) else { return Ok(()) };
         let lock = repo.common_dir().join("worktrees").join(entry).join("locked");
         match &self.lock {
-            Some(reason) => fs::File::create(&lock)
-                .and_then(|mut file| io::Write::write_all(&mut file, reason.as_bytes()))
+            Some(reason) => file::replace(&lock, reason.as_bytes())
                 .explain(|| format!("cannot write '{}'", lock.display())),
             None => gone(fs::remove_file(&lock)).explain(|| format!("cannot delete '{}'", lock.display())),
         }
@@ -236,8 +235,8 @@ pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
     let dir = repo.common_dir().join("wt");
     let path = dir.join("entries.lock");
     let failed = || format!("cannot lock '{}'", path.display());
-    fs::create_dir_all(dir).explain(failed)?;
-    let file = fs::File::options().create(true).append(true).open(&path).explain(failed)?;
+    file::make_private_dir(&dir, "").explain(failed)?;
+    let file = file::open_private(fs::File::options().create(true).append(true), &path).explain(failed)?;
     file.lock().explain(failed)?;
     Ok(file)
 }
@@ -297,9 +296,9 @@ fn delete_empty_entries(repo: &Repo) {
 pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let from = repo.common_dir().join("worktrees").join(id);
     let failed = || format!("cannot put '{}' aside", from.display());
-    let dir = repo.common_dir().join("wt").join("damaged");
-    fs::create_dir_all(&dir).explain(failed)?;
-    let to = dir.join(format!("{id}-{}", crate::name::random_hex(6)?));
+    let dir = repo.common_dir().join("wt");
+    file::make_private_dir(&dir, "damaged").explain(failed)?;
+    let to = dir.join("damaged").join(format!("{id}-{}", crate::name::random_hex(6)?));
     fs::rename(&from, &to).explain(failed)?;
     Ok(to)
 }
@@ -343,14 +342,14 @@ impl Trash {
     }
 
     fn try_to_take(&self, path: &Path, unique: &str) -> io::Result<PathBuf> {
-        fs::create_dir_all(&self.dir)?;
+        file::make_private_dir(self.dir.parent().unwrap_or(&self.dir), "trash")?;
         let inside = self.dir.join(unique);
         match fs::rename(path, &inside) {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 let beside = path.with_file_name(format!("{ASIDE}{unique}"));
                 // written first: whatever is killed, the sweep knows where to look
-                let mut pointer = fs::File::create(self.dir.join(format!("{unique}.path")))?;
-                io::Write::write_all(&mut pointer, beside.as_os_str().as_bytes())?;
+                let pointer = self.dir.join(format!("{unique}.path"));
+                file::replace_private(&pointer, beside.as_os_str().as_bytes())?;
                 fs::rename(path, &beside).map(|()| beside)
             }
             done => done.map(|()| inside),

@@ -133,11 +133,11 @@ impl Copy {
     }
 }
 
-/// Copies content (sharing blocks where the file system can), then mode and time.
+/// Copies content (sharing blocks where the file system can), then time and mode, which lets nobody else write.
 fn copy(mut from: &File, mut to: &File) -> io::Result<()> {
     io::copy(&mut from, &mut to)?;
     let found = from.metadata()?;
-    to.set_permissions(PermissionsExt::from_mode(found.permissions().mode() & 0o777))?;
+    to.set_permissions(PermissionsExt::from_mode(found.permissions().mode() & 0o755))?;
     to.set_modified(found.modified().unwrap_or_else(|_| SystemTime::now()))
 }
 

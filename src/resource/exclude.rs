@@ -79,7 +79,7 @@ impl Exclude {
             return Ok(Created::Found);
         }
         let newline = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
-        fs::create_dir_all(file.parent().unwrap_or(&file)).explain(failed)?;
+        crate::file::make_shared_dir(file.parent().unwrap_or(&file)).explain(failed)?;
         let mut out = fs::OpenOptions::new().create(true).append(true).open(&file).explain(failed)?;
         out.write_all(format!("{newline}{}", self.text()).as_bytes()).explain(failed)?;
         Ok(Created::Made)

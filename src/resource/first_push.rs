@@ -35,7 +35,8 @@ impl FirstPush {
         }
         let file = repo.common_dir().join(PUSH_SETTINGS);
         if !file.exists() {
-            crate::file::replace(&file, SETTINGS).explain(|| format!("cannot write '{}'", file.display()))?;
+            crate::file::replace_private(&file, SETTINGS)
+                .explain(|| format!("cannot write '{}'", file.display()))?;
         }
         // 255: another git has locked the file
         let output = repo.patiently(255, &["config", "--local", "--add", &self.key(), PUSH_SETTINGS])?;

@@ -58,6 +58,7 @@ impl Birthmark {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
     use std::fs;

@@ -141,7 +141,7 @@ impl Tree {
     /// Creates a directory that must not exist, and its missing parents.
     pub fn make_dir(&self, rel: &Path) -> Result<()> {
         let (parent, name) = self.make_parent(rel)?;
-        match rustix::fs::mkdirat(&parent, name, mode_of(0o777)) {
+        match rustix::fs::mkdirat(&parent, name, mode_of(0o755)) {
             Err(Errno::EXIST) => Err(exists(rel)),
             made => made.explain(|| cannot("create", rel)),
         }
@@ -194,7 +194,7 @@ impl Tree {
 
     /// Opens the directory that `rel` lies in, and makes what of it is missing.
     fn make_parent<'a>(&self, rel: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
-        let make = |dir: &OwnedFd, name: &OsStr| match rustix::fs::mkdirat(dir, name, mode_of(0o777)) {
+        let make = |dir: &OwnedFd, name: &OsStr| match rustix::fs::mkdirat(dir, name, mode_of(0o755)) {
             Ok(()) | Err(Errno::EXIST) => Ok(true),
             Err(cause) => Err(cause),
         };

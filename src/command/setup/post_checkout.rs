@@ -40,7 +40,7 @@ pub(super) fn install(context: &Context) -> Result<u8> {
         return Err(hook.by_hand(why).hint("git config --local core.hooksPath .git/hooks"));
     }
     let failed = || format!("cannot write '{}'", hook.path.display());
-    fs::create_dir_all(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
+    crate::file::make_shared_dir(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
     let file = File::options().create_new(true).write(true).mode(0o755).open(&hook.path);
     file.and_then(|mut file| file.write_all(script().as_bytes())).explain(failed)?;
     context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));

@@ -227,7 +227,7 @@ fn is_ours(page: &str) -> bool {
 }
 
 fn write_pages(dir: &Path, pages: &[(&str, &str)]) -> Result<()> {
-    fs::create_dir_all(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
+    file::make_shared_dir(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
     for (name, text) in pages {
         let page = dir.join(format!("{name}.1"));
         file::replace(&page, text.as_bytes()).explain(|| format!("cannot write '{}'", page.display()))?;

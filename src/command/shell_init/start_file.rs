@@ -78,7 +78,7 @@ impl StartFile {
             let _ = fs::remove_file(&backup);
             fs::copy(&self.target, &backup).explain(|| format!("cannot write '{}'", backup.display()))?;
         } else if let Some(dir) = self.target.parent() {
-            fs::create_dir_all(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
+            file::make_shared_dir(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
         }
         self.write(&with(&text, line))
     }

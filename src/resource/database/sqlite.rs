@@ -133,7 +133,7 @@ fn fill(half: &Path, from: &Origin) -> Result<()> {
 fn copy(main: &Path, half: &Path) -> Result<()> {
     let failed = || format!("cannot copy database '{}'", main.display());
     let mode = fs::metadata(main).explain(failed)?.permissions().mode();
-    new_file(half, mode & 0o666).explain(failed)?;
+    new_file(half, mode & 0o644).explain(failed)?;
     let text = half.to_str().ok_or_else(|| Error::new(failed()).because("its copy's path is not UTF-8"))?;
     // as any client opens it, so that it leaves no journals behind; a read-only one would
     let source = open(main).explain(failed)?;
