@@ -224,8 +224,8 @@ impl Watch<'_> {
 }
 
 /// Where a database is, as it is claimed.
-fn place(url: &str, root: &Path) -> Option<String> {
-    let url = Url::parse(url)?;
+fn place(text: &str, root: &Path) -> Option<String> {
+    let url = Url::parse(text)?;
     match Engine::of(url.scheme())? {
         Engine::Sqlite => match url.sqlite_place()? {
             SqlitePlace::Memory => None,
@@ -233,7 +233,10 @@ fn place(url: &str, root: &Path) -> Option<String> {
                 Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()))
             }
         },
-        engine => Some(server_database::place(engine, &url.address(), &url.database())),
+        engine => {
+            let url = Url::of_server(text).ok()?;
+            Some(server_database::place(engine, &url.address(), &url.database()))
+        }
     }
 }
 

@@ -79,6 +79,28 @@ impl<'a> Url<'a> {
         Some(Self { text, scheme: 0..colon, authority, path: path_begin..path_end })
     }
 
+    /// Finds the parts of the URL of a database on a server, or says why they cannot be told from the password for certain:
+    /// what may be a part of that is shown to nobody.
+    pub fn of_server(text: &'a str) -> Result<Self, &'static str> {
+        let url = Self::parse(text).filter(|url| text[url.scheme.end..].starts_with("://"));
+        let url = url.ok_or("it does not begin with a scheme and '://'")?;
+        if text[url.authority.end..].contains('@') {
+            return Err("'@', '/', '?' and '#' in its password are to be written as %40, %2F, %3F and %23");
+        }
+        let given = url.parameters().filter(|(key, _)| ["host", "hostaddr", "unix_socket"].contains(key));
+        let given: Vec<String> = given.map(|(_, host)| percent_decoded(host)).collect();
+        let ports = url.parameter("port").unwrap_or_default();
+        let hosts = url.server().split(',').map(percent_decoded).chain(given);
+        if !hosts
+            .flat_map(|hosts| hosts.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .all(|host| is_host(&host))
+        {
+            return Err("what stands where a host and its port belong is neither");
+        }
+        let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+        if ports.split(',').all(is_port) { Ok(url) } else { Err("its port is no number") }
+    }
+
     /// The scheme as it is spelled.
     pub fn scheme(&self) -> &str {
         &self.text[self.scheme.clone()]
@@ -125,8 +147,23 @@ impl<'a> Url<'a> {
 
     /// The password, decoded.
     pub fn password(&self) -> Option<String> {
-        let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
-        user.split_once(':').map(|(_, password)| percent_decoded(password))
+        let user = self.text[self.authority.clone()].rsplit_once('@').map(|(user, _)| user);
+        let password =
+            user.and_then(|user| user.split_once(':')).map(|(_, password)| percent_decoded(password));
+        password.or_else(|| self.parameter("password"))
+    }
+
+    /// What a program has said, without the secrets of the URL, which it may repeat.
+    pub fn without_secrets(&self, text: &str) -> String {
+        let known = [self.user(), self.host(), Some(self.database())];
+        let secrets = [self.password(), self.parameter("sslpassword"), self.parameter("options")];
+        let is_secret =
+            |secret: &String| !secret.is_empty() && !known.iter().flatten().any(|word| word == secret);
+        secrets
+            .into_iter()
+            .flatten()
+            .filter(is_secret)
+            .fold(text.to_owned(), |text, secret| text.replace(&secret, "***"))
     }
 
     /// The name of the database, decoded.
@@ -143,8 +180,9 @@ impl<'a> Url<'a> {
         hosts.iter().all(|host| is_local_host(&percent_decoded(host)))
     }
 
-    /// How PostgreSQL's own programs reach a database of this server (libpq, "Connection URIs"): without the password,
-    /// which goes another way, and without the parameters that only frameworks know.
+    /// How PostgreSQL's own programs reach a database of this server (libpq, "Connection URIs"): without the parameters that
+    /// only frameworks know, and without secrets, since others see what a program is called with. The password and the
+    /// `options` go another way; for `sslpassword` there is none.
     pub fn libpq(&self, database: &str) -> String {
         let authority = &self.text[self.authority.clone()];
         let user = authority.rsplit_once('@').map(|(user, _)| user.split(':').next().unwrap_or_default());
@@ -193,8 +231,8 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Parameters of libpq that say how to connect.
-const LIBPQ: [&str; 20] = [
+/// Parameters of libpq that say how to connect, and hold no secret.
+const LIBPQ: [&str; 18] = [
     "channel_binding",
     "connect_timeout",
     "gssencmode",
@@ -202,7 +240,6 @@ const LIBPQ: [&str; 20] = [
     "hostaddr",
     "keepalives",
     "krbsrvname",
-    "options",
     "passfile",
     "port",
     "require_auth",
@@ -211,7 +248,6 @@ const LIBPQ: [&str; 20] = [
     "sslcrl",
     "sslkey",
     "sslmode",
-    "sslpassword",
     "sslrootcert",
     "target_session_attrs",
     "user",
@@ -259,6 +295,20 @@ fn host_of(server: &str) -> &str {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => server.split(':').next().unwrap_or_default(),
     }
+}
+
+/// Whether it can be a host, or none, perhaps with a port: a name, an address, or the directory of a socket.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address, port),
+        None if text.starts_with('/') => text.rfind(':').map_or((text, ""), |at| text.split_at(at)),
+        None if text.matches(':').count() > 1 => (text, ""),
+        None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
+    };
+    let is_port = port.strip_prefix(':').is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let is_address = host.contains(':') && host.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b));
+    let is_name = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    is_port && (host.starts_with('/') || is_address || is_name) && (port.is_empty() || port.starts_with(':'))
 }
 
 /// Whether `host`, perhaps with a port, is this machine.
@@ -384,6 +434,48 @@ mod tests {
             assert_eq!(url.is_local(), is_local, "{login}");
             assert_eq!(url.database(), "x");
         }
+    }
+
+    #[test]
+    fn a_part_that_may_be_of_the_password_is_told_by_nobody() {
+        for url in [
+            "postgres://app:pass@word/x#y@127.0.0.1:1/shop",
+            "postgres://app:12/word@localhost/shop",
+            "postgres://app:12#word@localhost/shop",
+            "postgres://app:12?word=a@localhost/shop",
+            "postgres://app:word/shop",
+            "postgres://app:word",
+            "postgres:app:word@localhost/shop",
+            "postgres://app:p#s@s/t@localhost/shop",
+            "mysql://localhost:33o6/shop",
+            "postgres://ho st/shop",
+            "postgres:///shop?host=a:b:x",
+            "postgres:///shop?host=localhost&port=word",
+        ] {
+            assert!(Url::of_server(url).is_err(), "{url}");
+        }
+        for (url, address, password) in [
+            ("postgres://app:p%40ss%2Fw@localhost:5432/shop", "localhost:5432", "p@ss/w"),
+            ("postgres://app:p@ss@localhost/shop", "localhost", "p@ss"),
+            ("postgres://app:p/s?s#s@localhost/shop", "localhost", "p/s?s#s"),
+            ("postgres://app:a:b@[::1]:5432/shop?x=1", "[::1]:5432", "a:b"),
+            (
+                "postgres://app@db-1.example.com,10.0.0.1:1/shop?password=a%40b",
+                "db-1.example.com,10.0.0.1:1",
+                "a@b",
+            ),
+            ("postgres:///shop?host=/run/x&port=5433&password=p", "/run/x:5433", "p"),
+            ("mysql://app:p@%2Frun%2Fx.sock/shop", "%2Frun%2Fx.sock", "p"),
+        ] {
+            let url = Url::of_server(url).unwrap();
+            assert_eq!((url.address().as_str(), url.password().as_deref()), (address, Some(password)));
+            assert!(!url.libpq("x").contains(password) || password.len() == 1);
+            assert_eq!(url.without_secrets(&format!("<{password}>")), "<***>");
+        }
+        let url =
+            Url::of_server("postgres://shop:shop@h/x?sslpassword=key&options=-csearch_path%3Da").unwrap();
+        assert_eq!(url.libpq("x"), "postgresql://shop@h/x");
+        assert_eq!(url.without_secrets("role \"shop\": key -csearch_path=a"), "role \"shop\": *** ***");
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod readme;
 mod remove;
 mod repositories;
 mod rollback;
+mod secrets;
 mod setup;
 mod shell;
 mod shown;

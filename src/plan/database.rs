@@ -69,6 +69,9 @@ impl Plan {
                 .hint("git config wt.database.name \"{{ (repo ~ '_' ~ name) | dbname }}\""));
         }
         if engine != Engine::Sqlite {
+            Url::of_server(&text).map_err(|why| {
+                Error::new(format!("{} is no URL of a database", rule.variable)).because(why)
+            })?;
             let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
             return Ok(Some((rule.variable.clone(), own)));
         }

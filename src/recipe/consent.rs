@@ -331,7 +331,9 @@ impl Consent {
             Engine::Postgres | Engine::Mysql if url.author == Author::User || parsed.is_local() => {
                 return None;
             }
-            Engine::Postgres | Engine::Mysql => format!("'{}' on '{}'", rule.name.wanted, parsed.address()),
+            Engine::Postgres | Engine::Mysql => {
+                format!("'{}' on '{}'", rule.name.wanted, Url::of_server(&url.wanted).ok()?.address())
+            }
         };
         Some(Action::new(Kind::Database, place))
     }

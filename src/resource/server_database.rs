@@ -142,7 +142,7 @@ impl ServerDatabase {
         file: &str,
         from: Origin,
     ) -> Self {
-        let server = Url::parse(url).map(|url| url.address()).unwrap_or_default();
+        let server = Url::of_server(url).map(|url| url.address()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
         Self {
             engine,
@@ -255,7 +255,7 @@ impl ServerDatabase {
     fn url_in(&self, file: &Path) -> Option<String> {
         let text = EnvText::parse(std::fs::read(file).ok()?);
         let Value::Text(url) = text.get(&self.variable)? else { return None };
-        let theirs = canonical(self.engine, &Url::parse(&url)?.address());
+        let theirs = canonical(self.engine, &Url::of_server(&url).ok()?.address());
         (theirs == canonical(self.engine, &self.server)).then_some(url)
     }
 }

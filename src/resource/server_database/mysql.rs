@@ -26,7 +26,8 @@ pub(super) struct Server<'a> {
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out whether it is there.
     pub(super) fn of(url: &'a str, ui: Ui) -> Result<Self> {
-        let url = Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))?;
+        let url =
+            Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
         let server = Self { url, ui };
         let asked = server.ask("SELECT 1;")?;
         if asked.code == 0 {
@@ -36,7 +37,8 @@ impl<'a> Server<'a> {
             "" => "the local MySQL server",
             place => place,
         };
-        Err(Error::new(format!("cannot reach the database server ({place})")).quoting(&asked.stderr))
+        let said = server.url.without_secrets(&asked.stderr);
+        Err(Error::new(format!("cannot reach the database server ({place})")).quoting(&said))
     }
 
     /// Makes a database; false when one of that name is there already.
@@ -62,7 +64,7 @@ impl<'a> Server<'a> {
             return if self.has(name)? && self.mark(name)?.is_none() {
                 Ok(false)
             } else {
-                Err(failure("make", name, &made))
+                Err(self.failure("make", name, &made))
             };
         }
         let filled = match from {
@@ -90,7 +92,7 @@ impl<'a> Server<'a> {
         let load = self.program(&CLIENT)?.arg(format!("--database={name}"));
         let size = if self.ui.is_watched() { self.size(main)? } else { None };
         let (dump, load) = super::pipe(dump, load, main, size, self.ui)?;
-        let failed = |output: Output| Err(failure("copy", main, &output));
+        let failed = |output: Output| Err(self.failure("copy", main, &output));
         if dump.code != 0 {
             return failed(dump);
         }
@@ -114,14 +116,14 @@ impl<'a> Server<'a> {
         let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
         check_stopped()?;
         if loaded.code != 0 {
-            return Err(Error::new(failed()).quoting(&loaded.last_words()));
+            return Err(Error::new(failed()).quoting(&self.url.without_secrets(&loaded.last_words())));
         }
         if self.mark(name)?.as_deref() == Some(&mark(record)) {
             return Ok(());
         }
         // the dump of a worktree's database brings the mark of that one
         let marked = self.ask(&marking(name, record))?;
-        if marked.code == 0 { Ok(()) } else { Err(failure("mark", name, &marked)) }
+        if marked.code == 0 { Ok(()) } else { Err(self.failure("mark", name, &marked)) }
     }
 
     /// Drops a database if it is the one that we made; tells whether none of the name is there now. One without a mark
@@ -151,7 +153,7 @@ impl<'a> Server<'a> {
             return Err(super::in_use(name, sessions));
         }
         let dropped = self.ask(&format!("DROP DATABASE IF EXISTS {};", quoted(name)))?;
-        if dropped.code == 0 { Ok(()) } else { Err(failure("drop", name, &dropped)) }
+        if dropped.code == 0 { Ok(()) } else { Err(self.failure("drop", name, &dropped)) }
     }
 
     /// The databases that test runners make of one, as Django names them.
@@ -208,9 +210,14 @@ impl<'a> Server<'a> {
     fn lines(&self, script: &str, name: &str) -> Result<Vec<String>> {
         let output = self.ask(script)?;
         if output.code != 0 {
-            return Err(failure("look for", name, &output));
+            return Err(self.failure("look for", name, &output));
         }
         Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    }
+
+    fn failure(&self, deed: &str, name: &str, output: &Output) -> Error {
+        let said = self.url.without_secrets(&output.stderr);
+        Error::new(format!("cannot {deed} the database '{name}'")).quoting(&said)
     }
 
     fn ask(&self, script: &str) -> Result<Output> {
@@ -263,8 +270,4 @@ fn quoted(name: &str) -> String {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-fn failure(deed: &str, name: &str, output: &Output) -> Error {
-    Error::new(format!("cannot {deed} the database '{name}'")).quoting(&output.stderr)
 }

@@ -31,7 +31,8 @@ pub(super) struct Server<'a> {
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out which database questions can be put to.
     pub(super) fn of(url: &'a str, from: &Origin, ui: Ui) -> Result<Self> {
-        let parsed = Url::parse(url).ok_or_else(|| Error::new("the database URL cannot be read"))?;
+        let parsed =
+            Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
         let main = match from {
             Origin::Main(name) => name.clone(),
             _ => parsed.database(),
@@ -53,7 +54,12 @@ impl<'a> Server<'a> {
             "" => "the local PostgreSQL server",
             server => server,
         };
-        Error::new(format!("cannot reach the database server ({place})")).quoting(&output.stderr)
+        let error = Error::new(format!("cannot reach the database server ({place})"));
+        let error = error.quoting(&self.url.without_secrets(&output.stderr));
+        match self.url.parameter("sslpassword") {
+            Some(_) => error.because("'sslpassword' is not passed on, since other users would see it"),
+            None => error,
+        }
     }
 
     /// Makes a database; false when one of that name is there already.
@@ -87,7 +93,7 @@ impl<'a> Server<'a> {
                 self.fill(half, &Origin::Empty)?;
                 let restore = self.restore(half)?.arg(file).output()?;
                 check_stopped()?;
-                restored(&restore, &file.display().to_string())
+                self.restored(&restore, &file.display().to_string())
             }
             Origin::Script(file) => {
                 super::refuse_choice(
@@ -110,7 +116,7 @@ impl<'a> Server<'a> {
             return Ok(());
         }
         let error = Error::new(format!("cannot load '{}' into a new database", file.display()));
-        let error = error.quoting(&loaded.last_words());
+        let error = error.quoting(&self.url.without_secrets(&loaded.last_words()));
         Err(if loaded.stderr.contains("invalid command \\restrict") {
             error
                 .advise("this psql is older than the pg_dump that wrote the script: update postgresql-client")
@@ -142,9 +148,10 @@ impl<'a> Server<'a> {
         let size = if self.ui.is_watched() { self.size(main)? } else { None };
         let (dump, restore) = super::pipe(dump, self.restore(half)?, main, size, self.ui)?;
         if dump.code != 0 {
-            return Err(Error::new(format!("cannot copy the database '{main}'")).quoting(&dump.stderr));
+            return Err(Error::new(format!("cannot copy the database '{main}'"))
+                .quoting(&self.url.without_secrets(&dump.stderr)));
         }
-        restored(&restore, main)?;
+        self.restored(&restore, main)?;
         self.copy_settings(&names)
     }
 
@@ -162,6 +169,14 @@ impl<'a> Server<'a> {
 
     fn restore(&self, half: &str) -> Result<Program> {
         Ok(self.program("pg_restore", half)?.args(["--no-owner", "--no-privileges", "--exit-on-error"]))
+    }
+
+    fn restored(&self, restore: &Output, from: &str) -> Result<()> {
+        if restore.code == 0 {
+            return Ok(());
+        }
+        let said = self.url.without_secrets(&restore.stderr);
+        Err(Error::new(format!("cannot restore '{from}' into a new database")).quoting(&said))
     }
 
     /// How much a database takes on the server.
@@ -237,8 +252,8 @@ impl<'a> Server<'a> {
     }
 
     fn failure(&self, deed: &str, name: &str, output: &Output) -> Error {
-        let error =
-            Error::new(format!("cannot {deed} the database '{name}'")).quoting(&readable(&output.stderr));
+        let error = Error::new(format!("cannot {deed} the database '{name}'"))
+            .quoting(&self.url.without_secrets(&readable(&output.stderr)));
         if sqlstate(output) == DENIED {
             let user = self.lines("SELECT quote_ident(current_user);", &[("name", name)]);
             let user = user.ok().and_then(|lines| lines.into_iter().next()).unwrap_or_default();
@@ -263,7 +278,7 @@ impl<'a> Server<'a> {
         psql.output_of(script.as_bytes())
     }
 
-    /// One of PostgreSQL's programs, logged in to a database. The password never stands on a command line.
+    /// One of PostgreSQL's programs, logged in to a database. No secret stands on a command line.
     fn program(&self, name: &str, database: &str) -> Result<Program> {
         let found = which::which(name).explain(|| format!("'{name}' was not found on PATH"));
         let program = found.map_err(|error| error.hint("sudo apt install postgresql-client"))?;
@@ -272,18 +287,10 @@ impl<'a> Server<'a> {
             .env("PGAPPNAME", "git-wt")
             .arg("--no-password")
             .arg(format!("--dbname={}", self.url.libpq(database)));
-        Ok(match self.url.password() {
-            Some(password) => program.env("PGPASSWORD", password),
-            None => program,
-        })
+        let secrets = [("PGPASSWORD", self.url.password()), ("PGOPTIONS", self.url.parameter("options"))];
+        let secrets = secrets.into_iter().filter_map(|(name, secret)| Some((name, secret?)));
+        Ok(secrets.fold(program, |program, (name, secret)| program.env(name, secret)))
     }
-}
-
-fn restored(restore: &Output, from: &str) -> Result<()> {
-    if restore.code == 0 {
-        return Ok(());
-    }
-    Err(Error::new(format!("cannot restore '{from}' into a new database")).quoting(&restore.stderr))
 }
 
 /// Whether a line has psql go on in another database.
