@@ -724,6 +724,21 @@ port.PORT = 8100
                 "",
             ),
             (
+                "[hooks]\nsetup = [\n'ok',\n'push {{ env.API_TOKEN }}']",
+                "'env.API_TOKEN' cannot stand in the command 'push {{ env.API_TOKEN }}' in '.wt.toml', line 4",
+                "write \"$API_TOKEN\": the variable is there already",
+            ),
+            (
+                "[run]\ns = 'serve --key={{ secret }}'",
+                "'secret' cannot stand in the command 'serve --key={{ secret }}' in '.wt.toml', line 2",
+                "write 'SECRET_KEY = \"{{ secret }}\"' under '[env]', and \"$SECRET_KEY\" in the command",
+            ),
+            (
+                "[template.x.hooks]\nteardown = ['{% set e = env %}x {{ e.TOKEN }}']",
+                "'env' cannot stand in the command '{% set e = env %}x {{ e.TOKEN }}' in '.wt.toml', line 2",
+                "all variables are there already, as in \"$HOME\"",
+            ),
+            (
                 "[run]\ns = '{{ port }}'",
                 "no port is named, but '{{ port }}' uses it in '.wt.toml', line 2",
                 "write 'PORT = 8000' under '[port]'",

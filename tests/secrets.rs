@@ -110,3 +110,35 @@ fn what_may_be_a_part_of_a_password_is_no_host_and_no_database() {
         is_nowhere(&world, &world.wt(&["run", "@", "--", "true"]), "HID");
     }
 }
+
+#[test]
+fn a_command_says_no_secret() {
+    let world = World::with_repo();
+    world.write("arguments", "");
+    for (recipe, at, says) in [
+        ("[hooks]\nsetup = [\"echo {{ env.TOKEN }}\"]\n", "in '.wt.toml', line 2; ", "write \"$TOKEN\""),
+        ("[run]\nweb = \"serve {{ secret }}\"\n", "in '.wt.toml', line 2; ", "\"$SECRET_KEY\""),
+        (
+            "[template.x]\nhooks.teardown = [\n\"a\",\n\"b {{ env['TOKEN'] }}\"]\n",
+            "in '.wt.toml', line 4; ",
+            "$",
+        ),
+    ] {
+        world.write("myproject/.wt.toml", recipe);
+        for line in [&["add", "x"][..], &["trust", "--yes"], &["env", "@"]] {
+            let mut command = world.command("git", &world.path("myproject"));
+            let seen = world.see(command.arg("wt").args(line).env("TOKEN", "HIDDEN"));
+            let seen = seen.code(128).says(&[" cannot stand in the command '", at, says]);
+            is_nowhere(&world, &seen, "HIDDEN");
+        }
+        assert!(!world.path("myproject-x").exists());
+    }
+    // what the advice says is so
+    world.write(
+        "myproject/.wt.toml",
+        "[env]\nSECRET_KEY = \"{{ secret }}\"\n[hooks]\nsetup = [\"test \\\"$TOKEN\\\" = HIDDEN && test -n \\\"$SECRET_KEY\\\"\"]\n",
+    );
+    world.wt(&["trust", "--yes"]).ok();
+    let mut add = world.command("git", &world.path("myproject"));
+    world.see(add.args(["wt", "add", "x"]).env("TOKEN", "HIDDEN")).ok();
+}

@@ -260,7 +260,8 @@ impl Layer {
         let values = self.values.entries.iter().chain(more).map(|(_, value)| value);
         let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();
         let run = self.run.entries.iter().map(|(_, command)| command);
-        path.chain(database).chain(values.chain(hooks).chain(run).map(|text| (Scope::Whole, text)))
+        let values = values.map(|text| (Scope::Whole, text));
+        path.chain(database).chain(values).chain(hooks.chain(run).map(|text| (Scope::Command, text)))
     }
 }
 

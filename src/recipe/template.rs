@@ -31,6 +31,8 @@ pub(super) enum Scope {
     Path,
     /// The database's name.
     Database,
+    /// A command, whose text others can see while it runs, and which is kept in a log.
+    Command,
     /// Everything else.
     Whole,
 }
@@ -78,6 +80,9 @@ impl Words {
     pub fn render_command(&self, template: &str) -> Result<String> {
         let mut engine = engine();
         engine.set_formatter(write_for_the_shell);
+        for word in used_words(&engine, template)? {
+            check_word(&engine, &word, template, Scope::Command)?;
+        }
         self.render_with(&engine, template)
     }
 
@@ -164,8 +169,11 @@ fn check_word(engine: &Environment<'_>, word: &str, text: &str, scope: Scope) ->
     let later: &[&str] = match scope {
         Scope::Path => &["path", "port", "ports", "secret"],
         Scope::Database => &["port", "ports", "secret"],
-        Scope::Whole => &[],
+        Scope::Command | Scope::Whole => &[],
     };
+    if scope == Scope::Command && ["env", "secret"].contains(&root(word)) {
+        return Err(secret_in_command(word, text));
+    }
     if later.contains(&root(word)) {
         let text = name::escaped(text);
         return Err(Error::new(format!("variable '{}' is not known yet in template '{text}'", root(word))));
@@ -174,6 +182,18 @@ fn check_word(engine: &Environment<'_>, word: &str, text: &str, scope: Scope) ->
         return Ok(());
     }
     Err(unknown(word, text, WORDS.into_iter().filter(|word| !later.contains(word))))
+}
+
+fn secret_in_command(word: &str, text: &str) -> Error {
+    let error = Error::new(format!("'{word}' cannot stand in the command '{}'", name::escaped(text)))
+        .because("what a command says is seen by other users while it runs, and kept in a log");
+    match word.strip_prefix("env.") {
+        Some(variable) => error.advise(format!("write \"${variable}\": the variable is there already")),
+        None if word == "secret" => error.advise(
+            "write 'SECRET_KEY = \"{{ secret }}\"' under '[env]', and \"$SECRET_KEY\" in the command",
+        ),
+        None => error.advise("all variables are there already, as in \"$HOME\""),
+    }
 }
 
 /// Renders once with stand-ins, since minijinja tells of an unknown filter only then. Other faults may be
@@ -423,5 +443,6 @@ mod tests {
         let output = exec::Program::new("sh").arg("-c").arg(command).output().unwrap();
         assert_eq!(output.stdout, b"/w/shop cart8001");
         assert!(hostile("a\nb").render_command("{{ name }}").is_err());
+        assert!(words().render_command("echo {{ env.PATH }}").is_err());
     }
 }
