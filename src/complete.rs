@@ -17,6 +17,7 @@ use crate::exec;
 use crate::facts;
 use crate::git::Repo;
 use crate::git::worktrees::{Head, Worktree};
+use crate::name::escaped;
 use crate::target::Worktrees;
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
@@ -81,8 +82,7 @@ fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io:
     }
     out.write_all(value)?;
     if let Some(line) = help.and_then(|help| help.lines().next()) {
-        let shown: String = line.chars().filter(|c| !c.is_control()).collect();
-        write!(out, "\t{shown}")?;
+        write!(out, "\t{}", escaped(line))?;
     }
     out.write_all(b"\n")
 }
@@ -231,7 +231,7 @@ mod tests {
             (b"staging", None, b"staging\n"),
             (b"staging", Some("at /x\nmore"), b"staging\tat /x\n"),
             (b"staging", Some(""), b"staging\n"),
-            (b"a b&'\"", Some("tab\there\x1b[31m"), b"a b&'\"\ttabhere[31m\n"),
+            (b"a b&'\"", Some("tab\there\x1b[31m\u{202e}"), b"a b&'\"\ttab\\there\\u{1b}[31m\\u{202e}\n"),
             (b"\xff", None, b"\xff\n"),
             (b"new\nline", Some("help"), b""),
         ];

@@ -776,6 +776,11 @@ port.PORT = 8100
                 "'A' is not a variable and its value, as in 'NAME=VALUE' in git config 'wt.env.set'",
             ),
             (
+                "wt.env.set",
+                "API KEY=secret",
+                "'API KEY' is not a variable and its value, as in 'NAME=VALUE' in git config 'wt.env.set'",
+            ),
+            (
                 "wt.port.set",
                 "A=x",
                 "'A=x' is not a variable and its port, as in 'PORT=8000' in git config 'wt.port.set'",

@@ -16,11 +16,11 @@ fn is_in(place: &Path, word: &str) -> bool {
 }
 
 #[track_caller]
-fn is_nowhere(world: &World, seen: &Seen, word: &str) {
-    assert!(!seen.stderr.contains(word) && !seen.stdout.contains(word), "{seen:#?}");
+fn is_nowhere(world: &World, shown: &Seen, secret: &str) {
+    assert!(!shown.stderr.contains(secret) && !shown.stdout.contains(secret), "{shown:#?}");
     for place in ["myproject/.git/wt", "state", "arguments"] {
         let place = world.path(place);
-        assert!(!is_in(&place, word), "{word} is in {}", place.display());
+        assert!(!is_in(&place, secret), "{secret} is in {}", place.display());
     }
 }
 

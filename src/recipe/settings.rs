@@ -215,7 +215,12 @@ impl Setting<'_> {
     fn variable(&self) -> Result<(&str, &str)> {
         let expected = "a variable and its value, as in 'NAME=VALUE'";
         let (name, text) = self.pair(expected)?;
-        if is_variable(name) { Ok((name, text)) } else { Err(self.fault(expected)) }
+        // what it is to be may be a secret
+        if is_variable(name) {
+            Ok((name, text))
+        } else {
+            Err(Setting { key: self.key, value: name }.fault(expected))
+        }
     }
 
     fn add<T>(&self, list: &mut Option<Vec<T>>, convert: impl Fn(&Self) -> T) {
