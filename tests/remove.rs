@@ -83,6 +83,21 @@ fn ignored_data_is_named_and_needs_an_answer_but_caches_do_not() {
 }
 
 #[test]
+fn a_database_in_the_worktree_cannot_be_kept_and_is_not_said_to_be() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[database]\n");
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.wt(&["add", "staging"]).ok();
+    world.write("myproject-staging/db.sqlite3", "data");
+    let seen = world.wt(&["remove", "staging"]).code(128).says(&["hint: git wt remove -y staging\n"]);
+    assert!(!seen.stderr.contains("--keep-db"), "{seen:#?}");
+    let line = "hint: git wt remove -y --keep-db staging\n";
+    world.wt(&["remove", "--keep-db", "staging"]).code(128).says(&["would lose data", "db.sqlite3'", line]);
+    assert_eq!(world.read("myproject-staging/db.sqlite3"), "data");
+}
+
+#[test]
 fn the_main_worktree_is_never_removed() {
     let world = provisioned();
     world.wt(&["add", "staging"]).ok();

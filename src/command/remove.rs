@@ -304,9 +304,15 @@ impl<'a> Removal<'a> {
     }
 
     /// The databases that go.
-    fn databases(&self, args: &Args) -> Vec<String> {
+    fn databases(&self, args: &Args) -> impl Iterator<Item = &Resource> {
+        let keep_db = args.keep_db;
         let databases = self.record.iter().flat_map(Record::databases);
-        databases.filter(|database| !args.keep_db && database.has_data()).map(Resource::describe).collect()
+        databases.filter(move |database| database.has_data() && !(keep_db && self.can_be_kept(database)))
+    }
+
+    /// Whether a database may stay: one in the worktree's own directory goes with it.
+    fn can_be_kept(&self, database: &Resource) -> bool {
+        !matches!(database, Resource::Database(file) if Path::new(&file.place).starts_with(&self.tree.path))
     }
 
     /// Names the data that would be lost, and asks.
@@ -332,11 +338,13 @@ impl<'a> Removal<'a> {
                     Error::new(format!("removing '{}' would lose data", self.name))
                 };
                 let error = lines.iter().fold(error, Error::because);
-                let error = error.hint(Hint::of("git wt remove -y").name(&self.name));
-                Err(if self.databases(args).is_empty() {
-                    error
-                } else {
+                let all = if args.keep_db { "git wt remove -y --keep-db" } else { "git wt remove -y" };
+                let error = error.hint(Hint::of(all).name(&self.name));
+                let keeps = !args.keep_db && self.databases(args).any(|database| self.can_be_kept(database));
+                Err(if keeps {
                     error.hint(Hint::of("git wt remove --keep-db").name(&self.name))
+                } else {
+                    error
                 })
             }
         }
@@ -344,7 +352,7 @@ impl<'a> Removal<'a> {
 
     /// What goes that nothing brings back, and who is disturbed.
     fn losses(&self, args: &Args) -> Vec<String> {
-        self.databases(args).into_iter().chain(self.unrecorded()).collect()
+        self.databases(args).map(Resource::describe).chain(self.unrecorded()).collect()
     }
 
     /// What goes that no record tells of.
