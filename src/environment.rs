@@ -12,6 +12,7 @@ use crate::exec::{self, Program};
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
 use crate::record::Record;
+use crate::reserved;
 use crate::resource::venv;
 use crate::shell_state::{self, Change};
 
@@ -63,7 +64,8 @@ impl Environment {
     /// Reads the environment of the worktree at `root`.
     pub fn of(root: &Path, record: Option<&Record>, recipe: &Recipe, consent: &Consent) -> Result<Self> {
         let mut environment = Self::default();
-        for (name, number) in record.map(Record::ports).unwrap_or_default() {
+        let ports = record.map(Record::ports).unwrap_or_default();
+        for (name, number) in ports.into_iter().filter(|(name, _)| reserved::may_be_set(name)) {
             environment.set(name, number.to_string(), Origin::Port);
         }
         let recorded: Vec<&str> = record
@@ -98,7 +100,7 @@ impl Environment {
         };
         for (name, value) in EnvText::parse(bytes).variables() {
             match value {
-                _ if takes_over_programs(&name) => {
+                _ if !reserved::may_be_set(&name) => {
                     self.left_out.push((name, "this name is never taken from a file"));
                 }
                 // the first file is the project's own
@@ -195,11 +197,4 @@ impl Inherited {
 
 fn text_of(name: &str) -> Option<String> {
     exec::variable(name).and_then(|value| value.into_string().ok())
-}
-
-/// Whether a variable makes every program load or run something else: never taken from a file that a branch may bring.
-fn takes_over_programs(name: &str) -> bool {
-    const NEVER: [&str; 7] = ["PATH", "HOME", "IFS", "ENV", "BASH_ENV", "PYTHONHOME", "VIRTUAL_ENV"];
-    const FAMILIES: [&str; 4] = ["LD_", "DYLD_", "GIT_", "BASH_FUNC_"];
-    NEVER.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }

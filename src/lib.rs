@@ -15,7 +15,7 @@
 //!      -> picker                           which of several, chosen on the terminal
 //!      -> exec                             the only door to processes
 //!      -> ui, file                         the only door to the terminal; whole-file writes
-//!      -> quote -> name -> error            the bottom
+//!      -> quote -> name, reserved -> error   the bottom
 //! ```
 //!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
@@ -43,6 +43,7 @@ pub mod plan;
 pub mod quote;
 pub mod recipe;
 pub mod record;
+pub mod reserved;
 pub mod resource;
 pub mod shell_state;
 pub mod standing;

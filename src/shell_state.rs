@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::name::hash;
+use crate::reserved::may_be_set_in_a_shell;
 
 /// The variable that remembers what we set.
 pub const STATE: &str = "GIT_WT_STATE";
@@ -38,8 +39,10 @@ pub struct Wanted {
     pub port: Option<u16>,
     /// Whether its environment is no longer as git-wt wrote it, or as the recipe wants it.
     pub drifted: bool,
-    /// Its variables.
+    /// The variables that its files and its record name.
     pub variables: Vec<(String, String)>,
+    /// Those that git-wt itself names, whatever the files may set.
+    pub own: Vec<(String, String)>,
     /// What comes first on PATH.
     pub path_entry: Option<String>,
 }
@@ -88,54 +91,6 @@ struct State {
 
 /// Values to come: `None` takes the variable away, an absent name stays as it is.
 type Values = BTreeMap<String, Option<String>>;
-
-/// What the shells, the loader, git and the terminal take orders from.
-#[rustfmt::skip]
-const THE_SHELLS: [&str; 61] = [
-    "PATH", "HOME", "SHELL", "USER", "USERNAME", "LOGNAME", "UID", "EUID", "GID", "EGID", "PPID", "PWD",
-    "OLDPWD", "SHLVL", "IFS", "CDPATH", "FPATH", "ENV", "ZDOTDIR", "SHELLOPTS", "BASHOPTS",
-    "POSIXLY_CORRECT", "INPUTRC", "PROMPT", "PROMPT2", "PROMPT3", "PROMPT4", "RPROMPT", "RPROMPT2",
-    "SPROMPT", "PROMPT_COMMAND", "PROMPT_DIRTRIM", "NULLCMD", "READNULLCMD", "FCEDIT", "FIGNORE",
-    "GLOBIGNORE", "EXECIGNORE", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE",
-    "SAVEHIST", "TMOUT", "TIMEFORMAT", "OPTIND", "LINES", "COLUMNS", "TERM", "TERMCAP", "TERMINFO",
-    "ENV_CONVERSIONS", "LAST_EXIT_CODE", "PSMODULEPATH", "TERMINFO_DIRS", "TMPDIR", "LANG", "LANGUAGE", "LOCPATH", "GLIBC_TUNABLES",
-];
-
-/// What makes an interpreter or a tool run code of a repository's choice, in whatever program uses it: PYTHONPATH and
-/// NODE_OPTIONS too, which a worktree's own programs can still read from its files.
-#[rustfmt::skip]
-const THE_TOOLS: [&str; 40] = [
-    "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS", "LESSOPEN", "LESSCLOSE", "LESSKEY",
-    "SUDO_ASKPASS", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONWARNINGS",
-    "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "NODE_OPTIONS", "NODE_PATH", "PERL5LIB", "PERLLIB", "PERL5OPT",
-    "PERL5DB", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS",
-    "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "GOFLAGS", "MAKEFLAGS", "VIMINIT", "EXINIT",
-    "CURL_HOME", "WGETRC", "PSQLRC", "DOTNET_STARTUP_HOOKS",
-];
-
-/// Families of such names.
-#[rustfmt::skip]
-const FAMILIES: [&str; 19] = [
-    "LD_", "DYLD_", "BASH_", "GIT_", "FISH_", "NU_", "CORECLR_", "XDG_", "SSH_", "LC_", "GCONV_",
-    "CARGO_", "NPM_CONFIG_", "OPENSSL_", "DIRENV_", "MISE_", "STARSHIP_", "ATUIN_", "FZF_",
-];
-
-/// Whether a name may be set in a shell from a worktree's files: never one that programs take orders from.
-///
-/// A name without a capital letter is refused as well: shells keep settings of their own there (zsh's `path` is PATH).
-/// Capital or small is one name to nushell, and so it is here.
-pub fn may_be_set(name: &str) -> bool {
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let capital = name.bytes().any(|b| b.is_ascii_uppercase());
-    let name = name.to_ascii_uppercase();
-    // PS1 to PS4, and zsh's RPS1
-    let prompt = name.trim_start_matches('R').strip_prefix("PS").is_some_and(|rest| rest.len() == 1);
-    let reserved = THE_SHELLS.contains(&&*name)
-        || THE_TOOLS.contains(&&*name)
-        || FAMILIES.iter().any(|family| name.starts_with(family));
-    starts && plain && capital && !prompt && !reserved
-}
 
 /// Returns what to change on coming to `root`: first what the worktree left behind is undone, then what is wanted is set.
 pub fn changes(
@@ -190,9 +145,9 @@ fn set_variables(
     next: &mut State,
 ) {
     let base = after.clone();
+    let named = wanted.variables.iter().filter(|(name, _)| may_be_set_in_a_shell(name));
     // NUL ends a field
-    let wanted = wanted.variables.iter().filter(|(name, value)| may_be_set(name) && !value.contains('\0'));
-    for (name, value) in wanted {
+    for (name, value) in named.chain(&wanted.own).filter(|(_, value)| !value.contains('\0')) {
         let ours = hash(value.as_bytes());
         let set_before = same.and_then(|state| state.variables.get(name)).filter(|known| known.ours == ours);
         if let Some(known) = set_before.filter(|known| !known.is_untouched(env(name).as_deref())) {
@@ -381,18 +336,8 @@ mod tests {
         let mut shell = Shell::new(&[("PATH", "/bin")]);
         shell.go(Some(&Wanted { path_entry: None, ..worktree("a", &denied.map(|name| (name, "evil"))) }));
         assert!(shell.0.values().all(|value| value != "evil"), "{:?}", shell.0);
-        for name in [
-            "PORT",
-            "DATABASE_URL",
-            "PSQL_URL",
-            "VIRTUAL_ENV",
-            "MAIL_HOST",
-            "HOST",
-            "_X",
-            "viteUrl",
-            "RUST_LOG",
-        ] {
-            assert!(may_be_set(name), "{name}");
+        for name in ["PORT", "DATABASE_URL", "PSQL_URL", "MAIL_HOST", "HOST", "_X", "viteUrl", "RUST_LOG"] {
+            assert!(may_be_set_in_a_shell(name), "{name}");
         }
     }
 

@@ -167,51 +167,39 @@ fn direnv_and_mise_have_the_worktrees_that_are_theirs() {
     }
 }
 
+/// Names of each kind that programs take orders from.
+#[rustfmt::skip]
+const ORDERS: [&str; 58] = [
+    "PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "PROMPT_COMMAND", "PS1", "PS4", "RPS1", "IFS",
+    "ZDOTDIR", "SHELLOPTS", "BASHOPTS", "GIT_DIR", "GIT_SSH_COMMAND", "GIT_WT_STATE", "fish_greeting", "HISTFILE",
+    "SECONDS", "KEYTIMEOUT", "NODE_OPTIONS", "PYTHONSTARTUP", "PYTHONWARNINGS", "PERL5OPT", "RUBYOPT", "OPENSSL_CONF",
+    "GOFLAGS", "STARSHIP_CONFIG", "RUSTC_WRAPPER", "HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "no_proxy",
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_INDEX_URL", "pip_index_url",
+    "UV_DEFAULT_INDEX", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "npm_config_registry", "NPM_CONFIG_REGISTRY",
+    "YARN_REGISTRY", "BUNDLE_GEMFILE", "GEM_HOME", "COMPOSER_HOME", "GOPROXY", "CARGO_HOME", "DOCKER_HOST", "KUBECONFIG",
+    "PGSERVICEFILE", "TAR_OPTIONS", "GREP_OPTIONS", "LESSOPEN", "MANPAGER",
+];
+
 #[test]
 fn no_file_gives_orders_to_the_shell_or_to_programs() {
-    const ORDERS: [&str; 24] = [
-        "PATH",
-        "LD_PRELOAD",
-        "DYLD_INSERT_LIBRARIES",
-        "BASH_ENV",
-        "ENV",
-        "PROMPT_COMMAND",
-        "PS1",
-        "PS4",
-        "RPS1",
-        "IFS",
-        "ZDOTDIR",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "GIT_DIR",
-        "GIT_SSH_COMMAND",
-        "GIT_WT_STATE",
-        "fish_greeting",
-        "NODE_OPTIONS",
-        "PYTHONSTARTUP",
-        "PERL5OPT",
-        "RUBYOPT",
-        "OPENSSL_CONF",
-        "GOFLAGS",
-        "STARSHIP_CONFIG",
-    ];
     let world = world();
     let evil: String = ORDERS.iter().map(|name| format!("{name}=evil\n")).collect();
-    // from an env file of the user's, one that a branch tracks, and one that the recipe has written
+    // from an env file of the user's, and one that the recipe has written
     let env = world.read("staging/.env");
     world.write("staging/.env", &format!("{env}{evil}GOOD=1\n"));
-    let other = world.path("other");
-    world.write("other/.env", &format!("{evil}GOOD=1\n"));
-    world.git(&other, &["add", "--force", ".env"]);
-    world.git(&other, &["commit", "--quiet", "--message", "evil"]);
     let values: String = ORDERS.iter().map(|name| format!("{name} = \"evil\"\n")).collect();
     world.write("myproject/.wt.toml", &format!("[port]\nPORT = 8000\n[env]\n{values}GOOD = \"1\"\n"));
     world.trust();
-    world.wt(&["add", "--quiet", "third"]).ok();
     world.program("orders", "#!/bin/sh\n/usr/bin/env | /bin/grep -e evil -e ^GOOD\n");
+    world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "orders >hooked"]);
+    world.wt(&["add", "--quiet", "third"]).ok();
+    assert_eq!(world.read("myproject-third/hooked"), "GOOD=1\n");
+    for name in ["staging", "third"] {
+        world.wt(&["run", name, "--", "orders"]).ok().prints("GOOD=1\n");
+    }
     for shell in SHELLS {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
-        for place in ["staging", "other", "myproject-third"] {
+        for place in ["staging", "myproject-third"] {
             assert_eq!(terminal.shows(&format!("cd ../{place}")), "", "{shell}: {place}");
             assert_eq!(terminal.shows("orders"), "GOOD=1", "{shell}: {place}");
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The modules from the bottom up. A module imports only from those below it.
 const FLOORS: [&[&str]; 15] = [
     &["error"],
-    &["name"],
+    &["name", "reserved"],
     &["quote"],
     &["file", "ui"],
     &["exec"],

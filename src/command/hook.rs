@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use crate::channel::Channel;
 use crate::command::Context;
 use crate::drift;
-use crate::environment::Environment;
+use crate::environment::{Environment, Origin};
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::git::Repo;
@@ -98,7 +98,10 @@ fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
         ..Wanted::default()
     };
     if !is_off() && !is_loaded_by_another(root, args.direnv) {
-        wanted.variables = environment.variables.into_iter().map(|v| (v.name, v.value)).collect();
+        let (venv, others): (Vec<_>, Vec<_>) =
+            environment.variables.into_iter().partition(|variable| variable.origin == Origin::Venv);
+        wanted.variables = others.into_iter().map(|v| (v.name, v.value)).collect();
+        wanted.own = venv.into_iter().map(|v| (v.name, v.value)).collect();
         wanted.path_entry = environment.bin.map(|bin| bin.to_string_lossy().into_owned());
     }
     Ok(Some(wanted))
