@@ -67,6 +67,22 @@ __git_wt_field() { # NAME
     IFS= \builtin read -r -d '' "$1"
 }
 
+# Whether the variable NAME is a plain string, exported or not, or is yet to be made. An integer would evaluate what is
+# assigned to it, a reference leads elsewhere, a readonly one cannot be set: they are the user's.
+__git_wt_is_plain() { # NAME
+    # before bash 4.4 there is no test that does without a fork
+    if [[ $__git_wt_knows_attributes == 1 ]] && \builtin test -v "$1"; then
+        if \builtin test -R "$1"; then return 1; fi
+        case ${!1@a} in '' | x) return 0 ;; *) return 1 ;; esac
+    fi
+    \builtin declare -p "$1" >/dev/null 2>&1 || return 0
+    case $(\builtin declare -p "$1" 2>/dev/null) in
+    "declare -- $1" | "declare -- $1="* | "declare -x $1" | "declare -x $1="*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+__git_wt_knows_attributes=$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404))
+
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once. The subshell that this is called in becomes git-wt: that spares a fork.
 __git_wt_ask() { # [ROOT]
@@ -109,11 +125,12 @@ __git_wt_enter() {
         return 0
     fi
     __git_wt_root=$__gw_root
-    # a variable that the user made readonly stays as it is
     for __gw_change in ${__gw_unsets[@]+"${__gw_unsets[@]}"}; do
+        __git_wt_is_plain "$__gw_change" || continue
         \builtin unset -v "$__gw_change" 2>/dev/null || :
     done
     for __gw_change in ${__gw_sets[@]+"${__gw_sets[@]}"}; do
+        __git_wt_is_plain "${__gw_change%%=*}" || continue
         # shellcheck disable=SC2163 # it holds NAME=VALUE
         \builtin export "$__gw_change" 2>/dev/null || :
     done

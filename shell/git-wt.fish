@@ -63,6 +63,12 @@ end
 
 # ---- environment
 
+# Whether a variable is a plain string or PATH, or is yet to be made. A list is the user's: it would not come back as one.
+function __git_wt_is_plain --argument-names name
+    test $name = PATH
+    or not set -q {$name}[2]
+end
+
 # Apply NUL-separated records, given as fields; fails, and changes nothing, when they are cut short.
 function __git_wt_apply
     set -l sets
@@ -83,13 +89,14 @@ function __git_wt_apply
         end
     end
     for name in $unsets
-        set -e $name
+        __git_wt_is_plain $name
+        and set -e $name
     end
     for name in $sets
         # a list in fish
         if test $name = PATH
             set -gx PATH (string split : -- $values[1])
-        else
+        else if __git_wt_is_plain $name
             set -gx $name $values[1]
         end
         set -e values[1]

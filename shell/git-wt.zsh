@@ -48,6 +48,17 @@ function __git_wt_call {
 
 # ---- environment
 
+# Whether the variable NAME is a plain string, exported or not, or is yet to be made. An integer would evaluate what is
+# assigned to it, a readonly one cannot be set: they are the user's.
+function __git_wt_is_plain { # NAME
+    case "${(Pt)1}" in
+    '' | scalar | scalar-export) return 0 ;;
+    # PATH is tied to path, and perhaps made unique
+    *readonly*) return 1 ;;
+    *) [[ "$1" == PATH ]] ;;
+    esac
+}
+
 # Ask git-wt what changes in the worktree at ROOT. What keeps it from answering, such as a version that does not fit these
 # functions, is said once. The subshell that this is called in becomes git-wt: that spares a fork.
 function __git_wt_ask { # [ROOT]
@@ -99,10 +110,9 @@ function __git_wt_enter {
         return 0
     fi
     typeset -g __git_wt_root="$__gw_root"
-    # a variable that the user made readonly stays as it is
     for __gw_change in "${__gw_unsets[@]}" "${__gw_sets[@]}"; do
         __gw_name="${__gw_change%%=*}"
-        if [[ "${(Pt)__gw_name}" == *readonly* ]]; then continue; fi
+        __git_wt_is_plain "$__gw_name" || continue
         if [[ "$__gw_change" == *=* ]]; then \builtin export "$__gw_change"; else \builtin unset -v "$__gw_change"; fi
     done
     return 0

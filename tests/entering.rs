@@ -206,6 +206,85 @@ fn no_file_gives_orders_to_the_shell_or_to_programs() {
     }
 }
 
+/// Lines of a start file that make variables of every other kind than a plain string.
+fn declarations(shell: &str) -> &'static str {
+    match shell {
+        "bash" => {
+            "declare -i NUMBER=1 UNSET; declare -a LIST=(1 2); declare -a EMPTY; declare -A MAP=([x]=1)\n\
+             declare -n REFERENCE=NUMBER; declare -n LOOSE; declare -r FIXED=1; declare -u LOUD=A"
+        }
+        "zsh" => {
+            "integer NUMBER=1 UNSET; typeset -a LIST=(1 2) EMPTY; typeset -A MAP=(x 1); float REFERENCE=1\n\
+             typeset -T LOOSE loose; typeset -r FIXED=1; typeset -u LOUD=A"
+        }
+        _ => "set -g LIST 1 2",
+    }
+}
+
+#[test]
+fn no_value_is_evaluated_by_what_it_is_assigned_to() {
+    const SPECIAL: [&str; 18] = [
+        "RANDOM",
+        "SECONDS",
+        "SRANDOM",
+        "LINENO",
+        "HISTCMD",
+        "OPTIND",
+        "EPOCHSECONDS",
+        "EPOCHREALTIME",
+        "BASHPID",
+        "KEYTIMEOUT",
+        "LISTMAX",
+        "MAILCHECK",
+        "DIRSTACKSIZE",
+        "FUNCNEST",
+        "TTYIDLE",
+        "HISTSIZE",
+        "SAVEHIST",
+        "TMOUT",
+    ];
+    const DECLARED: [&str; 9] =
+        ["NUMBER", "UNSET", "LIST", "EMPTY", "MAP", "REFERENCE", "LOOSE", "FIXED", "LOUD"];
+    let world = world();
+    // an array that zsh has: of no other would it look at an element
+    let value = "psvar[$(touch $HOME/pwned)]";
+    let names = || SPECIAL.iter().chain(&DECLARED);
+    let lines: String = names().map(|name| format!("{name}='{value}'\n")).collect();
+    let env = world.read("staging/.env");
+    world.write("staging/.env", &format!("{env}{lines}PLAIN='{value}'\n"));
+    // the functions look for themselves, whatever git-wt would have them set
+    // though not at these: they are plain strings, which zsh takes for numbers when it reads them
+    let seen = names().filter(|name| !["TMOUT", "DIRSTACKSIZE"].contains(name));
+    let records: String = seen.map(|name| format!("set\\0{name}\\0{value}\\0")).collect();
+    world.program("careless", &format!("#!/bin/sh\nprintf '{records}set\\0PLAIN\\0{value}\\0end\\0'\n"));
+    for shell in SHELLS {
+        let careless = "__git_wt_exe=careless";
+        // what bash 3.2 does
+        let old = "__git_wt_knows_attributes=0";
+        let ways: &[&str] = match shell {
+            "bash" => &["", careless, old],
+            "zsh" => &["", careless],
+            _ => &[""],
+        };
+        for way in ways {
+            for strict in ["", "set -u"].iter().take(if shell == "fish" { 1 } else { 2 }) {
+                let after = format!("{}\n{way}\n{strict}", declarations(shell));
+                let setup = Setup { after: &after, ..Setup::default() };
+                let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+                assert_eq!(terminal.shows("cd ../staging"), "", "{shell}: {way} {strict}");
+                assert_eq!(terminal.shows("printenv PLAIN"), value, "{shell}: {way} {strict}");
+                let kept =
+                    if shell == "fish" { "echo $LIST" } else { "echo $NUMBER ${LIST[*]} $FIXED $LOUD" };
+                let want = if shell == "fish" { "1 2" } else { "1 1 2 1 A" };
+                assert_eq!(terminal.shows(kept), want, "{shell}: {way} {strict}");
+                assert_eq!(terminal.shows("cd ../myproject"), "", "{shell}: {way} {strict}");
+                assert_eq!(terminal.shows(kept), want, "{shell}: {way} {strict}");
+                assert!(!world.path("home/pwned").exists(), "{shell}: {way} {strict}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_recipe_sets_and_runs_nothing_by_being_changed() {
     let world = world();
