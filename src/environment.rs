@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Explain, Result};
 use crate::exec::{self, Program};
+use crate::git::Repo;
+use crate::git::tracked::Tracked;
+use crate::name::escaped;
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
 use crate::record::Record;
@@ -56,14 +59,23 @@ pub struct Environment {
     pub variables: Vec<Variable>,
     /// The directory to put first on PATH.
     pub bin: Option<PathBuf>,
-    /// Variables of the env file that are not set, and why.
-    pub left_out: Vec<(String, &'static str)>,
+    /// Whether the venv was made with the worktree: a shell that comes in uses no other.
+    pub made_its_venv: bool,
+    /// Variables that are not set, and why.
+    pub left_out: Vec<(String, String)>,
 }
 
 impl Environment {
     /// Reads the environment of the worktree at `root`.
-    pub fn of(root: &Path, record: Option<&Record>, recipe: &Recipe, consent: &Consent) -> Result<Self> {
+    pub fn of(
+        repo: &Repo,
+        root: &Path,
+        record: Option<&Record>,
+        recipe: &Recipe,
+        consent: &Consent,
+    ) -> Result<Self> {
         let mut environment = Self::default();
+        let tracked = repo.tracked(root)?;
         let ports = record.map(Record::ports).unwrap_or_default();
         for (name, number) in ports.into_iter().filter(|(name, _)| reserved::may_be_set(name)) {
             environment.set(name, number.to_string(), Origin::Port);
@@ -78,40 +90,75 @@ impl Environment {
                 let key = ours.and_then(|file| file.consent_for(name, value));
                 key.is_some_and(|key| !consent.has(key))
             };
-            environment.read_file(root, path, &waits)?;
+            environment.read_file(root, path, &tracked, &waits)?;
         }
-        let configured = recipe.venv.as_ref().map(|rule| rule.path.as_str());
-        let candidates = configured.into_iter().chain([".venv", "venv"]);
-        if let Some(venv) = candidates.map(Path::new).find(|path| root.join(path).join("pyvenv.cfg").exists())
-        {
-            for (name, path) in venv::variables(root, venv) {
-                environment.set(name.into(), path.to_string_lossy().into_owned(), Origin::Venv);
-            }
-            environment.bin = Some(venv::bin_dir(root, venv));
-        }
+        environment.find_venv(root, record, recipe, &tracked)?;
         Ok(environment)
     }
 
-    fn read_file(&mut self, root: &Path, path: &str, waits: &dyn Fn(&str, &str) -> bool) -> Result<()> {
+    fn find_venv(
+        &mut self,
+        root: &Path,
+        record: Option<&Record>,
+        recipe: &Recipe,
+        tracked: &Tracked,
+    ) -> Result<()> {
+        let configured = recipe.venv.as_ref().map(|rule| Path::new(&rule.path));
+        let usual = [".venv", "venv"].map(Path::new).into_iter().filter(|path| Some(*path) != configured);
+        for path in configured.into_iter().chain(usual) {
+            if !root.join(path).join("pyvenv.cfg").exists() {
+                continue;
+            }
+            let unfit = if leads_through_link(root, path) {
+                "is a link"
+            } else if tracked.has(path)? {
+                "is tracked by git"
+            } else {
+                for (name, path) in venv::variables(root, path) {
+                    self.set(name.into(), path.to_string_lossy().into_owned(), Origin::Venv);
+                }
+                self.bin = Some(venv::bin_dir(root, path));
+                self.made_its_venv =
+                    record.is_some_and(|record| record.venvs().any(|venv| venv.path == path));
+                return Ok(());
+            };
+            self.left_out.push(("VIRTUAL_ENV".into(), format!("'{}' {unfit}", path.display())));
+        }
+        Ok(())
+    }
+
+    fn read_file(
+        &mut self,
+        root: &Path,
+        path: &str,
+        tracked: &Tracked,
+        waits: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<()> {
         let file = root.join(path);
         let bytes = match fs::read(&file) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             bytes => bytes.explain(|| format!("cannot read '{}'", file.display()))?,
         };
+        let is_tracked = tracked.has(Path::new(path))?;
         for (name, value) in EnvText::parse(bytes).variables() {
             match value {
+                _ if is_tracked => {
+                    self.left_out.push((name, format!("'{}' is tracked by git", escaped(path))));
+                }
                 _ if !reserved::may_be_set(&name) => {
-                    self.left_out.push((name, "this name is never taken from a file"));
+                    self.left_out.push((name, "this name is never taken from a file".into()));
                 }
                 // the first file is the project's own
                 Value::Text(_) if self.is_from_a_file(&name) => {}
                 Value::Text(value) if waits(&name, &value) => {
-                    self.left_out.push((name, "the repository asks for it, and you have not consented"));
+                    self.left_out
+                        .push((name, "the repository asks for it, and you have not consented".into()));
                 }
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs
                 Value::Dynamic(_) => {
-                    self.left_out.push((name, "its value has an expansion, which programs read differently"));
+                    let why = "its value has an expansion, which programs read differently";
+                    self.left_out.push((name, why.into()));
                 }
             }
         }
@@ -197,4 +244,10 @@ impl Inherited {
 
 fn text_of(name: &str) -> Option<String> {
     exec::variable(name).and_then(|value| value.into_string().ok())
+}
+
+/// Whether a link stands on the way from `root` to `path`, or in its place.
+fn leads_through_link(root: &Path, path: &Path) -> bool {
+    let prefixes = path.ancestors().filter(|prefix| !prefix.as_os_str().is_empty());
+    prefixes.map(|prefix| root.join(prefix)).any(|prefix| prefix.is_symlink())
 }

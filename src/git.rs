@@ -7,6 +7,7 @@ pub mod merged;
 mod parameters;
 mod refs;
 pub mod submodules;
+pub mod tracked;
 pub mod version;
 pub mod worktrees;
 

@@ -3,16 +3,27 @@
 use crate::terminal::{SHELLS, Setup, Terminal, adopt, export, find, world};
 use crate::world::World;
 
+/// A stand-in for uv that makes no more of a venv than it takes to be one.
+fn fake_uv(world: &World) {
+    world.program(
+        "uv",
+        "#!/bin/sh\nfor venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n",
+    );
+}
+
 /// Has `staging` and `other` each a venv and variables of their own, and a program `seen` print what a child sees.
 fn furnished() -> World {
     let world = world();
+    fake_uv(&world);
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
     adopt(&world, "inner", "staging/inner");
+    for name in ["staging", "other"] {
+        world.wt(&["setup", "--quiet", name]).ok();
+    }
     for name in ["staging", "other", "staging/inner"] {
         let env = world.read(format!("{name}/.env"));
         let label = name.rsplit('/').next().unwrap();
         world.write(format!("{name}/.env"), &format!("{env}BEFORE={label}\nMULTI=\"1 {label}\n  'two'\"\n"));
-        world.write(format!("{name}/.venv/pyvenv.cfg"), "home = /usr/bin\n");
-        std::fs::create_dir_all(world.path(format!("{name}/.venv/bin"))).unwrap();
         std::fs::create_dir_all(world.path(format!("{name}/sub/deep"))).unwrap();
     }
     world.program(
@@ -283,6 +294,105 @@ fn no_value_is_evaluated_by_what_it_is_assigned_to() {
             }
         }
     }
+}
+
+#[test]
+fn a_value_that_git_tracks_enters_nothing() {
+    let world = world();
+    world.program("value", "#!/bin/sh\necho \"${VALUE-unset}\"\n");
+    let tree = world.path("staging");
+    let put = |name: &str, text: &str| world.write(format!("staging/{name}"), text);
+    let env = world.read("staging/.env");
+    let link = |to: &str, at: &str| {
+        let at = tree.join(at);
+        let _ = std::fs::remove_file(&at).or_else(|_| std::fs::remove_dir_all(&at));
+        std::os::unix::fs::symlink(to, at).unwrap();
+    };
+    let look = |want: &str, when: &str| {
+        world.wt(&["run", "staging", "--", "value"]).ok().prints(&format!("{want}\n"));
+        for shell in SHELLS {
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            terminal.shows("cd ../staging");
+            assert_eq!(terminal.shows("value"), want, "{shell}: {when}");
+        }
+    };
+    put(".env", &format!("{env}VALUE=1\n"));
+    look("1", "the user's own");
+    world.git(&tree, &["add", "--force", ".env"]);
+    look("unset", "tracked since");
+    let seen = world.wt(&["env", "staging"]).ok();
+    assert!(seen.stderr.contains("VALUE is not set: '.env' is tracked by git"), "{seen:#?}");
+    world.wt(&["run", "staging", "--", "printenv", "PORT"]).ok();
+
+    world.git(&tree, &["rm", "--quiet", "--cached", ".env"]);
+    put("kept.env", "VALUE=2\n");
+    world.git(&tree, &["add", "kept.env"]);
+    link("kept.env", ".env");
+    look("unset", "a link to what is tracked");
+    put("own.env", "VALUE=3\n");
+    link("own.env", ".env");
+    look("3", "a link to the user's own");
+    world.git(&tree, &["add", "--force", ".env"]);
+    look("unset", "a link that is tracked");
+    world.git(&tree, &["rm", "--quiet", "--cached", ".env"]);
+    world.write("other/kept.env", "VALUE=4\n");
+    world.git(&world.path("other"), &["add", "kept.env"]);
+    link("../other/kept.env", ".env");
+    look("unset", "a link to what is tracked in another worktree");
+}
+
+#[test]
+fn no_venv_goes_on_path_but_one_that_was_made_for_the_worktree() {
+    let world = world();
+    fake_uv(&world);
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
+    world.program(
+        "used",
+        "#!/bin/sh\ncase $PATH in */.venv/*) echo \"on PATH, $VIRTUAL_ENV\" ;; *) echo \"${VIRTUAL_ENV-none}\" ;; esac\n",
+    );
+    let none = "none";
+    let look = |name: &str, place: &str, in_shell: &str, by_run: &str| {
+        world.wt(&["run", name, "--", "used"]).ok().prints(&format!("{by_run}\n"));
+        for shell in SHELLS {
+            let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+            terminal.shows(&format!("cd ../{place}"));
+            assert_eq!(terminal.shows("used"), in_shell, "{shell}: {name}");
+        }
+    };
+    let own = |place: &str| format!("on PATH, [ROOT]/{place}/.venv");
+    let venv = |place: &str| {
+        world.write(format!("{place}/.venv/pyvenv.cfg"), "home = /usr/bin\n");
+        world.write(format!("{place}/.venv/bin/ls"), "#!/bin/sh\n");
+    };
+
+    // by hand, before git-wt knew the worktree
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    venv("other");
+    world.wt(&["setup", "--quiet", "other"]).ok();
+    look("other", "other", none, &own("other"));
+
+    // by a branch
+    let main = world.path("myproject");
+    world.git(&main, &["switch", "--quiet", "--create", "brings"]);
+    venv("myproject");
+    world.git(&main, &["add", "--force", ".venv"]);
+    world.git(&main, &["commit", "--quiet", "--message", "venv"]);
+    world.git(&main, &["switch", "--quiet", "main"]);
+    world.wt(&["add", "--quiet", "brings"]).ok();
+    look("brings", "myproject-brings", none, none);
+
+    // as a link, to whatever
+    venv("elsewhere");
+    std::os::unix::fs::symlink("../elsewhere/.venv", world.path("staging/.venv")).unwrap();
+    look("staging", "staging", none, none);
+    std::fs::remove_file(world.path("staging/.venv")).unwrap();
+
+    // with the worktree, until a branch puts something into it
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
+    world.wt(&["add", "--quiet", "third"]).ok();
+    look("third", "myproject-third", &own("myproject-third"), &own("myproject-third"));
+    world.git(&world.path("myproject-third"), &["checkout", "--quiet", "brings", "--", ".venv/bin/ls"]);
+    look("third", "myproject-third", none, none);
 }
 
 #[test]

@@ -396,7 +396,8 @@ impl<'a> Findings<'a> {
         let record = worktrees.record(tree);
         let template = record.and_then(|record| record.template.as_deref());
         let recipe = self.context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
-        let environment = Environment::of(&tree.path, record, &recipe, &self.context.consent()?)?;
+        let environment =
+            Environment::of(&self.context.repo, &tree.path, record, &recipe, &self.context.consent()?)?;
         Strayed::find(tree, &environment, worktrees)
     }
 

@@ -33,7 +33,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let record = worktrees.record(tree);
     let template = record.and_then(|record| record.template.as_deref());
     let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
-    let environment = Environment::of(&tree.path, record, &recipe, &context.consent()?)?;
+    let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &context.consent()?)?;
     let text = if args.json {
         json(&environment)
     } else if args.export {

@@ -78,10 +78,11 @@ fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
         tell(error);
         Consent::default()
     });
-    let environment = Environment::of(&tree.path, Some(record), &recipe, &consent).unwrap_or_else(|error| {
-        tell(error);
-        Environment::default()
-    });
+    let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)
+        .unwrap_or_else(|error| {
+            tell(error);
+            Environment::default()
+        });
     if arrives {
         context.warn_of_strays(&context.watch(tree, &worktrees, &recipe), &environment);
     }
@@ -98,11 +99,14 @@ fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
         ..Wanted::default()
     };
     if !is_off() && !is_loaded_by_another(root, args.direnv) {
+        let made_its_venv = environment.made_its_venv;
         let (venv, others): (Vec<_>, Vec<_>) =
             environment.variables.into_iter().partition(|variable| variable.origin == Origin::Venv);
         wanted.variables = others.into_iter().map(|v| (v.name, v.value)).collect();
-        wanted.own = venv.into_iter().map(|v| (v.name, v.value)).collect();
-        wanted.path_entry = environment.bin.map(|bin| bin.to_string_lossy().into_owned());
+        if made_its_venv {
+            wanted.own = venv.into_iter().map(|v| (v.name, v.value)).collect();
+            wanted.path_entry = environment.bin.map(|bin| bin.to_string_lossy().into_owned());
+        }
     }
     Ok(Some(wanted))
 }

@@ -445,7 +445,7 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
             return Ok(());
         }
         let consent = context.consent()?;
-        let environment = Environment::of(&tree.path, Some(record), &recipe, &consent)?;
+        let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)?;
         let worktrees = Worktrees::read(&context.repo)?;
         context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
         let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));

@@ -248,7 +248,7 @@ fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Res
     if Guard::of(&context.repo)? == Guard::Off {
         return Ok(());
     }
-    let environment = Environment::of(&tree.path, Some(record), recipe, &context.consent()?)?;
+    let environment = Environment::of(&context.repo, &tree.path, Some(record), recipe, &context.consent()?)?;
     let mut strays = context.watch(tree, &worktrees, recipe).strays(&environment, &|_| None);
     strays.retain(|stray| stray.has_own);
     for step in &mut record.steps {
@@ -316,7 +316,7 @@ fn run_unfinished(
     let consent = context.consent()?;
     let recipe =
         context.recipe_for(name.as_str(), held.record.branch.as_ref(), held.record.template.as_deref())?;
-    let environment = Environment::of(root, Some(&held.record), &recipe, &consent)?;
+    let environment = Environment::of(&context.repo, root, Some(&held.record), &recipe, &consent)?;
     let ui = context.ui;
     let worktrees = Worktrees::read(&context.repo)?;
     if let Some(tree) = held.record.worktree(&worktrees.listing)
