@@ -4,6 +4,7 @@
 //! through `git` itself. Nothing here decides anything.
 
 pub mod merged;
+mod owner;
 mod parameters;
 mod refs;
 pub mod submodules;
@@ -114,7 +115,9 @@ impl Repo {
     /// Finds the repository of the current directory, or the one `GIT_DIR` names.
     pub fn discover() -> Result<Self> {
         let here = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
-        Self::discover_at(&here)
+        let repo = Self::discover_at(&here)?.that_is_meant(&here)?;
+        repo.check_owner()?;
+        Ok(repo)
     }
 
     /// The same repository, seen from its own directory: no worktree's removal pulls that away.
@@ -126,7 +129,7 @@ impl Repo {
         .map_err(|cause| Error::new(format!("cannot open '{}'", self.common_dir.display())).because(cause))?;
         let root = gix.workdir().map(Path::to_owned);
         let (git_dir, common_dir) = (self.common_dir.clone(), self.common_dir.clone());
-        Ok(Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare())
+        Ok(Self::with(gix, git_dir, common_dir, root))
     }
 
     /// By its full path: of `.` gix does not see that it is called `.git`.
@@ -151,7 +154,11 @@ impl Repo {
         let git_dir = absolute(here, gix.git_dir());
         let common_dir = absolute(here, gix.common_dir());
         let root = gix.workdir().map(|root| absolute(here, root));
-        Ok(Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare())
+        Ok(Self::with(gix, git_dir, common_dir, root))
+    }
+
+    fn with(gix: gix::Repository, git_dir: PathBuf, common_dir: PathBuf, root: Option<PathBuf>) -> Self {
+        Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare()
     }
 
     /// gix overlooks `core.bare` where the main worktree has settings of its own, and takes what is around `.git` for

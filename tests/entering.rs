@@ -541,3 +541,133 @@ fn functions_of_another_version_say_so_once() {
         }
     }
 }
+
+/// Gives a file or directory, and nothing in it, to somebody else; only root can.
+fn give_away(world: &World, path: &str, owner: &str) -> bool {
+    let given =
+        world.see(world.command("chown", &world.root()).args(["--no-dereference", owner, path])).code == 0;
+    if !given {
+        eprintln!("skipped: only root can give files away");
+    }
+    given
+}
+
+#[test]
+fn nothing_enters_from_a_repository_of_another_owner() {
+    let world = world();
+    let env = world.read("staging/.env");
+    world.write("staging/.env", &format!("{env}GOOD=1\n"));
+    let look = |entered: bool, variables: &[(&str, &str)], when: &str| {
+        let mut list = world.command("git-wt", &world.path("staging"));
+        let seen = world.see(list.arg("list").envs(variables.iter().copied()));
+        if entered {
+            seen.ok();
+        } else {
+            let told = seen.code(128).says(&["error: detected dubious ownership in repository at '[ROOT]/"]);
+            assert!(told.stderr.contains("hint: git config --global --add safe.directory [ROOT]/"), "{when}");
+        }
+        let want = if entered { ("1", "(staging)") } else { ("", "") };
+        for shell in SHELLS {
+            let setup = Setup { variables, ..Setup::default() };
+            let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+            assert_eq!(terminal.shows("cd ../staging"), "", "{shell}: {when}");
+            let (shown, prompt) = terminal.line("printenv GOOD");
+            assert_eq!((&*shown, &*prompt), want, "{shell}: {when}");
+            if !entered {
+                assert_eq!(terminal.shows("env | grep -c '^GIT_WT_HERE=.*staging'"), "0", "{shell}: {when}");
+            }
+        }
+    };
+    for part in ["staging", "staging/.git", "myproject/.git/worktrees/staging", "myproject/.git"] {
+        if !give_away(&world, part, "4711") {
+            return;
+        }
+        look(false, &[], part);
+        give_away(&world, part, "0");
+    }
+    give_away(&world, "staging", "4711");
+    look(true, &[("SUDO_UID", "4711")], "of who has become root");
+    look(false, &[("SUDO_UID", "4712")], "of somebody else than who has become root");
+    // the repository has no say in it
+    world.git(&world.path("myproject"), &["config", "safe.directory", "*"]);
+    look(false, &[], "called safe by itself");
+    let config = world.read("home/.gitconfig");
+    let root = world.root();
+    let root = root.to_str().unwrap();
+    for (safe, is_safe) in [
+        ("*".to_owned(), true),
+        (format!("{root}/staging"), true),
+        (format!("{root}/*"), true),
+        ("~/../staging".to_owned(), true),
+        (format!("{root}/other"), false),
+        (format!("*\n\tdirectory = \n\tdirectory = {root}/other"), false),
+    ] {
+        world.write("home/.gitconfig", &format!("{config}[safe]\n\tdirectory = {safe}\n"));
+        look(is_safe, &[], &safe);
+    }
+}
+
+#[test]
+fn a_bare_repository_that_is_checked_out_is_a_directory_like_any_other() {
+    let world = world();
+    let main = world.path("myproject");
+    world.git(&main, &["init", "--quiet", "--bare", "part.git"]);
+    world.git(&main.join("part.git"), &["config", "--file", "config", "wt.mode", "git"]);
+    for dir in ["objects", "refs"] {
+        world.write(format!("myproject/part.git/{dir}/kept"), "");
+    }
+    world.git(&main, &["switch", "--quiet", "--create", "brings"]);
+    // not committed yet: whose it is, nobody can tell
+    world.wt_in("myproject/part.git", &["list"]).code(128).says(&[
+        "error: '[ROOT]/myproject/part.git' lies in the working tree of '[ROOT]/myproject' and is not taken for a repository of its own\n\
+         hint: git --git-dir=[ROOT]/myproject/part.git wt list\n",
+    ]);
+    world.commit(&main, "part");
+    let list = world.wt(&["list", "--json"]).ok().stdout;
+    for setting in ["all", "explicit"] {
+        world.git(&world.path("home"), &["config", "--global", "safe.bareRepository", setting]);
+        for place in ["myproject/part.git", "myproject/part.git/refs"] {
+            let seen = world.see(world.command("git-wt", &world.path(place)).args(["list", "--json"])).ok();
+            assert_eq!(seen.stdout, list, "{place}");
+        }
+    }
+    let named = world.see(
+        world.command("git-wt", &main).env("GIT_DIR", main.join("part.git")).args(["list", "--porcelain"]),
+    );
+    assert_eq!(named.ok().stdout, "worktree [ROOT]/myproject/part.git\nbare\n\n");
+    world.git(&world.path("staging"), &["checkout", "--quiet", "brings", "--", "part.git"]);
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        assert_eq!(terminal.line("cd ../staging/part.git"), (String::new(), "(staging)".into()), "{shell}");
+    }
+}
+
+#[test]
+fn a_bare_repository_of_its_own_goes_on() {
+    let world = World::with_repo();
+    let main = world.path("myproject");
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "real.git"]);
+    world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", "shop/.bare"]);
+    world.write("shop/.git", "gitdir: ./.bare\n");
+    for (bare, from) in [("real.git", "real.git"), ("shop/.bare", "shop"), ("shop/.bare", "shop/.bare")] {
+        let seen = world.wt_in(from, &["list", "--porcelain"]).ok();
+        assert!(seen.stdout.starts_with(&format!("worktree [ROOT]/{bare}\nbare\n")), "{from}: {seen:#?}");
+    }
+    for place in ["real.git/inside", "beside", "myproject/in-another"] {
+        let path = world.path(place);
+        let branch = place.replace('/', "-");
+        world.git(
+            &world.path("real.git"),
+            &["worktree", "add", "--quiet", "-b", &branch, path.to_str().unwrap()],
+        );
+        world.wt_in(place, &["setup", "--quiet"]).ok();
+        let seen = world.wt_in(place, &["list", "--porcelain"]).ok();
+        assert!(seen.stdout.starts_with("worktree [ROOT]/real.git\nbare\n"), "{place}: {seen:#?}");
+    }
+    // inside of .git nothing is checked out
+    let git_dir = world.wt_in("myproject/.git/refs", &["list", "--porcelain"]).ok();
+    assert_eq!(
+        git_dir.stdout,
+        world.see(world.command("git-wt", &main).args(["list", "--porcelain"])).stdout
+    );
+}

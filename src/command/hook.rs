@@ -38,9 +38,12 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     if args.protocol != PROTOCOL {
         return Err(Error::new("this shell's git-wt functions are of another version").hint("exec $SHELL"));
     }
-    let wanted = args.root.as_ref().and_then(|root| wanted(args, root, ui).ok().flatten());
+    // a repository that git would not go into is none for the shell
+    let repo = args.root.as_ref().and_then(|_| Repo::discover().ok());
+    let root = args.root.as_ref().filter(|_| repo.is_some());
+    let wanted = root.zip(repo).and_then(|(root, repo)| wanted(args, root, repo, ui).ok().flatten());
     let state = text_of(shell_state::STATE);
-    let root = args.root.as_ref().and_then(|root| root.to_str());
+    let root = root.and_then(|root| root.to_str());
     let mut out = Vec::new();
     for change in shell_state::changes(state.as_deref(), root, wanted.as_ref(), &text_of) {
         match change {
@@ -55,8 +58,8 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
 }
 
 /// What the current worktree wants set; nothing for one that was not made or adopted with git-wt.
-fn wanted(args: &Args, root: &Path, ui: Ui) -> Result<Option<Wanted>> {
-    let context = Context::with(Repo::discover()?, ui, Channel::default())?;
+fn wanted(args: &Args, root: &Path, repo: Repo, ui: Ui) -> Result<Option<Wanted>> {
+    let context = Context::with(repo, ui, Channel::default())?;
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
     let Some(record) = worktrees.record(tree) else { return Ok(None) };

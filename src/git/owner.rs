@@ -1,0 +1,119 @@
+//! Whose a repository is, and whether one that is found is meant: git's own rule, and one that is stricter.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use gix::bstr::{BString, ByteSlice};
+use gix::config::{Source, file::Metadata};
+
+use super::Repo;
+use crate::error::{Error, Result};
+use crate::exec;
+use crate::quote;
+
+impl Repo {
+    /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out
+    /// as a part of another, and its settings are then those of whoever has committed it.
+    pub(super) fn that_is_meant(self, here: &Path) -> Result<Self> {
+        let is_named = exec::variable("GIT_DIR").is_some();
+        if is_named || !self.is_found_by_itself(here) {
+            return Ok(self);
+        }
+        let Some(around) = self.git_dir.parent().and_then(|parent| {
+            let found = Self::discover_at(parent).ok()?;
+            found.that_is_meant(parent).ok()
+        }) else {
+            return Ok(self);
+        };
+        let (place, theirs) = (real(&self.git_dir), real(&around.common_dir));
+        let inside = around.root.as_deref().map(real).filter(|root| place.starts_with(root));
+        let Some(root) = inside.filter(|_| !place.starts_with(theirs)) else { return Ok(self) };
+        let part = place.strip_prefix(&root).unwrap_or(&place);
+        if around.tracked(&root)?.has(part)? {
+            return Ok(around);
+        }
+        Err(Error::new(format!(
+            "'{}' lies in the working tree of '{}' and is not taken for a repository of its own",
+            place.display(),
+            root.display()
+        ))
+        .hint(format!("git --git-dir={} wt list", quote::path(&place))))
+    }
+
+    /// Whether the directory we stand in is a git directory, or in one, which no `.git` has led to. One that is called so
+    /// itself, or lies in one, no branch can bring.
+    fn is_found_by_itself(&self, here: &Path) -> bool {
+        let git_dir = real(&self.git_dir);
+        let is_gits = |part: Component| part.as_os_str().eq_ignore_ascii_case(".git");
+        real(here).starts_with(&git_dir) && !git_dir.components().any(is_gits)
+    }
+
+    /// Fails where git would not go: in a repository of somebody else's that `safe.directory` does not name. Its common
+    /// directory is looked at as well, where the settings and the records are.
+    pub(super) fn check_owner(&self) -> Result<()> {
+        // git takes a repository that is named for one that is meant
+        if exec::variable("GIT_DIR").is_some() {
+            return Ok(());
+        }
+        let here = self.root.as_ref().unwrap_or(&self.git_dir);
+        let dot_git = self.root.as_ref().map(|root| root.join(".git")).filter(|path| path.is_file());
+        let here_is_ours = [dot_git.as_ref(), self.root.as_ref(), Some(&self.git_dir)]
+            .into_iter()
+            .flatten()
+            .all(|path| is_ours(path));
+        let is_safe_here = (!here_is_ours || !is_ours(&self.common_dir)) && self.calls_safe(here);
+        if !here_is_ours && !is_safe_here {
+            return Err(dubious(here));
+        }
+        let main = self.main_root().unwrap_or_else(|| self.common_dir.clone());
+        if is_ours(&self.common_dir) || is_safe_here || self.calls_safe(&main) {
+            return Ok(());
+        }
+        Err(dubious(&main))
+    }
+
+    /// Whether the user's own settings, and not the repository's, name `place` in `safe.directory`.
+    fn calls_safe(&self, place: &Path) -> bool {
+        let is_protected = |meta: &Metadata| !matches!(meta.source, Source::Local | Source::Worktree);
+        let snapshot = self.gix.config_snapshot();
+        let named = snapshot.plumbing().strings_filter("safe.directory", is_protected).unwrap_or_default();
+        let place = real(place);
+        named.iter().fold(false, |safe, value| !value.is_empty() && (safe || names(value, &place)))
+    }
+}
+
+/// Whether a value of `safe.directory` names a directory.
+fn names(value: &BString, place: &Path) -> bool {
+    if value == "*" {
+        return true;
+    }
+    let (value, below) = match value.strip_suffix(b"/*") {
+        Some(above) => (above, true),
+        None => (value.as_slice(), false),
+    };
+    let home = exec::variable("HOME").map(PathBuf::from);
+    let path = match (value.strip_prefix(b"~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest.to_path_lossy()),
+        _ => value.to_path_lossy().into_owned(),
+    };
+    let path = real(&path);
+    path.is_absolute() && if below { place != path && place.starts_with(&path) } else { place == path }
+}
+
+/// Whether we own a path itself, and not what it may lead to. Root also owns what is of the user who has become root.
+fn is_ours(path: &Path) -> bool {
+    let Ok(owner) = fs::symlink_metadata(path).map(|found| found.uid()) else { return false };
+    let we = rustix::process::geteuid();
+    let before = || exec::variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
+    owner == we.as_raw() || (we.is_root() && before() == Some(owner))
+}
+
+fn dubious(place: &Path) -> Error {
+    Error::new(format!("detected dubious ownership in repository at '{}'", place.display()))
+        .hint(format!("git config --global --add safe.directory {}", quote::path(place)))
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
