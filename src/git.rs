@@ -4,6 +4,7 @@
 //! through `git` itself. Nothing here decides anything.
 
 pub mod merged;
+mod origin;
 mod owner;
 mod parameters;
 mod refs;
@@ -109,6 +110,8 @@ pub struct Repo {
     root: Option<PathBuf>,
     /// The file of packed references, once it is read for their names.
     packed: OnceLock<Vec<u8>>,
+    /// The sections of the configuration by which a file in a worktree includes others.
+    brought_includes: OnceLock<Vec<gix::config::file::Metadata>>,
 }
 
 impl Repo {
@@ -158,7 +161,8 @@ impl Repo {
     }
 
     fn with(gix: gix::Repository, git_dir: PathBuf, common_dir: PathBuf, root: Option<PathBuf>) -> Self {
-        Self { gix, git_dir, common_dir, root, packed: OnceLock::new() }.without_root_if_bare()
+        let (packed, brought_includes) = Default::default();
+        Self { gix, git_dir, common_dir, root, packed, brought_includes }.without_root_if_bare()
     }
 
     /// gix overlooks `core.bare` where the main worktree has settings of its own, and takes what is around `.git` for
@@ -294,11 +298,21 @@ impl Repo {
 
     /// A boolean setting; `None` when absent or not a boolean.
     pub fn flag(&self, key: &str) -> Option<bool> {
-        self.gix.config_snapshot().boolean(key)
+        let snapshot = self.gix.config_snapshot();
+        if is_ours(key) {
+            snapshot.plumbing().boolean_filter(key, |meta| self.is_the_users(meta)).ok().flatten()
+        } else {
+            snapshot.boolean(key)
+        }
     }
 
     fn text(&self, key: &str) -> Option<BString> {
-        self.gix.config_snapshot().string(key)
+        let snapshot = self.gix.config_snapshot();
+        if is_ours(key) {
+            snapshot.plumbing().string_filter(key, |meta| self.is_the_users(meta))
+        } else {
+            snapshot.string(key)
+        }
     }
 
     /// Reads a time as git does where something expires (`now`, `never`, `3.months.ago`), in seconds since 1970.
@@ -327,11 +341,7 @@ impl Repo {
         let snapshot = self.gix.config_snapshot();
         let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };
         let mut all = Vec::new();
-        for found in sections {
-            let head = match found.header().subsection_name() {
-                Some(subsection) => format!("{section}.{subsection}"),
-                None => section.to_owned(),
-            };
+        for found in sections.filter(|found| !is_ours(section) || self.is_the_users(found.meta())) {
             let mut seen = std::collections::HashMap::<String, usize>::new();
             for key in found.value_names() {
                 let key = key.clone();
@@ -339,7 +349,7 @@ impl Repo {
                 // a key without `=` is git's way to say true
                 let value = found.values(&key).get(*nth).map_or_else(|| "true".into(), ToString::to_string);
                 *nth += 1;
-                all.push((format!("{head}.{}", key.to_ascii_lowercase()), value));
+                all.push((full_key(section, &found, &key), value));
             }
         }
         all
@@ -508,6 +518,20 @@ impl Repo {
             Some(_) => git.arg(joined("--git-dir=", &self.git_dir)),
             None => git.arg("-C").arg(self.root.as_deref().unwrap_or(&self.git_dir)),
         }
+    }
+}
+
+/// Whether a setting or a section is git-wt's, and not git's.
+fn is_ours(key: &str) -> bool {
+    key.split('.').next() == Some("wt")
+}
+
+/// The name of a setting, its section and key in lower case.
+fn full_key(section: &str, found: &gix::config::file::SectionRef<'_>, key: &str) -> String {
+    let key = key.to_ascii_lowercase();
+    match found.header().subsection_name() {
+        Some(subsection) => format!("{section}.{subsection}.{key}"),
+        None => format!("{section}.{key}"),
     }
 }
 

@@ -435,3 +435,48 @@ fn a_repository_that_was_moved_says_so_in_its_claims() {
     world.wt_in("home", &["doctor", "--fix"]).ok();
     assert!(world.read("state/git-wt/ports/8001").contains("/renamed/.git"));
 }
+
+#[test]
+fn a_setting_in_a_file_that_a_branch_brings_is_ignored_and_named() {
+    let world = World::with_repo();
+    let main = world.path("myproject");
+    let settings = "[wt]\n\tprefix = theirs/\n[wt \"hooks\"]\n\tsetup = touch pwned\n";
+    world.write(
+        "myproject/shared.gitconfig",
+        &format!("{settings}[include]\n\tpath = {}\n", world.path("chosen").display()),
+    );
+    world.write("chosen", "[wt]\n\tmode = git\n");
+    world.commit(&main, "settings");
+    world.wt(&["add", "--quiet", "staging"]).ok();
+    let made = |name: &str, branch: &str| {
+        world.wt(&["add", "--quiet", name]).ok();
+        let path = world.path(format!("myproject-{name}"));
+        assert_eq!(world.git(&path, &["symbolic-ref", "--short", "HEAD"]), branch);
+        assert!(!path.join("pwned").exists(), "{name}");
+    };
+    let ignored = |file: &str| {
+        let told = world.wt(&["doctor"]).ok().stderr;
+        for key in ["wt.prefix", "wt.hooks.setup"] {
+            let line =
+                format!("warning: '{key}' in '[ROOT]/{file}' is ignored: a branch can change that file\n");
+            assert!(told.contains(&line), "{told}");
+        }
+    };
+    world.git(&main, &["config", "include.path", "../shared.gitconfig"]);
+    made("one", "one");
+    ignored("myproject/shared.gitconfig");
+    // as a link, and in another worktree
+    std::os::unix::fs::symlink("../../myproject-staging/shared.gitconfig", main.join(".git/link")).unwrap();
+    world.git(&main, &["config", "include.path", "link"]);
+    made("two", "two");
+    ignored("myproject-staging/shared.gitconfig");
+    // of the user's, from anywhere
+    world.git(&main, &["config", "--unset", "include.path"]);
+    world.write("home/.gitconfig-of-work", "[wt]\n\tprefix = mine/\n");
+    world.git(&main, &["config", "--global", "include.path", "~/.gitconfig-of-work"]);
+    made("three", "mine/three");
+    world.write("myproject/.git/own", "[wt]\n\tprefix = own/\n");
+    world.git(&main, &["config", "include.path", "own"]);
+    made("four", "own/four");
+    assert!(!world.wt(&["doctor"]).ok().stderr.contains("is ignored"));
+}

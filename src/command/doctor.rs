@@ -15,7 +15,7 @@ use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
-use crate::name::Name;
+use crate::name::{Name, escaped};
 use crate::record::{Destination, Held, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
@@ -478,6 +478,13 @@ impl<'a> Findings<'a> {
         for (key, near) in self.context.recipe()?.unknown_settings() {
             let near = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
             self.context.ui.say(&format!("note: git config '{key}' means nothing to git-wt{near}"));
+        }
+        for (key, file) in self.context.repo.brought_settings("wt") {
+            self.context.ui.warn(&format!(
+                "'{}' in '{}' is ignored: a branch can change that file",
+                escaped(&key),
+                file.display()
+            ));
         }
         Ok(())
     }
