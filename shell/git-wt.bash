@@ -141,7 +141,7 @@ __git_wt_enter() {
 # Set __git_wt_ps1 to the label: the worktree's name, its branch where that is another word, its port, and a * where its
 # environment has drifted. GIT_WT_LABEL is the same, for prompts that are programs.
 __git_wt_label() {
-    local __gw_head='' __gw_from
+    local __gw_head='' __gw_from __gw_unseen
     if [[ -z ${GIT_WT_NAME-} ]]; then
         __git_wt_ps1=
         __git_wt_from=
@@ -163,8 +163,17 @@ __git_wt_label() {
     esac
     if [[ ${GIT_WT_PROMPT-} != short ]]; then __git_wt_ps1+=${GIT_WT_PORT:+ :$GIT_WT_PORT}; fi
     __git_wt_ps1+=${GIT_WT_DRIFT:+ *}
-    # a hostile name must not move the cursor
+    # a hostile name must not move the cursor, nor the text around it
     __git_wt_ps1=${__git_wt_ps1//[[:cntrl:]]/?}
+    for __gw_unseen in \
+        $'\xc2\xad' $'\xd8\x9c' $'\xe1\xa0\x8e' $'\xe2\x80\x8b' $'\xe2\x80\x8c' $'\xe2\x80\x8d' \
+        $'\xe2\x80\x8e' $'\xe2\x80\x8f' $'\xe2\x80\xa8' $'\xe2\x80\xa9' $'\xe2\x80\xaa' $'\xe2\x80\xab' \
+        $'\xe2\x80\xac' $'\xe2\x80\xad' $'\xe2\x80\xae' $'\xe2\x81\xa0' $'\xe2\x81\xa1' $'\xe2\x81\xa2' \
+        $'\xe2\x81\xa3' $'\xe2\x81\xa4' $'\xe2\x81\xa5' $'\xe2\x81\xa6' $'\xe2\x81\xa7' $'\xe2\x81\xa8' \
+        $'\xe2\x81\xa9' $'\xe2\x81\xaa' $'\xe2\x81\xab' $'\xe2\x81\xac' $'\xe2\x81\xad' $'\xe2\x81\xae' \
+        $'\xe2\x81\xaf' $'\xef\xbb\xbf'; do
+        __git_wt_ps1=${__git_wt_ps1//"$__gw_unseen"/?}
+    done
     \builtin export "GIT_WT_LABEL=$__git_wt_ps1"
 }
 

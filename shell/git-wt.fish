@@ -182,8 +182,8 @@ function __git_wt_label
     and set label "$label :$GIT_WT_PORT"
     test -n "$GIT_WT_DRIFT"
     and set label "$label *"
-    # a hostile name must not move the cursor
-    set -gx GIT_WT_LABEL (string replace --all --regex '[[:cntrl:]]' '?' -- "$label")
+    # a hostile name must not move the cursor, nor the text around it
+    set -gx GIT_WT_LABEL (string replace --all --regex '[\p{C}\p{Zl}\p{Zp}]' '?' -- "$label")
     return 0
 end
 

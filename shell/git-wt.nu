@@ -6,9 +6,9 @@
 
 $env.__git_wt.exe = ($env.__git_wt?.exe? | default git-wt)
 
-# Make a text harmless to show: a hostile name must not move the cursor.
+# Make a text harmless to show: a hostile name must not move the cursor, nor the text around it.
 def __git_wt_shown []: string -> string {
-    str replace --all --regex '\p{Cc}' '?'
+    str replace --all --regex '[\p{C}\p{Zl}\p{Zp}]' '?'
 }
 
 # ---- change of directory

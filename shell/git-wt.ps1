@@ -148,8 +148,8 @@ function global:__git_wt_ps1 {
     }
     if ($env:GIT_WT_PORT -and $env:GIT_WT_PROMPT -cne 'short') { $label += " :$env:GIT_WT_PORT" }
     if ($env:GIT_WT_DRIFT) { $label += ' *' }
-    # a hostile name must not move the cursor
-    $env:GIT_WT_LABEL = $label -replace '\p{Cc}', '?'
+    # a hostile name must not move the cursor, nor the text around it
+    $env:GIT_WT_LABEL = $label -replace '[\p{C}\p{Zl}\p{Zp}]', '?'
     $label = "($env:GIT_WT_LABEL)"
     if ($env:GIT_WT_PROTECTED) { $label = "`e[1;31m$label`e[0m" }
     "$label "

@@ -133,7 +133,7 @@ function __git_wt_label {
     if [[ "$from" == "${__git_wt_from-}" ]]; then return 0; fi
     \builtin emulate -L zsh
     typeset -g __git_wt_from="$from"
-    local label="${GIT_WT_NAME-}"
+    local label="${GIT_WT_NAME-}" unseen
     if [[ -z "$label" ]]; then
         \builtin unset -v GIT_WT_LABEL
         typeset -g __git_wt_ps1=''
@@ -148,8 +148,18 @@ function __git_wt_label {
     *) label="$label ${head[1,7]}" ;;
     esac
     if [[ "${GIT_WT_PROMPT-}" != short ]]; then label="$label${GIT_WT_PORT:+ :$GIT_WT_PORT}"; fi
-    # a hostile name must not move the cursor
-    label="${${label}//[[:cntrl:]]/?}${GIT_WT_DRIFT:+ *}"
+    # a hostile name must not move the cursor, nor the text around it
+    label="${label//[[:cntrl:]]/?}"
+    for unseen in \
+        $'\xc2\xad' $'\xd8\x9c' $'\xe1\xa0\x8e' $'\xe2\x80\x8b' $'\xe2\x80\x8c' $'\xe2\x80\x8d' \
+        $'\xe2\x80\x8e' $'\xe2\x80\x8f' $'\xe2\x80\xa8' $'\xe2\x80\xa9' $'\xe2\x80\xaa' $'\xe2\x80\xab' \
+        $'\xe2\x80\xac' $'\xe2\x80\xad' $'\xe2\x80\xae' $'\xe2\x81\xa0' $'\xe2\x81\xa1' $'\xe2\x81\xa2' \
+        $'\xe2\x81\xa3' $'\xe2\x81\xa4' $'\xe2\x81\xa5' $'\xe2\x81\xa6' $'\xe2\x81\xa7' $'\xe2\x81\xa8' \
+        $'\xe2\x81\xa9' $'\xe2\x81\xaa' $'\xe2\x81\xab' $'\xe2\x81\xac' $'\xe2\x81\xad' $'\xe2\x81\xae' \
+        $'\xe2\x81\xaf' $'\xef\xbb\xbf'; do
+        label="${label//$unseen/?}"
+    done
+    label="$label${GIT_WT_DRIFT:+ *}"
     \builtin export GIT_WT_LABEL="$label"
     # elements of psvar are shown as they are: nothing in a name is expanded
     psvar[9]="$label"

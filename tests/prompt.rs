@@ -325,3 +325,21 @@ fn an_unchanged_directory_costs_no_process() {
         assert_eq!(started(), before + 2, "{shell}: leaving");
     }
 }
+
+#[test]
+fn no_branch_turns_the_label_round_or_hides_in_it() {
+    let world = world();
+    world.git(
+        &world.path("staging"),
+        &["switch", "--quiet", "--create", "a\u{202e}b\u{200b}c\u{ad}d\u{2066}\u{e9}"],
+    );
+    for shell in SHELLS {
+        for locale in ["C.UTF-8", "C"] {
+            let setup = Setup { variables: &[("LC_ALL", locale)], ..Setup::default() };
+            let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
+            terminal.shows("cd ../staging");
+            let label = terminal.shows("printenv GIT_WT_LABEL");
+            assert!(label.starts_with("staging a?b?c?d?"), "{shell} {locale}: {label:?}");
+        }
+    }
+}
