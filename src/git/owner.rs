@@ -8,9 +8,8 @@ use gix::bstr::{BString, ByteSlice};
 use gix::config::{Source, file::Metadata};
 
 use super::Repo;
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 use crate::exec;
-use crate::quote;
 
 impl Repo {
     /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out
@@ -38,7 +37,7 @@ impl Repo {
             place.display(),
             root.display()
         ))
-        .hint(format!("git --git-dir={} wt list", quote::path(&place))))
+        .hint(Hint::of("git").word("--git-dir=", &place).and("wt list")))
     }
 
     /// Whether the directory we stand in is a git directory, or in one, which no `.git` has led to. One that is called so
@@ -111,7 +110,7 @@ fn is_ours(path: &Path) -> bool {
 
 fn dubious(place: &Path) -> Error {
     Error::new(format!("detected dubious ownership in repository at '{}'", place.display()))
-        .hint(format!("git config --global --add safe.directory {}", quote::path(place)))
+        .hint(Hint::of("git config --global --add safe.directory").name(place))
 }
 
 fn real(path: &Path) -> PathBuf {
