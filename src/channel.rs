@@ -15,7 +15,7 @@ use rustix::process::{Pid, getpgrp, getpid, getppid, getsid};
 
 use crate::error::{Explain, Result};
 use crate::exec;
-use crate::file;
+use crate::file::{self, read_proc};
 
 /// Where the shell waits for a directory, if it does.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +64,7 @@ fn shell_of(file: &Path) -> Option<Pid> {
 
 /// Whether we are what that shell runs in the foreground: our process group is the terminal's, its leader is we or our
 /// parent (git), and the leader's parent is the shell. `None` where there is no terminal.
+#[allow(clippy::disallowed_methods, reason = "the terminal is asked, not read")]
 fn is_foreground_of(shell: Pid) -> Option<bool> {
     let terminal = File::open("/dev/tty").ok()?;
     let foreground = rustix::termios::tcgetpgrp(terminal).ok()?;
@@ -80,7 +81,7 @@ fn is_foreground_of(shell: Pid) -> Option<bool> {
 
 /// The parent of a process; `None` where the system does not tell.
 fn parent_of(process: Pid) -> Option<Pid> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    let stat = read_proc(format!("/proc/{}/stat", process.as_raw_nonzero()))?;
     parent_in(&stat)
 }
 

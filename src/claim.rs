@@ -334,7 +334,7 @@ fn state_home(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>)
 
 /// Reads a claim's file; `None` when there is none. One that cannot be read is a damaged claim.
 fn read(file: &Path) -> Option<Vec<u8>> {
-    match fs::read(file) {
+    match file::read_small(file) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
         read => Some(read.unwrap_or_default()),
     }

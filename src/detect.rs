@@ -9,11 +9,11 @@ mod install;
 mod template;
 mod text;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Explain, Result};
+use crate::file;
 use crate::name::escaped;
 use crate::recipe::consent::Requested;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
@@ -23,8 +23,6 @@ use env_file::{EnvFile, NamedDatabase};
 use install::Install;
 use template::Template;
 
-/// No file that detection reads is larger; one that is says nothing.
-const LARGEST: u64 = 256 * 1024;
 /// Where a virtual environment is kept, most usual first.
 const VENVS: [&str; 2] = [".venv", "venv"];
 /// How Django's settings call the engines whose databases are on a server.
@@ -352,20 +350,15 @@ impl<'a> Root<'a> {
         self.names.iter().any(|known| known == name) && self.path.join(name).is_file()
     }
 
-    /// Returns the bytes of a small file; a pipe or device that has the name is not opened.
+    /// Returns the bytes of a file; one that cannot be read tells nothing.
     fn bytes(&self, name: &str) -> Option<Vec<u8>> {
-        let path = self.path.join(name);
-        let about = path.metadata().ok()?;
-        if !about.is_file() || about.len() > LARGEST {
-            return None;
-        }
-        std::fs::read(path).ok()
+        file::read(&self.path.join(name)).ok().flatten()
     }
 
     /// Returns how a file begins, however large it is.
     fn beginning(&self, name: &str) -> Option<String> {
         let mut bytes = Vec::new();
-        let file = File::open(self.path.join(name)).ok().filter(|_| self.has(name))?;
+        let file = file::open(&self.path.join(name)).ok().filter(|_| self.has(name))?;
         file.take(1024).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }

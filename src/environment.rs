@@ -3,12 +3,12 @@
 //! What programs started in it get: its ports, its env file, its venv. It reads, and never evaluates.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::dotenv::{EnvText, Value};
-use crate::error::{Explain, Result};
+use crate::error::Result;
 use crate::exec::{self, Program};
+use crate::file;
 use crate::git::Repo;
 use crate::git::tracked::Tracked;
 use crate::name::escaped;
@@ -134,11 +134,7 @@ impl Environment {
         tracked: &Tracked,
         waits: &dyn Fn(&str, &str) -> bool,
     ) -> Result<()> {
-        let file = root.join(path);
-        let bytes = match fs::read(&file) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            bytes => bytes.explain(|| format!("cannot read '{}'", file.display()))?,
-        };
+        let Some(bytes) = file::read(&root.join(path))? else { return Ok(()) };
         let is_tracked = tracked.has(Path::new(path))?;
         for (name, value) in EnvText::parse(bytes).variables() {
             match value {

@@ -22,6 +22,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal};
 
 use crate::error::{Error, Explain, Result};
+use crate::file::read_proc;
 use family::Family;
 
 /// What binds git to one repository or worktree: `git rev-parse --local-env-vars`, without the two
@@ -104,7 +105,7 @@ pub fn watch_signals() -> Result<()> {
 
 /// The signals that we ignore, as a mask: proc_pid_status(5). Where the system does not tell, none.
 fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = read_proc("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
@@ -132,6 +133,17 @@ pub fn check_stopped() -> Result<()> {
         0 => Ok(()),
         _ if UNDOING.load(Ordering::SeqCst) => Ok(()),
         signal => Err(Error::new("interrupted").exit(u8::try_from(128 + signal).unwrap_or(Error::FATAL))),
+    }
+}
+
+/// Reads from another, until a signal asks us to stop.
+#[derive(Debug)]
+pub struct Stoppable<R>(pub R);
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        check_stopped().map_err(|error| io::Error::other(error.what))?;
+        self.0.read(buffer)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::claim::{Claims, Thing};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
 use crate::exec;
+use crate::file;
 use crate::git::version::{self, Version};
 use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
@@ -82,12 +83,9 @@ pub const RECIPE: &str = ".wt.toml";
 
 /// Reads the recipe: `.wt.toml` in the directory that files come from, under `git config wt.*`.
 pub fn recipe(repo: &Repo, main: Option<&Path>) -> Result<RecipeSource> {
-    let file = main.map(|main| main.join(RECIPE));
-    let text = match &file {
-        Some(path) => match fs::read_to_string(path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
-            text => Some(text.explain(|| format!("cannot read '{}'", path.display()))?),
-        },
+    let path = main.map(|main| main.join(RECIPE));
+    let text = match &path {
+        Some(path) => file::read_text(path)?,
         None => None,
     };
     let file = text.as_deref().map(|text| (Path::new(RECIPE), text));
@@ -100,8 +98,8 @@ pub fn main_worktree(repo: &Repo, listing: &Listing) -> Option<PathBuf> {
     repo.main_root().or_else(|| {
         let default = repo.default_branch().map(|remote| remote.branch);
         let default = default.or_else(|| {
-            let head = fs::read_to_string(repo.common_dir().join("HEAD")).ok()?;
-            head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+            let head = file::read_small(&repo.common_dir().join("HEAD")).ok()?;
+            str::from_utf8(&head).ok()?.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
         });
         let branch = |tree: &&git::worktrees::Worktree| {
             !tree.missing && tree.head.branch().map(|b| b.as_str().to_owned()) == default && default.is_some()
@@ -253,7 +251,7 @@ fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid
 /// The ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.
 fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     let mut patterns = recipe.copy.clone();
-    if let Ok(text) = fs::read_to_string(main.join(".worktreeinclude")) {
+    if let Some(text) = file::read_text(&main.join(".worktreeinclude"))? {
         patterns.extend(
             text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
         );
@@ -307,7 +305,7 @@ fn is_ignored_as_directory(main: Option<&Path>, path: &Path) -> bool {
 /// The rule of `.env.local`, where the recipe would have it copied though it holds what each worktree has of its own.
 pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRule>> {
     let rule = EnvRule::of(EnvRule::OVERRIDING);
-    let Ok(bytes) = fs::read(main.join(&rule.file)) else { return Ok(None) };
+    let Some(bytes) = file::read(&main.join(&rule.file))? else { return Ok(None) };
     let text = EnvText::parse(bytes);
     let ports = recipe.port.variables.iter().map(|(name, _)| name);
     let mut managed = ports.chain(recipe.database.iter().map(|rule| &rule.variable));
@@ -408,10 +406,8 @@ fn env_source(main: &Path, from: &str) -> Result<Option<(PathBuf, EnvText)>> {
     let examples = [".example", ".sample", ".template", ".dist"].map(|ending| format!("{from}{ending}"));
     for name in std::iter::once(from).chain(examples.iter().map(String::as_str)) {
         let path = main.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => return Ok(Some((path, EnvText::parse(bytes)))),
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
-            Err(cause) => return Err(cause).explain(|| format!("cannot read '{}'", path.display())),
+        if let Some(bytes) = file::read(&path)? {
+            return Ok(Some((path, EnvText::parse(bytes))));
         }
     }
     Ok(None)
@@ -437,7 +433,7 @@ fn is_foreign(path: &Path, common: &Path) -> bool {
     if dot_git.is_dir() {
         return Identity::of(&dot_git) != Identity::of(common);
     }
-    let Ok(pointer) = fs::read(&dot_git) else { return false };
+    let Ok(pointer) = file::read_small(&dot_git) else { return false };
     let Some(git_dir) = pointer.strip_prefix(b"gitdir: ") else { return false };
     let git_dir = path.join(std::ffi::OsStr::from_bytes(git_dir.trim_ascii_end()));
     let theirs = git_dir.parent().and_then(Path::parent);

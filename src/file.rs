@@ -1,16 +1,90 @@
-//! Small reads, whole-file writes that survive the death of the process at any moment, and the files and directories that
-//! are git-wt's own, which nobody else may read or write, whatever the umask.
+//! The only door to reading files: regular ones, of a bounded size. And whole-file writes that survive the death of the
+//! process at any moment, and the files and directories that are git-wt's own, which nobody else may read or write,
+//! whatever the umask.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 
-/// Reads a file of a few lines, with as few calls as can be: a list of worktrees reads five for each.
+use crate::error::{Explain, Result};
+
+/// The most that is read of a file which a project brings.
+pub const LARGEST: u64 = 1 << 20;
+/// The most that is read of a file which git or git-wt has written.
+const LARGEST_OF_OURS: u64 = 1 << 27;
+/// Opening waits for no writer of a pipe, and a terminal does not become ours.
+const FOR_READING: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// Opens a regular file; links are followed.
+pub fn open(path: &Path) -> io::Result<File> {
+    let regular = |meta: fs::Metadata| {
+        meta.is_file().then_some(()).ok_or_else(|| io::Error::other("it is no regular file"))
+    };
+    // opening alone has some devices act
+    regular(fs::metadata(path)?)?;
+    let file = File::from(rustix::fs::openat(CWD, path, FOR_READING, Mode::empty())?);
+    regular(file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a file that a project brings; `None` where none is there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let bytes = match open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.and_then(read_open),
+    };
+    bytes.map(Some).explain(|| format!("cannot read '{}'", path.display()))
+}
+
+/// The same, of a file that must be UTF-8.
+pub fn read_text(path: &Path) -> Result<Option<String>> {
+    let text = read(path)?.map(String::from_utf8).transpose();
+    text.explain(|| format!("cannot read '{}'", path.display()))
+}
+
+/// Reads an open file that a project brings.
+pub fn read_open(file: File) -> io::Result<Vec<u8>> {
+    read_within(file, LARGEST)
+}
+
+fn read_within(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    if from.take(most + 1).read_to_end(&mut content)? as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {} MB", most >> 20)));
+    }
+    Ok(content)
+}
+
+/// Reads what the system tells in a file of proc(5); `None` where it does not.
+pub fn read_proc(path: impl AsRef<Path>) -> Option<String> {
+    let bytes = read_within(open(path.as_ref()).ok()?, LARGEST_OF_OURS).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether the same bytes come from both.
+pub fn are_same(a: impl Read, b: impl Read) -> io::Result<bool> {
+    const AT_ONCE: u64 = 1 << 16;
+    let (mut a, mut b) = (a, b);
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    loop {
+        left.clear();
+        right.clear();
+        a.by_ref().take(AT_ONCE).read_to_end(&mut left)?;
+        b.by_ref().take(AT_ONCE).read_to_end(&mut right)?;
+        if left != right || left.is_empty() {
+            return Ok(left == right);
+        }
+    }
+}
+
+/// Reads a file of a few lines that git or git-wt has written, with as few calls as can be: a list of worktrees reads
+/// five for each.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    read_start(File::open(path)?)
+    read_start(rustix::fs::openat(CWD, path, FOR_READING, Mode::empty())?.into())
 }
 
 fn read_start(mut file: File) -> io::Result<Vec<u8>> {
@@ -18,7 +92,7 @@ fn read_start(mut file: File) -> io::Result<Vec<u8>> {
     let length = file.read(&mut buffer)?;
     let mut content = buffer[..length].to_vec();
     if length == buffer.len() {
-        file.read_to_end(&mut content)?;
+        content.extend(read_within(file, LARGEST_OF_OURS)?);
     }
     Ok(content)
 }
@@ -29,12 +103,13 @@ pub struct Dir(File);
 impl Dir {
     /// Opens the directory at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
-        File::open(path).map(Self)
+        let flags = FOR_READING.union(OFlags::DIRECTORY);
+        Ok(Self(rustix::fs::openat(CWD, path, flags, Mode::empty())?.into()))
     }
 
     /// Reads the file at `path`, from here.
     pub fn read_small(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = rustix::fs::openat(&self.0, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let file = rustix::fs::openat(&self.0, path, FOR_READING, Mode::empty())?;
         read_start(file.into())
     }
 }

@@ -10,6 +10,7 @@ use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::dotenv::{EnvText, Value};
 use crate::environment::{Environment, Origin};
 use crate::error::{Error, Hint, Result};
+use crate::file;
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
 use crate::recipe::Recipe;
@@ -188,7 +189,7 @@ impl Watch<'_> {
     /// Where main's own database is.
     fn mains_place(&self) -> Option<String> {
         let main = self.main?;
-        let text = EnvText::parse(std::fs::read(main.join(&self.recipe.env.from)).ok()?);
+        let text = EnvText::parse(file::read(&main.join(&self.recipe.env.from)).ok()??);
         match text.get(self.database_variable()?)? {
             Value::Text(url) => place(&url, main),
             Value::Dynamic(_) => None,

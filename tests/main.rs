@@ -9,6 +9,7 @@
 )]
 
 mod add;
+mod bounds;
 mod cd;
 mod cluster;
 mod completion;

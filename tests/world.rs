@@ -355,6 +355,8 @@ impl World {
                 self.collect(&path, lines);
             } else if kind.is_symlink() {
                 lines.push(format!("{rel} -> {}", fs::read_link(&path).unwrap().display()));
+            } else if !kind.is_file() {
+                lines.push(format!("{rel} is no regular file"));
             } else {
                 let mut bytes = fs::read(&path).unwrap_or_default();
                 if rel.ends_with("/packed-refs") {

@@ -11,6 +11,7 @@ use crate::drift;
 use crate::environment::{Environment, Origin};
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::file;
 use crate::git::Repo;
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
@@ -133,8 +134,8 @@ fn is_loaded_by_another(root: &Path, direnv: bool) -> bool {
     ];
     // a mise.toml that only names versions of tools leaves the variables to us
     let sets_variables = |file: &str| {
-        let table =
-            std::fs::read_to_string(root.join(file)).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        let text = file::read_text(&root.join(file)).ok().flatten();
+        let table = text.and_then(|text| text.parse::<toml::Table>().ok());
         table.is_some_and(|table| table.contains_key("env"))
     };
     // a '-' before the path, as in "-/home/you/shop"

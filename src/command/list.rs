@@ -3,7 +3,6 @@
 mod serving;
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +13,7 @@ use serde::Serialize;
 use super::Context;
 use super::git_mode::at_rest;
 use crate::error::Result;
+use crate::file;
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Repo};
 use crate::name::escaped;
@@ -199,13 +199,10 @@ impl Status {
 
 /// The number of lines of a text file; 0 for what is binary, huge, or no file.
 fn lines_of(path: &Path) -> usize {
-    const MOST: u64 = 1 << 20;
-    let mut bytes = Vec::new();
-    let small = path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MOST);
-    let read = std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
-    if !small || read.is_err() || bytes.contains(&0) {
+    if !path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= file::LARGEST) {
         return 0;
     }
+    let bytes = file::read(path).ok().flatten().filter(|bytes| !bytes.contains(&0)).unwrap_or_default();
     let unfinished = usize::from(bytes.last().is_some_and(|last| *last != b'\n'));
     bytes.iter().filter(|b| **b == b'\n').count() + unfinished
 }

@@ -11,6 +11,7 @@ use super::Context;
 use crate::complete;
 use crate::error::{Error, Result};
 use crate::exec;
+use crate::file;
 
 use crate::git::worktrees::Worktree;
 use crate::git::{self, absolute};
@@ -128,8 +129,8 @@ fn exclude(tree: &Worktree, context: &Context) -> Option<Exclude> {
     let real = fs::canonicalize(&tree.path).ok()?;
     let inner = real.strip_prefix(&main).ok()?;
     let is_own = |pattern: &Exclude| {
-        fs::read_to_string(context.repo.common_dir().join("info/exclude"))
-            .is_ok_and(|text| text.lines().any(|line| line == pattern.pattern))
+        let text = file::read_text(&context.repo.common_dir().join("info/exclude")).ok().flatten();
+        text.is_some_and(|text| text.lines().any(|line| line == pattern.pattern))
     };
     let exclude = Exclude::of(inner);
     (is_own(&exclude) || !git::is_ignored(&main, inner)).then_some(exclude)

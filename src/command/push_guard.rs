@@ -1,6 +1,6 @@
 //! The push guard: from a protected worktree only its own branch is pushed. The hook that asks is written on request.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use clap::Args as ClapArgs;
 use super::Context;
 use crate::error::{Error, Explain, Result};
 use crate::exec;
+use crate::file;
 use crate::git;
 use crate::name::{Branch, escaped};
 use crate::target::Worktrees;
@@ -67,12 +68,12 @@ fn foreign(pushed: &str, own: Option<&Branch>) -> Option<String> {
 pub fn install(context: &Context) -> Result<u8> {
     let path = hooks_dir(context)?.join("pre-push");
     let shown = path.display();
-    match fs::read(&path) {
-        Ok(found) if found == HOOK.as_bytes() => {
+    match file::read(&path) {
+        Ok(Some(found)) if found == HOOK.as_bytes() => {
             context.ui.say(&format!("the push guard is there already: '{shown}'"));
             return Ok(0);
         }
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Ok(None) => {}
         _ => {
             return Err(Error::new(format!("there is a pre-push hook already: '{shown}'"))
                 .because("what is to be pushed comes on a hook's stdin, once")

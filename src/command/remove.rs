@@ -3,7 +3,7 @@
 //! Everything is judged before anything is removed. Ignored files are data too: what cannot be made again is named
 //! and asked about.
 
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use super::Context;
 use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec;
 use crate::exec::occupants::{Occupant, occupants};
+use crate::exec::{self, Stoppable};
+use crate::file;
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Oid, RemoteBranch, submodules};
 use crate::hook::Surroundings;
@@ -591,5 +592,7 @@ fn is_regenerable(path: &Path) -> bool {
 
 fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {
     let Some(main) = main else { return false };
-    matches!((fs::read(main.join(path)), fs::read(root.join(path))), (Ok(a), Ok(b)) if a == b)
+    let (Ok(a), Ok(b)) = (file::open(&main.join(path)), file::open(&root.join(path))) else { return false };
+    let length = |file: &File| file.metadata().map(|meta| meta.len()).ok();
+    length(&a) == length(&b) && file::are_same(Stoppable(a), Stoppable(b)).unwrap_or(false)
 }

@@ -22,7 +22,7 @@ const END: &str = "end";
 /// The names of all linked worktrees of a repository.
 pub(super) fn of(repo: &Repo) -> Vec<Named> {
     let path = repo.common_dir().join("wt/names");
-    let remembered = fs::read_to_string(&path).ok();
+    let remembered = file::read_small(&path).ok().and_then(|text| String::from_utf8(text).ok());
     // looked at before the names are: what changes while they are read shows another stamp
     let stamp = Stamp::of(repo);
     let known = remembered.as_deref().zip(stamp.as_ref()).and_then(|(text, stamp)| parse(text, &stamp.text));

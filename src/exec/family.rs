@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::Program;
+use crate::file::read_proc;
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -110,7 +111,7 @@ impl Family {
 fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let of_proc = |pid| of_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let of_proc = |pid| of_stat(pid, &read_proc(format!("/proc/{pid}/stat"))?);
     let found: Vec<Process> = pids.filter_map(of_proc).collect();
     if found.is_empty() { of_ps() } else { found }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use super::occupants::Occupant;
 
+use crate::file::read_proc;
+
 /// The state of a socket that listens, as the kernel's tables write it.
 const LISTENING: &str = "0A";
 
@@ -38,8 +40,7 @@ pub fn listeners(ports: &BTreeSet<u16>) -> Vec<Listener> {
 
 /// The sockets that listen on these ports, by inode.
 fn sockets(ports: &BTreeSet<u16>) -> HashMap<u64, u16> {
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| read_proc(table).unwrap_or_default());
     let all = tables.iter().flat_map(|table| table.lines()).filter_map(listening_socket);
     all.filter(|(_, port)| ports.contains(port)).collect()
 }

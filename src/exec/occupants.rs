@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::file::read_proc;
+
 /// A process that stands in a directory, or listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occupant {
@@ -25,7 +27,7 @@ pub fn occupants(root: &Path) -> Vec<Occupant> {
 
 impl Occupant {
     pub(super) fn of(pid: u32) -> Self {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let name = read_proc(format!("/proc/{pid}/comm")).unwrap_or_default();
         Self { pid, name: name.trim_end().to_owned() }
     }
 }
@@ -45,6 +47,6 @@ fn ancestors() -> Vec<u32> {
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let status = read_proc(format!("/proc/{pid}/status"))?;
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }

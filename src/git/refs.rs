@@ -8,6 +8,8 @@ use gix::bstr::ByteSlice;
 
 use super::Repo;
 
+use crate::file::read_small;
+
 impl Repo {
     /// The names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted. Of those that are packed
     /// `most` are enough.
@@ -24,7 +26,7 @@ impl Repo {
                 .collect();
         }
         let packed = self.packed.get_or_init(|| {
-            let packed = fs::read(self.common_dir().join("packed-refs"));
+            let packed = read_small(&self.common_dir().join("packed-refs"));
             packed.unwrap_or_default()
         });
         // a line is an object id, a blank and the name; others are about the line before

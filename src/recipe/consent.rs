@@ -9,7 +9,6 @@
 //! repository can give it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -19,6 +18,8 @@ use super::coverage;
 use super::{DatabaseRule, Hooks, PortRule, Recipe, matches};
 use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
+use crate::exec::{Stoppable, check_stopped};
+use crate::file;
 use crate::git::Repo;
 use crate::name::{dbname, hash, hash_all};
 use crate::url::{Engine, SqlitePlace, Url};
@@ -150,19 +151,21 @@ impl Action {
     pub fn command(kind: Kind, command: &str, root: &Path) -> Result<Self> {
         let mut action = Self::new(kind, command);
         let covered = coverage::of(command, root)?;
-        for file in covered.files {
-            let content = fs::File::open(root.join(&file)).and_then(hash_all);
+        for named in covered.files {
+            let content = file::open(&root.join(&named)).and_then(|file| hash_all(Stoppable(file)));
+            check_stopped()?;
             // one that is gone, or no file any more, is another than the one consented to
-            action.files.insert(file.to_string_lossy().into_owned(), content.unwrap_or_default());
+            action.files.insert(named.to_string_lossy().into_owned(), content.unwrap_or_default());
         }
         action.uncovered = covered.unknown;
         Ok(action)
     }
 
     /// The file that a database is filled from, relative to `root`: all that is in it counts, whoever keeps it.
-    pub fn fill(file: &Path, root: &Path) -> Result<Self> {
-        let shown = file.to_string_lossy();
-        let content = fs::File::open(root.join(file)).and_then(hash_all);
+    pub fn fill(from: &Path, root: &Path) -> Result<Self> {
+        let shown = from.to_string_lossy();
+        let content = file::open(&root.join(from)).and_then(|file| hash_all(Stoppable(file)));
+        check_stopped()?;
         let content = content.explain(|| format!("cannot read '{shown}'"))?;
         let mut action = Self::new(Kind::Fill, &*shown);
         action.files.insert(shown.into_owned(), content);
@@ -476,7 +479,7 @@ impl ConsentFile {
         let identity = repo.identity()?;
         let key = format!("{}\0{}\0{}", repo.common_dir().display(), identity.dev, identity.ino);
         let file = claims.dir().join("trust").join(format!("{}.json", &hash(key.as_bytes())[..32]));
-        let actions = match fs::read(&file) {
+        let actions = match crate::file::read_small(&file) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             bytes => {
                 let failed = || format!("cannot read '{}'", file.display());

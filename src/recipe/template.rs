@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
@@ -308,12 +306,10 @@ fn secret() -> Result<String> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     // bytes above the last whole multiple of 62 would favour the first letters
     const BOUND: u8 = 248;
-    // getrandom(2) is Linux's alone
-    let mut source = File::open("/dev/urandom").explain(|| "cannot draw a secret".into())?;
     let mut secret = String::with_capacity(LENGTH);
     while secret.len() < LENGTH {
         let mut bytes = [0; LENGTH];
-        source.read_exact(&mut bytes).explain(|| "cannot draw a secret".into())?;
+        getrandom::fill(&mut bytes).explain(|| "cannot draw a secret".into())?;
         let fair = bytes.iter().filter(|byte| **byte < BOUND);
         let letters = fair.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
         secret.extend(letters.take(LENGTH - secret.len()));

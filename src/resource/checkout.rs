@@ -19,7 +19,7 @@ use super::{Care, Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{self, Program};
-use crate::file;
+use crate::file::{self, read_small};
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
 use crate::git::{Identity, Repo};
 
@@ -248,7 +248,7 @@ pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
 
 /// Whether the directory names git's entry, which may still name another directory.
 pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
-    let Ok(pointer) = fs::read(path.join(".git")) else { return false };
+    let Ok(pointer) = read_small(&path.join(".git")) else { return false };
     let Some(named) = pointer.strip_prefix(b"gitdir: ") else { return false };
     let named = path.join(OsStr::from_bytes(named.trim_ascii_end()));
     Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
@@ -401,7 +401,7 @@ impl Trash {
         for entry in entries {
             let path = entry.explain(failed)?.path();
             if path.extension() == Some(OsStr::new("path")) {
-                let aside = fs::read(&path).explain(failed)?;
+                let aside = read_small(&path).explain(failed)?;
                 let aside = Path::new(OsStr::from_bytes(&aside));
                 let named_by_us =
                     aside.file_name().is_some_and(|name| name.as_bytes().starts_with(ASIDE.as_bytes()));

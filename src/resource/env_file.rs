@@ -3,7 +3,7 @@
 //! The record keeps a hash of each value written, so that `setup` tells ours from the user's edit. It never writes
 //! through a link, over a tracked file, or where git does not ignore the file.
 
-use std::io::Read;
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Hint, Result};
+use crate::file;
 use crate::git;
 use crate::name::hash;
 use crate::url::with_ports;
@@ -309,17 +310,18 @@ impl EnvFile {
         if was_as_written {
             self.content = hash(text.as_bytes());
         }
-        Ok(stay)
+        let told = |name| format!("{name} in '{}' still names the old place: its value is yours", self.path);
+        Ok(stay.into_iter().map(told).collect())
     }
 
     /// Whether the file is still just what we wrote.
     pub fn is_as_written(&self, root: &Path) -> bool {
-        std::fs::read(root.join(&self.path)).is_ok_and(|bytes| hash(&bytes) == self.content)
+        matches!(file::read(&root.join(&self.path)), Ok(Some(bytes)) if hash(&bytes) == self.content)
     }
 
     /// Whether a value that we wrote is another one now, or gone.
     pub fn has_drifted(&self, root: &Path) -> bool {
-        let Ok(bytes) = std::fs::read(root.join(&self.path)) else { return true };
+        let Ok(Some(bytes)) = file::read(&root.join(&self.path)) else { return true };
         if hash(&bytes) == self.content {
             return false;
         }
@@ -356,8 +358,7 @@ impl EnvFile {
     fn start(&self) -> Result<(EnvText, u32)> {
         let Some(Source(from)) = &self.from else { return Ok((EnvText::parse(Vec::new()), 0o600)) };
         let failed = || format!("cannot read '{}'", from.display());
-        let mut file = std::fs::File::open(from).explain(failed)?;
-        read_text(&mut file).explain(failed)
+        file::open(from).and_then(read_text).explain(failed)
     }
 
     /// Deletes a file that add had just made; one that is lived in goes with its worktree or stays.
@@ -376,14 +377,12 @@ fn note(written: &mut Vec<Written>, name: &str, value: &str) {
 }
 
 fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {
-    let Some(mut file) = tree.open_file(Path::new(path))? else { return Ok(None) };
-    read_text(&mut file).explain(|| format!("cannot read '{path}'")).map(Some)
+    let Some(file) = tree.open_file(Path::new(path))? else { return Ok(None) };
+    read_text(file).explain(|| format!("cannot read '{path}'")).map(Some)
 }
 
 /// Reads an env file and the mode a copy of it gets: never wider than the owner, as it holds secrets.
-fn read_text(file: &mut std::fs::File) -> std::io::Result<(EnvText, u32)> {
+fn read_text(file: File) -> std::io::Result<(EnvText, u32)> {
     let mode = file.metadata()?.permissions().mode() & 0o700;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok((EnvText::parse(bytes), mode | 0o600))
+    Ok((EnvText::parse(file::read_open(file)?), mode | 0o600))
 }

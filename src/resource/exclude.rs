@@ -5,13 +5,14 @@
 //! new file, with which git removes no worktree.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed};
 use crate::error::{Explain, Result};
+use crate::file::read_text;
 use crate::git::Repo;
 use crate::name::{Name, escaped};
 
@@ -74,7 +75,7 @@ impl Exclude {
     pub fn create(&self, repo: &Repo) -> Result<Created> {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
-        let content = read(&file).explain(failed)?;
+        let content = read_text(&file)?.unwrap_or_default();
         if self.is_needless(&content) {
             return Ok(Created::Found);
         }
@@ -89,7 +90,7 @@ impl Exclude {
     pub fn destroy(&self, repo: &Repo) -> Result<Destroyed> {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
-        let content = read(&file).explain(failed)?;
+        let content = read_text(&file)?.unwrap_or_default();
         let kept = match &self.owner {
             Some(_) => content.replacen(&self.text(), "", 1),
             None => content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect(),
@@ -98,12 +99,5 @@ impl Exclude {
             crate::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }
         Ok(Destroyed::Gone)
-    }
-}
-
-fn read(file: &std::path::Path) -> io::Result<String> {
-    match fs::read_to_string(file) {
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        content => content,
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed};
 use crate::claim::{Claim, Claimed, Claims, Owner, Released};
 use crate::error::{Error, Result};
+use crate::file::read_proc;
 
 /// The distance between worktrees where one has several ports: dev servers like to take the next one.
 const STRIDE: u16 = 10;
@@ -166,7 +167,7 @@ fn step(main: &[u16]) -> u16 {
 /// Where the kernel takes ports for outgoing connections: binding there fails now and then.
 pub fn ephemeral() -> RangeInclusive<u16> {
     if cfg!(target_os = "linux") {
-        let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let text = read_proc("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
         parse_range(&text).unwrap_or(32768..=60999)
     } else {
         49152..=65535

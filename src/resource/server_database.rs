@@ -8,8 +8,7 @@ mod mysql;
 mod postgres;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +18,8 @@ use super::{Created, Destroyed, Site};
 use crate::claim::{Claimed, Claims, Owner, path_text};
 use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::{Output, Program, check_stopped};
+use crate::exec::{Output, Program, Stoppable, check_stopped};
+use crate::file;
 use crate::quote;
 use crate::recipe::consent::Granted;
 use crate::ui::{Ui, bytes};
@@ -78,20 +78,30 @@ fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> 
 
 /// Refuses a script that itself chooses the database it works on: that would be another one than the new.
 fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> Result<()> {
+    // a line that chooses one is shorter
+    const LONGEST: u64 = 1 << 16;
     let failed = || format!("cannot read '{}'", file.display());
-    let lines = BufReader::new(File::open(file).explain(failed)?).split(b'\n');
-    for (at, line) in lines.enumerate() {
-        let line = line.explain(failed)?;
+    let mut script = BufReader::new(Stoppable(file::open(file).explain(failed)?));
+    let (mut line, mut number, mut is_whole) = (Vec::new(), 0, true);
+    loop {
+        let begins = is_whole;
+        line.clear();
+        let read = script.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+        check_stopped()?;
+        if read.explain(failed)? == 0 {
+            return Ok(());
+        }
+        number += usize::from(begins);
+        is_whole = line.ends_with(b"\n");
         let line = String::from_utf8_lossy(&line);
-        if chooses(line.trim()) {
-            let place = format!("line {}: {}", at + 1, crate::name::escaped(line.trim()));
+        if begins && chooses(line.trim()) {
+            let place = format!("line {number}: {}", crate::name::escaped(line.trim()));
             return Err(Error::new(format!("'{}' chooses a database itself", file.display()))
                 .because(place)
                 .because("what follows would not go into the worktree's own")
                 .advise(advice));
         }
     }
-    Ok(())
 }
 
 /// A URL with its password, which is never shown.
@@ -253,7 +263,7 @@ impl ServerDatabase {
     }
 
     fn url_in(&self, file: &Path) -> Option<String> {
-        let text = EnvText::parse(std::fs::read(file).ok()?);
+        let text = EnvText::parse(file::read(file).ok()??);
         let Value::Text(url) = text.get(&self.variable)? else { return None };
         let theirs = canonical(self.engine, &Url::of_server(&url).ok()?.address());
         (theirs == canonical(self.engine, &self.server)).then_some(url)

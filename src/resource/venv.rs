@@ -20,6 +20,7 @@ use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Program, check_stopped};
+use crate::file;
 use crate::recipe::consent::Granted;
 
 /// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
@@ -218,7 +219,7 @@ fn real(path: &Path) -> PathBuf {
 
 /// The interpreter that the environment at `venv` was made with, if it tells and still exists.
 fn base_interpreter(venv: &Path, foreign: &Foreign) -> Option<PathBuf> {
-    let config = fs::read_to_string(venv.join("pyvenv.cfg")).ok()?;
+    let config = file::read_text(&venv.join("pyvenv.cfg")).ok()??;
     let home = PathBuf::from(value(&config, "home")?);
     let version = value(&config, "version").or_else(|| value(&config, "version_info"));
     // where several versions live together, `python3` may be another one by now

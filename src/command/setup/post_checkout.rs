@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Args, one};
 use crate::command::Context;
 use crate::error::{Error, Explain, Result};
+use crate::file;
 use crate::git::{absolute, looking_at};
 use crate::record::Stage;
 use crate::target::Worktrees;
@@ -101,8 +102,8 @@ impl Hook {
         let text = match fs::symlink_metadata(&path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => None,
             Ok(meta) if meta.is_file() => {
-                let bytes = fs::read(&path).explain(|| format!("cannot read '{}'", path.display()))?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
+                let bytes = file::read(&path)?;
+                bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             }
             _ => Some(String::new()),
         };

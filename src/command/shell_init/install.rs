@@ -188,9 +188,9 @@ fn pages_to_write(ui: Ui) -> Result<Option<Step>> {
     let mut pages = Vec::new();
     for (name, text) in PAGES {
         let page = dir.join(format!("{name}.1"));
-        match fs::read_to_string(&page) {
-            Ok(there) if there == *text => {}
-            Ok(there) if !is_ours(&there) => {
+        match file::read_text(&page) {
+            Ok(Some(there)) if there == *text => {}
+            Ok(Some(there)) if !is_ours(&there) => {
                 ui.warn(&format!("'{}' is another program's, and is left as it is", page.display()));
             }
             _ => pages.push((*name, *text)),
@@ -214,7 +214,7 @@ fn pages_to_delete() -> Result<Option<Step>> {
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with("git-wt") && name.ends_with(".1"))
-        .filter(|name| fs::read_to_string(dir.join(name)).is_ok_and(|text| is_ours(&text)))
+        .filter(|name| matches!(file::read_text(&dir.join(name)), Ok(Some(text)) if is_ours(&text)))
         .collect();
     names.sort();
     Ok((!names.is_empty()).then_some(Step::DeletePages(dir, names)))
@@ -260,7 +260,7 @@ fn tell_of_login_shells(ui: Ui) {
     let files = [".bash_profile", ".bash_login", ".profile"].map(|name| home.join(name));
     let file = match files.iter().find(|file| file.exists()) {
         None if cfg!(target_os = "macos") => &files[0],
-        Some(file) if !fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("bashrc")) => {
+        Some(file) if !matches!(file::read(file), Ok(Some(text)) if String::from_utf8_lossy(&text).contains("bashrc")) => {
             file
         }
         _ => return,

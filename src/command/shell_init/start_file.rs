@@ -87,10 +87,10 @@ impl StartFile {
     pub(super) fn take_out(&self, line: &str) -> Result<()> {
         let text = without(&self.read()?, line);
         let backup = self.backup();
-        match fs::read(&backup) {
+        match file::read(&backup) {
             // a last line without an end was given one
-            Ok(was) if with(&was, line) == with(&text, line) => self.write(&was)?,
-            Err(_) if text.is_empty() => {
+            Ok(Some(was)) if with(&was, line) == with(&text, line) => self.write(&was)?,
+            Ok(None) if text.is_empty() => {
                 return fs::remove_file(&self.target)
                     .explain(|| format!("cannot delete '{}'", self.target.display()));
             }
@@ -105,10 +105,7 @@ impl StartFile {
     }
 
     fn read(&self) -> Result<Vec<u8>> {
-        match fs::read(&self.target) {
-            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            text => text.explain(|| format!("cannot read '{}'", self.target.display())),
-        }
+        Ok(file::read(&self.target)?.unwrap_or_default())
     }
 
     fn write(&self, text: &[u8]) -> Result<()> {

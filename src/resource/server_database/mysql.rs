@@ -2,12 +2,12 @@
 //!
 //! A database here has no comment and cannot be renamed: the mark is the comment of an empty table in it, made first.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::Origin;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
+use crate::file;
 use crate::ui::Ui;
 use crate::url::Url;
 
@@ -111,7 +111,7 @@ impl<'a> Server<'a> {
     /// Runs a script in a database.
     fn load(&self, file: &Path, name: &str, record: &str) -> Result<()> {
         let failed = || format!("cannot load '{}' into a new database", file.display());
-        let script = File::open(file).explain(failed)?;
+        let script = file::open(file).explain(failed)?;
         let client = self.program(&CLIENT)?.arg("--batch");
         let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
         check_stopped()?;

@@ -1,0 +1,124 @@
+//! Whatever a project has in the place of a file, and however much is in it: an answer comes, soon and in bounded memory.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::fs::{CWD, Mode};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::world::{Seen, World};
+
+/// What is put in the place of a file.
+#[derive(Debug, Clone, Copy)]
+enum Odd {
+    Pipe,
+    Directory,
+    Endless,
+    Large,
+}
+
+const ALL: [Odd; 4] = [Odd::Pipe, Odd::Directory, Odd::Endless, Odd::Large];
+
+impl Odd {
+    fn put(self, path: &Path) {
+        let _ = fs::remove_file(path);
+        match self {
+            Self::Pipe => rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap(),
+            Self::Directory => fs::create_dir(path).unwrap(),
+            Self::Endless => symlink("/dev/zero", path).unwrap(),
+            Self::Large => File::create(path).unwrap().set_len((1 << 20) + 1).unwrap(),
+        }
+    }
+
+    fn take_away(self, path: &Path) {
+        match self {
+            Self::Directory => fs::remove_dir(path).unwrap(),
+            _ => fs::remove_file(path).unwrap(),
+        }
+    }
+
+    fn fault(self) -> &'static str {
+        match self {
+            Self::Large => "it is larger than 1 MB",
+            _ => "it is no regular file",
+        }
+    }
+}
+
+/// Runs git-wt where memory is short, and fails if no answer comes.
+#[track_caller]
+fn answer(world: &World, dir: &str, args: &[&str]) -> Seen {
+    use std::os::unix::process::CommandExt;
+    const LIMIT: &str = "ulimit -v 300000 2>/dev/null; exec git-wt \"$@\"";
+    let mut command = world.command("sh", &world.path(dir));
+    command.args(["-c", LIMIT, "sh"]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.process_group(0).spawn().unwrap();
+    let group = Pid::from_child(&child);
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
+    let Ok(output) = told.recv_timeout(Duration::from_secs(30)) else {
+        let _ = kill_process_group(group, Signal::KILL);
+        panic!("git-wt {args:?} does not answer");
+    };
+    Seen {
+        stdout: world.told(&output.stdout),
+        stderr: world.told(&output.stderr),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+#[test]
+fn add_refuses_a_file_that_is_none_before_anything_is_made() {
+    let world = World::with_repo();
+    for name in [".env", ".env.example", ".wt.toml", ".worktreeinclude"] {
+        let path = world.path("myproject").join(name);
+        for odd in ALL {
+            odd.put(&path);
+            let before = world.everything();
+            answer(&world, "myproject", &["add", "staging"]).code(128).says(&[&format!(
+                "error: cannot read '[ROOT]/myproject/{name}'\ncaused by: {}",
+                odd.fault()
+            )]);
+            before.is_still(&world.everything(), &format!("{name}: {odd:?}"));
+            odd.take_away(&path);
+        }
+    }
+}
+
+#[test]
+fn other_verbs_go_on_without_an_env_file_that_is_none() {
+    for odd in ALL {
+        let world = World::with_repo();
+        world.write("myproject/.env", "PORT=8000\n");
+        world.wt(&["add", "staging"]).ok();
+        odd.put(&world.path("myproject-staging/.env"));
+        let fault = format!("'[ROOT]/myproject-staging/.env': {}", odd.fault());
+        answer(&world, "myproject", &["list"]).ok();
+        answer(&world, "myproject", &["cd", "staging"]).ok().prints("[ROOT]/myproject-staging\n");
+        answer(&world, "myproject", &["doctor"]).ok().says(&[&fault]);
+        let root = world.path("myproject-staging");
+        answer(&world, "myproject-staging", &["hook", "1", root.to_str().unwrap()]).ok().says(&[&fault]);
+        answer(&world, "myproject", &["env", "staging"]).code(128).says(&[odd.fault()]);
+        answer(&world, "myproject", &["remove", "--yes", "staging"]).ok();
+        assert!(!root.exists(), "{odd:?}");
+    }
+}
+
+#[test]
+fn a_database_is_filled_from_a_regular_file_only() {
+    for odd in [Odd::Pipe, Odd::Directory, Odd::Endless] {
+        let world = World::with_repo();
+        world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+        odd.put(&world.path("myproject/.env.seed"));
+        world.git(&world.path("myproject"), &["config", "wt.database.from", ".env.seed"]);
+        let before = world.everything();
+        answer(&world, "myproject", &["add", "staging"])
+            .code(128)
+            .says(&["error: cannot load '[ROOT]/myproject/.env.seed'\ncaused by: it is no regular file"]);
+        before.is_still(&world.everything(), &format!("{odd:?}"));
+    }
+}
