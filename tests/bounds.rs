@@ -122,3 +122,20 @@ fn a_database_is_filled_from_a_regular_file_only() {
         before.is_still(&world.everything(), &format!("{odd:?}"));
     }
 }
+
+#[test]
+fn a_dump_may_be_larger_than_memory() {
+    let world = World::with_repo();
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    let mut seed = "CREATE TABLE t(a);\n".to_owned();
+    for _ in 0..8 {
+        // its comment fills most of a statement
+        seed += &format!("/*{}*/ INSERT INTO t VALUES (';');\n", " ".repeat(30_000_000));
+    }
+    fs::write(world.path("myproject/.env.seed"), seed).unwrap();
+    world.git(&world.path("myproject"), &["config", "wt.database.from", ".env.seed"]);
+    answer(&world, "myproject", &["add", "staging"]).ok();
+    let database = rusqlite::Connection::open(world.path("myproject-staging/db.sqlite3")).unwrap();
+    let rows: i64 = database.query_row("SELECT count(*) FROM t WHERE a = ';'", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 8);
+}

@@ -20,6 +20,7 @@ use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
 use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
+use crate::exec::check_stopped;
 
 /// Directories that are never looked into: repositories, and what tools make again.
 const NEVER: [&str; 11] = [
@@ -102,6 +103,7 @@ impl Copy {
         }
         let to = worktree.create_new(&self.path, 0o600)?;
         let copied = copy(&from, &to).and_then(|()| Original::of(&to));
+        check_stopped()?;
         self.made = Some(copied.explain(|| format!("cannot copy '{}'", self.path.display()))?);
         Ok(Created::Made)
     }
@@ -135,7 +137,10 @@ impl Copy {
 
 /// Copies content (sharing blocks where the file system can), then time and mode, which lets nobody else write.
 fn copy(mut from: &File, mut to: &File) -> io::Result<()> {
-    io::copy(&mut from, &mut to)?;
+    const AT_ONCE: u64 = 1 << 26;
+    while io::copy(&mut from.by_ref().take(AT_ONCE), &mut to)? > 0 {
+        check_stopped().map_err(|error| io::Error::other(error.what))?;
+    }
     let found = from.metadata()?;
     to.set_permissions(PermissionsExt::from_mode(found.permissions().mode() & 0o755))?;
     to.set_modified(found.modified().unwrap_or_else(|_| SystemTime::now()))

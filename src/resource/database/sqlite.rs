@@ -3,6 +3,8 @@
 //! A new one is filled under a name that tells the record, then renamed to its place at once, so that a half-made
 //! one is never mistaken for a database, nor a database for a half-made one. A live database is never copied as a file.
 
+mod statements;
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,8 +19,10 @@ use rustix::io::Errno;
 
 use super::Origin;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::check_stopped;
+use crate::exec::{Stoppable, check_stopped};
+use crate::file;
 use crate::resource::mark::Birthmark;
+use statements::Statements;
 
 /// What SQLite keeps beside a database while it is in use.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -152,14 +156,17 @@ fn copy(main: &Path, half: &Path) -> Result<()> {
 /// Runs the statements of a dump.
 fn load(dump: &Path, half: &Path) -> Result<()> {
     let failed = || format!("cannot load '{}'", dump.display());
-    let statements = fs::read_to_string(dump).explain(failed)?;
+    let script = file::open(dump).explain(failed)?;
     new_file(half, PRIVATE).explain(failed)?;
     let database = open(half).explain(failed)?;
     // a dump is text of the repository: it makes its own database, and by no ATTACH or VACUUM INTO another
     database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).explain(failed)?;
-    let loaded = database.execute_batch(&statements);
-    check_stopped()?;
-    loaded.explain(failed)?;
+    for statement in Statements::of(Stoppable(script)) {
+        let run = |statement: String| database.execute_batch(&statement).explain(failed);
+        let loaded = statement.explain(failed).and_then(run);
+        check_stopped()?;
+        loaded?;
+    }
     if !database.is_autocommit() {
         return Err(Error::new(failed()).because("it ends inside a transaction"));
     }
