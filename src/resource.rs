@@ -220,10 +220,7 @@ impl Resource {
             Self::Link(link) => with_trees(site, |main, own| link.follow(main, own))?,
             Self::Venv(venv) => venv.follow(&Tree::open(site.root)?, moved)?,
             Self::EnvFile(file) => {
-                let stay = file.follow(site.root, moved)?;
-                let path = file.path.clone();
-                let told = |name| format!("{name} in '{path}' still names the old place: its value is yours");
-                return Ok(stay.into_iter().map(told).collect());
+                return file.follow(site.root, moved);
             }
             // a line in a file that all worktrees share: the record replaces it under the repository lock
             Self::Exclude(_)

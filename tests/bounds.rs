@@ -109,6 +109,33 @@ fn other_verbs_go_on_without_an_env_file_that_is_none() {
 }
 
 #[test]
+fn a_worktree_moves_without_an_env_file_that_is_none() {
+    let world = World::with_repo();
+    world.write("myproject/.env", "PORT=8000\n");
+    world.wt(&["add", "staging"]).ok();
+    Odd::Pipe.put(&world.path("myproject-staging/.env"));
+    answer(&world, "myproject", &["move", "staging", "../moved"]).ok().says(&["warning: '.env' is "]);
+    answer(&world, "myproject", &["doctor"]).says(&["nothing is broken"]);
+}
+
+#[test]
+fn other_verbs_go_on_without_a_recipe_that_is_none() {
+    for odd in ALL {
+        let world = World::with_repo();
+        world.write("myproject/.env", "PORT=8000\n");
+        world.wt(&["add", "staging"]).ok();
+        odd.put(&world.path("myproject/.wt.toml"));
+        let fault = format!("'[ROOT]/myproject/.wt.toml': {}", odd.fault());
+        answer(&world, "myproject", &["list"]).ok();
+        answer(&world, "myproject", &["doctor"]).code(1).says(&[&fault, "this is git-wt"]);
+        let root = world.path("myproject-staging");
+        answer(&world, "myproject-staging", &["hook", "1", root.to_str().unwrap()]).ok().says(&[&fault]);
+        answer(&world, "myproject", &["remove", "staging"]).ok().says(&[&fault]);
+        assert!(!root.exists(), "{odd:?}");
+    }
+}
+
+#[test]
 fn a_database_is_filled_from_a_regular_file_only() {
     for odd in [Odd::Pipe, Odd::Directory, Odd::Endless] {
         let world = World::with_repo();

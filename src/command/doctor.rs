@@ -15,7 +15,7 @@ use crate::error::{Error, Hint, Result};
 use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
-use crate::name::{Name, escaped};
+use crate::name::Name;
 use crate::record::{Destination, Held, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
@@ -54,7 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     found.orphaned_claims()?;
     let here = outside.repo.identity()?;
     deserted::look(&mut found.tally, &outside.claims, Some(here), args.yes)?;
-    found.unknown_settings()?;
+    found.unknown_settings();
     found.stray_bare()?;
     found.trash()?;
     found.tally.programs();
@@ -99,6 +99,13 @@ impl Tally {
     /// Tells a problem that only the user can solve.
     fn for_the_user(&mut self, what: &str) {
         self.ui.say(&format!("problem: {what}"));
+        self.open += 1;
+    }
+
+    /// Tells what keeps other verbs from their work.
+    fn broken(&mut self, error: &Error) {
+        self.ui.say(&format!("problem: {}", error.in_one_line()));
+        error.hints.iter().for_each(|hint| self.ui.hint(hint.clone()));
         self.open += 1;
     }
 
@@ -474,19 +481,20 @@ impl<'a> Findings<'a> {
     }
 
     /// Settings below `wt.` that are none of ours; other tools have theirs there too.
-    fn unknown_settings(&self) -> Result<()> {
-        for (key, near) in self.context.recipe()?.unknown_settings() {
+    fn unknown_settings(&mut self) {
+        for (key, file) in self.context.repo.brought_settings("wt") {
+            self.context
+                .ui
+                .warn(&format!("'{key}' in '{}' is ignored: a branch can change that file", file.display()));
+        }
+        let recipe = match self.context.recipe() {
+            Ok(recipe) => recipe,
+            Err(error) => return self.tally.broken(&error),
+        };
+        for (key, near) in recipe.unknown_settings() {
             let near = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
             self.context.ui.say(&format!("note: git config '{key}' means nothing to git-wt{near}"));
         }
-        for (key, file) in self.context.repo.brought_settings("wt") {
-            self.context.ui.warn(&format!(
-                "'{}' in '{}' is ignored: a branch can change that file",
-                escaped(&key),
-                file.display()
-            ));
-        }
-        Ok(())
     }
 
     /// Claims of this repository that no record has.

@@ -281,11 +281,16 @@ impl EnvFile {
         self.written.iter().any(|known| known.name == name)
     }
 
-    /// Has the values that we wrote name the worktree's new place; returns the variables that still name the old one,
-    /// since their values are the user's.
+    /// Has the values that we wrote name the worktree's new place; says which variables still name the old one, since
+    /// their values are the user's.
     pub fn follow(&mut self, root: &Path, moved: &Relocation) -> Result<Vec<String>> {
         let tree = Tree::open(root)?;
-        let Some((mut text, mode)) = read_at(&tree, &self.path)? else { return Ok(Vec::new()) };
+        let (mut text, mode) = match read_at(&tree, &self.path) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Vec::new()),
+            // what is there is not ours, and the worktree has moved already
+            Err(error) => return Ok(vec![error.in_one_line()]),
+        };
         // as it was before: one who was killed may have rewritten it, and the record not
         let before = |now: &[u8]| hash(&moved.back().rewrite(now).unwrap_or_else(|| now.to_vec()));
         let was_as_written = before(text.as_bytes()) == self.content;
