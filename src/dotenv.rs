@@ -3,6 +3,7 @@
 //! Programs disagree on the dialect (quotes, comments, expansion, duplicates). So a value that they would read
 //! differently is called dynamic and left to them, and what is written here all of them read alike.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::error::{Error, Result};
@@ -11,10 +12,21 @@ use crate::error::{Error, Result};
 const MARKER: &[u8] = b"# set by git-wt for this worktree";
 
 /// The text of an env file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct EnvText {
     bytes: Vec<u8>,
+    assignments: Vec<Assignment>,
+    /// Which of the assignments are a variable's, in order.
+    by_name: HashMap<String, Vec<usize>>,
 }
+
+impl PartialEq for EnvText {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for EnvText {}
 
 /// A variable's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +48,7 @@ enum Quote {
 }
 
 /// An assignment's place in the text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Assignment {
     name: Range<usize>,
     /// With its quotes, without blanks and comment around.
@@ -58,7 +70,13 @@ impl Value {
 impl EnvText {
     /// Takes any bytes; what is no assignment stays as it is.
     pub fn parse(bytes: Vec<u8>) -> Self {
-        Self { bytes }
+        let assignments = Scan(&bytes).assignments();
+        let mut text = Self { bytes, assignments, by_name: HashMap::new() };
+        for at in 0..text.assignments.len() {
+            let name = text.name(&text.assignments[at]).to_owned();
+            text.by_name.entry(name).or_default().push(at);
+        }
+        text
     }
 
     /// The file's bytes.
@@ -68,78 +86,113 @@ impl EnvText {
 
     /// The value of a variable; of several assignments the last counts.
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.assignments().iter().rfind(|found| self.name(found) == name).map(|found| self.value(found))
+        self.last(name).map(|found| self.value(found))
+    }
+
+    fn last(&self, name: &str) -> Option<&Assignment> {
+        Some(&self.assignments[*self.by_name.get(name)?.last()?])
     }
 
     /// All variables, each once, in the order they first appear.
     pub fn variables(&self) -> Vec<(String, Value)> {
-        let mut variables: Vec<(String, Value)> = Vec::new();
-        for found in self.assignments() {
-            let (name, value) = (self.name(&found).to_owned(), self.value(&found));
-            match variables.iter_mut().find(|(known, _)| *known == name) {
-                Some(known) => known.1 = value,
-                None => variables.push((name, value)),
-            }
-        }
-        variables
+        let firsts = self.assignments.iter().enumerate().filter_map(|(at, found)| {
+            let name = self.name(found);
+            let all = &self.by_name[name];
+            (all[0] == at).then(|| (name.to_owned(), self.value(&self.assignments[all[all.len() - 1]])))
+        });
+        firsts.collect()
     }
 
     /// Sets a variable: in each of its assignments, since programs disagree on which counts; at the end of the file
     /// if it has none. Every other byte stays. What is refused changes nothing.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let mut edited = self.clone();
-        edited.write(name, value)?;
-        if edited.get(name) != Some(Value::Text(value.to_owned())) || edited.others(name) != self.others(name)
-        {
-            return Err(Error::new(format!("{name} cannot be set to a value in quotes"))
+        self.set_all(&[(name, value)])
+    }
+
+    /// Sets variables, all or none.
+    pub fn set_all(&mut self, values: &[(&str, &str)]) -> Result<()> {
+        let edited = self.with_values(values)?;
+        if !edited.is_with(values, self) {
+            return Err(Error::new(format!("{} cannot be set to a value in quotes", self.culprit(values)?))
                 .because("a quote that begins on a line before has no end"));
         }
         *self = edited;
         Ok(())
     }
 
-    fn others(&self, name: &str) -> Vec<(String, Value)> {
-        self.variables().into_iter().filter(|(other, _)| other != name).collect()
+    /// Whether these variables are set, and all others as `before`.
+    fn is_with(&self, values: &[(&str, &str)], before: &Self) -> bool {
+        let wanted: HashMap<&str, &str> = values.iter().copied().collect();
+        let others = |text: &Self| {
+            let mut others = text.variables();
+            others.retain(|(name, _)| !wanted.contains_key(name.as_str()));
+            others
+        };
+        let is_set = |(name, value): (&&str, &&str)| self.get(name) == Some(Value::Text((*value).to_owned()));
+        wanted.iter().all(is_set) && others(self) == others(before)
     }
 
-    fn write(&mut self, name: &str, value: &str) -> Result<()> {
-        if !is_name(name.as_bytes()) {
-            return Err(Error::new(format!("'{}' is no name of a variable", crate::name::escaped(name))));
+    /// A variable without which the others could be set.
+    fn culprit<'a>(&self, values: &[(&'a str, &str)]) -> Result<&'a str> {
+        if let [(name, _)] = values {
+            return Ok(name);
         }
-        let places: Vec<_> =
-            self.assignments().into_iter().filter(|found| self.name(found) == name).collect();
-        if places.is_empty() {
-            let line = written(name, value, Quote::None)?;
-            self.append(&[name.as_bytes(), b"=", line.as_bytes()].concat());
-            return Ok(());
-        }
-        // from the back, so that the places before stay where they are
-        for place in places.iter().rev() {
-            if self.value(place) != Value::Text(value.to_owned()) {
-                let text = written(name, value, place.quote)?;
-                self.bytes.splice(place.value.clone(), text.into_bytes());
+        let (first, second) = values.split_at(values.len() / 2);
+        if self.with_values(first)?.is_with(first, self) { self.culprit(second) } else { self.culprit(first) }
+    }
+
+    fn with_values(&self, values: &[(&str, &str)]) -> Result<Self> {
+        let mut edits = Vec::new();
+        let (mut seen, mut lines) = (HashSet::new(), Vec::new());
+        // the last of several values of a variable counts
+        for (name, value) in values.iter().rev().filter(|(name, _)| seen.insert(*name)) {
+            if !is_name(name.as_bytes()) {
+                return Err(Error::new(format!("'{}' is no name of a variable", crate::name::escaped(name))));
+            }
+            let Some(places) = self.by_name.get(*name) else {
+                lines.push(format!("{name}={}", written(name, value, Quote::None)?));
+                continue;
+            };
+            for place in places.iter().map(|at| &self.assignments[*at]) {
+                if self.value(place) != Value::Text((*value).to_owned()) {
+                    edits.push((place.value.clone(), written(name, value, place.quote)?));
+                }
             }
         }
-        Ok(())
+        lines.reverse();
+        let bytes = self.with_edits(edits);
+        Ok(Self::parse(if lines.is_empty() { bytes } else { with_lines(bytes, &lines) }))
+    }
+
+    fn with_edits(&self, mut edits: Vec<(Range<usize>, String)>) -> Vec<u8> {
+        edits.sort_by_key(|(place, _)| place.start);
+        let (mut bytes, mut done) = (Vec::with_capacity(self.bytes.len()), 0);
+        for (place, text) in edits {
+            bytes.extend_from_slice(&self.bytes[done..place.start]);
+            bytes.extend_from_slice(text.as_bytes());
+            done = place.end;
+        }
+        bytes.extend_from_slice(&self.bytes[done..]);
+        bytes
     }
 
     /// The bytes of a variable's value as they stand, with their quotes; of several assignments the last counts.
     pub fn raw(&self, name: &str) -> Option<&str> {
-        let found = self.assignments().into_iter().rfind(|found| self.name(found) == name)?;
-        std::str::from_utf8(&self.bytes[found.value]).ok()
+        self.last(name).and_then(|found| self.raw_of(found))
     }
 
-    /// Puts other bytes in the place of a value, quotes and all, in each assignment where `edit` has any.
-    pub fn edit(&mut self, name: &str, edit: impl Fn(&str) -> Option<String>) {
-        // from the back, so that the places before stay where they are
-        for place in
-            self.assignments().into_iter().rev().filter(|found| self.name(found) == name).collect::<Vec<_>>()
-        {
-            let now = std::str::from_utf8(&self.bytes[place.value.clone()]).ok().and_then(&edit);
-            if let Some(now) = now {
-                self.bytes.splice(place.value, now.into_bytes());
-            }
-        }
+    fn raw_of(&self, found: &Assignment) -> Option<&str> {
+        std::str::from_utf8(&self.bytes[found.value.clone()]).ok()
+    }
+
+    /// Puts other bytes in the place of a value, quotes and all, in each assignment where `edit` has any for the name and
+    /// the bytes as they stand.
+    pub fn edit(&mut self, edit: impl Fn(&str, &str) -> Option<String>) {
+        let edits = self
+            .assignments
+            .iter()
+            .filter_map(|found| Some((found.value.clone(), edit(self.name(found), self.raw_of(found)?)?)));
+        *self = Self::parse(self.with_edits(edits.collect()));
     }
 
     fn name(&self, found: &Assignment) -> &str {
@@ -158,11 +211,16 @@ impl EnvText {
             Quote::Odd => Value::Dynamic(raw),
         }
     }
+}
 
+/// Env file text that is being read.
+struct Scan<'a>(&'a [u8]);
+
+impl Scan<'_> {
     fn assignments(&self) -> Vec<Assignment> {
         let mut found = Vec::new();
-        let mut at = if self.bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        while at < self.bytes.len() {
+        let mut at = if self.0.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        while at < self.0.len() {
             match self.assignment(at) {
                 Some(assignment) => {
                     at = assignment.end;
@@ -177,16 +235,15 @@ impl EnvText {
     /// Reads the line that begins at `at`, and those that a quoted value runs on over.
     fn assignment(&self, at: usize) -> Option<Assignment> {
         let mut start = self.past_blanks(at);
-        if let Some(rest) = self.bytes[start..].strip_prefix(b"export")
+        if let Some(rest) = self.0[start..].strip_prefix(b"export")
             && rest.first().is_some_and(|b| is_blank(*b))
         {
             start = self.past_blanks(start + b"export".len());
         }
-        let length =
-            self.bytes[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let length = self.0[start..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
         let name = start..start + length;
         let equals = self.past_blanks(name.end);
-        if !is_name(&self.bytes[name.clone()]) || self.bytes.get(equals) != Some(&b'=') {
+        if !is_name(&self.0[name.clone()]) || self.0.get(equals) != Some(&b'=') {
             return None;
         }
         let after = equals + 1;
@@ -202,18 +259,18 @@ impl EnvText {
 
     /// Reads a quoted value. After it only blanks or a comment may follow on the line: else the quote is no quote.
     fn quoted(&self, begin: usize) -> Option<(Range<usize>, Quote)> {
-        let quote = *self.bytes.get(begin).filter(|b| b"'\"`".contains(b))?;
+        let quote = *self.0.get(begin).filter(|b| b"'\"`".contains(b))?;
         let mut at = begin + 1;
         loop {
-            match self.bytes.get(at)? {
+            match self.0.get(at)? {
                 b'\\' if quote == b'"' => at += 2,
                 b if *b == quote => break,
                 _ => at += 1,
             }
         }
         let rest = self.past_blanks(at + 1);
-        let ends = matches!(self.bytes.get(rest), None | Some(b'\n' | b'\r'))
-            || (rest > at + 1 && self.bytes[rest] == b'#');
+        let ends =
+            matches!(self.0.get(rest), None | Some(b'\n' | b'\r')) || (rest > at + 1 && self.0[rest] == b'#');
         let kind = match quote {
             b'\'' => Quote::Single,
             b'"' => Quote::Double,
@@ -224,7 +281,7 @@ impl EnvText {
 
     /// Reads an unquoted value: up to a comment or the end of the line, without trailing blanks.
     fn bare(&self, begin: usize, after_blank: bool) -> (Range<usize>, Quote) {
-        let line = &self.bytes[begin..];
+        let line = &self.0[begin..];
         let line = &line[..line.iter().position(|b| *b == b'\n').unwrap_or(line.len())];
         let comment = (0..line.len()).find(|at| {
             let apart = if *at == 0 { after_blank } else { is_blank(line[at - 1]) };
@@ -236,48 +293,21 @@ impl EnvText {
     }
 
     fn past_blanks(&self, at: usize) -> usize {
-        at + self.bytes[at..].iter().take_while(|b| is_blank(**b)).count()
+        at + self.0[at..].iter().take_while(|b| is_blank(**b)).count()
     }
 
     fn next_line(&self, at: usize) -> usize {
-        self.bytes[at..].iter().position(|b| *b == b'\n').map_or(self.bytes.len(), |length| at + length + 1)
-    }
-
-    /// Puts a line below our marker, which is made at the end of the file if it is not there.
-    fn append(&mut self, line: &[u8]) {
-        let crlf = self
-            .bytes
-            .iter()
-            .position(|b| *b == b'\n')
-            .is_some_and(|at| at > 0 && self.bytes[at - 1] == b'\r');
-        let eol: &[u8] = if crlf { b"\r\n" } else { b"\n" };
-        let at = match self.block_end() {
-            Some(at) if at < self.bytes.len() => at,
-            block => {
-                self.finish_last_line(eol);
-                if block.is_none() {
-                    self.bytes.extend_from_slice(&[MARKER, eol].concat());
-                }
-                self.bytes.len()
-            }
-        };
-        self.bytes.splice(at..at, [line, eol].concat());
-    }
-
-    fn finish_last_line(&mut self, eol: &[u8]) {
-        if self.bytes.last().is_some_and(|b| *b != b'\n') {
-            self.bytes.extend_from_slice(eol);
-        }
+        self.0[at..].iter().position(|b| *b == b'\n').map_or(self.0.len(), |length| at + length + 1)
     }
 
     /// Where the assignments below our marker end.
     fn block_end(&self) -> Option<usize> {
         let mut at = 0;
-        while at < self.bytes.len() {
+        while at < self.0.len() {
             let next = self.next_line(at);
-            if self.bytes[at..next].trim_ascii_end() == MARKER {
+            if self.0[at..next].trim_ascii_end() == MARKER {
                 let mut end = next;
-                while let Some(found) = (end < self.bytes.len()).then(|| self.assignment(end)).flatten() {
+                while let Some(found) = (end < self.0.len()).then(|| self.assignment(end)).flatten() {
                     end = found.end;
                 }
                 return Some(end);
@@ -286,6 +316,25 @@ impl EnvText {
         }
         None
     }
+}
+
+/// The text with lines below our marker, which is made at the end of the file if it is not there.
+fn with_lines(mut bytes: Vec<u8>, lines: &[String]) -> Vec<u8> {
+    let crlf = bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
+    let eol = if crlf { "\r\n" } else { "\n" };
+    let block = Scan(&bytes).block_end();
+    let at = block.filter(|at| *at < bytes.len()).unwrap_or_else(|| {
+        if bytes.last().is_some_and(|b| *b != b'\n') {
+            bytes.extend_from_slice(eol.as_bytes());
+        }
+        if block.is_none() {
+            bytes.extend_from_slice(&[MARKER, eol.as_bytes()].concat());
+        }
+        bytes.len()
+    });
+    let lines: String = lines.iter().flat_map(|line| [line, eol]).collect();
+    bytes.splice(at..at, lines.into_bytes());
+    bytes
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -405,12 +454,25 @@ mod tests {
     }
 
     #[test]
+    fn many_are_set_at_once_or_none() {
+        let before = EnvText::parse(b"A=1\nB=\"x\nC=1\nD='1'\nA=2".to_vec());
+        let mut env = before.clone();
+        let error = env.set_all(&[("A", "3"), ("E", "1"), ("C", " # y"), ("D", "2")]).unwrap_err();
+        assert!(error.what.contains('C'), "{error:?}");
+        assert_eq!(env, before);
+        env.set_all(&[("E", "0"), ("A", "3"), ("D", "2"), ("F", "5"), ("E", "4")]).unwrap();
+        let after = "A=3\nB=\"x\nC=1\nD='2'\nA=3\n# set by git-wt for this worktree\nF=5\nE=4\n";
+        assert_eq!(String::from_utf8_lossy(env.as_bytes()), after);
+        assert!(env.variables().iter().map(|(name, _)| name).eq(["A", "B", "C", "D", "F", "E"]));
+    }
+
+    #[test]
     fn bytes_are_edited_at_their_place() {
         let text = "\u{feff}A=\"x:1\\n\" # c\r\nB='$x:1'\r\nexport A = x:1\n";
         let mut env = EnvText::parse(text.into());
         assert_eq!((env.raw("A"), env.raw("B"), env.raw("C")), (Some("x:1"), Some("'$x:1'"), None));
         for name in ["A", "B", "C"] {
-            env.edit(name, |raw| raw.contains(":1").then(|| raw.replace(":1", ":20")));
+            env.edit(|known, raw| (known == name && raw.contains(":1")).then(|| raw.replace(":1", ":20")));
         }
         assert_eq!(String::from_utf8_lossy(env.as_bytes()), text.replace(":1", ":20"));
     }

@@ -2,6 +2,7 @@
 //!
 //! A glance for the prompt, which starts no process and judges names and hashes; `git wt setup --dry-run` says the rest.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::name::hash;
@@ -17,14 +18,14 @@ pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words)
         // it was made without an environment
         return false;
     }
-    let has_port = |name: &String| ports.iter().any(|(known, _)| known == name);
+    let numbered: HashSet<&String> = ports.iter().map(|(name, _)| name).collect();
+    let has_port = |name: &String| numbered.contains(name);
     let has_values = |rule: &EnvRule| {
         let file = files.iter().find(|file| file.path == rule.file);
         rule.values.iter().all(|(name, template)| {
-            let known = file.and_then(|file| file.written.iter().find(|known| known.name == *name));
-            known.is_some_and(|known| {
-                !is_settled(template.wanted()) || wants(template.wanted(), words, &known.hash)
-            })
+            let known = file.and_then(|file| file.written.get(name));
+            let template = template.wanted();
+            known.is_some_and(|known| !is_settled(template) || wants(template, words, known))
         })
     };
     let as_wanted = recipe.port.variables.iter().all(|(name, _)| has_port(name))

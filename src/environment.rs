@@ -2,6 +2,7 @@
 //!
 //! What programs started in it get: its ports, its env file, its venv. It reads, and never evaluates.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,12 @@ use crate::exec::{self, Program};
 use crate::file;
 use crate::git::Repo;
 use crate::git::tracked::Tracked;
-use crate::name::escaped;
+use crate::name::{escaped, hash};
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
 use crate::record::Record;
 use crate::reserved;
-use crate::resource::venv;
+use crate::resource::{EnvFile, venv};
 use crate::shell_state::{self, Change};
 
 /// Where a variable's value comes from.
@@ -63,6 +64,8 @@ pub struct Environment {
     pub made_its_venv: bool,
     /// Variables that are not set, and why.
     pub left_out: Vec<(String, String)>,
+    /// The names of the variables, each with whether a file has it.
+    known: HashMap<String, bool>,
 }
 
 impl Environment {
@@ -86,9 +89,10 @@ impl Environment {
         let configured = recipe.env_rules().map(|rule| rule.file.as_str()).filter(|_| recorded.is_empty());
         for path in recorded.iter().copied().chain(configured) {
             let ours = record.and_then(|record| record.env_files().find(|file| file.path == path));
+            let supplied = ours.map(EnvFile::supplied_values).unwrap_or_default();
             let waits = |name: &str, value: &str| {
-                let key = ours.and_then(|file| file.consent_for(name, value));
-                key.is_some_and(|key| !consent.has(key))
+                let found = supplied.get(name);
+                found.is_some_and(|(ours, key)| *ours == hash(value.as_bytes()) && !consent.has(key))
             };
             environment.read_file(root, path, &tracked, &waits)?;
         }
@@ -162,13 +166,13 @@ impl Environment {
     }
 
     fn is_from_a_file(&self, name: &str) -> bool {
-        self.variables
-            .iter()
-            .any(|variable| variable.name == name && matches!(variable.origin, Origin::File(_)))
+        self.known.get(name) == Some(&true)
     }
 
     fn set(&mut self, name: String, value: String, origin: Origin) {
-        self.variables.retain(|known| known.name != name);
+        if self.known.insert(name.clone(), matches!(origin, Origin::File(_))).is_some() {
+            self.variables.retain(|known| known.name != name);
+        }
         self.variables.push(Variable { name, value, origin });
     }
 

@@ -166,3 +166,35 @@ fn a_dump_may_be_larger_than_memory() {
     let rows: i64 = database.query_row("SELECT count(*) FROM t WHERE a = ';'", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 8);
 }
+
+#[test]
+fn an_env_file_of_very_many_lines_is_read_and_written_as_any_other() {
+    let world = World::with_repo();
+    let lines = |port: u16| -> String {
+        let lines = (0..20_000).map(|n| format!("SOME_URL_{n:05}=http://localhost:{port}/{n:05}\n"));
+        format!("PORT={port}\n{}", lines.collect::<String>())
+    };
+    world.write("myproject/.env", &lines(8000));
+    answer(&world, "myproject", &["add", "staging"]).ok();
+    assert!(world.read("myproject-staging/.env") == lines(8001));
+    answer(&world, "myproject", &["setup", "staging"]).ok();
+    assert!(world.read("myproject-staging/.env") == lines(8001));
+    let seen = answer(&world, "myproject", &["env", "staging"]).ok();
+    assert!(seen.stdout.contains("SOME_URL_19999=http://localhost:8001/19999"));
+    assert_eq!(seen.stdout.lines().count(), 20_001);
+    let root = world.path("myproject-staging");
+    let seen = answer(&world, "myproject-staging", &["hook", "1", root.to_str().unwrap()]).ok();
+    assert!(seen.stdout.contains("\0SOME_URL_19999\0http://localhost:8001/19999\0"));
+}
+
+#[test]
+fn a_recipe_of_very_many_values_is_read_and_written_as_any_other() {
+    let world = World::with_repo();
+    let values: String = (0..10_000).map(|n| format!("VALUE_{n:05} = \"new {n:05}\"\n")).collect();
+    world.write("myproject/.wt.toml", &format!("[env]\n{values}"));
+    let old: String = (0..10_000).map(|n| format!("VALUE_{n:05}=old\n")).collect();
+    world.write("myproject/.env", &old);
+    answer(&world, "myproject", &["add", "staging"]).ok();
+    let new: String = (0..10_000).map(|n| format!("VALUE_{n:05}=\"new {n:05}\"\n")).collect();
+    assert!(world.read("myproject-staging/.env") == new);
+}

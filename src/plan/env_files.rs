@@ -1,5 +1,6 @@
 //! What is written into which env file: ports and a database's URL where the main worktree has them.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::{Facts, Plan};
@@ -94,7 +95,8 @@ impl<'a> Sheet<'a> {
 
     fn file(self, moved: &[MovedPort]) -> EnvFile {
         let mut values = self.derived.clone();
-        values.retain(|(name, _)| self.own.iter().all(|(known, _)| known != name));
+        let own: HashSet<&String> = self.own.iter().map(|(name, _)| name).collect();
+        values.retain(|(name, _)| !own.contains(name));
         values.extend(self.own.iter().cloned());
         let drawn = self.rule.values.iter().filter(|(_, template)| draws_secret(template.wanted()));
         EnvFile {
@@ -159,7 +161,8 @@ fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<Move
 fn followers(text: &EnvText, values: &[(String, String)], moved: &[MovedPort]) -> Vec<(String, String)> {
     let ports: Vec<(u16, u16)> = moved.iter().map(|moved| (moved.from, moved.to)).collect();
     let names = text.variables().into_iter().map(|(name, _)| name);
-    let others = names.filter(|name| values.iter().all(|(known, _)| known != name));
+    let with_own: HashSet<&String> = values.iter().map(|(name, _)| name).collect();
+    let others = names.filter(|name| !with_own.contains(name));
     let raw = others.filter_map(|name| text.raw(&name).map(str::to_owned).map(|raw| (name, raw)));
     raw.filter(|(_, raw)| with_ports(raw, &ports).is_some()).collect()
 }

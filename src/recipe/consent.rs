@@ -8,7 +8,7 @@
 //! Consent is kept outside of any repository and shared by the worktrees of one repository on this disk. Nothing in a
 //! repository can give it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -218,6 +218,7 @@ pub fn hash_of(actions: &[Action]) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Consent {
     actions: Vec<Action>,
+    keys: HashSet<String>,
     /// The user's own configuration trusts the whole repository.
     whole: bool,
 }
@@ -225,7 +226,7 @@ pub struct Consent {
 impl Consent {
     /// Whether the user has consented to exactly this.
     pub fn covers(&self, action: &Action) -> bool {
-        self.whole || self.actions.iter().any(|known| known.key() == action.key())
+        self.has(&action.key())
     }
 
     /// Those of the actions that the user has not consented to.
@@ -235,7 +236,7 @@ impl Consent {
 
     /// Whether the user has consented to what an action of this key does.
     pub fn has(&self, key: &str) -> bool {
-        self.whole || self.actions.iter().any(|known| known.key() == key)
+        self.whole || self.keys.contains(key)
     }
 
     /// The files that have changed since the user consented to what was otherwise the same.
@@ -487,7 +488,8 @@ impl ConsentFile {
                     .map_err(|cause| Error::new(failed()).because(cause).hint("git wt trust --forget"))?
             }
         };
-        Ok(Self { file, consent: Consent { actions, whole: is_trusted(repo) } })
+        let keys = actions.iter().map(Action::key).collect();
+        Ok(Self { file, consent: Consent { actions, keys, whole: is_trusted(repo) } })
     }
 
     /// What it says.
@@ -498,7 +500,7 @@ impl ConsentFile {
     /// Remembers consent.
     pub fn add(&mut self, actions: &[Action]) -> Result<()> {
         for action in actions {
-            if !self.consent.actions.iter().any(|known| known.key() == action.key()) {
+            if self.consent.keys.insert(action.key()) {
                 self.consent.actions.push(action.clone());
             }
         }

@@ -39,7 +39,8 @@ const HOOKS: [&str; 3] = ["setup", "teardown", "timeout"];
 
 /// Reads the whole file.
 pub(super) fn read(path: &Path, text: &str) -> Result<Given> {
-    let file = File { name: path.display().to_string(), text };
+    let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+    let file = File { name: path.display().to_string(), line_ends };
     let document = DeTable::parse(text).map_err(|fault| {
         let at = file.at(&fault.span().unwrap_or_default());
         Error::new(format!("syntax error {at}")).because(fault.message())
@@ -174,14 +175,14 @@ fn read_hooks(table: &Item<'_>, layer: &mut Layer) -> Result<()> {
 }
 
 /// The text that spans point into.
-struct File<'a> {
+struct File {
     name: String,
-    text: &'a str,
+    line_ends: Vec<usize>,
 }
 
 /// One key with its value.
 struct Item<'a> {
-    file: &'a File<'a>,
+    file: &'a File,
     /// The tables it is in, each followed by a dot.
     within: String,
     name: &'a str,
@@ -189,7 +190,7 @@ struct Item<'a> {
     value: &'a Spanned<DeValue<'a>>,
 }
 
-impl File<'_> {
+impl File {
     /// Returns the keys of a table in the order they are written.
     fn items<'a>(&'a self, within: &str, table: &'a DeTable<'a>) -> Vec<Item<'a>> {
         let mut items: Vec<Item<'a>> = table
@@ -207,7 +208,7 @@ impl File<'_> {
     }
 
     fn at(&self, span: &Range<usize>) -> String {
-        let line = self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
+        let line = self.line_ends.partition_point(|end| *end < span.start) + 1;
         format!("in '{}', line {line}", self.name)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It reads no text; `file` and `settings` fill it, with these rules in common.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 use std::time::Duration;
@@ -88,7 +89,8 @@ pub(super) struct Written {
 /// Named values that are merged by name into those below.
 #[derive(Debug, Clone)]
 pub(super) struct Entries<T> {
-    entries: Vec<(String, T)>,
+    list: Vec<(String, T)>,
+    places: HashMap<String, usize>,
     drops_those_below: bool,
 }
 
@@ -115,32 +117,44 @@ impl Written {
 
 impl<T> Default for Entries<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), drops_those_below: false }
+        Self { list: Vec::new(), places: HashMap::new(), drops_those_below: false }
     }
 }
 
 impl<T> Entries<T> {
     /// Sets the value of `name`, which keeps its place when it has one.
     pub(super) fn set(&mut self, name: &str, value: T) {
-        set_entry(&mut self.entries, name, value);
+        match self.places.get(name) {
+            Some(at) => self.list[*at].1 = value,
+            None => {
+                self.places.insert(name.to_owned(), self.list.len());
+                self.list.push((name.to_owned(), value));
+            }
+        }
     }
 
     /// Drops all set so far, and those below.
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
+        self.list.clear();
+        self.places.clear();
         self.drops_those_below = true;
     }
 
     fn is_empty(&self) -> bool {
-        self.entries.is_empty() && !self.drops_those_below
+        self.list.is_empty() && !self.drops_those_below
     }
 
     fn lay_over<U>(&self, below: &mut Vec<(String, U)>, convert: impl Fn(&T) -> U) {
         if self.drops_those_below {
             below.clear();
         }
-        for (name, value) in &self.entries {
-            set_entry(below, name, convert(value));
+        let places: HashMap<String, usize> =
+            below.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        for (name, value) in &self.list {
+            match places.get(name) {
+                Some(at) => below[*at].1 = convert(value),
+                None => below.push((name.clone(), convert(value))),
+            }
         }
     }
 }
@@ -205,7 +219,7 @@ impl Layer {
         set(&mut recipe.env.file, self.env_file.as_ref());
         set(&mut recipe.env.from, self.env_from.as_ref());
         self.values.lay_over(&mut recipe.env.values, |value| self.template(value));
-        for (path, layer) in &self.more_env.entries {
+        for (path, layer) in &self.more_env.list {
             layer.lay_over(env_rule(recipe, path), self.author);
         }
         self.lay_rules_over(recipe);
@@ -249,17 +263,17 @@ impl Layer {
 
     /// Returns the variables named as ports.
     pub(super) fn port_names(&self) -> impl Iterator<Item = &str> {
-        self.ports.entries.iter().map(|(name, _)| name.as_str())
+        self.ports.list.iter().map(|(name, _)| name.as_str())
     }
 
     /// Returns all templates, with what each may speak of.
     pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &Written)> {
         let path = self.path.iter().map(|path| (Scope::Path, path));
         let database = self.database.iter().filter_map(|rule| Some((Scope::Database, rule.name.as_ref()?)));
-        let more = self.more_env.entries.iter().flat_map(|(_, layer)| &layer.values.entries);
-        let values = self.values.entries.iter().chain(more).map(|(_, value)| value);
+        let more = self.more_env.list.iter().flat_map(|(_, layer)| &layer.values.list);
+        let values = self.values.list.iter().chain(more).map(|(_, value)| value);
         let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();
-        let run = self.run.entries.iter().map(|(_, command)| command);
+        let run = self.run.list.iter().map(|(_, command)| command);
         let values = values.map(|text| (Scope::Whole, text));
         path.chain(database).chain(values).chain(hooks.chain(run).map(|text| (Scope::Command, text)))
     }
@@ -287,13 +301,6 @@ fn env_rule<'a>(recipe: &'a mut Recipe, file: &str) -> &'a mut EnvRule {
 fn set<T: Clone>(below: &mut T, given: Option<&T>) {
     if let Some(given) = given {
         below.clone_from(given);
-    }
-}
-
-fn set_entry<T>(entries: &mut Vec<(String, T)>, name: &str, value: T) {
-    match entries.iter_mut().find(|(known, _)| known == name) {
-        Some((_, old)) => *old = value,
-        None => entries.push((name.to_owned(), value)),
     }
 }
 

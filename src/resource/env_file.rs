@@ -3,6 +3,7 @@
 //! The record keeps a hash of each value written, so that `setup` tells ours from the user's edit. It never writes
 //! through a link, over a tracked file, or where git does not ignore the file.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,39 @@ use crate::git;
 use crate::name::hash;
 use crate::url::with_ports;
 
-/// A variable that git-wt wrote, and the hash of what it wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// The variable's name.
-    pub name: String,
-    /// SHA-256 of the value.
-    pub hash: String,
+/// The variables that git-wt wrote, each with the SHA-256 of its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Written>", into = "Vec<Written>")]
+pub struct Hashes(BTreeMap<String, String>);
+
+/// One of them, as a record has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    name: String,
+    hash: String,
+}
+
+impl From<Vec<Written>> for Hashes {
+    fn from(list: Vec<Written>) -> Self {
+        Self(list.into_iter().map(|written| (written.name, written.hash)).collect())
+    }
+}
+
+impl From<Hashes> for Vec<Written> {
+    fn from(hashes: Hashes) -> Self {
+        hashes.0.into_iter().map(|(name, hash)| Written { name, hash }).collect()
+    }
+}
+
+impl Hashes {
+    /// The hash of what was written, if the variable was.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn note(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), hash(value.as_bytes()));
+    }
 }
 
 /// A variable whose value came from a file that others may have written.
@@ -51,7 +78,7 @@ pub struct EnvFile {
     pub from: Option<Source>,
     /// What was written.
     #[serde(default)]
-    pub written: Vec<Written>,
+    pub written: Hashes,
     /// Variables whose values a file of the repository has supplied: they enter a shell or hook with consent only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supplied: Vec<Supplied>,
@@ -178,16 +205,21 @@ impl EnvFile {
             None => self.start()?,
         };
         self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
+        let (drawn, foreign) = (by_name(&self.drawn), by_name(&self.foreign));
+        let mut wanted: Vec<(&str, &str)> = Vec::new();
         for (name, value) in &self.values {
-            if self.drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
+            if drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
                 continue;
             }
-            if self.drift(&text, name, value) == Drift::Edited && !self.foreign.contains(name) {
+            if self.drift(&text, name, value) == Drift::Edited && !foreign.contains(name) {
                 self.changes.kept.push(name.clone());
                 continue;
             }
-            text.set(name, value)?;
-            note(&mut self.written, name, value);
+            wanted.push((name, value));
+        }
+        text.set_all(&wanted)?;
+        for (name, value) in wanted {
+            self.written.note(name, value);
         }
         let ports = self.ports_in_use(tree, &text)?;
         self.follow_ports(&mut text, &ports);
@@ -202,9 +234,10 @@ impl EnvFile {
 
     /// Takes over which variables are supplied; what they were set to is known.
     pub fn supply(&mut self, mut wanted: Vec<Supplied>) {
+        let mut known: HashMap<String, String> =
+            self.supplied.drain(..).map(|supplied| (supplied.name, supplied.hash)).collect();
         for supplied in &mut wanted {
-            let known = self.supplied.iter().find(|known| known.name == supplied.name);
-            supplied.hash = known.map(|known| known.hash.clone()).unwrap_or_default();
+            supplied.hash = known.remove(&supplied.name).unwrap_or_default();
         }
         self.supplied = wanted;
     }
@@ -212,49 +245,55 @@ impl EnvFile {
     /// Notes what the supplied variables are set to. A value that the file had already, and that we have not written, is
     /// the user's.
     fn note_supplied(&mut self, before: Option<&EnvText>, text: &EnvText) {
-        let kept = &self.changes.kept;
+        let before: HashSet<String> = before
+            .map(|before| before.variables().into_iter().map(|(name, _)| name).collect())
+            .unwrap_or_default();
+        let now: HashMap<String, Value> = text.variables().into_iter().collect();
+        let kept: HashSet<&String> = self.changes.kept.iter().collect();
         let written = &self.written;
         self.supplied.retain_mut(|supplied| {
-            let is_ours = before.is_none_or(|before| before.get(&supplied.name).is_none())
-                || !supplied.hash.is_empty()
-                || written.iter().any(|known| known.name == supplied.name);
-            let Some(value) = text.get(&supplied.name).filter(|_| is_ours && !kept.contains(&supplied.name))
-            else {
-                return false;
-            };
-            supplied.hash = hash(value.into_text().as_bytes());
+            let name = &supplied.name;
+            let is_ours = !before.contains(name) || !supplied.hash.is_empty() || written.get(name).is_some();
+            let value = now.get(name).filter(|_| is_ours && !kept.contains(name));
+            let Some(value) = value else { return false };
+            supplied.hash = hash(value.clone().into_text().as_bytes());
             true
         });
     }
 
-    /// The key of the consent that a value takes before it enters a shell or hook; none where it is the user's.
-    pub fn consent_for(&self, name: &str, value: &str) -> Option<&str> {
-        let found = self.supplied.iter().find(|supplied| supplied.name == name)?;
-        (found.hash == hash(value.as_bytes())).then_some(found.consent.as_str())
+    /// What the repository has supplied: by name the hash of each value, and the key of the consent that it takes before it
+    /// enters a shell or hook. Another value is the user's.
+    pub fn supplied_values(&self) -> HashMap<&str, (&str, &str)> {
+        let each = self.supplied.iter();
+        each.map(|it| (it.name.as_str(), (it.hash.as_str(), it.consent.as_str()))).collect()
     }
 
     /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.
     fn follow_ports(&mut self, text: &mut EnvText, ports: &[(u16, u16)]) {
+        let before = text.clone();
+        // what each follows from: main's bytes, or its own where we have not written it
+        let mut from: HashMap<&str, Option<&str>> = HashMap::new();
+        let mut follow = Vec::new();
         for (name, theirs) in &self.followers {
-            let Some(now) = text.get(name) else { continue };
-            match self.written.iter().find(|known| known.name == *name) {
-                None => text.edit(name, |raw| with_ports(raw, ports)),
-                Some(known) if known.hash == hash(now.clone().into_text().as_bytes()) => {
-                    text.edit(name, |_| with_ports(theirs, ports));
-                }
+            let Some(now) = before.get(name).map(Value::into_text) else { continue };
+            match self.written.get(name) {
+                None => drop(from.insert(name, None)),
+                Some(known) if known == hash(now.as_bytes()) => drop(from.insert(name, Some(theirs))),
+                // one who was killed may have written it, and not the record
+                Some(_) if before.raw(name).map(str::to_owned) == with_ports(theirs, ports) => {}
                 Some(_) => {
-                    // one who was killed may have written it, and not the record
-                    if text.raw(name).map(str::to_owned) != with_ports(theirs, ports) {
-                        self.changes.kept.push(name.clone());
-                        continue;
-                    }
+                    self.changes.kept.push(name.clone());
+                    continue;
                 }
             }
-            match text.get(name) {
-                // never ours: it names no port of main's
-                Some(same) if same == now && !self.has_written(name) => {}
-                Some(value) => note(&mut self.written, name, &value.into_text()),
-                None => {}
+            follow.push(name);
+        }
+        text.edit(|name, raw| with_ports(from.get(name)?.unwrap_or(raw), ports));
+        for name in follow {
+            let now = text.get(name);
+            // never ours: it names no port of main's
+            if self.has_written(name) || now != before.get(name) {
+                self.written.note(name, &now.map(Value::into_text).unwrap_or_default());
             }
         }
     }
@@ -278,7 +317,7 @@ impl EnvFile {
     }
 
     fn has_written(&self, name: &str) -> bool {
-        self.written.iter().any(|known| known.name == name)
+        self.written.get(name).is_some()
     }
 
     /// Has the values that we wrote name the worktree's new place; says which variables still name the old one, since
@@ -294,22 +333,24 @@ impl EnvFile {
         // as it was before: one who was killed may have rewritten it, and the record not
         let before = |now: &[u8]| hash(&moved.back().rewrite(now).unwrap_or_else(|| now.to_vec()));
         let was_as_written = before(text.as_bytes()) == self.content;
-        let mut stay = Vec::new();
+        let (mut ours, mut stay) = (Vec::new(), Vec::new());
         for (name, value) in text.variables() {
             let Value::Text(value) = value else { continue };
-            let ours = self.written.iter_mut().find(|known| {
-                known.name == name && [hash(value.as_bytes()), before(value.as_bytes())].contains(&known.hash)
-            });
+            let is_ours = self
+                .written
+                .get(&name)
+                .is_some_and(|known| known == hash(value.as_bytes()) || known == before(value.as_bytes()));
             let now = moved.rewrite(value.as_bytes()).and_then(|now| String::from_utf8(now).ok());
-            match (ours, now) {
-                (Some(known), now) => {
-                    let now = now.unwrap_or(value);
-                    text.set(&name, &now)?;
-                    known.hash = hash(now.as_bytes());
-                }
-                (None, Some(_)) => stay.push(name),
-                (None, None) => {}
+            match now {
+                now if is_ours => ours.push((name, now.unwrap_or(value))),
+                Some(_) => stay.push(name),
+                None => {}
             }
+        }
+        let wanted: Vec<(&str, &str)> = ours.iter().map(|(name, now)| (&**name, &**now)).collect();
+        text.set_all(&wanted)?;
+        for (name, now) in wanted {
+            self.written.note(name, now);
         }
         tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
         if was_as_written {
@@ -332,7 +373,7 @@ impl EnvFile {
         }
         let text = EnvText::parse(bytes);
         let now = |name: &str| text.get(name).map(|value| hash(value.into_text().as_bytes()));
-        self.written.iter().any(|known| now(&known.name).as_ref() != Some(&known.hash))
+        self.written.0.iter().any(|(name, known)| now(name).as_ref() != Some(known))
     }
 
     /// What the worktree's file holds of `name`, against the value we want there.
@@ -341,8 +382,8 @@ impl EnvFile {
         if now == wanted {
             return Drift::None;
         }
-        match self.written.iter().find(|known| known.name == name) {
-            Some(known) if known.hash != hash(now.as_bytes()) => Drift::Edited,
+        match self.written.get(name) {
+            Some(known) if known != hash(now.as_bytes()) => Drift::Edited,
             // never written by us, or just as we wrote it
             _ => Drift::Ours,
         }
@@ -375,10 +416,8 @@ impl EnvFile {
     }
 }
 
-/// Notes what was written, for telling it from the user's edits.
-fn note(written: &mut Vec<Written>, name: &str, value: &str) {
-    written.retain(|known| known.name != name);
-    written.push(Written { name: name.to_owned(), hash: hash(value.as_bytes()) });
+fn by_name(names: &[String]) -> HashSet<&String> {
+    names.iter().collect()
 }
 
 fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {

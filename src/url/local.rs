@@ -10,6 +10,9 @@ const OPENING: [char; 14] = [' ', '\t', '\n', '\r', ',', ';', '|', '=', '\'', '"
 const CLOSING: [char; 18] =
     [' ', '\t', '\n', '\r', ',', ';', '|', '&', '\'', '"', '`', ')', ']', '}', '/', '?', '#', '\\'];
 
+/// How far before a port its host, user and password are looked for.
+const REACH: usize = 4096;
+
 /// The text with other ports where it names this host with one of the first: `None` if it does not.
 ///
 /// Only the digits change. `http://localhost:8000/x`, `[::1]:8000` and lists are known; `https://example.com:8000` is
@@ -20,11 +23,11 @@ pub fn with_ports(text: &str, moved: &[(u16, u16)]) -> Option<String> {
     for (colon, _) in text.match_indices(':') {
         let begin = colon + 1;
         let end = begin + text[begin..].bytes().take_while(u8::is_ascii_digit).count();
-        let Some((_, to)) = moved.iter().find(|(from, _)| text[begin..end] == from.to_string()) else {
-            continue;
-        };
+        let port = text[begin..end].parse::<u16>().ok().filter(|_| !text[begin..].starts_with('0'));
+        let Some((_, to)) = moved.iter().find(|(from, _)| port == Some(*from)) else { continue };
         let ends = text[end..].is_empty() || text[end..].starts_with(CLOSING);
-        if ends && host_before(&text[..colon]).is_some_and(is_local) {
+        let before = &text[text.floor_char_boundary(colon.saturating_sub(REACH))..colon];
+        if ends && host_before(before).is_some_and(is_local) {
             out.push_str(&text[done..begin]);
             out.push_str(&to.to_string());
             done = end;
@@ -66,6 +69,16 @@ fn is_local(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_read_once() {
+        let moved = [(8000, 8001)];
+        let hosts = |port: u16| format!("@localhost:{port}").repeat(20_000);
+        assert_eq!(with_ports(&format!("x//{}", hosts(8000)), &moved), None);
+        assert_eq!(with_ports(&"]:8000".repeat(20_000), &moved), None);
+        let urls = |port: u16| format!("http://[::1]:{port},").repeat(20_000);
+        assert_eq!(with_ports(&urls(8000), &moved), Some(urls(8001)));
+    }
 
     #[test]
     fn only_the_port_of_this_host_changes() {
