@@ -198,3 +198,34 @@ fn a_recipe_of_very_many_values_is_read_and_written_as_any_other() {
     let new: String = (0..10_000).map(|n| format!("VALUE_{n:05}=\"new {n:05}\"\n")).collect();
     assert!(world.read("myproject-staging/.env") == new);
 }
+
+#[test]
+fn a_template_that_does_too_much_is_told() {
+    for (template, why) in [
+        ("{% for i in range(999) %}{% for j in range(999) %}{% endfor %}{% endfor %}", "it does too much"),
+        ("{% for i in range(999) %}{{ '%%%' | replace('%', path) }}{% endfor %}", "it makes too long a text"),
+        ("{% for i in range(99999) %}{% endfor %}", "it does too much"),
+        ("{{ 'a' * 99999999 }}", "it multiplies"),
+        ("{% set x = name ~ name %}{{ x ~ x }}", "'set' is none of the statements"),
+    ] {
+        let template = template.replace("%%%", &"%".repeat(200));
+        let world = World::with_repo();
+        world.write("myproject/.env", "PORT=8000\n");
+        world.wt(&["add", "staging"]).ok();
+        world.write("myproject/.wt.toml", &format!("[env]\nX = \"{template}\"\n"));
+        let before = world.everything();
+        let fault = format!("error: cannot use template '{template:.200}");
+        let cause = format!("caused by: {why}");
+        answer(&world, "myproject", &["add", "other"]).code(128).says(&[
+            "error: cannot use",
+            "line 2",
+            &cause,
+        ]);
+        before.is_still(&world.everything(), &template);
+        answer(&world, "myproject", &["env", "staging"]).code(128).says(&[&fault[..40], &cause]);
+        answer(&world, "myproject", &["list"]).ok();
+        answer(&world, "myproject", &["doctor"]).code(1).says(&[why]);
+        let root = world.path("myproject-staging");
+        answer(&world, "myproject-staging", &["hook", "1", root.to_str().unwrap()]).ok().says(&[why]);
+    }
+}

@@ -2,13 +2,15 @@
 //!
 //! It reads the process environment for `env.X` and draws secrets; it makes nothing and runs nothing.
 
+mod bounds;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
-use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, Output, State, Template, UndefinedBehavior};
 
 use crate::error::{Error, Explain, Hint, Result};
 use crate::exec;
@@ -58,30 +60,33 @@ pub struct Words {
 
 /// Returns whether a template makes another text each time.
 pub fn draws_secret(template: &str) -> bool {
-    used_words(&engine(), template).is_ok_and(|used| used.iter().any(|word| word == "secret"))
+    used_words(engine(), template).is_ok_and(|used| used.iter().any(|word| word == "secret"))
 }
 
 /// Returns whether a template makes the same text whenever and wherever it is rendered for a worktree.
 pub fn is_settled(template: &str) -> bool {
     let passing = |word: &String| ["secret", "env", "cwd"].contains(&word.as_str());
-    used_words(&engine(), template).is_ok_and(|used| !used.iter().any(passing))
+    used_words(engine(), template).is_ok_and(|used| !used.iter().any(passing))
 }
 
 impl Words {
     /// Returns the text that the template makes; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {
-        self.render_with(&engine(), template)
+        self.render_with(engine(), template)
     }
 
     /// Returns the shell command that the template makes. The shell gives no meaning to any character of what
     /// a word stands for. Words stand bare; in quotes, unusual characters would keep their backslash.
     pub fn render_command(&self, template: &str) -> Result<String> {
-        let mut engine = engine();
-        engine.set_formatter(write_for_the_shell);
-        for word in used_words(&engine, template)? {
-            check_word(&engine, &word, template, Scope::Command)?;
+        static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+            let mut engine = engine().clone();
+            engine.set_formatter(write_for_the_shell);
+            engine
+        });
+        for word in used_words(&ENGINE, template)? {
+            check_word(&ENGINE, &word, template, Scope::Command)?;
         }
-        self.render_with(&engine, template)
+        self.render_with(&ENGINE, template)
     }
 
     fn render_with(&self, engine: &Environment<'_>, text: &str) -> Result<String> {
@@ -89,11 +94,14 @@ impl Words {
         if let Some(word) = used.iter().find(|word| !is_word(engine, word)) {
             return Err(unknown(word, text, WORDS));
         }
-        let template = engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))?;
-        template.render(self.values(&used)?).map_err(|fault| match fault.kind() {
+        let template = template(engine, text)?;
+        let mut made = bounds::Text::default();
+        let rendered = template.render_captured_to(self.values(&used)?, &mut made);
+        rendered.map_err(|fault| match fault.kind() {
             ErrorKind::UndefinedError => self.missing(&used, text),
             _ => not_rendered(text, &fault),
-        })
+        })?;
+        Ok(made.into_string())
     }
 
     fn values(&self, used: &[String]) -> Result<BTreeMap<&'static str, Value>> {
@@ -149,9 +157,9 @@ impl Words {
 /// Refuses a template that could never be rendered. Without `ports`, every port may be meant.
 pub(super) fn check(text: &str, scope: Scope, ports: Option<&[&str]>) -> Result<()> {
     let engine = engine();
-    let used = used_words(&engine, text)?;
+    let used = used_words(engine, text)?;
     for word in &used {
-        check_word(&engine, word, text, scope)?;
+        check_word(engine, word, text, scope)?;
         match (word.split_once('.'), ports) {
             (Some(("ports", port)), Some(ports)) if !ports.contains(&port) => {
                 return Err(unknown_port(port, text, ports));
@@ -160,7 +168,7 @@ pub(super) fn check(text: &str, scope: Scope, ports: Option<&[&str]>) -> Result<
             _ => {}
         }
     }
-    check_filters(&engine, &used, text)
+    check_filters(engine, &used, text)
 }
 
 fn check_word(engine: &Environment<'_>, word: &str, text: &str, scope: Scope) -> Result<()> {
@@ -208,35 +216,58 @@ fn check_filters(engine: &Environment<'_>, used: &[String], text: &str) -> Resul
         home: word(),
         ports: vec![(word(), 1)],
     };
-    let template = engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))?;
-    match template.render(stand_in.values(used)?) {
+    match template(engine, text)?.render_captured_to(stand_in.values(used)?, bounds::Text::default()) {
         Err(fault) if matches!(fault.kind(), ErrorKind::UnknownFilter) => {
             Err(not_rendered(text, &fault).advise(format!("the filters are {FILTERS}, and minijinja's own")))
         }
-        Err(fault) if matches!(fault.kind(), ErrorKind::UnknownTest | ErrorKind::UnknownFunction) => {
+        Err(fault)
+            if matches!(
+                fault.kind(),
+                ErrorKind::UnknownTest
+                    | ErrorKind::UnknownFunction
+                    | ErrorKind::OutOfFuel
+                    | ErrorKind::WriteFailure
+            ) =>
+        {
             Err(not_rendered(text, &fault))
         }
         _ => Ok(()),
     }
 }
 
-fn engine() -> Environment<'static> {
+fn engine() -> &'static Environment<'static> {
+    static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(new_engine);
+    &ENGINE
+}
+
+fn new_engine() -> Environment<'static> {
     let mut engine = Environment::new();
     // `{{ branch or name }}` may ask whether a word stands for something, but never print nothing
     engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
-    engine.set_syntax(syntax.expect("the delimiters are minijinja's own"));
+    engine.set_syntax(syntax());
+    bounds::limit(&mut engine);
     engine.add_filter("slug", |text: String| name::slug(&text));
     engine.add_filter("dbname", |text: String| name::dbname(&text));
     engine.add_filter("hash", |text: String| name::hash(text.as_bytes())[..8].to_owned());
     engine
 }
 
+fn syntax() -> SyntaxConfig {
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    syntax.expect("the delimiters are minijinja's own")
+}
+
+fn template<'t>(engine: &'t Environment<'_>, text: &'t str) -> Result<Template<'t, 't>> {
+    if let Some(fault) = bounds::fault(text, syntax()) {
+        return Err(refused(text, &fault));
+    }
+    engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))
+}
+
 /// Returns the words of a template in a fixed order, `ports.NAME` and `env.NAME` in full.
 fn used_words(engine: &Environment<'_>, text: &str) -> Result<Vec<String>> {
-    let template = engine.template_from_str(text).map_err(|fault| {
-        not_rendered(text, &fault)
-            .advise("braces meant for another program go between {% raw %} and {% endraw %}")
+    let template = template(engine, text).map_err(|error| {
+        error.advise("braces meant for another program go between {% raw %} and {% endraw %}")
     })?;
     let mut used: Vec<String> = template.undeclared_variables(true).into_iter().collect();
     used.sort();
@@ -275,8 +306,20 @@ fn no_port(text: &str) -> Error {
 }
 
 fn not_rendered(text: &str, fault: &minijinja::Error) -> Error {
-    let cause = fault.detail().map_or_else(|| fault.kind().to_string(), str::to_owned);
-    Error::new(format!("cannot use template '{}'", name::escaped(text))).because(name::escaped(&cause))
+    match fault.kind() {
+        ErrorKind::OutOfFuel => refused(text, "it does too much"),
+        ErrorKind::WriteFailure => refused(text, "it makes too long a text"),
+        kind => refused(text, &fault.detail().map_or_else(|| kind.to_string(), str::to_owned)),
+    }
+}
+
+fn refused(text: &str, cause: &str) -> Error {
+    const SHOWN: usize = 200;
+    let mut shown = name::escaped(&text[..text.floor_char_boundary(SHOWN)]);
+    if text.len() > SHOWN {
+        shown.push('…');
+    }
+    Error::new(format!("cannot use template '{shown}'")).because(name::escaped(cause))
 }
 
 /// Writes a value so that `sh` reads it as data where it stands: bare, in double or in single quotes. Quoting
@@ -385,6 +428,72 @@ mod tests {
             assert_eq!(detached.render(template).unwrap_err().what, what);
         }
         assert_eq!(detached.render("{{ branch or name }}").unwrap(), "feature/Cart");
+    }
+
+    #[test]
+    fn what_does_too_much_is_refused_at_once() {
+        let twice = |n| (0..n).map(|_| "{% for x in [x ~ x] %}").collect::<String>();
+        for (template, why) in [
+            ("{% for i in range(99999) %}{% endfor %}", "too much"),
+            ("{% for i in range(99) %}{% for j in range(99) %}{% endfor %}{% endfor %}", "too much"),
+            (
+                "{% for i in range(999) %}{{ 'a lengthy text '|upper }}{{ 'x'|replace('x', 'y') }}{% endfor %}",
+                "too much",
+            ),
+            (&format!("{{% for i in range(99) %}}{{{{ '{:1000}' }}}}{{% endfor %}}", ""), "too long"),
+            ("{{ 'a' * 99999999 }}", "multiplies"),
+            ("{{ [1] * 99999999 }}", "multiplies"),
+            (
+                "{{ 'aaaaaaaaa'|replace('a', 'aaaaaaaaa')|replace('a', 'aaaaaaaaa')|replace('a', 'aaaaaaaaa')|\
+              replace('a', 'aaaaaaaaa')|replace('a', 'aaaaaaaaa') }}",
+                "too much",
+            ),
+            (
+                "{{ range(1000)|join('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')|length }}",
+                "too much",
+            ),
+            ("{% set x = name ~ name %}", "'set' is none"),
+            ("{% set x %}{{ name }}{% endset %}", "'set' is none"),
+            ("{%- with x = name ~ name %}{% endwith %}", "'with' is none"),
+            ("{% filter upper %}{% endfilter %}", "'filter' is none"),
+            (&format!("{{{{ 'a'{} }}}}", " ~ 'a'".repeat(65)), "too much"),
+            (&twice(40), "'for' goes"),
+            ("{% for x in (name, name) %}{% endfor %}", "'for' goes"),
+            ("{% for x in name recursive %}{{ loop(x ~ x) }}{% endfor %}", "'for' goes"),
+            ("{{ dict(a=name) }}", "unknown"),
+            ("{{ name|zip(name) }}", "unknown"),
+            (&"x".repeat(1 << 17), "longer than 64 KB"),
+        ] {
+            let error = check(template, Scope::Whole, Some(&["WEB"])).unwrap_err();
+            assert!(error.in_one_line().contains(why), "{template}: {error:?}");
+            assert!(error.what.len() < 300, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_recipes_do_is_not_too_much() {
+        for (template, expected) in [
+            ("{% if branch %}{{ branch | slug }}{% else %}none{% endif %}", "feature-cart"),
+            (
+                "{% for name, port in ports | items %}{{ name }}={{ port + 1 }} {% endfor %}",
+                "API=8003 WEB=8002 ",
+            ),
+            ("{% for i in range(1, 3) %}{{ i }}{% endfor %}", "12"),
+            ("{{ name | replace('/', '-') | lower }}", "feature-cart"),
+            ("{{ [repo, 'x'] | join('_') }}", "shop_x"),
+            ("{% raw %}{% set x = y * 2 %}{% endraw %}", "{% set x = y * 2 %}"),
+            (
+                "seq 2 | xargs -I{} echo {{ name }} * ~ + | cat",
+                "seq 2 | xargs -I{} echo feature/Cart * ~ + | cat",
+            ),
+        ] {
+            assert_eq!(words().render(template).unwrap(), expected, "{template}");
+        }
+        let ports = (0..200).map(|n| (format!("P{n}"), 8000 + n)).collect();
+        let many = Words { ports, ..words() };
+        let all =
+            many.render("{% for name, port in ports | items %}{{ name }}={{ port }},{% endfor %}").unwrap();
+        assert_eq!(all.split(',').count(), 201);
     }
 
     #[test]
