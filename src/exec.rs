@@ -15,7 +15,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -178,6 +178,7 @@ pub fn is_scrubbed(name: &str) -> bool {
 #[derive(Debug)]
 pub struct Program {
     command: Command,
+    limit: Option<Duration>,
 }
 
 /// Where a child prints.
@@ -207,6 +208,8 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// Its stderr, as text for people.
     pub stderr: String,
+    /// Whether it took too long, and was ended.
+    pub timed_out: bool,
 }
 
 impl Output {
@@ -223,6 +226,7 @@ impl From<std::process::Output> for Output {
             code: code_of(done.status),
             stdout: done.stdout,
             stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
+            timed_out: false,
         }
     }
 }
@@ -235,7 +239,7 @@ impl Program {
         for name in LOCAL_TO_A_REPOSITORY.iter().chain(&LOCAL_TO_A_VENV).chain(&CHANNELS) {
             command.env_remove(name);
         }
-        Self { command }
+        Self { command, limit: None }
     }
 
     /// Starts git as the user started us: same repository variables, for command lines that are git's.
@@ -245,7 +249,14 @@ impl Program {
         for name in CHANNELS {
             command.env_remove(name);
         }
-        Self { command }
+        Self { command, limit: None }
+    }
+
+    /// Sets how long it may take to give its output.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
     }
 
     /// Adds an argument.
@@ -314,8 +325,7 @@ impl Program {
         let name = self.name();
         self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (child, _waiting) = self.spawn()?;
-        let done = child.wait_with_output().explain(|| format!("cannot wait for '{name}'"))?;
-        Ok(done.into())
+        output_within(child, self.limit).explain(|| format!("cannot wait for '{name}'"))
     }
 
     /// Runs to the end with `input` on its stdin.
@@ -324,13 +334,13 @@ impl Program {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, _waiting) = self.spawn()?;
         let mut pipe = child.stdin.take().expect("stdin is piped");
-        let done = std::thread::scope(|scope| {
+        let limit = self.limit;
+        std::thread::scope(|scope| {
             // written from aside: a child that answers while it reads must not block us both
             scope.spawn(move || pipe.write_all(input));
-            child.wait_with_output()
+            output_within(child, limit)
         })
-        .explain(|| format!("cannot wait for '{name}'"))?;
-        Ok(done.into())
+        .explain(|| format!("cannot wait for '{name}'"))
     }
 
     /// Runs to the end with `input` on its stdin and the terminal for what it shows. Returns its exit status.
@@ -523,6 +533,42 @@ fn not_started(name: &str, cause: &io::Error) -> Error {
         io::ErrorKind::NotFound => Error::new(format!("'{name}' was not found on PATH")).exit(127),
         _ => Error::new(format!("cannot start '{name}'")).because(cause).exit(126),
     }
+}
+
+/// Waits for a child and what it prints; one that takes longer than the limit is ended.
+fn output_within(mut child: Child, limit: Option<Duration>) -> io::Result<Output> {
+    const GLANCE: Duration = Duration::from_millis(1);
+    let Some(limit) = limit else { return child.wait_with_output().map(Output::from) };
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let deadline = Instant::now() + limit;
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let also = tell.clone();
+        let stdout = scope.spawn(move || (read_all(stdout), drop(tell)).0);
+        let stderr = scope.spawn(move || (read_all(stderr), drop(also)).0);
+        // both are closed when it ends
+        let _: Result<(), _> = told.recv_timeout(limit);
+        let mut timed_out = false;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                timed_out = true;
+                Family::held_still(Pid::from_child(&child)).end();
+                break child.wait()?;
+            }
+            std::thread::sleep(GLANCE);
+        };
+        let [stdout, stderr] = [stdout, stderr].map(|it| it.join().expect("a panic ends the process"));
+        let done = std::process::Output { status, stdout: stdout?, stderr: stderr? };
+        Ok(Output { timed_out, ..done.into() })
+    })
+}
+
+fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes)).map(|_| bytes)
 }
 
 /// Ends a child that is of no use any more.

@@ -100,6 +100,8 @@ pub struct DatabaseRule {
     pub shared: Requested<bool>,
     /// A server on another machine may be used.
     pub remote: bool,
+    /// How long a server has for an answer.
+    pub timeout: Option<Duration>,
 }
 
 /// The commands that run at the two ends of a worktree's life; templates.
@@ -207,6 +209,7 @@ impl Default for DatabaseRule {
             from: Requested::by_user("empty".into()),
             shared: Requested::by_user(false),
             remote: false,
+            timeout: Some(Duration::from_secs(10)),
         }
     }
 }

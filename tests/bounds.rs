@@ -1,16 +1,17 @@
 //! Whatever a project has in the place of a file, and however much is in it: an answer comes, soon and in bounded memory.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::world::{Seen, World};
+use crate::world::{Seen, World, is_here};
 
 /// What is put in the place of a file.
 #[derive(Debug, Clone, Copy)]
@@ -52,17 +53,25 @@ impl Odd {
 /// Runs git-wt where memory is short, and fails if no answer comes.
 #[track_caller]
 fn answer(world: &World, dir: &str, args: &[&str]) -> Seen {
+    end_of(world, begin(world, dir, args))
+}
+
+fn begin(world: &World, dir: &str, args: &[&str]) -> Child {
     use std::os::unix::process::CommandExt;
     const LIMIT: &str = "ulimit -v 300000 2>/dev/null; exec git-wt \"$@\"";
     let mut command = world.command("sh", &world.path(dir));
     command.args(["-c", LIMIT, "sh"]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.process_group(0).spawn().unwrap();
+    command.process_group(0).spawn().unwrap()
+}
+
+#[track_caller]
+fn end_of(world: &World, child: Child) -> Seen {
     let group = Pid::from_child(&child);
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
     let Ok(output) = told.recv_timeout(Duration::from_secs(30)) else {
         let _ = kill_process_group(group, Signal::KILL);
-        panic!("git-wt {args:?} does not answer");
+        panic!("no answer");
     };
     Seen {
         stdout: world.told(&output.stdout),
@@ -227,5 +236,61 @@ fn a_template_that_does_too_much_is_told() {
         answer(&world, "myproject", &["doctor"]).code(1).says(&[why]);
         let root = world.path("myproject-staging");
         answer(&world, "myproject-staging", &["hook", "1", root.to_str().unwrap()]).ok().says(&[why]);
+    }
+}
+
+/// A project whose database is on a server that accepts and says nothing.
+fn with_silent_server(scheme: &str) -> (World, TcpListener, String) {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let place = server.local_addr().unwrap().to_string();
+    let world = World::with_repo();
+    world.write("myproject/.env", &format!("DATABASE_URL={scheme}://u:p@{place}/shop\n"));
+    world.git(&world.path("myproject"), &["config", "wt.database.variable", "DATABASE_URL"]);
+    (world, server, place)
+}
+
+const CLIENTS: [(&str, &str); 2] = [("postgres", "psql"), ("mysql", "mysql")];
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    for (scheme, client) in CLIENTS {
+        if !is_here(client, which::which(client).is_ok()) {
+            continue;
+        }
+        let (world, _server, place) = with_silent_server(scheme);
+        let recipe = "[database]\ntimeout = \"2s\"\n";
+        for setting in ["", "1s"] {
+            if setting.is_empty() {
+                world.write("myproject/.wt.toml", recipe);
+            } else {
+                world.git(&world.path("myproject"), &["config", "wt.database.timeout", setting]);
+            }
+            let before = world.everything();
+            let limit = if setting.is_empty() { "2" } else { "1" };
+            answer(&world, "myproject", &["add", "staging"]).code(128).says(&[
+                &format!("error: cannot reach the database server ({place})"),
+                &format!("caused by: it gave no answer within {limit} s"),
+                "hint: git config wt.database.timeout 60s\n",
+            ]);
+            before.is_still(&world.everything(), client);
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_a_server_ends_when_told() {
+    for (scheme, client) in CLIENTS {
+        if !is_here(client, which::which(client).is_ok()) {
+            continue;
+        }
+        let (world, server, _) = with_silent_server(scheme);
+        world.git(&world.path("myproject"), &["config", "wt.database.timeout", "0"]);
+        let before = world.everything();
+        let child = begin(&world, "myproject", &["add", "staging"]);
+        let connected = server.accept().unwrap();
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        end_of(&world, child).code(143).says(&["error: interrupted"]);
+        before.is_still(&world.everything(), client);
+        drop(connected);
     }
 }

@@ -231,6 +231,11 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                     step.state = State::Begun;
                 }
             }
+            (Some(step), Resource::ServerDatabase(wanted)) => {
+                if let Resource::ServerDatabase(database) = &mut step.resource {
+                    database.timeout = wanted.timeout;
+                }
+            }
             (Some(_), _) => {}
             // it goes after the checkout: without it a link counts as a new file
             (None, Resource::Exclude(line)) => {

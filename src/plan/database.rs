@@ -130,7 +130,7 @@ impl Plan {
         };
         let database = from.and_then(|from| {
             let name = facts.consent.database(name, unusual(recipe, text, facts))?;
-            Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from))
+            Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from).within(rule.timeout))
         });
         match database {
             Ok(database) => self.resources.push(Resource::ServerDatabase(database)),

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -34,7 +35,7 @@ const TOP: [&str; 14] = [
     "template",
 ];
 const VENV: [&str; 2] = ["path", "python"];
-const DATABASE: [&str; 5] = ["variable", "name", "from", "shared", "remote"];
+const DATABASE: [&str; 6] = ["variable", "name", "from", "shared", "remote", "timeout"];
 const HOOKS: [&str; 3] = ["setup", "teardown", "timeout"];
 
 /// Reads the whole file.
@@ -153,6 +154,7 @@ fn read_database(table: &Item<'_>) -> Result<DatabaseLayer> {
             "from" => database.from = Some(item.text()?),
             "shared" => database.shared = Some(item.flag()?),
             "remote" => database.remote = Some(item.flag()?),
+            "timeout" => database.timeout = Some(item.time()?),
             _ => return Err(item.unknown(&DATABASE)),
         }
     }
@@ -164,10 +166,7 @@ fn read_hooks(table: &Item<'_>, layer: &mut Layer) -> Result<()> {
         match item.name {
             "setup" => layer.setup = Some(item.commands()?),
             "teardown" => layer.teardown = Some(item.commands()?),
-            "timeout" => {
-                let time = layer::time(&item.text()?);
-                layer.timeout = Some(time.ok_or_else(|| item.fault("must be a time, as in '30m'"))?);
-            }
+            "timeout" => layer.timeout = Some(item.time()?),
             _ => return Err(item.unknown(&HOOKS)),
         }
     }
@@ -258,6 +257,10 @@ impl<'a> Item<'a> {
         let path = self.text()?;
         self.refuse(&path, path_fault(&path))?;
         Ok(path)
+    }
+
+    fn time(&self) -> Result<Duration> {
+        layer::time(&self.text()?).ok_or_else(|| self.fault("must be a time, as in '30m'"))
     }
 
     fn flag(&self) -> Result<bool> {

@@ -77,6 +77,7 @@ pub(super) struct DatabaseLayer {
     pub(super) from: Option<String>,
     pub(super) shared: Option<bool>,
     pub(super) remote: Option<bool>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// A template, and the words of an error that say where it is written.
@@ -245,6 +246,9 @@ impl Layer {
             set(&mut database.from, self.by(layer.from.as_ref()).as_ref());
             set(&mut database.shared, self.by(layer.shared.as_ref()).as_ref());
             set(&mut database.remote, layer.remote.as_ref());
+            if let Some(timeout) = layer.timeout {
+                database.timeout = Some(timeout).filter(|limit| !limit.is_zero());
+            }
         }
     }
 

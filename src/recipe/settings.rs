@@ -2,6 +2,8 @@
 //!
 //! It never asks git; other tools keep settings under `wt.` too, so an unknown one is no fault.
 
+use std::time::Duration;
+
 use crate::error::{Error, Hint, Result};
 use crate::name::escaped;
 
@@ -9,7 +11,7 @@ use super::consent::Author;
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
 use super::{is_variable, nearest};
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "path",
     "base",
     "prefix",
@@ -30,6 +32,7 @@ const KEYS: [&str; 25] = [
     "database.from",
     "database.shared",
     "database.remote",
+    "database.timeout",
     "hooks.setup",
     "hooks.teardown",
     "hooks.timeout",
@@ -119,9 +122,7 @@ impl Setting<'_> {
             "env" => layer.env_enabled = Some(self.flag()?),
             "hooks.setup" => self.add(&mut layer.setup, Self::written),
             "hooks.teardown" => self.add(&mut layer.teardown, Self::written),
-            "hooks.timeout" => {
-                layer.timeout = Some(time(self.value).ok_or_else(|| self.fault("a time, as in '30m'"))?);
-            }
+            "hooks.timeout" => layer.timeout = Some(self.time()?),
             _ => self.apply_to_rule(word, layer)?,
         }
         Ok(())
@@ -145,6 +146,7 @@ impl Setting<'_> {
             "database.from" => layer.database.get_or_insert_default().from = Some(self.text()),
             "database.shared" => layer.database.get_or_insert_default().shared = Some(self.flag()?),
             "database.remote" => layer.database.get_or_insert_default().remote = Some(self.flag()?),
+            "database.timeout" => layer.database.get_or_insert_default().timeout = Some(self.time()?),
             _ => self.apply_to_entries(word, layer)?,
         }
         Ok(())
@@ -201,6 +203,10 @@ impl Setting<'_> {
                 Err(_) => Err(self.fault("true or false")),
             },
         }
+    }
+
+    fn time(&self) -> Result<Duration> {
+        time(self.value).ok_or_else(|| self.fault("a time, as in '30m'"))
     }
 
     fn pair(&self, expected: &str) -> Result<(&str, &str)> {
@@ -264,7 +270,7 @@ mod tests {
             let value = match key {
                 "env" | "protected" | "database.shared" | "database.remote" => "true",
                 "port.range" => "1-2",
-                "hooks.timeout" => "2h",
+                "hooks.timeout" | "database.timeout" => "2h",
                 "env.set" | "port.set" | "run.set" => "A=1",
                 _ => "x",
             };

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,40 @@ fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> R
     }
 }
 
+/// How long a server has for an answer, in seconds; 0: as long as it wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timeout(u64);
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
+impl Timeout {
+    /// Has a program that asks for one thing end by then.
+    fn limit(self, program: Program) -> Program {
+        if self.0 == 0 { program } else { program.limit(Duration::from_secs(self.0)) }
+    }
+
+    /// For the programs, which wait for a connection: longer than we wait for an answer, so that it is us who tell.
+    fn to_connect(self) -> Option<String> {
+        (self.0 > 0).then(|| (self.0 + 1).to_string())
+    }
+
+    fn unreachable(self, server: &str, output: &Output, url: &Url) -> Error {
+        let error = Error::new(format!("cannot reach the database server ({server})"));
+        if output.timed_out {
+            error
+                .because(format!("it gave no answer within {} s", self.0))
+                .hint("git config wt.database.timeout 60s")
+        } else {
+            error.quoting(&url.without_secrets(&output.stderr))
+        }
+    }
+}
+
 /// A URL with its password, which is never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
@@ -129,6 +164,9 @@ pub struct ServerDatabase {
     pub file: String,
     /// What it begins with.
     pub from: Origin,
+    /// How long the server has for an answer.
+    #[serde(default)]
+    pub timeout: Timeout,
     /// No database of the name was there when we looked.
     #[serde(default)]
     absent: bool,
@@ -161,6 +199,7 @@ impl ServerDatabase {
             variable,
             file,
             from,
+            timeout: Timeout::default(),
             absent: false,
             tests_absent: false,
             url: Secret(url.to_owned()),
@@ -168,10 +207,16 @@ impl ServerDatabase {
         }
     }
 
+    /// The same, of a server that has so long for an answer.
+    #[must_use]
+    pub fn within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout: Timeout(timeout.unwrap_or_default().as_secs()), ..self }
+    }
+
     /// Notes what is there now, where the server itself cannot tell later what was made half.
     pub fn look(&mut self, site: &Site) -> Result<()> {
         self.absent = match self.engine {
-            Engine::Mysql => !mysql::Server::of(&self.url(site)?, site.ui)?.has(&self.name)?,
+            Engine::Mysql => !mysql::Server::of(&self.url(site)?, self.timeout, site.ui)?.has(&self.name)?,
             Engine::Postgres | Engine::Sqlite => false,
         };
         Ok(())
@@ -237,8 +282,10 @@ impl ServerDatabase {
 
     fn server<'a>(&self, url: &'a str, ui: Ui) -> Result<Server<'a>> {
         Ok(match self.engine {
-            Engine::Mysql => Server::Mysql(mysql::Server::of(url, ui)?),
-            Engine::Postgres | Engine::Sqlite => Server::Postgres(postgres::Server::of(url, &self.from, ui)?),
+            Engine::Mysql => Server::Mysql(mysql::Server::of(url, self.timeout, ui)?),
+            Engine::Postgres | Engine::Sqlite => {
+                Server::Postgres(postgres::Server::of(url, &self.from, self.timeout, ui)?)
+            }
         })
     }
 

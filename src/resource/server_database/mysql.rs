@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::Origin;
+use super::{Origin, Timeout};
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::file;
@@ -20,25 +20,29 @@ const DUMP: [&str; 2] = ["mariadb-dump", "mysqldump"];
 /// A server, and how to log in there.
 pub(super) struct Server<'a> {
     url: Url<'a>,
+    timeout: Timeout,
     ui: Ui,
 }
 
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out whether it is there.
-    pub(super) fn of(url: &'a str, ui: Ui) -> Result<Self> {
+    pub(super) fn of(url: &'a str, timeout: Timeout, ui: Ui) -> Result<Self> {
         let url =
             Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
-        let server = Self { url, ui };
+        let server = Self { url, timeout, ui };
         let asked = server.ask("SELECT 1;")?;
         if asked.code == 0 {
             return Ok(server);
         }
-        let place = match server.url.server() {
+        Err(server.unreachable(&asked))
+    }
+
+    fn unreachable(&self, output: &Output) -> Error {
+        let place = match self.url.server() {
             "" => "the local MySQL server",
             place => place,
         };
-        let said = server.url.without_secrets(&asked.stderr);
-        Err(Error::new(format!("cannot reach the database server ({place})")).quoting(&said))
+        self.timeout.unreachable(place, output, &self.url)
     }
 
     /// Makes a database; false when one of that name is there already.
@@ -58,7 +62,7 @@ impl<'a> Server<'a> {
             )?;
         }
         let script = format!("CREATE DATABASE {}{like};\n{}", quoted(name), marking(name, record));
-        let made = self.ask(&script)?;
+        let made = self.run(&script)?;
         if made.code != 0 {
             // somebody else was faster
             return if self.has(name)? && self.mark(name)?.is_none() {
@@ -122,7 +126,7 @@ impl<'a> Server<'a> {
             return Ok(());
         }
         // the dump of a worktree's database brings the mark of that one
-        let marked = self.ask(&marking(name, record))?;
+        let marked = self.run(&marking(name, record))?;
         if marked.code == 0 { Ok(()) } else { Err(self.failure("mark", name, &marked)) }
     }
 
@@ -152,7 +156,7 @@ impl<'a> Server<'a> {
         if !sessions.is_empty() {
             return Err(super::in_use(name, sessions));
         }
-        let dropped = self.ask(&format!("DROP DATABASE IF EXISTS {};", quoted(name)))?;
+        let dropped = self.run(&format!("DROP DATABASE IF EXISTS {};", quoted(name)))?;
         if dropped.code == 0 { Ok(()) } else { Err(self.failure("drop", name, &dropped)) }
     }
 
@@ -220,8 +224,22 @@ impl<'a> Server<'a> {
         Error::new(format!("cannot {deed} the database '{name}'")).quoting(&said)
     }
 
+    /// Has a question answered, which takes no time by itself.
     fn ask(&self, script: &str) -> Result<Output> {
-        self.program(&CLIENT)?.args(["--batch", "--skip-column-names"]).output_of(script.as_bytes())
+        let answer = self.timeout.limit(self.client()?).output_of(script.as_bytes())?;
+        check_stopped()?;
+        if answer.timed_out { Err(self.unreachable(&answer)) } else { Ok(answer) }
+    }
+
+    /// Runs a script, which may take its time.
+    fn run(&self, script: &str) -> Result<Output> {
+        self.client()?.output_of(script.as_bytes())
+    }
+
+    fn client(&self) -> Result<Program> {
+        let client = self.program(&CLIENT)?.args(["--batch", "--skip-column-names"]);
+        let timeout = self.timeout.to_connect().map(|seconds| format!("--connect-timeout={seconds}"));
+        Ok(client.args(timeout))
     }
 
     /// One of the programs, logged in. The password never stands on a command line.

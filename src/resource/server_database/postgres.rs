@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::Origin;
+use super::{Origin, Timeout};
 use crate::error::{Error, Explain, Hint, Result};
 use crate::exec::{Output, Program, check_stopped};
 use crate::ui::Ui;
@@ -25,23 +25,24 @@ pub(super) struct Server<'a> {
     url: Url<'a>,
     /// The database that questions are put to: one that is certainly there.
     home: String,
+    timeout: Timeout,
     ui: Ui,
 }
 
 impl<'a> Server<'a> {
     /// The server of a URL; connects to find out which database questions can be put to.
-    pub(super) fn of(url: &'a str, from: &Origin, ui: Ui) -> Result<Self> {
+    pub(super) fn of(url: &'a str, from: &Origin, timeout: Timeout, ui: Ui) -> Result<Self> {
         let parsed =
             Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
         let main = match from {
             Origin::Main(name) => name.clone(),
             _ => parsed.database(),
         };
-        let mut server = Self { url: parsed, home: "postgres".into(), ui };
-        let asked = server.psql("SELECT 1;", &[])?;
+        let mut server = Self { url: parsed, home: "postgres".into(), timeout, ui };
+        let asked = server.ask("SELECT 1;", &[])?;
         if asked.code == NOT_CONNECTED {
             server.home = main;
-            let again = server.psql("SELECT 1;", &[])?;
+            let again = server.ask("SELECT 1;", &[])?;
             if again.code != 0 {
                 return Err(server.unreachable(&asked));
             }
@@ -54,8 +55,7 @@ impl<'a> Server<'a> {
             "" => "the local PostgreSQL server",
             server => server,
         };
-        let error = Error::new(format!("cannot reach the database server ({place})"));
-        let error = error.quoting(&self.url.without_secrets(&output.stderr));
+        let error = self.timeout.unreachable(place, output, &self.url);
         match self.url.parameter("sslpassword") {
             Some(_) => error.because("'sslpassword' is not passed on, since other users would see it"),
             None => error,
@@ -238,7 +238,7 @@ impl<'a> Server<'a> {
     }
 
     fn lines(&self, script: &str, names: &[(&str, &str)]) -> Result<Vec<String>> {
-        let output = self.psql(script, names)?;
+        let output = self.ask(script, names)?;
         if output.code != 0 {
             return Err(self.failure("look for", names[0].1, &output));
         }
@@ -265,8 +265,19 @@ impl<'a> Server<'a> {
         error
     }
 
-    /// Runs a script; names in it are variables, which psql quotes.
+    /// Has a question answered, which takes no time by itself.
+    fn ask(&self, script: &str, names: &[(&str, &str)]) -> Result<Output> {
+        let answer = self.timeout.limit(self.client(names)?).output_of(script.as_bytes())?;
+        check_stopped()?;
+        if answer.timed_out { Err(self.unreachable(&answer)) } else { Ok(answer) }
+    }
+
+    /// Runs a script, which may take its time; names in it are variables, which psql quotes.
     fn psql(&self, script: &str, names: &[(&str, &str)]) -> Result<Output> {
+        self.client(names)?.output_of(script.as_bytes())
+    }
+
+    fn client(&self, names: &[(&str, &str)]) -> Result<Program> {
         let mut psql = self.program("psql", &self.home)?;
         psql = psql.args(["--no-psqlrc", "--no-align", "--tuples-only", "--quiet"]);
         for variable in ["ON_ERROR_STOP=1", "VERBOSITY=verbose"] {
@@ -275,7 +286,7 @@ impl<'a> Server<'a> {
         for (name, value) in names {
             psql = psql.arg("--set").arg(format!("{name}={value}"));
         }
-        psql.output_of(script.as_bytes())
+        Ok(psql)
     }
 
     /// One of PostgreSQL's programs, logged in to a database. No secret stands on a command line.
@@ -287,9 +298,13 @@ impl<'a> Server<'a> {
             .env("PGAPPNAME", "git-wt")
             .arg("--no-password")
             .arg(format!("--dbname={}", self.url.libpq(database)));
-        let secrets = [("PGPASSWORD", self.url.password()), ("PGOPTIONS", self.url.parameter("options"))];
-        let secrets = secrets.into_iter().filter_map(|(name, secret)| Some((name, secret?)));
-        Ok(secrets.fold(program, |program, (name, secret)| program.env(name, secret)))
+        let with = [
+            ("PGPASSWORD", self.url.password()),
+            ("PGOPTIONS", self.url.parameter("options")),
+            ("PGCONNECT_TIMEOUT", self.timeout.to_connect()),
+        ];
+        let given = with.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Ok(given.fold(program, |program, (name, value)| program.env(name, value)))
     }
 }
 
