@@ -737,8 +737,8 @@ port.PORT = 8100
                 "write 'SECRET_KEY = \"{{ secret }}\"' under '[env]', and \"$SECRET_KEY\" in the command",
             ),
             (
-                "[template.x.hooks]\nteardown = ['{% set e = env %}x {{ e.TOKEN }}']",
-                "'env' cannot stand in the command '{% set e = env %}x {{ e.TOKEN }}' in '.wt.toml', line 2",
+                "[template.x.hooks]\nteardown = ['x {{ env[name] }}']",
+                "'env' cannot stand in the command 'x {{ env[name] }}' in '.wt.toml', line 2",
                 "all variables are there already, as in \"$HOME\"",
             ),
             (

@@ -508,7 +508,7 @@ impl Records {
         let lock = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.id))?;
         let aside = self.dir.join("damaged").join(format!("{}.json", record.id));
         file::make_private_dir(&self.dir, "damaged")
-            .and_then(|()| fs::read(self.file(&record.id, "json")))
+            .and_then(|()| file::read_small(&self.file(&record.id, "json")))
             .and_then(|bytes| file::replace_private(&aside, &bytes))
             .explain(|| format!("cannot keep the damaged record '{}'", record.id))?;
         Held { records: self, file: Arc::new(lock), record }.write()

@@ -418,13 +418,12 @@ fn nothing_is_left_behind_in_the_runtime_directory() {
 #[test]
 fn a_runtime_directory_that_is_missing_is_no_hindrance() {
     let world = world();
-    // below a file, so that no shell makes it
+    // set in the shell, and below a file: fish would make a directory of its own in its place
     let missing = world.path("myproject/README/run").display().to_string();
     for shell in SHELLS {
-        let setup = Setup {
-            variables: &[("XDG_RUNTIME_DIR", &*missing), ("TMPDIR", "relative")],
-            ..Setup::default()
-        };
+        let set = [("XDG_RUNTIME_DIR", &*missing), ("TMPDIR", "relative")];
+        let before = set.map(|(name, value)| export(shell, name, value)).join("; ");
+        let setup = Setup { before: &before, ..Setup::default() };
         let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
         terminal.shows("wt cd staging");
         assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");

@@ -102,7 +102,7 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
         None => PathBuf::from(text),
     };
     if path.as_os_str().is_empty() {
-        return Err(Error::new(format!("the place '{}' comes out empty", template)));
+        return Err(Error::new(format!("the place '{template}' comes out empty")));
     }
     let from = match &facts.main {
         Some(main) => main,

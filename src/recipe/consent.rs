@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::coverage;
-use super::{DatabaseRule, Hooks, PortRule, Recipe, matches};
+use super::{DatabaseRule, EnvRule, Hooks, PortRule, Recipe, VenvRule, matches};
 use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Stoppable, check_stopped};
@@ -448,13 +448,16 @@ impl Recipe {
         for path in link.wanted() {
             add(nothing.link(&link.of(path.clone()), PathBuf::new()).map(drop));
         }
-        if let Some(venv) = venv {
-            add(nothing.python(&venv.python).map(drop));
+        if let Some(VenvRule { path: _, python }) = venv {
+            add(nothing.python(python).map(drop));
         }
-        if let Some(database) = database {
-            add(nothing.shared_database(&database.shared).map(drop));
+        // its place and what fills it depend on the main worktree's, and are looked at with that
+        if let Some(DatabaseRule { variable: _, name: _, from: _, shared, remote: _, timeout: _ }) = database
+        {
+            add(nothing.shared_database(shared).map(drop));
         }
         for rule in std::iter::once(env).chain(more_env) {
+            let EnvRule { file: _, from: _, values: _ } = rule;
             actions.extend(rule.action());
         }
         let mut each: Vec<Action> = Vec::new();
