@@ -1,6 +1,6 @@
 //! Real interactive shells: where they stand after what, and that nothing else of them changes.
 
-use crate::terminal::{PROMPT, SHELLS, Setup, Terminal, adopt, find, mover, status_of, world};
+use crate::terminal::{PROMPT, SHELLS, Setup, Terminal, adopt, export, find, mover, status_of, world};
 
 #[test]
 fn the_function_moves_the_shell_at_once() {
