@@ -208,6 +208,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     rename_written(kept.map(|()| file), bytes, &aside, path)
 }
 
+/// Replaces a file whole that others read, such as a git of theirs, and that none of them may write.
+pub fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = aside(path);
+    // one that was made wider stays wider when it is opened again
+    let _ = fs::remove_file(&aside);
+    let file = File::options().create_new(true).write(true).mode(0o644).open(&aside);
+    rename_written(file, bytes, &aside, path)
+}
+
 fn rename_written(file: io::Result<File>, bytes: &[u8], aside: &Path, path: &Path) -> io::Result<()> {
     let written = file.and_then(|mut file| file.write_all(bytes));
     written.and_then(|()| fs::rename(aside, path)).inspect_err(|_| {

@@ -100,7 +100,7 @@ impl RemoteBranch {
 const MAIN_ROOT: &str = "wt/main";
 
 /// The file in the common directory that the configuration includes for branches that are not pushed yet.
-pub const PUSH_SETTINGS: &str = "wt/push";
+pub const PUSH_SETTINGS: &str = "wt-push";
 
 /// A repository with all its worktrees, seen from where we stand.
 pub struct Repo {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::world::{Seen, World};
 
 /// A clone of a bare repository whose main branch is never to move.
@@ -188,4 +190,22 @@ fn an_add_that_is_stopped_while_it_pushes_keeps_the_worktree() {
     assert!(world.path("myproject-staging/README").exists());
     assert!(world.wt(&["list"]).ok().stdout.contains("not pushed"));
     world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn another_user_of_the_repository_is_not_shut_out_and_writes_nothing() {
+    let world = cloned();
+    let line = "umask 000; exec git wt add staging";
+    world.see(world.command("sh", &world.path("myproject")).args(["-c", line])).ok();
+    let included = world.path("myproject/.git/wt-push");
+    assert_eq!(std::fs::metadata(included).unwrap().permissions().mode() & 0o777, 0o644);
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can be another user");
+        return;
+    }
+    std::fs::set_permissions(world.root(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = world.command("setpriv", &world.path("myproject-staging"));
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "git", "status"]);
+    command.env("HOME", "/").env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "safe.directory");
+    world.see(command.env("GIT_CONFIG_VALUE_0", "*")).ok();
 }

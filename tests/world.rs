@@ -339,7 +339,7 @@ impl World {
                 "/logs",
                 "ORIG_HEAD",
                 "/wt/lock",
-                "/wt/push",
+                "/wt-push",
                 "/wt/entries.lock",
                 "/index",
                 "COMMIT_EDITMSG",

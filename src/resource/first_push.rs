@@ -35,7 +35,8 @@ impl FirstPush {
         }
         let file = repo.common_dir().join(PUSH_SETTINGS);
         if !file.exists() {
-            crate::file::replace_private(&file, SETTINGS)
+            // not with what is ours alone: a git of another user of the repository dies of a file that it cannot read
+            crate::file::replace_public(&file, SETTINGS)
                 .explain(|| format!("cannot write '{}'", file.display()))?;
         }
         // 255: another git has locked the file
