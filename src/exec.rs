@@ -329,7 +329,12 @@ impl Program {
     }
 
     /// Runs to the end with `input` on its stdin.
-    pub fn output_of(mut self, input: &[u8]) -> Result<Output> {
+    pub fn output_of(self, input: &[u8]) -> Result<Output> {
+        self.output_of_all(input)
+    }
+
+    /// Runs to the end with all that can be read from `input` on its stdin; who has read enough goes away.
+    pub fn output_of_all(mut self, mut input: impl Read + Send) -> Result<Output> {
         let name = self.name();
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, _waiting) = self.spawn()?;
@@ -337,7 +342,7 @@ impl Program {
         let limit = self.limit;
         std::thread::scope(|scope| {
             // written from aside: a child that answers while it reads must not block us both
-            scope.spawn(move || pipe.write_all(input));
+            scope.spawn(move || io::copy(&mut input, &mut pipe));
             output_within(child, limit)
         })
         .explain(|| format!("cannot wait for '{name}'"))

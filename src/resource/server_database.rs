@@ -6,6 +6,7 @@
 
 mod mysql;
 mod postgres;
+mod script;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};

@@ -116,7 +116,8 @@ impl<'a> Server<'a> {
     fn load(&self, file: &Path, name: &str, record: &str) -> Result<()> {
         let failed = || format!("cannot load '{}' into a new database", file.display());
         let script = file::open(file).explain(failed)?;
-        let client = self.program(&CLIENT)?.arg("--batch");
+        // in this mode the client obeys no command of its own but DELIMITER: none that runs a program or changes database
+        let client = self.program(&CLIENT)?.args(["--batch", "--binary-mode"]);
         let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
         check_stopped()?;
         if loaded.code != 0 {
@@ -275,11 +276,28 @@ fn marking(name: &str, record: &str) -> String {
     format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} (here INT) COMMENT = {comment};\n")
 }
 
-/// Whether a line has the client go on in another database.
+/// Whether a line has the server go on in another database: a statement, which no client can hold back. What stands in
+/// quotes is data.
 fn uses(line: &str) -> bool {
-    let mut words = line.trim_end_matches(';').split_whitespace();
-    let begins = words.next().is_some_and(|word| word.eq_ignore_ascii_case("use"));
-    begins && words.next().is_some() && words.next().is_none()
+    let mut code = String::new();
+    let mut quote = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match quote {
+            Some(_) if c == '\\' => drop(chars.next()),
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None => code.push(c),
+        }
+    }
+    let words: Vec<&str> = code.split(|c: char| c.is_whitespace() || ";*/!".contains(c)).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    // USE INDEX, USE KEY and USE FOR are parts of other statements
+    let is_part = |next: &str| {
+        ["index", "key", "for", "frm"].iter().any(|word| next.to_ascii_lowercase().starts_with(word))
+    };
+    words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("use") && !is_part(pair[1]))
 }
 
 fn quoted(name: &str) -> String {
@@ -288,4 +306,25 @@ fn quoted(name: &str) -> String {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_of_database_is_found_wherever_it_stands() {
+        for (line, want) in [
+            ("USE shop;", true),
+            ("use `shop`", true),
+            ("SELECT 1; USE shop;", true),
+            ("/*!40000 USE shop */;", true),
+            ("INSERT INTO t VALUES ('please use it; \\' use x');", false),
+            ("SELECT * FROM t USE INDEX (a);", false),
+            ("CREATE TABLE used (use_by INT);", false),
+            ("-- nothing", false),
+        ] {
+            assert_eq!(uses(line), want, "{line}");
+        }
+    }
 }

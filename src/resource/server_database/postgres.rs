@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
-use super::{Origin, Timeout};
+use super::{Origin, Timeout, script};
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::{Output, Program, check_stopped};
+use crate::exec::{Output, Program, Stoppable, check_stopped};
+use crate::name::random_hex;
 use crate::ui::Ui;
 use crate::url::Url;
 
@@ -96,30 +97,33 @@ impl<'a> Server<'a> {
                 self.restored(&restore, &file.display().to_string())
             }
             Origin::Script(file) => {
-                super::refuse_choice(
-                    file,
-                    connects,
-                    "pg_dump without --create writes a script without that line",
-                )?;
                 self.fill(half, &Origin::Empty)?;
                 self.load(file, half)
             }
         }
     }
 
-    /// Runs a script in a database.
+    /// Runs a script in a database, by a psql that takes no command of its own from it: neither one that connects to another
+    /// database nor one that runs a program.
     fn load(&self, file: &Path, half: &str) -> Result<()> {
+        let failed = || format!("cannot load '{}' into a new database", file.display());
+        let script = script::Script::open(file).explain(failed)?;
         let psql = self.program("psql", half)?.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
-        let loaded = psql.arg("--single-transaction").arg("--file").arg(file).output()?;
+        let psql = psql.arg("--single-transaction").arg("--command");
+        let psql = psql.arg(format!("\\restrict {}", random_hex(32)?)).args(["--file", "-"]);
+        let loaded = psql.output_of_all(Stoppable(script))?;
         check_stopped()?;
         if loaded.code == 0 {
             return Ok(());
         }
-        let error = Error::new(format!("cannot load '{}' into a new database", file.display()));
-        let error = error.quoting(&self.url.without_secrets(&loaded.last_words()));
+        let said = loaded.last_words().replace("<stdin>", &file.display().to_string());
+        let error = Error::new(failed()).quoting(&self.url.without_secrets(&said));
         Err(if loaded.stderr.contains("invalid command \\restrict") {
             error
-                .advise("this psql is older than the pg_dump that wrote the script: update postgresql-client")
+                .because("this psql would obey the commands in a script")
+                .hint("sudo apt install --only-upgrade postgresql-client")
+        } else if loaded.stderr.contains("backslash commands are restricted") {
+            error.advise("pg_dump without --create writes a script that needs no command of psql")
         } else if loaded.stderr.contains("role \"") {
             error.advise("pg_dump --no-owner --no-privileges writes a script that fits every user")
         } else {
@@ -306,11 +310,6 @@ impl<'a> Server<'a> {
         let given = with.into_iter().filter_map(|(name, value)| Some((name, value?)));
         Ok(given.fold(program, |program, (name, value)| program.env(name, value)))
     }
-}
-
-/// Whether a line has psql go on in another database.
-fn connects(line: &str) -> bool {
-    matches!(line.split_whitespace().next(), Some("\\c" | "\\connect"))
 }
 
 /// The name under which a record's database is made. Ids end with digits that nobody else has.
