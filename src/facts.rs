@@ -330,7 +330,18 @@ fn tracked_sources(main: &Path, sources: &BTreeMap<String, (PathBuf, EnvText)>) 
     }
     let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
     let listed = git.args(sources.values().map(|(path, _)| path)).stdout()?;
-    Ok(git::paths(&listed).into_iter().map(|path| main.join(path)).collect())
+    let tracked: BTreeSet<PathBuf> = git::paths(&listed).into_iter().map(|path| main.join(path)).collect();
+    for path in &tracked {
+        if real(path).strip_prefix(real(main)).is_err() {
+            return Err(Error::new(format!(
+                "'{}' is a link that leads out of the repository",
+                path.display()
+            ))
+            .because("what it leads to would become the env file of each worktree")
+            .hint("git wt add --no-env NAME"));
+        }
+    }
+    Ok(tracked)
 }
 
 /// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script

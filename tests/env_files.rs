@@ -259,3 +259,20 @@ fn init_knows_the_file_that_overrides() {
     assert_eq!(local, "PORT=3002\nSITE=http://localhost:3002/\n");
     assert!(!world.path("myproject-x/.env").exists());
 }
+
+#[test]
+fn an_example_that_leads_out_of_the_repository_is_refused_and_a_link_of_the_users_own_is_not() {
+    let world = World::with_repo();
+    world.write("home/.ssh/id", "KEY=private\n");
+    let (key, main) = (world.path("home/.ssh/id"), world.path("myproject"));
+    std::os::unix::fs::symlink(&key, main.join(".env.example")).unwrap();
+    world.git(&main, &["add", "--force", ".env.example"]);
+    world.git(&main, &["commit", "--quiet", "--message", "example"]);
+    let before = world.everything();
+    world.wt(&["add", "x"]).code(128).says(&["'[ROOT]/myproject/.env.example' is a link that leads out"]);
+    before.is_still(&world.everything(), "after a refusal");
+    // what git ignores is the user's
+    std::os::unix::fs::symlink(&key, main.join(".env")).unwrap();
+    world.wt(&["add", "x"]).ok();
+    assert_eq!(world.read("myproject-x/.env"), "KEY=private\n");
+}

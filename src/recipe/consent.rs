@@ -147,10 +147,10 @@ impl Action {
         Self { kind, text: text.into(), files: BTreeMap::new(), uncovered: None }
     }
 
-    /// The command of a hook or server, with the tracked files of the worktree at `root` that it names.
-    pub fn command(kind: Kind, command: &str, root: &Path) -> Result<Self> {
+    /// The command of a hook or server, with those of the tracked files of the worktree at `root` that it names.
+    fn command(kind: Kind, command: &str, root: &Path, tracked: &[PathBuf]) -> Result<Self> {
         let mut action = Self::new(kind, command);
-        let covered = coverage::of(command, root)?;
+        let covered = coverage::among(command, tracked);
         for named in covered.files {
             let content = file::open(&root.join(&named)).and_then(|file| hash_all(Stoppable(file)));
             check_stopped()?;
@@ -266,7 +266,8 @@ impl Consent {
         if command.author == Author::User {
             return Ok(Ok(Granted(command.wanted.clone())));
         }
-        Ok(self.grant(command.clone(), Action::command(kind, &command.wanted, root)?))
+        Ok(self
+            .grant(command.clone(), Action::command(kind, &command.wanted, root, &coverage::tracked(root)?)?))
     }
 
     /// Passes an interpreter: by nature a name that only Pythons have, which is looked for outside of every worktree.
@@ -434,17 +435,19 @@ impl Recipe {
             protected: _, // more care
             configured: _,
         } = self;
-        let mut actions = Vec::new();
-        let mut add = |granted: Result<(), Box<Action>>| actions.extend(granted.err().map(|action| *action));
-        let nothing = Consent::default();
-        for (kind, command) in setup
+        let commands = setup
             .iter()
             .map(|command| (Kind::Run, command))
             .chain(teardown.iter().map(|command| (Kind::RunAtRemoval, command)))
-            .chain(run.iter().map(|(_, command)| (Kind::Serve, command)))
-        {
-            add(nothing.command(kind, command, root)?.map(drop));
+            .chain(run.iter().map(|(_, command)| (Kind::Serve, command)));
+        let commands: Vec<_> = commands.filter(|(_, command)| command.is_repositorys()).collect();
+        let tracked = if commands.is_empty() { Vec::new() } else { coverage::tracked(root)? };
+        let mut actions = Vec::new();
+        for (kind, command) in commands {
+            actions.push(Action::command(kind, &command.wanted, root, &tracked)?);
         }
+        let mut add = |granted: Result<(), Box<Action>>| actions.extend(granted.err().map(|action| *action));
+        let nothing = Consent::default();
         for path in link.wanted() {
             add(nothing.link(&link.of(path.clone()), PathBuf::new()).map(drop));
         }

@@ -59,13 +59,14 @@ pub(super) struct Coverage {
     pub(super) unknown: Option<String>,
 }
 
-/// Looks at what a command names in the worktree at `root`, also in its submodules.
-pub(super) fn of(command: &str, root: &Path) -> Result<Coverage> {
+/// The files that git tracks in the worktree at `root`, also those of its submodules.
+pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let listed = git::looking_at(root).args(["ls-files", "-z", "--recurse-submodules"]).stdout()?;
-    Ok(among(command, &git::paths(&listed)))
+    Ok(git::paths(&listed))
 }
 
-fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
+/// What a command names among these files.
+pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     let words = words(command);
     let mut coverage = Coverage { unknown: unknown(command), ..Coverage::default() };
     let mut dirs: Vec<&Path> = vec![Path::new("")];
