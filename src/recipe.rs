@@ -171,7 +171,9 @@ impl EnvRule {
                 || recipe.database.as_ref().is_some_and(|database| database.variable == *name)
                 || self.values.iter().any(|(known, _)| known == name)
         };
-        let supplied = text.variables().into_iter().filter(|(name, _)| !is_own(name));
+        // one that git tracks at this very place is what each worktree has of it, and enters nothing at all
+        let is_example = !path.ends_with(&self.file);
+        let supplied = text.variables().into_iter().filter(|(name, _)| is_example && !is_own(name));
         let supplied: Vec<(String, String)> =
             supplied.map(|(name, value)| (name, value.into_text())).collect();
         let names = supplied.iter().map(|(name, _)| name.clone()).collect();

@@ -203,6 +203,7 @@ fn a_recipe_of_very_many_values_is_read_and_written_as_any_other() {
     world.write("myproject/.wt.toml", &format!("[env]\n{values}"));
     let old: String = (0..10_000).map(|n| format!("VALUE_{n:05}=old\n")).collect();
     world.write("myproject/.env", &old);
+    answer(&world, "myproject", &["trust", "--yes"]).ok();
     answer(&world, "myproject", &["add", "staging"]).ok();
     let new: String = (0..10_000).map(|n| format!("VALUE_{n:05}=\"new {n:05}\"\n")).collect();
     assert!(world.read("myproject-staging/.env") == new);

@@ -102,6 +102,7 @@ fn two_that_share_a_database_share_the_worktrees() {
 fn the_one_at_the_root_comes_first_and_a_template_reaches_all() {
     let recipe = "[env]\nA = \"1\"\n[env.\"web/.env\"]\nB = \"1\"\n[template.x.env.\"web/.env\"]\nB = \"2\"\n[port]\nPORT = 8000\n";
     let world = two_parts(recipe);
+    world.trust();
     world.wt(&["add", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env"), "# set by git-wt for this worktree\nPORT=8001\nA=1\n");
     assert_eq!(world.read("myproject-x/web/.env"), "# set by git-wt for this worktree\nB=2\n");

@@ -55,6 +55,7 @@ fn a_recipe_that_wants_more_is_drift_until_setup() {
             assert_eq!(terminal.prompts("cd ../bare"), "", "{shell}: {more}");
             assert_eq!(terminal.prompts("cd ../myproject-plain"), "(plain)", "{shell}: {more}");
         }
+        world.trust();
         world.wt(&["setup", "staging"]).ok();
         for shell in SHELLS {
             let Some(mut terminal) = Terminal::open(&world, shell) else { continue };

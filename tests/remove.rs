@@ -10,6 +10,7 @@ fn provisioned() -> World {
     world.commit(&world.path("myproject"), "recipe");
     world.write("myproject/.env", "# mine\nSECRET=x\nPORT=8000\n");
     world.write("myproject/.env.local", "A=1\n");
+    world.trust();
     world
 }
 

@@ -389,9 +389,10 @@ fn with_cone() -> World {
     }
     world.write(
         "myproject/.wt.toml",
-        "sparse = [\"apps/shop\"]\n[env]\nA = \"1\"\n[template.blog]\nsparse = [\"apps/blog\", \"docs\"]\n",
+        "sparse = [\"apps/shop\"]\n[template.blog]\nsparse = [\"apps/blog\", \"docs\"]\n",
     );
     world.commit(&world.path("myproject"), "recipe");
+    world.git(&world.path("myproject"), &["config", "wt.env.set", "A=1"]);
     world
 }
 

@@ -21,7 +21,8 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
     world.write("myproject/.env", main);
     fs::set_permissions(world.path("myproject/.env"), fs::Permissions::from_mode(0o600)).unwrap();
     for (name, port) in [("staging", 8001), ("production", 8002)] {
-        world.wt(&["add", name]).ok();
+        // where nobody has consented it is written as well, and enters no shell
+        world.wt(&["add", name]).code(3).says(&["set        DJANGO_SETTINGS_MODULE in shells and hooks"]);
         let path = world.path(format!("myproject-{name}/.env"));
         let env = world.read(&path);
         assert!(env.contains(&format!("PORT={port} # web\r\n")), "{env}");
@@ -572,6 +573,7 @@ fn each_worktree_is_a_compose_project_of_its_own() {
 fn a_dry_run_shows_the_drift_by_name_and_changes_nothing() {
     let world = with_recipe("[port]\nPORT = 8000\n[env]\nTOKEN = \"secret-{{ name }}\"\n");
     world.write("myproject/.env", "PORT=8000\nBASE_URL=http://localhost:8000\nMINE=1\n");
+    world.trust();
     world.wt(&["add", "x"]).ok();
     world
         .wt(&["setup", "--dry-run", "x"])
@@ -587,6 +589,7 @@ fn a_dry_run_shows_the_drift_by_name_and_changes_nothing() {
     let own = world.read("myproject-x/.env").replace("PORT=8001", "PORT=9000").replace("MINE=1", "MINE=2");
     world.write("myproject-x/.env", &own);
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
+    world.trust();
     let before = world.everything();
     world.wt(&["setup", "-n", "x"]).ok().prints(
         "worktree 'x' at '[ROOT]/myproject-x'\n  add in '.env': NEW\n  change in '.env': BASE_URL, TOKEN\n  \
@@ -637,6 +640,7 @@ fn all_are_set_up_and_one_that_fails_stops_no_other() {
 fn a_file_that_is_as_it_should_be_is_not_touched_and_a_line_of_the_users_is_named_before_it_goes() {
     let world = with_recipe("[port]\nPORT = 8000\n[env]\nA = \"1\"\n");
     world.write("myproject/.env", "PORT=8000\nURL=http://localhost:8000\n");
+    world.trust();
     world.wt(&["add", "x"]).ok();
     let path = world.path("myproject-x/.env");
     let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());

@@ -39,7 +39,15 @@ impl Plan {
             write_url(&mut sheets, &variable, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
-            let supplied = sheet.supplied(recipe, facts);
+            let mut supplied = Vec::new();
+            for (names, action) in sheet.supplied(recipe, facts) {
+                let key = action.key();
+                supplied.extend(names.into_iter().map(|name| Supplied::by(name, &key)));
+                // it is written, and enters nothing before
+                if !facts.consent.covers(&action) {
+                    self.pending.waiting.push(action);
+                }
+            }
             let file = EnvFile { required: recipe.configured && !unborn, supplied, ..sheet.file(&moved) };
             self.resources.push(Resource::EnvFile(file));
         }
@@ -60,22 +68,19 @@ impl<'a> Sheet<'a> {
         self.source.is_some() || !self.own.is_empty() || !self.derived.is_empty()
     }
 
-    /// The variables that the repository has supplied, by the recipe or by a source that git tracks.
-    fn supplied(&self, recipe: &Recipe, facts: &Facts) -> Vec<Supplied> {
-        let of = |name: &str, action: &Action| Supplied {
-            name: name.to_owned(),
-            hash: String::new(),
-            consent: action.key(),
-        };
-        let mut all: Vec<Supplied> = Vec::new();
-        if let Some(action) = self.rule.action() {
-            all.extend(self.rule.supplied().map(|(name, _)| of(name, &action)));
-        }
-        if let Some((path, text)) = self.source.filter(|(path, _)| facts.tracked_sources.contains(path)) {
+    /// What the repository supplies, by the recipe or by a source that git tracks: the variables, and the action of setting
+    /// them in shells and hooks.
+    fn supplied(&self, recipe: &Recipe, facts: &Facts) -> Vec<(Vec<String>, Action)> {
+        let by_recipe = self
+            .rule
+            .action()
+            .map(|action| (self.rule.supplied().map(|(name, _)| name.to_owned()).collect(), action));
+        let source = self.source.filter(|(path, _)| facts.tracked_sources.contains(path));
+        let by_source = source.and_then(|(path, text)| {
             let (names, action) = self.rule.supplied_by(path, text, recipe);
-            all.extend(action.iter().flat_map(|action| names.iter().map(|name| of(name, action))));
-        }
-        all
+            Some((names, action?))
+        });
+        by_recipe.into_iter().chain(by_source).collect()
     }
 
     fn text(&self) -> Option<&'a EnvText> {

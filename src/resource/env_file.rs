@@ -68,6 +68,13 @@ pub struct Supplied {
     pub consent: String,
 }
 
+impl Supplied {
+    /// A variable that has yet to be written.
+    pub fn by(name: String, consent: &str) -> Self {
+        Self { name, hash: String::new(), consent: consent.to_owned() }
+    }
+}
+
 /// An env file with managed values.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EnvFile {
