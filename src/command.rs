@@ -178,8 +178,8 @@ impl Context {
     pub fn show(&self, actions: &[Action]) -> Result<()> {
         const WIDTH: usize = 76;
         let consent = self.consent()?;
-        self.ui.say("the recipe of this repository asks for:");
-        let texts: Vec<String> = actions.iter().map(Action::describe).collect();
+        self.ui.say("this repository asks for, with the files that consent covers:");
+        let texts: Vec<String> = actions.iter().map(Action::in_columns).collect();
         let widest =
             texts.iter().map(|text| text.chars().count()).filter(|width| *width <= 48).max().unwrap_or(0);
         for (action, text) in actions.iter().zip(texts) {
@@ -195,13 +195,16 @@ impl Context {
             } else if width + files.chars().count() <= WIDTH - 2 {
                 self.ui.say(&format!("  {text:width$}  {files}"));
             } else {
-                self.ui.say(&format!("  {text}\n               {files}"));
+                self.ui.say(&format!("  {text}"));
+                self.ui.say(&format!("               {files}"));
             }
             if let Some(unknown) = &action.uncovered {
                 self.ui.say(&format!("               {unknown} is not covered"));
             }
         }
-        self.ui.say("what these files read or run in turn is not covered");
+        if actions.iter().any(|action| action.files().next().is_some()) {
+            self.ui.say("what these files read or run in turn is not covered");
+        }
         Ok(())
     }
 
@@ -209,13 +212,14 @@ impl Context {
     pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
         self.ui.warn("without consent these are left out:");
         for action in waiting {
-            self.ui.say(&format!("  {}", action.describe()));
+            self.ui.say(&format!("  {}", action.in_columns()));
         }
         if self.ui.can_ask() {
             self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
             self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
         } else {
-            self.ui.say("a person has to agree to them once, by 'git wt trust' on a terminal");
+            self.ui.say("a person has to agree to them once, by 'git wt trust' on a terminal;");
+            self.ui.say("'git wt setup' then does what was left out");
         }
     }
 

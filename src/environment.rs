@@ -151,8 +151,7 @@ impl Environment {
                 // the first file is the project's own
                 Value::Text(_) if self.is_from_a_file(&name) => {}
                 Value::Text(value) if waits(&name, &value) => {
-                    self.left_out
-                        .push((name, "the repository asks for it, and you have not consented".into()));
+                    self.left_out.push((name, "it waits for your consent, by 'git wt trust'".into()));
                 }
                 Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs

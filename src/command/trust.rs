@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCompleter;
 use super::Context;
 use crate::complete;
 use crate::error::{Error, Result};
-use crate::facts::{self, RECIPE};
+use crate::facts;
 use crate::git::worktrees::Worktree;
 use crate::recipe::Recipe;
 use crate::recipe::consent::{self, Action, ConsentFile};
@@ -41,7 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
     let missing = context.consent()?.missing(requested(args, tree, &worktrees, context)?);
     if missing.is_empty() {
-        context.ui.say(&format!("nothing that '{RECIPE}' asks for needs consent"));
+        context.ui.say("nothing waits for your consent");
         return Ok(0);
     }
     context.show(&missing)?;

@@ -114,7 +114,7 @@ impl Kind {
     pub fn verb(self) -> &'static str {
         match self {
             Self::Run => "run",
-            Self::RunAtRemoval => "at removal",
+            Self::RunAtRemoval => "teardown",
             Self::Serve => "serve",
             Self::Link => "link",
             Self::Share => "share",
@@ -183,8 +183,17 @@ impl Action {
 
     /// What is done, in one line.
     pub fn describe(&self) -> String {
+        format!("{} {}", self.kind.verb(), self.object())
+    }
+
+    /// What is done, below others of which the same is said.
+    pub fn in_columns(&self) -> String {
+        format!("{:10} {}", self.kind.verb(), self.object())
+    }
+
+    fn object(&self) -> String {
         let place = if self.kind == Kind::Set { " in shells and hooks" } else { "" };
-        format!("{:10} {}{place}", self.kind.verb(), self.text)
+        format!("{}{place}", self.text)
     }
 
     /// The files that it covers.
@@ -330,14 +339,14 @@ impl Consent {
                     if is_users {
                         return None;
                     }
-                    format!("'{}' beside '{path}'", rule.name.wanted)
+                    format!("{} beside '{path}'", rule.name.wanted)
                 }
             },
             Engine::Postgres | Engine::Mysql if url.author == Author::User || parsed.is_local() => {
                 return None;
             }
             Engine::Postgres | Engine::Mysql => {
-                format!("'{}' on '{}'", rule.name.wanted, Url::of_server(&url.wanted).ok()?.address())
+                format!("{} on '{}'", rule.name.wanted, Url::of_server(&url.wanted).ok()?.address())
             }
         };
         Some(Action::new(Kind::Database, place))

@@ -4,18 +4,19 @@
 
 use std::path::Path;
 
-use super::{Args, note_missing};
+use super::{Args, not_consented_to, note_missing};
 use crate::command::Context;
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::hook;
-use crate::record::{Ended, Record, State};
+use crate::record::{Ended, HookRun, Record, State};
 use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
 
 /// Prints it for one worktree.
 pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &Context) -> Result<u8> {
     let pending = note_missing(&mut record, tree, context)?;
+    let mut waiting = pending.waiting;
     let mut lines = Vec::new();
     for step in record.steps.iter().filter(|step| step.state != State::Made) {
         match &step.resource {
@@ -29,11 +30,13 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
     }
     if !args.no_hooks {
         hook::schedule(&mut record, &pending.hooks);
-        let pending = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
-        lines.extend(pending.map(|hook| format!("run {}", hook.command)));
+        let missing = not_consented_to(&record, &tree.path, &pending.hooks, context)?;
+        let waits = |hook: &&HookRun| missing.iter().any(|action| action.text == hook.command);
+        let unfinished = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
+        lines.extend(unfinished.filter(|hook| !waits(hook)).map(|hook| format!("run {}", hook.command)));
+        waiting.extend(missing);
     }
-    lines
-        .extend(pending.waiting.iter().map(|action| format!("wait for your consent: {}", action.describe())));
+    lines.extend(waiting.iter().map(|action| format!("wait for your consent: {}", action.describe())));
     if lines.is_empty() {
         lines.push("nothing to do".into());
     }
