@@ -331,6 +331,7 @@ impl Repo {
         let snapshot = self.gix.config_snapshot();
         let mut is_from_outside = |meta: &gix::config::file::Metadata| {
             !matches!(meta.source, gix::config::Source::Local | gix::config::Source::Worktree)
+                && self.is_the_users(meta)
         };
         let values = snapshot.plumbing().strings_filter(key, &mut is_from_outside);
         values.unwrap_or_default().iter().map(ToString::to_string).collect()

@@ -54,4 +54,5 @@ mod shell;
 mod shown;
 mod stress;
 mod terminal;
+mod trust;
 mod world;
