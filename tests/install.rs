@@ -59,6 +59,7 @@ fn one_command_installs_and_one_takes_it_back() {
         };
         let seen = wt(&["--install", "--yes"]).says(&[
             "write manual pages into '[ROOT]/home/.cargo/share/man/man1': git-wt.1 git-wt-add.1 ",
+            "write manual pages into '[ROOT]/home/.cargo/share/man/man7': git-wt-security.7\n",
             &format!("add to '[ROOT]/home/{file}': "),
             &format!("keep it as it is now in '[ROOT]/home/{file}.git-wt-backup'"),
             "installed: a new shell has it",
@@ -218,6 +219,7 @@ fn help_is_found_once_it_is_installed_and_never_needs_to_be() {
         assert!(git(args).ok().stdout.contains("GIT-WT(1)"), "{args:?}");
     }
     assert!(git(&["help", "git-wt-add"]).ok().stdout.contains("GIT-WT-ADD(1)"));
+    assert!(git(&["help", "git-wt-security"]).ok().stdout.contains("GIT-WT-SECURITY(7)"));
     // a machine without man
     let bare = world.path("bare");
     fs::create_dir(&bare).unwrap();
@@ -227,6 +229,11 @@ fn help_is_found_once_it_is_installed_and_never_needs_to_be() {
     let git = |args: &[&str]| world.see(command(&world, "git", args).env("PATH", &bare));
     git(&["wt", "--help"]).code(128).says(&["no man viewer handled the request"]);
     assert!(git(&["wt", "help", "add"]).ok().stdout.contains("Usage: git wt add "));
+    let page = git(&["wt", "help", "security"]).ok().stdout;
+    assert!(page.starts_with("NAME\n    git-wt-security - "), "{page}");
+    let is_markup = |line: &str| line.starts_with('.') || line.contains('\\');
+    let fits = |line: &str| line.contains("::") || line.chars().count() <= 80;
+    assert!(!page.lines().any(is_markup) && page.lines().all(fits), "{page}");
 }
 
 #[test]
@@ -236,6 +243,7 @@ fn help_on_a_terminal_is_the_page() {
     terminal.shows("export MANPAGER=cat");
     let page = terminal.shows("git wt help ls");
     assert!(page.contains("GIT-WT-LIST(1)") && page.contains("git wt list --json"), "{page}");
+    assert!(terminal.shows("git wt help security").contains("GIT-WT-SECURITY(7)"));
     world.program("man", "#!/bin/sh\nexit 1\n");
     assert!(terminal.shows("git wt help ls").contains("Usage: git wt list "));
 }
@@ -252,6 +260,7 @@ fn a_package_is_made_and_unmade() {
         "bin/git-wt",
         "share/man/man1/git-wt.1",
         "share/man/man1/git-wt-add.1",
+        "share/man/man7/git-wt-security.7",
         "share/bash-completion/completions/git-wt",
         "share/zsh/site-functions/_git-wt",
         "share/fish/vendor_completions.d/git-wt.fish",

@@ -89,7 +89,8 @@ fn the_pages_are_what_the_command_line_says() {
     let verbs: Vec<String> = shown(&command).map(|verb| format!("git-wt-{}", verb.get_name())).collect();
     let see: String =
         verbs.iter().map(|name| format!("\\fB{}\\fR(1),\n", name.replace('-', "\\-"))).collect();
-    let mut pages = vec![("git-wt".to_owned(), page(&command, "git-wt", &see))];
+    let overview = format!("{see}\\fBgit\\-wt\\-security\\fR(7),\n");
+    let mut pages = vec![("git-wt".to_owned(), page(&command, "git-wt", &overview))];
     for (verb, name) in shown(&command).zip(&verbs) {
         pages.push((name.clone(), page(verb, name, "\\fBgit\\-wt\\fR(1),\n")));
     }
@@ -113,8 +114,33 @@ fn the_pages_are_what_the_command_line_says() {
 
 #[test]
 fn the_binary_has_every_page() {
-    let names: Vec<String> = PAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(names, stems("1"), "the table in src/command/help.rs");
+    let mut names: Vec<String> = PAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let of_section = |section| stems(section).into_iter().map(move |stem| format!("{stem}.{section}"));
+    let mut files: Vec<String> = of_section("1").chain(of_section("7")).collect();
+    names.sort();
+    files.sort();
+    assert_eq!(names, files, "the table in src/command/help.rs");
+}
+
+#[test]
+fn the_security_page_names_tests_that_exist() {
+    let page = fs::read_to_string(man_dir().join("git-wt-security.7")).unwrap();
+    let title =
+        format!(".TH GIT-WT-SECURITY 7 {DATE} \"git-wt {}\" \"Git Manual\"\n", env!("CARGO_PKG_VERSION"));
+    assert!(page.starts_with(&title), "the first line is to be {title}");
+    let (promises, _) = page.split_once(".SH \"WHAT IS NOT PROMISED\"").unwrap();
+    let mut named = 0;
+    for line in promises.lines().filter(|line| line.contains("::")) {
+        let (file, test) = line.trim_start_matches("\\fI").trim_end_matches("\\fR").split_once("::").unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/{file}.rs"));
+        let tests = fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
+        assert!(tests.contains(&format!("#[test]\nfn {test}() {{")), "no test is called {file}::{test}");
+        named += 1;
+    }
+    // under a heading each paragraph is a promise, the first one apart, which says what they are about
+    let paragraphs = promises.split("\n.PP\n").skip(1);
+    let bare: Vec<_> = paragraphs.filter(|paragraph| !paragraph.contains("::")).collect();
+    assert!(named > 0 && bare.is_empty(), "promises without a test: {bare:#?}");
 }
 
 /// The command lines of git-wt under EXAMPLES, without comments.

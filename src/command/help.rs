@@ -9,36 +9,37 @@ use crate::ui::Ui;
 
 macro_rules! pages {
     ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../man/", $name, ".1")))),*]
+        &[$(($name, include_str!(concat!("../../man/", $name)))),*]
     };
 }
 
-/// The pages of the manual by name.
+/// The pages of the manual by the names of their files.
 pub const PAGES: &[(&str, &str)] = pages! {
-    "git-wt"
-    "git-wt-add"
-    "git-wt-cd"
-    "git-wt-doctor"
-    "git-wt-env"
-    "git-wt-help"
-    "git-wt-init"
-    "git-wt-list"
-    "git-wt-lock"
-    "git-wt-move"
-    "git-wt-prune"
-    "git-wt-remove"
-    "git-wt-repair"
-    "git-wt-run"
-    "git-wt-setup"
-    "git-wt-shell-init"
-    "git-wt-trust"
-    "git-wt-unlock"
+    "git-wt.1"
+    "git-wt-add.1"
+    "git-wt-cd.1"
+    "git-wt-doctor.1"
+    "git-wt-env.1"
+    "git-wt-help.1"
+    "git-wt-init.1"
+    "git-wt-list.1"
+    "git-wt-lock.1"
+    "git-wt-move.1"
+    "git-wt-prune.1"
+    "git-wt-remove.1"
+    "git-wt-repair.1"
+    "git-wt-run.1"
+    "git-wt-security.7"
+    "git-wt-setup.1"
+    "git-wt-shell-init.1"
+    "git-wt-trust.1"
+    "git-wt-unlock.1"
 };
 
 /// Show the manual of git wt or of one verb
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
-    /// The verb
+    /// The verb, or `security`: who is protected from what
     #[arg(value_name = "VERB")]
     pub verb: Option<String>,
 }
@@ -47,25 +48,50 @@ pub struct Args {
 pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     let mut command = Cli::command();
     command.build();
-    let (name, command) = match &args.verb {
-        None => ("git-wt".to_owned(), &mut command),
-        Some(verb) => match command.find_subcommand_mut(verb) {
-            Some(command) => (format!("git-wt-{}", command.get_name()), command),
-            None => return Err(Error::usage(format!("no verb '{verb}'")).hint("git wt help")),
+    let (page, text) = match &args.verb {
+        None => ("git-wt.1".to_owned(), command.render_long_help().ansi().to_string()),
+        Some(verb) => match (command.find_subcommand_mut(verb), text_of(&format!("git-wt-{verb}.7"))) {
+            (Some(command), _) => {
+                (format!("git-wt-{}.1", command.get_name()), command.render_long_help().ansi().to_string())
+            }
+            (None, Some(text)) => (format!("git-wt-{verb}.7"), plain(text)),
+            (None, None) => return Err(Error::usage(format!("no verb '{verb}'")).hint("git wt help")),
         },
     };
-    if ui.is_read_on_terminal() && is_shown_by_man(&name)? {
+    if ui.is_read_on_terminal() && is_shown_by_man(&page)? {
         return Ok(0);
     }
-    ui.show(&command.render_long_help().ansi().to_string())?;
+    ui.show(&text)?;
     Ok(0)
 }
 
+fn text_of(page: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(name, _)| *name == page).map(|(_, text)| *text)
+}
+
 /// Has `man` show our own copy of a page; says whether it did.
-fn is_shown_by_man(name: &str) -> Result<bool> {
-    let page = PAGES.iter().find(|(page, _)| *page == name).filter(|_| which::which("man").is_ok());
-    let Some((_, text)) = page else { return Ok(false) };
+fn is_shown_by_man(page: &str) -> Result<bool> {
+    let Some(text) = text_of(page).filter(|_| which::which("man").is_ok()) else { return Ok(false) };
     // Ctrl-C is the pager's
     exec::watch_signals()?;
     Ok(matches!(Program::new("man").args(["-l", "-"]).status_of(text.as_bytes()), Ok(0)))
+}
+
+/// A page of section 7 without its markup, which is no more than headings, paragraphs, breaks and fonts.
+fn plain(page: &str) -> String {
+    let mut text = String::new();
+    for line in page.lines() {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            (".TH" | ".br", _) => {}
+            (".PP", _) => text.push('\n'),
+            (".SH", heading) => text += &format!("\n{}\n", heading.trim_matches('"')),
+            _ => {
+                let words = ["\\fB", "\\fI", "\\fR"]
+                    .iter()
+                    .fold(line.to_owned(), |line, font| line.replace(font, ""));
+                text += &format!("    {}\n", words.replace("\\-", "-"));
+            }
+        }
+    }
+    text.trim_start().to_owned()
 }

@@ -64,7 +64,7 @@ impl fmt::Display for Step {
         match self {
             Self::WritePages(dir, pages) => {
                 write!(f, "write manual pages into '{}':", dir.display())?;
-                pages.iter().try_for_each(|(name, _)| write!(f, " {name}.1"))
+                pages.iter().try_for_each(|(name, _)| write!(f, " {name}"))
             }
             Self::DeletePages(dir, names) => {
                 write!(f, "delete the manual pages in '{}': {}", dir.display(), names.join(" "))
@@ -100,7 +100,7 @@ impl Step {
 
 /// Has each new shell load git-wt, and `git wt --help` find its page.
 pub(super) fn install(shell: Shell, function: Option<&str>, args: &Args, ui: Ui) -> Result<u8> {
-    let mut steps: Vec<Step> = pages_to_write(ui)?.into_iter().collect();
+    let mut steps = pages_to_write(ui)?;
     match shell.start_file() {
         Some(path) => steps.extend(line_to_add(shell, function, StartFile::at(path)?, ui)?),
         None => ui.say(&format!("add to the start file of your shell: {}", shell.line(function))),
@@ -176,18 +176,40 @@ fn line_to_take_out(shell: Shell, file: StartFile, ui: Ui) -> Result<Option<Step
     Ok(Some(Step::TakeOutLine(file, line.trim_end().to_owned())))
 }
 
+/// The sections of the manual that have pages of ours.
+const SECTIONS: [&str; 2] = ["1", "7"];
+
 /// Where man-db and others look, without MANPATH, for the pages of a program on PATH.
-fn man_dir() -> Result<PathBuf> {
+fn man_dir(section: &str) -> Result<PathBuf> {
     let program = super::program()?;
     let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
-    Ok(prefix.join("share/man/man1"))
+    Ok(prefix.join(format!("share/man/man{section}")))
 }
 
-fn pages_to_write(ui: Ui) -> Result<Option<Step>> {
-    let dir = man_dir()?;
+fn pages_to_write(ui: Ui) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for section in SECTIONS {
+        let dir = man_dir(section)?;
+        let pages = outdated_pages(section, &dir, ui);
+        if pages.is_empty() {
+            continue;
+        }
+        let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+        if rustix::fs::access(there, Access::WRITE_OK).is_err() {
+            ui.warn(&format!("no manual pages: '{}' is not yours to write to", there.display()));
+            ui.hint("git wt help");
+            break;
+        }
+        steps.push(Step::WritePages(dir, pages));
+    }
+    Ok(steps)
+}
+
+/// The pages of a section that are not in its directory as they should be.
+fn outdated_pages(section: &str, dir: &Path, ui: Ui) -> Vec<(&'static str, &'static str)> {
     let mut pages = Vec::new();
-    for (name, text) in PAGES {
-        let page = dir.join(format!("{name}.1"));
+    for (name, text) in PAGES.iter().filter(|(name, _)| is_of_section(name, section)) {
+        let page = dir.join(name);
         match file::read_text(&page) {
             Ok(Some(there)) if there == *text => {}
             Ok(Some(there)) if !is_ours(&there) => {
@@ -196,28 +218,29 @@ fn pages_to_write(ui: Ui) -> Result<Option<Step>> {
             _ => pages.push((*name, *text)),
         }
     }
-    if pages.is_empty() {
-        return Ok(None);
-    }
-    let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
-    if rustix::fs::access(there, Access::WRITE_OK).is_err() {
-        ui.warn(&format!("no manual pages: '{}' is not yours to write to", there.display()));
-        ui.hint("git wt help");
-        return Ok(None);
-    }
-    Ok(Some(Step::WritePages(dir, pages)))
+    pages
 }
 
-fn pages_to_delete() -> Result<Option<Step>> {
-    let dir = man_dir()?;
-    let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.starts_with("git-wt") && name.ends_with(".1"))
-        .filter(|name| matches!(file::read_text(&dir.join(name)), Ok(Some(text)) if is_ours(&text)))
-        .collect();
-    names.sort();
-    Ok((!names.is_empty()).then_some(Step::DeletePages(dir, names)))
+fn is_of_section(page: &str, section: &str) -> bool {
+    page.rsplit_once('.').is_some_and(|(_, ending)| ending == section)
+}
+
+fn pages_to_delete() -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for section in SECTIONS {
+        let dir = man_dir(section)?;
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.starts_with("git-wt") && is_of_section(name, section))
+            .filter(|name| matches!(file::read_text(&dir.join(name)), Ok(Some(text)) if is_ours(&text)))
+            .collect();
+        names.sort();
+        if !names.is_empty() {
+            steps.push(Step::DeletePages(dir, names));
+        }
+    }
+    Ok(steps)
 }
 
 /// Whether a page is one of git-wt's, of whatever version: other programs have that name.
@@ -229,7 +252,7 @@ fn is_ours(page: &str) -> bool {
 fn write_pages(dir: &Path, pages: &[(&str, &str)]) -> Result<()> {
     file::make_shared_dir(dir).explain(|| format!("cannot make '{}'", dir.display()))?;
     for (name, text) in pages {
-        let page = dir.join(format!("{name}.1"));
+        let page = dir.join(name);
         file::replace(&page, text.as_bytes()).explain(|| format!("cannot write '{}'", page.display()))?;
     }
     Ok(())
@@ -245,7 +268,7 @@ fn delete_pages(dir: &Path, names: &[String]) -> Result<()> {
             _ => {}
         }
     }
-    // share/man/man1, if nobody else has anything there
+    // share/man/man1 and above, if nobody else has anything there
     for dir in dir.ancestors().take(3) {
         if fs::remove_dir(dir).is_err() {
             break;
