@@ -51,7 +51,7 @@ pub enum Verb {
     Run(run::Args),
     /// Forget worktrees whose directories are gone
     Prune(prune::Args),
-    /// Show the commands a committed recipe wants to run, and remember your consent
+    /// Show what a repository asks for that needs your consent, and remember it
     Trust(trust::Args),
     /// Look at the project and write a commented .wt.toml
     Init(init::Args),

@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 use crate::recipe::consent::{self, Action, ConsentFile};
 use crate::target::Worktrees;
 
-/// Show what the repository asks for that reaches outside of a worktree, and remember your consent
+/// Show what a repository asks for that needs your consent, and remember it
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
     /// Worktree whose files count; the current one if absent
