@@ -519,7 +519,7 @@ fn every_command_line_does_what_git_does_in_every_repository() {
     // at home each line meets every fourth state; the lines of a state are others than its neighbours'
     let every = if std::env::var_os("CI").is_some() { 1 } else { 4 };
     let lines: Vec<&str> = LINES.trim().lines().collect();
-    let (next, runs) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let next = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -537,7 +537,6 @@ fn every_command_line_does_what_git_does_in_every_repository() {
                         let bench = Bench::lay_out(state);
                         for line in lines.iter().skip(at % every).step_by(every) {
                             let [git, us] = [false, true].map(|ours| bench.run(state, line, ours));
-                            runs.fetch_add(1, Ordering::Relaxed);
                             if let Some(found) = difference(&git, &us) {
                                 let what = format!("git worktree {line}  [{}]\n    {found}", state.name);
                                 differences.lock().unwrap().push(what);
@@ -549,7 +548,6 @@ fn every_command_line_does_what_git_does_in_every_repository() {
         }
     });
     let differences = differences.into_inner().unwrap();
-    eprintln!("{} lines in {} repositories, {} runs of each", lines.len(), STATES.len(), runs.into_inner());
     let shown: Vec<&str> = differences.iter().take(12).map(String::as_str).collect();
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), shown.join("\n"));
 }
