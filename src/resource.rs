@@ -174,7 +174,7 @@ impl Resource {
                 }
                 link.create(main, own)
             }),
-            Self::Venv(venv) => with_trees(site, |main, own| venv.create(main, own)),
+            Self::Venv(venv) => with_trees(site, |main, own| venv.create(site.repo, main, own)),
             Self::Database(database) => {
                 let worktree = Tree::open(site.root)?;
                 let how_far = database.how_far(site.owner);

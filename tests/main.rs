@@ -13,6 +13,7 @@ mod bounds;
 mod cd;
 mod cluster;
 mod completion;
+mod consent;
 mod differential;
 mod django;
 mod doctor;

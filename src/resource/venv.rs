@@ -21,6 +21,7 @@ use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
 use crate::exec::{Program, check_stopped};
 use crate::file;
+use crate::git::Repo;
 use crate::recipe::consent::Granted;
 
 /// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
@@ -60,10 +61,15 @@ impl Venv {
     }
 
     /// Makes the environment: with uv where it is installed, else with Python's own `venv`, which brings pip.
-    pub fn create(&mut self, main: &Tree, worktree: &Tree) -> Result<Created> {
-        let foreign = Foreign { roots: vec![real(main.path()), real(worktree.path())] };
-        let python = base_interpreter(&main.path().join(&self.path), &foreign)
-            .map_or_else(|| find_interpreter(&self.python, worktree.path(), &foreign), Ok)?;
+    pub fn create(&mut self, repo: &Repo, main: &Tree, worktree: &Tree) -> Result<Created> {
+        let listing = repo.worktrees_at_a_glance()?;
+        let all =
+            listing.worktrees.iter().map(|tree| tree.path.as_path()).chain([main.path(), worktree.path()]);
+        let foreign = Foreign { roots: all.map(real).collect() };
+        // what a branch has brought tells of an interpreter that somebody else has chosen
+        let is_mains_own = !repo.tracked(main.path())?.has(&self.path)?;
+        let mains = is_mains_own.then(|| base_interpreter(&main.path().join(&self.path), &foreign)).flatten();
+        let python = mains.map_or_else(|| find_interpreter(&self.python, worktree.path(), &foreign), Ok)?;
         let uv = foreign.on_path("uv").next();
         self.make(worktree, &maker(uv.as_deref(), python, self.seed_pip))
     }
