@@ -438,8 +438,11 @@ fn place(path: &Path, common: &Path) -> Place {
     }
 }
 
-/// Whether a directory is a worktree of a repository other than ours.
+/// Whether a directory is a worktree of a repository other than ours, or that repository itself.
 fn is_foreign(path: &Path, common: &Path) -> bool {
+    if ["HEAD", "objects", "refs"].iter().all(|part| path.join(part).exists()) {
+        return Identity::of(path) != Identity::of(common);
+    }
     let dot_git = path.join(".git");
     if dot_git.is_dir() {
         return Identity::of(&dot_git) != Identity::of(common);

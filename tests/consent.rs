@@ -41,3 +41,27 @@ fn no_interpreter_is_taken_from_what_git_tracks() {
     assert!(!told.contains("elsewhere"), "{told}");
     assert!(!world.path("home/pwned").exists());
 }
+
+#[test]
+fn a_place_waits_for_consent() {
+    let world = with_recipe("path = '../elsewhere/{{ name }}'\n", &[]);
+    let before = world.everything();
+    world.wt(&["add", "x"]).code(128).says(&["needs your consent"]);
+    before.is_still(&world.everything(), "refused");
+    world.wt(&["add", "--path", "../mine", "y"]).ok();
+    world.trust();
+    world.wt(&["add", "x"]).ok().prints("[ROOT]/elsewhere/x\n");
+}
+
+#[test]
+fn no_place_is_in_a_repository_beside() {
+    for place in
+        ["../myproject-api/.git/hooks", "../myproject-api/.vscode", "../myproject-api/new/{{ name }}"]
+    {
+        let world = with_recipe(&format!("path = \"{place}\"\n"), &[]);
+        world.repo("myproject-api");
+        let before = world.everything();
+        world.wt(&["add", "x"]).code(128).says(&["needs your consent"]);
+        before.is_still(&world.everything(), place);
+    }
+}

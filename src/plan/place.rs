@@ -128,9 +128,16 @@ fn is_usual(place: &Path, main: &Path, facts: &Facts) -> bool {
     let (place, main) = ((facts.real)(place), (facts.real)(main));
     let beside = main.parent().and_then(|around| place.strip_prefix(around).ok());
     let first = beside.and_then(|inside| inside.components().next()).map(|part| part.as_os_str().as_bytes());
-    place.starts_with(&main)
+    let is_expected = place.starts_with(&main)
         || first.is_some_and(|first| first == b"worktrees" || first.starts_with(facts.repo_name.as_bytes()))
-        || place.starts_with((facts.real)(&facts.data_home.join("git-wt")))
+        || place.starts_with((facts.real)(&facts.data_home.join("git-wt")));
+    is_expected && !is_in_another(&place, &main, facts)
+}
+
+/// Whether a place lies in another repository: what a branch puts there may be its hooks.
+fn is_in_another(place: &Path, main: &Path, facts: &Facts) -> bool {
+    let around = place.ancestors().skip(1).take_while(|dir| !main.starts_with(dir));
+    around.into_iter().any(|dir| (facts.place)(dir) == Place::Foreign)
 }
 
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
