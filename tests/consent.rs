@@ -65,3 +65,67 @@ fn no_place_is_in_a_repository_beside() {
         before.is_still(&world.everything(), place);
     }
 }
+
+#[test]
+fn consent_is_asked_again_when_a_file_that_is_run_changes() {
+    for (command, changed) in [
+        ("sh x.sh", "x.sh"),
+        ("cd d && ./x.sh", "d/x.sh"),
+        ("make", "Makefile"),
+        ("cd d && make", "d/Makefile"),
+        ("cd a && cd d && make", "a/d/Makefile"),
+        ("cd a/d/../d; make", "a/d/Makefile"),
+        ("make -C a/d", "a/d/Makefile"),
+        ("make -fbuild.mk", "build.mk"),
+        ("npm run build", "package.json"),
+        ("npm --prefix=d run build", "d/package.json"),
+        ("python3 -m pkg.tool", "pkg/tool.py"),
+        ("python3 -m pkg.tool", "pkg/__init__.py"),
+        ("python3 -Im pkg.tool", "pkg/tool.py"),
+        ("python3 -mpkg.tool", "pkg/tool.py"),
+        ("cd a/d && python3 -m pkg.tool", "a/d/pkg/tool.py"),
+        ("python3 pkg", "pkg/__main__.py"),
+        ("sh linked.sh", "x.sh"),
+        ("sh linked/x.sh", "d/x.sh"),
+        ("cat <x.sh | sh", "x.sh"),
+        ("pip install -rreqs.txt", "reqs.txt"),
+    ] {
+        let world = World::with_repo();
+        let repo = world.path("myproject");
+        for name in [
+            "x.sh",
+            "d/x.sh",
+            "Makefile",
+            "d/Makefile",
+            "a/d/Makefile",
+            "build.mk",
+            "package.json",
+            "d/package.json",
+            "pkg/tool.py",
+            "pkg/__init__.py",
+            "pkg/__main__.py",
+            "a/d/pkg/tool.py",
+            "reqs.txt",
+        ] {
+            world.write(format!("myproject/{name}"), "# as it was\n");
+            fs::set_permissions(repo.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink("x.sh", repo.join("linked.sh")).unwrap();
+        symlink("d", repo.join("linked")).unwrap();
+        world.write(
+            "myproject/.wt.toml",
+            &format!("[hooks]\nsetup = [\"({command}) || true; touch ran.sqlite3\"]\n"),
+        );
+        world.commit(&repo, "recipe");
+        world.trust();
+        world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+        world.write(format!("myproject/{changed}"), "# another\n");
+        world.commit(&repo, "evil");
+        world.git(&repo, &["switch", "--quiet", "main"]);
+        world.wt(&["add", "evil"]).code(3).says(&["without consent", command]);
+        assert!(!world.path("myproject-evil/ran.sqlite3").exists(), "{command}");
+        world.wt(&["trust", "evil"]).code(128).says(&["(changed)"]);
+        world.wt(&["add", "good"]).ok();
+        assert!(world.path("myproject-good/ran.sqlite3").exists(), "{command}");
+    }
+}

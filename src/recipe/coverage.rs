@@ -14,16 +14,21 @@ use crate::error::Result;
 use crate::git;
 
 /// What a program reads that its command line does not name, in the directory it runs in.
-const READ_UNNAMED: [(&[&str], &[&str]); 17] = [
-    (&["make", "gmake"], &["GNUmakefile", "makefile", "Makefile"]),
+const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
+    (&["make", "gmake", "bmake"], &["GNUmakefile", "makefile", "Makefile"]),
     (
         &["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx", "node"],
-        &["package.json", ".npmrc", ".yarnrc.yml"],
+        &["package.json", ".npmrc", ".yarnrc.yml", "index.js"],
     ),
-    (
-        &["pip", "pip3", "uv", "poetry", "pdm", "hatch"],
-        &["pyproject.toml", "setup.py", "setup.cfg", "uv.toml"],
-    ),
+    (&["pip", "uv", "poetry", "pdm", "hatch"], &["pyproject.toml", "setup.py", "setup.cfg", "uv.toml"]),
+    (&["python", "pypy"], &["__main__.py"]),
+    (&["pytest"], &["conftest.py", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"]),
+    (&["flask"], &[".flaskenv", "app.py", "wsgi.py"]),
+    (&["alembic"], &["alembic.ini"]),
+    (&["pre-commit"], &[".pre-commit-config.yaml"]),
+    (&["deno"], &["deno.json", "deno.jsonc"]),
+    (&["cmake"], &["CMakeLists.txt", "CMakePresets.json"]),
+    (&["mise"], &["mise.toml", ".mise.toml", ".tool-versions"]),
     (&["pipenv"], &["Pipfile"]),
     (&["just"], &["justfile", "Justfile", ".justfile"]),
     (&["task"], &["Taskfile.yml", "Taskfile.yaml"]),
@@ -69,18 +74,17 @@ pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     let words = words(command);
     let mut coverage = Coverage { unknown: unknown(command), ..Coverage::default() };
-    let mut dirs: Vec<&Path> = vec![Path::new("")];
-    dirs.extend(tracked.iter().filter_map(|file| {
-        let dir = file.parent()?;
-        words.iter().any(|word| trimmed(word) == dir.as_os_str()).then_some(dir)
-    }));
-    let unnamed: Vec<PathBuf> = READ_UNNAMED
+    let dirs = dirs(&words, tracked);
+    let read: Vec<&str> = READ_UNNAMED
         .iter()
-        .filter(|(programs, _)| words.iter().any(|word| programs.contains(&last_part(word))))
+        .filter(|(programs, _)| words.iter().any(|word| programs.contains(&program(word))))
         .flat_map(|(_, files)| *files)
-        .flat_map(|file| dirs.iter().map(move |dir| dir.join(file)))
-        .chain(words.windows(2).filter(|pair| pair[0] == "-m").flat_map(|pair| module(&pair[1], &dirs)))
+        .copied()
         .collect();
+    let modules: Vec<PathBuf> = modules(&words).flat_map(module).collect();
+    let read = read.iter().map(Path::new).chain(modules.iter().map(PathBuf::as_path));
+    let unnamed: BTreeSet<PathBuf> =
+        read.flat_map(|file| dirs.iter().map(move |dir| dir.join(file))).collect();
     for file in tracked {
         let name = file.file_name().unwrap_or_default();
         if words.iter().any(|word| names(word, name)) || unnamed.contains(file) {
@@ -90,9 +94,18 @@ pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     coverage
 }
 
+/// The directories that a program may be run in or told of: the root, and each whose name is a part of a word.
+fn dirs<'a>(words: &[String], tracked: &'a [PathBuf]) -> Vec<&'a Path> {
+    let all: BTreeSet<&Path> = tracked.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+    let parts: BTreeSet<&str> = words.iter().flat_map(|word| word.split('/')).collect();
+    let is_named =
+        |dir: &&Path| dir.file_name().is_none_or(|name| parts.iter().any(|part| names(part, name)));
+    all.into_iter().filter(is_named).collect()
+}
+
 /// The words of a command line, with quotes as ends of words and without them: `sh -c "./x"`, and `"my script"`.
 fn words(command: &str) -> Vec<String> {
-    let apart = |c: char| c.is_whitespace() || ";&|()<>`$=,{}".contains(c);
+    let apart = |c: char| c.is_whitespace() || ";&|()<>`$=,{}:@".contains(c);
     let unquoted: String = command.chars().filter(|c| !"'\"\\".contains(*c)).collect();
     let parted: String = command.chars().map(|c| if "'\"".contains(c) { ' ' } else { c }).collect();
     let parted = parted.replace('\\', "");
@@ -105,18 +118,21 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-fn trimmed(word: &str) -> &OsStr {
-    OsStr::new(word.trim_start_matches("./").trim_end_matches('/'))
-}
-
 fn last_part(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
+}
+
+/// The program that a word may stand for, without the version in its name.
+fn program(word: &str) -> &str {
+    last_part(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 /// Whether a word of a command ends in the name of a file, or in a pattern that fits it.
 fn names(word: &str, name: &OsStr) -> bool {
     let last = last_part(word);
-    if last.as_bytes() == name.as_bytes() {
+    // as in `make -fbuild.mk`
+    let is_option_with_it = last.starts_with('-') && last.as_bytes().ends_with(name.as_bytes());
+    if last.as_bytes() == name.as_bytes() || is_option_with_it {
         return true;
     }
     // `?` and `[…]` fit one character each, and here any
@@ -124,11 +140,20 @@ fn names(word: &str, name: &OsStr) -> bool {
     pattern.contains('*') && name.to_str().is_some_and(|name| matches(&pattern, name))
 }
 
-/// The files that `python -m MODULE` runs.
-fn module(module: &str, dirs: &[&Path]) -> Vec<PathBuf> {
-    let path = module.replace('.', "/");
-    let files = [format!("{path}.py"), format!("{path}/__main__.py"), format!("{path}/__init__.py")];
-    dirs.iter().flat_map(|dir| files.iter().map(|file| dir.join(file)).collect::<Vec<_>>()).collect()
+/// The modules that a command has Python run: `-m MODULE`, `-Im MODULE`, `-mMODULE`.
+fn modules(words: &[String]) -> impl Iterator<Item = &str> {
+    words.iter().enumerate().filter_map(|(at, word)| {
+        let (_, rest) = word.strip_prefix('-')?.split_once('m')?;
+        if rest.is_empty() { words.get(at + 1).map(String::as_str) } else { Some(rest) }
+    })
+}
+
+/// The files that Python runs for a module, with those of the packages around it.
+fn module(module: &str) -> Vec<PathBuf> {
+    let path = PathBuf::from(module.replace('.', "/"));
+    let packages = path.ancestors().filter(|package| !package.as_os_str().is_empty());
+    let inits = packages.map(|package| package.join("__init__.py"));
+    inits.chain([path.with_extension("py"), path.join("__main__.py")]).collect()
 }
 
 /// The words that stand for something only the shell knows.
@@ -189,6 +214,13 @@ mod tests {
             ("cd web && npm ci", &["package.json", "web/package.json"]),
             ("python -m db.seed", &["db/seed.py"]),
             ("python -m tasks build", &["tasks/__main__.py"]),
+            ("python -Im db.seed", &["db/seed.py"]),
+            ("python3.12 -mdb.seed", &["db/seed.py"]),
+            ("python3 tasks", &["tasks/__main__.py"]),
+            ("cd a && cd web && npm ci", &["package.json", "web/package.json"]),
+            ("cd x/../web; npm ci", &["package.json", "web/package.json"]),
+            ("sh -e -xsetup.sh", &["setup.sh", "tools/setup.sh"]),
+            ("curl -d @setup.sh host:8000", &["setup.sh", "tools/setup.sh"]),
             ("python manage.py migrate", &["manage.py"]),
             ("echo done", &[]),
         ] {
