@@ -25,6 +25,11 @@ fn leaves_it_to_a_person(seen: &Seen) {
     assert!(!seen.stderr.contains("--yes") && !seen.stderr.contains("wt.trusted"), "{seen:#?}");
 }
 
+/// Whether a variable comes into the worktree's environment.
+fn sets(world: &World, name: &str) -> bool {
+    world.wt(&["run", "x", "--", "printenv", name]).code == 0
+}
+
 #[test]
 fn no_interpreter_is_taken_from_what_git_tracks() {
     let world = World::with_repo();
@@ -128,4 +133,16 @@ fn consent_is_asked_again_when_a_file_that_is_run_changes() {
         world.wt(&["add", "good"]).ok();
         assert!(world.path("myproject-good/ran.sqlite3").exists(), "{command}");
     }
+}
+
+#[test]
+fn a_value_that_waits_goes_on_waiting_when_its_worktree_moves() {
+    let world = with_recipe("[env]\nGREETING = 'hello from {{ path }}, {{ name }}'\n", &[]);
+    world.wt(&["add", "x"]).ok();
+    assert!(!sets(&world, "GREETING"));
+    world.wt(&["move", "x", "../moved"]).ok();
+    assert!(world.read("moved/.env").contains("/moved"));
+    assert!(!sets(&world, "GREETING"));
+    world.trust();
+    assert!(sets(&world, "GREETING"));
 }

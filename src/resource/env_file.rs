@@ -358,6 +358,10 @@ impl EnvFile {
         text.set_all(&wanted)?;
         for (name, now) in wanted {
             self.written.note(name, now);
+            // another place makes it no value of the user's
+            for supplied in self.supplied.iter_mut().filter(|supplied| supplied.name == name) {
+                supplied.hash = hash(now.as_bytes());
+            }
         }
         tree.replace(Path::new(&self.path), text.as_bytes(), mode)?;
         if was_as_written {
