@@ -326,12 +326,13 @@ impl Repo {
         })
     }
 
-    /// The values of a setting that no file of this repository has: the user's own, or the system's.
+    /// The values of a setting that no file of this repository has, be it one that the user's own configuration includes:
+    /// the user's own, or the system's.
     pub fn values_from_outside(&self, key: &str) -> Vec<String> {
         let snapshot = self.gix.config_snapshot();
         let mut is_from_outside = |meta: &gix::config::file::Metadata| {
-            !matches!(meta.source, gix::config::Source::Local | gix::config::Source::Worktree)
-                && self.is_the_users(meta)
+            let is_local = matches!(meta.source, gix::config::Source::Local | gix::config::Source::Worktree);
+            !is_local && self.is_the_users(meta)
         };
         let values = snapshot.plumbing().strings_filter(key, &mut is_from_outside);
         values.unwrap_or_default().iter().map(ToString::to_string).collect()

@@ -146,3 +146,42 @@ fn a_value_that_waits_goes_on_waiting_when_its_worktree_moves() {
     world.trust();
     assert!(sets(&world, "GREETING"));
 }
+
+#[test]
+fn only_the_users_own_settings_trust_a_repository() {
+    let root = |world: &World| world.root().display().to_string();
+    let attempts: [(&str, fn(&World, &str)); 5] = [
+        ("the repository's own settings", |world, all| {
+            world.git(&world.path("myproject"), &["config", "wt.trusted", all]);
+        }),
+        ("those of the worktree", |world, all| {
+            let repo = world.path("myproject");
+            world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
+            world.git(&repo, &["config", "--worktree", "wt.trusted", all]);
+        }),
+        ("a tracked file that they include", |world, _| {
+            world.git(&world.path("myproject"), &["config", "include.path", "../shared"]);
+        }),
+        ("a tracked file that the user's settings include", |world, _| {
+            let file = world.path("myproject/shared");
+            world.git(&world.root(), &["config", "--global", "include.path", file.to_str().unwrap()]);
+        }),
+        ("a pattern that is another's", |world, _| {
+            let other = world.path("another/*");
+            world.git(&world.root(), &["config", "--global", "wt.trusted", other.to_str().unwrap()]);
+        }),
+    ];
+    for (attempt, make) in attempts {
+        let world = World::with_repo();
+        let all = format!("{}/*", root(&world));
+        world.write("myproject/shared", &format!("[wt]\n\ttrusted = {all}\n"));
+        world.write("myproject/.wt.toml", "[hooks]\nsetup = ['touch ran.sqlite3']\n");
+        world.commit(&world.path("myproject"), "recipe");
+        make(&world, &all);
+        assert_eq!(world.wt(&["add", "x"]).code, 3, "{attempt}");
+        assert!(!world.path("myproject-x/ran.sqlite3").exists(), "{attempt}");
+        world.git(&world.root(), &["config", "--global", "--replace-all", "wt.trusted", &all]);
+        world.wt(&["add", "y"]).ok();
+        assert!(world.path("myproject-y/ran.sqlite3").exists(), "{attempt}");
+    }
+}
