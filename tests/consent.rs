@@ -25,26 +25,126 @@ fn leaves_it_to_a_person(seen: &Seen) {
     assert!(!seen.stderr.contains("--yes") && !seen.stderr.contains("wt.trusted"), "{seen:#?}");
 }
 
+/// One kind of action: the recipe that asks for it, how it is named, and what tells that it has been done.
+struct Asked {
+    recipe: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    /// The user's own env file.
+    env: &'static str,
+    named: &'static str,
+    /// How `add` and `setup` end without consent: a variable that is not set leaves nothing undone.
+    status: i32,
+    is_done: fn(&World) -> bool,
+}
+
+const NOTHING: Asked = Asked { recipe: "", files: &[], env: "", named: "", status: 3, is_done: |_| false };
+
 /// Whether a variable comes into the worktree's environment.
 fn sets(world: &World, name: &str) -> bool {
     world.wt(&["run", "x", "--", "printenv", name]).code == 0
 }
 
 #[test]
-fn no_interpreter_is_taken_from_what_git_tracks() {
-    let world = World::with_repo();
-    let repo = world.path("myproject");
-    world.write("elsewhere/python3", "#!/bin/sh\ntouch \"$HOME/pwned\"\n");
-    fs::set_permissions(world.path("elsewhere/python3"), fs::Permissions::from_mode(0o755)).unwrap();
-    world.git(&repo, &["branch", "before"]);
-    world.write("myproject/env/pyvenv.cfg", &format!("home = {}\n", world.path("elsewhere").display()));
-    world.write("myproject/.wt.toml", "[venv]\npath = 'env'\n");
-    world.commit(&repo, "venv");
-    world.program("uv", "#!/bin/sh\necho \"$@\" >>\"$HOME/uv\"\nfor venv; do :; done\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n");
-    world.wt(&["add", "before"]);
-    let told = fs::read_to_string(world.path("home/uv")).unwrap_or_default();
-    assert!(!told.contains("elsewhere"), "{told}");
-    assert!(!world.path("home/pwned").exists());
+fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
+    for asked in [
+        Asked {
+            recipe: "[hooks]\nsetup = ['touch done.sqlite3']\n",
+            named: "run        touch done.sqlite3",
+            is_done: |world| world.path("myproject-x/done.sqlite3").exists(),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[hooks]\nsetup = ['true']\nteardown = ['touch ../torn-down']\n",
+            named: "run        true",
+            is_done: |world| {
+                world.wt(&["remove", "-y", "x"]);
+                let done = world.path("torn-down").exists();
+                world.wt(&["add", "--no-hooks", "x"]);
+                done
+            },
+            ..NOTHING
+        },
+        Asked {
+            recipe: "link = ['media']\n",
+            named: "link       media",
+            is_done: |world| fs::read_link(world.path("myproject-x/media")).is_ok(),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[database]\nshared = true\n",
+            env: "DATABASE_URL=sqlite:///db.sqlite3\n",
+            named: "share      the main worktree's database",
+            is_done: |world| world.wt(&["setup", "x"]).code == 0,
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[venv]\npython = 'snake'\n",
+            named: "venv by    snake",
+            is_done: |world| world.path("myproject-x/.venv/pyvenv.cfg").exists(),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[database]\nname = '{{ name | dbname }}_own'\n",
+            env: "DATABASE_URL=sqlite:///[ROOT]/data/shop.db\n",
+            named: "database   '{{ name | dbname }}_own' beside",
+            is_done: |world| world.path("data/x_own.db").exists() && sets(world, "DATABASE_URL"),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[env]\nGREETING = 'hello'\n",
+            named: "set        GREETING in shells and hooks",
+            status: 0,
+            is_done: |world| sets(world, "GREETING"),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[port]\nPORT = 8000\n",
+            files: &[(".env.example", "PORT=8000\nGREETING=hello\n")],
+            named: "set        GREETING in shells and hooks",
+            status: 0,
+            is_done: |world| sets(world, "GREETING"),
+            ..NOTHING
+        },
+        Asked {
+            recipe: "[database]\n",
+            files: &[(".env.example", "DATABASE_URL=sqlite:///[ROOT]/data/shop.db\n")],
+            named: "beside '[ROOT]/data/shop.db'",
+            is_done: |world| sets(world, "DATABASE_URL"),
+            ..NOTHING
+        },
+    ] {
+        let world = World::with_repo();
+        let root = world.root().display().to_string();
+        let here = |text: &str| text.replace("[ROOT]", &root);
+        world.program("snake", "#!/bin/sh\nexec python3 \"$@\"\n");
+        world.program(
+            "uv",
+            "#!/bin/sh\nfor venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n",
+        );
+        world.write("myproject/.gitignore", ".env\n.venv/\n*.sqlite3\n/media\n");
+        world.write("myproject/.wt.toml", asked.recipe);
+        for (name, text) in asked.files {
+            world.write(format!("myproject/{name}"), &here(text));
+        }
+        world.commit(&world.path("myproject"), "recipe");
+        world.write("data/other", "");
+        world.write("myproject/media/photo", "");
+        if !asked.env.is_empty() {
+            world.write("myproject/.env", &here(asked.env));
+        }
+        for verb in ["add", "setup", "setup"] {
+            let seen = world.wt(&[verb, "x"]).code(asked.status);
+            if asked.status == 3 {
+                leaves_it_to_a_person(&seen.says(&["without consent these are left out:", asked.named]));
+            }
+            assert!(!(asked.is_done)(&world), "{}", asked.recipe);
+        }
+        world.wt(&["trust"]).code(128).says(&[asked.named, "there is no terminal to ask on"]);
+        world.trust();
+        world.wt(&["setup", "x"]).ok();
+        assert!((asked.is_done)(&world), "{}: {:#?}", asked.recipe, world.wt(&["env", "x"]));
+        world.wt(&["trust"]).ok().says(&["needs consent"]);
+    }
 }
 
 #[test]
@@ -69,6 +169,21 @@ fn no_place_is_in_a_repository_beside() {
         world.wt(&["add", "x"]).code(128).says(&["needs your consent"]);
         before.is_still(&world.everything(), place);
     }
+}
+
+#[test]
+fn a_file_that_fills_a_database_waits_for_consent() {
+    let recipe = "[database]\nfrom = 'seed.sql'\n";
+    let world = with_recipe(recipe, &[("seed.sql", "select 1;\n")]);
+    world.write("myproject/.env", "DATABASE_URL=postgres://localhost:1/shop\n");
+    let seen = world.wt(&["add", "x"]).code(3).says(&["fill from  seed.sql"]);
+    leaves_it_to_a_person(&seen);
+    world.trust();
+    let seen = world.wt(&["setup", "x"]);
+    assert!(seen.code != 0 && !seen.stderr.contains("without consent"), "{seen:#?}");
+    // another script is another action
+    world.write("myproject/seed.sql", "select 2;\n");
+    world.wt(&["trust"]).code(128).says(&["fill from  seed.sql", "seed.sql (changed)"]);
 }
 
 #[test]
@@ -136,15 +251,57 @@ fn consent_is_asked_again_when_a_file_that_is_run_changes() {
 }
 
 #[test]
-fn a_value_that_waits_goes_on_waiting_when_its_worktree_moves() {
-    let world = with_recipe("[env]\nGREETING = 'hello from {{ path }}, {{ name }}'\n", &[]);
-    world.wt(&["add", "x"]).ok();
-    assert!(!sets(&world, "GREETING"));
-    world.wt(&["move", "x", "../moved"]).ok();
-    assert!(world.read("moved/.env").contains("/moved"));
-    assert!(!sets(&world, "GREETING"));
+fn consent_covers_the_files_of_submodules() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    let part = world.repo("part");
+    world.write("part/x.sh", "true\n");
+    world.commit(&part, "script");
+    world.git(
+        &repo,
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", part.to_str().unwrap(), "part"],
+    );
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['cd part && sh x.sh && touch ran.sqlite3']\n");
+    world.commit(&repo, "recipe");
     world.trust();
-    assert!(sets(&world, "GREETING"));
+    world.wt(&["add", "good"]).ok();
+    assert!(world.path("myproject-good/part/ran.sqlite3").exists());
+    world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+    world.write("myproject/part/x.sh", "# another\n");
+    world.commit(&repo.join("part"), "evil");
+    world.commit(&repo, "evil");
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.git(&repo, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update"]);
+    world.wt(&["add", "evil"]).code(3).says(&["without consent"]);
+    assert!(!world.path("myproject-evil/part/ran.sqlite3").exists());
+}
+
+#[test]
+fn a_file_that_a_hook_has_changed_is_not_run_by_the_next() {
+    let recipe = "[hooks]\nsetup = ['echo touch ran.sqlite3 >>x.sh', 'sh x.sh']\n";
+    let world = with_recipe(recipe, &[("x.sh", "true\n")]);
+    world.trust();
+    world.wt(&["add", "x"]).code(3).says(&["without consent", "run        sh x.sh"]);
+    assert!(!world.path("myproject-x/ran.sqlite3").exists());
+}
+
+#[test]
+fn consent_in_advance_is_to_what_the_hash_stands_for() {
+    let world = with_recipe("[hooks]\nsetup = ['sh x.sh']\n", &[("x.sh", "touch ran.sqlite3\n")]);
+    let told = world.wt(&["trust"]).code(128);
+    let hash = told.stderr.lines().find_map(|line| line.strip_prefix("hash ")).unwrap().to_owned();
+    world.wt(&["trust", "--hash", "0123"]).code(128).says(&["not what was consented to", &hash]);
+    world.write("myproject/x.sh", "touch ran.sqlite3 # another\n");
+    world.wt(&["trust", "--hash", &hash]).code(128);
+    world.wt(&["add", "x"]).code(3);
+    world.write("myproject/x.sh", "touch ran.sqlite3\n");
+    world.wt(&["trust", "--hash", &hash]).ok();
+    world.wt(&["setup", "x"]).ok();
+    assert!(world.path("myproject-x/ran.sqlite3").exists());
+    // all of it is asked for again
+    world.wt(&["trust", "--forget"]).ok();
+    world.wt(&["add", "y"]).code(3);
+    assert!(!world.path("myproject-y/ran.sqlite3").exists());
 }
 
 #[test]
@@ -184,4 +341,66 @@ fn only_the_users_own_settings_trust_a_repository() {
         world.wt(&["add", "y"]).ok();
         assert!(world.path("myproject-y/ran.sqlite3").exists(), "{attempt}");
     }
+}
+
+#[test]
+fn a_value_that_waits_goes_on_waiting_when_its_worktree_moves() {
+    let world = with_recipe("[env]\nGREETING = 'hello from {{ path }}, {{ name }}'\n", &[]);
+    world.wt(&["add", "x"]).ok();
+    assert!(!sets(&world, "GREETING"));
+    world.wt(&["move", "x", "../moved"]).ok();
+    assert!(world.read("moved/.env").contains("/moved"));
+    assert!(!sets(&world, "GREETING"));
+    world.trust();
+    assert!(sets(&world, "GREETING"));
+}
+
+#[test]
+fn no_interpreter_is_taken_from_what_git_tracks() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("elsewhere/python3", "#!/bin/sh\ntouch \"$HOME/pwned\"\n");
+    fs::set_permissions(world.path("elsewhere/python3"), fs::Permissions::from_mode(0o755)).unwrap();
+    world.git(&repo, &["branch", "before"]);
+    world.write("myproject/env/pyvenv.cfg", &format!("home = {}\n", world.path("elsewhere").display()));
+    world.write("myproject/.wt.toml", "[venv]\npath = 'env'\n");
+    world.commit(&repo, "venv");
+    world.program("uv", "#!/bin/sh\necho \"$@\" >>\"$HOME/uv\"\nfor venv; do :; done\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n");
+    world.wt(&["add", "before"]);
+    let told = fs::read_to_string(world.path("home/uv")).unwrap_or_default();
+    assert!(!told.contains("elsewhere"), "{told}");
+    assert!(!world.path("home/pwned").exists());
+}
+
+#[test]
+fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
+    let world = World::new();
+    world.repo("origin");
+    world.write(
+        "origin/.wt.toml",
+        "[port]\nPORT = 8000\n[env]\nGREETING = 'hello'\n[hooks]\nsetup = ['sh install.sh', 'echo $GREETING >greeted.sqlite3']\n",
+    );
+    world.write("origin/.gitignore", ".env\n*.sqlite3\n");
+    world.write("origin/install.sh", "touch installed.sqlite3\n");
+    world.write("origin/.env.example", "PORT=8000\nDEBUG=1\n");
+    world.commit(&world.path("origin"), "recipe");
+    world.git(&world.root(), &["clone", "--quiet", "origin", "myproject"]);
+    let seen = world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n");
+    leaves_it_to_a_person(&seen);
+    for action in ["run        sh install.sh", "run        echo $GREETING"] {
+        assert_eq!(seen.stderr.matches(action).count(), 1, "{action}: {seen:#?}");
+    }
+    // usable: its branch, its files and its port are there
+    assert_eq!(world.git(&world.path("myproject-x"), &["branch", "--show-current"]), "x");
+    assert_eq!(
+        world.read("myproject-x/.env"),
+        "PORT=8001\nDEBUG=1\n# set by git-wt for this worktree\nGREETING=hello\n"
+    );
+    world.wt(&["run", "x", "--", "printenv", "PORT"]).ok().prints("8001\n");
+    assert!(!sets(&world, "GREETING") && !sets(&world, "DEBUG"));
+    assert!(!world.path("myproject-x/installed.sqlite3").exists());
+    world.trust();
+    world.wt(&["setup", "x"]).ok();
+    assert_eq!(world.read("myproject-x/greeted.sqlite3"), "hello\n");
+    assert!(world.path("myproject-x/installed.sqlite3").exists() && sets(&world, "DEBUG"));
 }

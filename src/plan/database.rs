@@ -15,15 +15,23 @@ use crate::resource::env_file::MovedPort;
 use crate::resource::server_database::{self, ServerDatabase, place};
 use crate::url::{Engine, SqlitePlace, Url, with_ports};
 
+/// The variable that names a worktree's own database.
+pub(super) struct OwnUrl {
+    pub(super) variable: String,
+    pub(super) value: String,
+    /// The key of the consent that it takes, where the database is one that has to wait for it.
+    pub(super) consent: Option<String>,
+}
+
 impl Plan {
-    /// Plans a database of the worktree's own; returns the variable that names it, with its new value.
+    /// Plans a database of the worktree's own; returns the variable that names it.
     pub(super) fn database(
         &mut self,
         recipe: &Recipe,
         facts: &Facts,
         words: &Words,
         moved: &[MovedPort],
-    ) -> Result<Option<(String, String)>> {
+    ) -> Result<Option<OwnUrl>> {
         let main_url = |variable: &str| {
             let (_, text) = facts.env_source.as_ref()?;
             match text.get(variable)? {
@@ -68,12 +76,15 @@ impl Plan {
                 .because("small letters, digits and '_', at most 58 of them, mean nothing in a URL")
                 .hint("git config wt.database.name \"{{ (repo ~ '_' ~ name) | dbname }}\""));
         }
+        let unusual = unusual(recipe, &text, facts);
+        let consent = unusual.as_ref().map(Action::key);
+        let own_url = |value| OwnUrl { variable: rule.variable.clone(), value, consent };
         if engine != Engine::Sqlite {
             Url::of_server(&text).map_err(|why| {
                 Error::new(format!("{} is no URL of a database", rule.variable)).because(why)
             })?;
             let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
-            return Ok(Some((rule.variable.clone(), own)));
+            return Ok(Some(own_url(own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
         let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
@@ -84,14 +95,14 @@ impl Plan {
             ("empty" | "main", _) => database::Origin::Empty,
             (dump, _) => database::Origin::Dump(from_root(dump)),
         };
-        match facts.consent.database(place, unusual(recipe, &text, facts)) {
+        match facts.consent.database(place, unusual) {
             Ok(place) => {
                 let database = Database::new(database::Engine::Sqlite, place, origin);
                 self.resources.push(Resource::Database(database));
             }
             Err(action) => self.pending.waiting.push(*action),
         }
-        Ok(Some((rule.variable.clone(), own)))
+        Ok(Some(own_url(own)))
     }
 
     /// Plans a database on the server of main's; returns its URL.

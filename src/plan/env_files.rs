@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use super::database::OwnUrl;
 use super::{Facts, Plan};
 use crate::dotenv::{EnvText, Value};
 use crate::error::Result;
@@ -21,6 +22,8 @@ struct Sheet<'a> {
     own: Vec<(String, String)>,
     /// What follows from ports and database.
     derived: Vec<(String, String)>,
+    /// Those of them that lead to where the user has not agreed to.
+    waiting: Vec<Supplied>,
 }
 
 impl Plan {
@@ -35,11 +38,11 @@ impl Plan {
         let sheets = recipe.env_rules().map(|rule| Sheet::of(rule, facts, words));
         let mut sheets = sheets.collect::<Result<Vec<_>>>()?;
         let moved = write_ports(&mut sheets, &recipe.port, words);
-        if let Some((variable, url)) = self.database(recipe, facts, words, &moved)? {
-            write_url(&mut sheets, &variable, &url);
+        if let Some(url) = self.database(recipe, facts, words, &moved)? {
+            write_url(&mut sheets, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
-            let mut supplied = Vec::new();
+            let mut supplied = sheet.waiting.clone();
             for (names, action) in sheet.supplied(recipe, facts) {
                 let key = action.key();
                 supplied.extend(names.into_iter().map(|name| Supplied::by(name, &key)));
@@ -60,7 +63,7 @@ impl<'a> Sheet<'a> {
         let own =
             rule.values.iter().map(|(name, template)| Ok((name.clone(), words.render(template.wanted())?)));
         let source = facts.env_sources.get(&rule.file);
-        Ok(Self { rule, source, own: own.collect::<Result<_>>()?, derived: Vec::new() })
+        Ok(Self { rule, source, own: own.collect::<Result<_>>()?, derived: Vec::new(), waiting: Vec::new() })
     }
 
     /// Whether there is anything to write.
@@ -122,13 +125,15 @@ fn first(sheets: &[Sheet]) -> usize {
 }
 
 /// Puts a database's URL into each file that has the main worktree's, else into one.
-fn write_url(sheets: &mut [Sheet], variable: &str, url: &str) {
+fn write_url(sheets: &mut [Sheet], url: &OwnUrl) {
+    let OwnUrl { variable, value, consent } = url;
     let home = sheets.iter().position(|sheet| sheet.has(variable)).unwrap_or(first(sheets));
     let theirs = |sheet: &Sheet| sheet.text().and_then(|text| text.get(variable));
     let same = theirs(&sheets[home]);
     for (at, sheet) in sheets.iter_mut().enumerate() {
         if at == home || (same.is_some() && theirs(sheet) == same) {
-            sheet.derived.push((variable.to_owned(), url.to_owned()));
+            sheet.derived.push((variable.clone(), value.clone()));
+            sheet.waiting.extend(consent.iter().map(|key| Supplied::by(variable.clone(), key)));
         }
     }
 }
