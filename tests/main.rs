@@ -22,6 +22,7 @@ mod env_files;
 mod git_mode;
 mod guard;
 mod hooks;
+mod hostile;
 mod house;
 mod init;
 mod install;
