@@ -307,7 +307,8 @@ fn consent_in_advance_is_to_what_the_hash_stands_for() {
 #[test]
 fn only_the_users_own_settings_trust_a_repository() {
     let root = |world: &World| world.root().display().to_string();
-    let attempts: [(&str, fn(&World, &str)); 5] = [
+    type Attempt = (&'static str, fn(&World, &str));
+    let attempts: [Attempt; 5] = [
         ("the repository's own settings", |world, all| {
             world.git(&world.path("myproject"), &["config", "wt.trusted", all]);
         }),
