@@ -251,10 +251,15 @@ fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid
 /// The ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.
 fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     let mut patterns = recipe.copy.clone();
-    if let Some(text) = file::read_text(&main.join(".worktreeinclude"))? {
-        patterns.extend(
-            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
-        );
+    let include = main.join(".worktreeinclude");
+    if let Some(text) = file::read_text(&include)? {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        // a link may lead to a secret, of which an error would show a line
+        if include.is_symlink() && copy::matching(main, &[], &lines).is_err() {
+            return Err(Error::new("'.worktreeinclude' has a line that is not a usable pattern"));
+        }
+        patterns.extend(lines);
     }
     if patterns.is_empty() {
         return Ok(Selection::default());
@@ -348,7 +353,12 @@ fn tracked_sources(main: &Path, sources: &BTreeMap<String, (PathBuf, EnvText)>) 
 /// through a client that knows commands for the shell. SQLite runs a script in bounds.
 fn fill(main: Option<&Path>, recipe: &Recipe) -> Result<Option<Action>> {
     let (Some(main), Some(file)) = (main, recipe.database_file()) else { return Ok(None) };
+    let is_repositorys = recipe.database.as_ref().is_some_and(|rule| rule.from.is_repositorys());
     match engine(main, recipe)? {
+        // it would bring what is none of the repository's into the worktree
+        Some(Engine::Sqlite) if is_repositorys && !real(&main.join(file)).starts_with(real(main)) => {
+            Action::fill(file, main).map(Some)
+        }
         Some(engine @ (Engine::Postgres | Engine::Mysql)) => {
             server_database::Origin::of_file(engine, file)?;
             let action = Action::fill(file, main);
@@ -379,7 +389,7 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<
         } else {
             Author::User
         };
-        actions.extend(Consent::unusual_database(rule, &Requested::by(author, url), main));
+        actions.extend(Consent::unusual_database(rule, &Requested::by(author, url), main, &real));
     }
     if !Consent::is_usual_template(&recipe.path) {
         actions.extend(

@@ -304,10 +304,11 @@ fn consent_in_advance_is_to_what_the_hash_stands_for() {
     assert!(!world.path("myproject-y/ran.sqlite3").exists());
 }
 
+/// What somebody may try, and how, with a pattern that fits all.
+type Attempt = (&'static str, fn(&World, &str));
+
 #[test]
 fn only_the_users_own_settings_trust_a_repository() {
-    let root = |world: &World| world.root().display().to_string();
-    type Attempt = (&'static str, fn(&World, &str));
     let attempts: [Attempt; 5] = [
         ("the repository's own settings", |world, all| {
             world.git(&world.path("myproject"), &["config", "wt.trusted", all]);
@@ -331,7 +332,7 @@ fn only_the_users_own_settings_trust_a_repository() {
     ];
     for (attempt, make) in attempts {
         let world = World::with_repo();
-        let all = format!("{}/*", root(&world));
+        let all = format!("{}/*", world.root().display());
         world.write("myproject/shared", &format!("[wt]\n\ttrusted = {all}\n"));
         world.write("myproject/.wt.toml", "[hooks]\nsetup = ['touch ran.sqlite3']\n");
         world.commit(&world.path("myproject"), "recipe");
@@ -404,4 +405,47 @@ fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/greeted.sqlite3"), "hello\n");
     assert!(world.path("myproject-x/installed.sqlite3").exists() && sets(&world, "DEBUG"));
+}
+
+/// What stands in the user's own files.
+const SECRET: &str = "SECRET-7f3a91";
+
+#[test]
+fn nothing_of_another_file_is_shown_or_taken_along() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("home/.netrc", &format!("machine x password {SECRET}\n{SECRET}/../x\n"));
+    let cookies = rusqlite::Connection::open(world.path("home/cookies.db")).unwrap();
+    cookies.execute_batch(&format!("CREATE TABLE t (a); INSERT INTO t VALUES ('{SECRET}');")).unwrap();
+    drop(cookies);
+    world.write("myproject/.gitignore", ".env\n*.db\n");
+    world.write("myproject/data/keep", "");
+    world.commit(&repo, "data");
+    world.git(&repo, &["branch", "before"]);
+    fs::remove_dir_all(repo.join("data")).unwrap();
+    symlink("../home", repo.join("data")).unwrap();
+    let netrc = world.path("home/.netrc").display().to_string();
+    for (recipe, url, waits) in [
+        ("[database]\nfrom = 'main'\n", "sqlite:///data/cookies.db", "database"),
+        (&format!("[database]\nfrom = '{netrc}'\n"), "sqlite:///db.sqlite3", "fill from"),
+        ("[database]\nfrom = 'data/.netrc'\n", "sqlite:///db.sqlite3", "fill from"),
+    ] {
+        world.write("myproject/.wt.toml", recipe);
+        world.write("myproject/.env.example", &format!("DATABASE_URL={url}\n"));
+        world.git(&repo, &["add", "--all", "--force"]);
+        world.git(&repo, &["commit", "--quiet", "--message", "recipe"]);
+        let seen = world.wt(&["add", "before"]).code(3).says(&[waits]);
+        assert!(!seen.stderr.contains(SECRET), "{seen:#?}");
+        let files = fs::read_dir(world.path("myproject-before/data")).unwrap().count();
+        assert_eq!(files, 1, "{recipe}");
+        world.wt(&["remove", "-y", "before"]).ok();
+    }
+    // with consent a script may fail, but is not shown
+    world.trust();
+    let seen = world.wt(&["add", "before"]).code(128).says(&["syntax error"]);
+    assert!(!seen.stderr.contains(SECRET), "{seen:#?}");
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    symlink("../home/.netrc", repo.join(".worktreeinclude")).unwrap();
+    let seen = world.wt(&["add", "before"]).code(128).says(&["'.worktreeinclude' has a line"]);
+    assert!(!seen.stderr.contains(SECRET), "{seen:#?}");
 }

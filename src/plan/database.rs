@@ -95,8 +95,13 @@ impl Plan {
             ("empty" | "main", _) => database::Origin::Empty,
             (dump, _) => database::Origin::Dump(from_root(dump)),
         };
-        match facts.consent.database(place, unusual) {
-            Ok(place) => {
+        let origin = match &facts.fill {
+            Some(action) => facts.consent.fill(origin, action).map(Granted::into_inner),
+            None => Ok(origin),
+        };
+        let made = origin.and_then(|origin| Ok((facts.consent.database(place, unusual)?, origin)));
+        match made {
+            Ok((place, origin)) => {
                 let database = Database::new(database::Engine::Sqlite, place, origin);
                 self.resources.push(Resource::Database(database));
             }
@@ -176,7 +181,7 @@ impl Plan {
 /// What is asked for beyond a database that a worktree may always have, under the URL of the main worktree's.
 fn unusual(recipe: &Recipe, url: &str, facts: &Facts) -> Option<Action> {
     let main = facts.main.as_deref().unwrap_or(&facts.cwd);
-    Consent::unusual_database(recipe.database.as_ref()?, &facts.database_url(url), main)
+    Consent::unusual_database(recipe.database.as_ref()?, &facts.database_url(url), main, &*facts.real)
 }
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.

@@ -322,8 +322,18 @@ impl Consent {
     }
 
     /// What is asked for where a database is neither in the worktree nor, under a name of its own, on this machine or the
-    /// main worktree's own server. `main` is the main worktree, `url` what its env file, or the example for it, has.
-    pub fn unusual_database(rule: &DatabaseRule, url: &Requested<String>, main: &Path) -> Option<Action> {
+    /// main worktree's own server. `main` is the main worktree, `url` what its env file, or the example for it, has;
+    /// `real` resolves links.
+    pub fn unusual_database(
+        rule: &DatabaseRule,
+        url: &Requested<String>,
+        main: &Path,
+        real: &dyn Fn(&Path) -> PathBuf,
+    ) -> Option<Action> {
+        // through a link that a branch has brought, main's database may be anybody's
+        let is_inside = |path: &Path| {
+            is_inside(path) && (url.author == Author::User || real(&main.join(path)).starts_with(real(main)))
+        };
         let parsed = Url::parse(&url.wanted)?;
         let place = match Engine::of(parsed.scheme())? {
             Engine::Sqlite => match parsed.sqlite_place()? {

@@ -162,7 +162,14 @@ fn load(dump: &Path, half: &Path) -> Result<()> {
     // a dump is text of the repository: it makes its own database, and by no ATTACH or VACUUM INTO another
     database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).explain(failed)?;
     for statement in Statements::of(Stoppable(script)) {
-        let run = |statement: String| database.execute_batch(&statement).explain(failed);
+        // why, and not the statement itself: that may be of any file, or hold anything
+        let run = |statement: String| {
+            let done = database.execute_batch(&statement);
+            done.map_err(|cause| match cause {
+                rusqlite::Error::SqlInputError { msg, .. } => Error::new(failed()).because(msg),
+                other => Error::new(failed()).because(other),
+            })
+        };
         let loaded = statement.explain(failed).and_then(run);
         check_stopped()?;
         loaded?;
