@@ -197,7 +197,7 @@ impl Layer {
             || !self.more_env.is_empty()
             || self.port_range.is_some()
             || self.venv.is_some()
-            || self.database.is_some()
+            || self.database.as_ref().is_some_and(|layer| self.wants(layer))
     }
 
     /// Writes what is said here over the recipe.
@@ -239,7 +239,8 @@ impl Layer {
             set(&mut venv.path, layer.path.as_ref());
             set(&mut venv.python, self.by(layer.python.as_ref()).as_ref());
         }
-        if let Some(layer) = &self.database {
+        let is_meant = |layer: &&DatabaseLayer| self.wants(layer) || recipe.database.is_some();
+        if let Some(layer) = self.database.as_ref().filter(is_meant) {
             let database = recipe.database.get_or_insert_default();
             set(&mut database.variable, layer.variable.as_ref());
             set(&mut database.name, self.by(layer.name.as_ref().map(|name| &name.text)).as_ref());
@@ -250,6 +251,14 @@ impl Layer {
                 database.timeout = Some(timeout).filter(|limit| !limit.is_zero());
             }
         }
+    }
+
+    /// Whether worktrees are to have a database. Of the user's settings those that say how a server is treated are habits,
+    /// for worktrees that have one.
+    fn wants(&self, layer: &DatabaseLayer) -> bool {
+        let DatabaseLayer { variable, name, from, shared, remote: _, timeout: _ } = layer;
+        let says_which = variable.is_some() || name.is_some() || from.is_some() || shared.is_some();
+        says_which || self.author == Author::Repository
     }
 
     fn commands(&self, written: Option<&Vec<Written>>) -> Option<Vec<Requested<String>>> {
