@@ -198,6 +198,9 @@ impl Context {
                 self.ui.say(&format!("  {text}"));
                 self.ui.say(&format!("               {files}"));
             }
+            for value in &action.values {
+                self.ui.say(&format!("               {value}"));
+            }
             if let Some(unknown) = &action.uncovered {
                 self.ui.say(&format!("               {unknown} is not covered"));
             }
@@ -218,8 +221,9 @@ impl Context {
             self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
             self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
         } else {
-            self.ui.say("a person has to agree to them once, by 'git wt trust' on a terminal;");
-            self.ui.say("'git wt setup' then does what was left out");
+            self.ui
+                .say(&format!("a person has to agree to them once, by 'git wt trust {name}' on a terminal;"));
+            self.ui.say(&format!("'git wt setup {name}' then does what was left out"));
         }
     }
 

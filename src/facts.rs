@@ -123,9 +123,9 @@ impl Facts {
         let listing = repo.worktrees()?;
         let main = main_worktree(repo, &listing);
         let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
-        let (copies, env_sources) = match &main {
-            Some(main) if provisions => (copies(main, recipe)?, env_sources(main, recipe)?),
-            _ => (Selection::default(), BTreeMap::new()),
+        let (copies, sources) = match &main {
+            Some(main) if provisions => (copies(main, recipe)?, Sources::of(main, recipe)?),
+            _ => (Selection::default(), Sources::default()),
         };
         let links = match &main {
             Some(main) if provisions => links(main, recipe)?,
@@ -136,10 +136,6 @@ impl Facts {
         let own_records = records.own(repo)?;
         let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
         let database = database.and_then(Record::server_database);
-        let tracked_sources = match &main {
-            Some(main) => tracked_sources(main, &env_sources)?,
-            None => BTreeSet::new(),
-        };
         let ignoring = main.clone();
         let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
         let base = base(repo, wish, recipe)?;
@@ -166,8 +162,8 @@ impl Facts {
             bound: port::is_bound,
             gone: |owner| Fate::of(owner) == Fate::Gone,
             ephemeral: port::ephemeral(),
-            env_source: with_database(&env_sources, recipe),
-            env_sources,
+            env_source: with_database(&sources.texts, recipe),
+            env_sources: sources.texts,
             links_to_hide: links
                 .iter()
                 .map(|(_, path)| path)
@@ -175,7 +171,8 @@ impl Facts {
                 .cloned()
                 .collect(),
             fill: fill(main.as_deref(), recipe)?,
-            tracked_sources,
+            tracked_sources: sources.tracked,
+            left_out: sources.left_out,
             consent: ConsentFile::of(repo, claims)?.consent().clone(),
             links,
             copies,
@@ -322,31 +319,48 @@ pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRul
     Ok(is_meant.then_some(rule))
 }
 
-/// What each env file starts from.
-fn env_sources(main: &Path, recipe: &Recipe) -> Result<BTreeMap<String, (PathBuf, EnvText)>> {
-    let source = |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
-    recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect()
+/// What env files start from.
+#[derive(Default)]
+struct Sources {
+    /// By the env file, a file of the main worktree and its text.
+    texts: BTreeMap<String, (PathBuf, EnvText)>,
+    /// Those that git tracks: others may have written them.
+    tracked: BTreeSet<PathBuf>,
+    /// What is not used, and why.
+    left_out: Vec<String>,
 }
 
-/// Those of the files that env files start from which git tracks in the main worktree: others may have written them.
-fn tracked_sources(main: &Path, sources: &BTreeMap<String, (PathBuf, EnvText)>) -> Result<BTreeSet<PathBuf>> {
-    if sources.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
-    let listed = git.args(sources.values().map(|(path, _)| path)).stdout()?;
-    let tracked: BTreeSet<PathBuf> = git::paths(&listed).into_iter().map(|path| main.join(path)).collect();
-    for path in &tracked {
-        if real(path).strip_prefix(real(main)).is_err() {
-            return Err(Error::new(format!(
-                "'{}' is a link that leads out of the repository",
-                path.display()
-            ))
-            .because("what it leads to would become the env file of each worktree")
-            .hint("git wt add --no-env NAME"));
+impl Sources {
+    fn of(main: &Path, recipe: &Recipe) -> Result<Self> {
+        let source =
+            |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
+        let texts: Result<BTreeMap<_, _>> =
+            recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect();
+        let mut sources = Self { texts: texts?, ..Self::default() };
+        if sources.texts.is_empty() {
+            return Ok(sources);
         }
+        let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
+        let listed = git.args(sources.texts.values().map(|(path, _)| path)).stdout()?;
+        sources.tracked = git::paths(&listed).into_iter().map(|path| main.join(path)).collect();
+        // what a link of the repository's leads to is the user's, and none of its business
+        let leads_out = |path: &Path| sources.tracked.contains(path) && !real(path).starts_with(real(main));
+        let out = sources.texts.extract_if(.., |_, (path, _)| leads_out(path));
+        sources.left_out = out
+            .map(|(_, (path, _))| {
+                format!(
+                    "'{}' is not used: it is tracked, and a link that leads out of the repository",
+                    path.display()
+                )
+            })
+            .collect();
+        Ok(sources)
     }
-    Ok(tracked)
+
+    /// Whether what an env file starts from came with the repository.
+    fn is_tracked(&self, file: &str) -> bool {
+        self.texts.get(file).is_some_and(|(path, _)| self.tracked.contains(path))
+    }
 }
 
 /// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script
@@ -372,23 +386,16 @@ fn fill(main: Option<&Path>, recipe: &Recipe) -> Result<Option<Action>> {
 pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<Action>> {
     let mut actions = recipe.actions(root)?;
     let Some(main) = main else { return Ok(actions) };
-    let sources = env_sources(main, recipe)?;
-    let tracked = tracked_sources(main, &sources)?;
-    for rule in recipe.env_rules() {
-        let Some((path, text)) = sources.get(&rule.file).filter(|(path, _)| tracked.contains(path)) else {
-            continue;
-        };
+    let sources = Sources::of(main, recipe)?;
+    for rule in recipe.env_rules().filter(|rule| sources.is_tracked(&rule.file)) {
+        let (path, text) = &sources.texts[&rule.file];
         actions.extend(rule.supplied_by(path, text, recipe).1);
     }
     actions.extend(fill(Some(main), recipe)?);
-    if let (Some(rule), Some((file, text))) = (&recipe.database, with_database(&sources, recipe))
+    if let (Some(rule), Some((file, text))) = (&recipe.database, with_database(&sources.texts, recipe))
         && let Some(Value::Text(url)) = text.get(&rule.variable)
     {
-        let author = if sources.get(&file).is_some_and(|(path, _)| tracked.contains(path)) {
-            Author::Repository
-        } else {
-            Author::User
-        };
+        let author = if sources.is_tracked(&file) { Author::Repository } else { Author::User };
         actions.extend(Consent::unusual_database(rule, &Requested::by(author, url), main, &real));
     }
     if !Consent::is_usual_template(&recipe.path) {
@@ -402,7 +409,7 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<
 /// What kind of database the main worktree has, as far as its URL tells.
 pub fn engine(main: &Path, recipe: &Recipe) -> Result<Option<Engine>> {
     let rule = recipe.database.as_ref();
-    let source = with_database(&env_sources(main, recipe)?, recipe);
+    let source = with_database(&Sources::of(main, recipe)?.texts, recipe);
     let url = rule.and_then(|rule| match source?.1.get(&rule.variable)? {
         Value::Text(url) => Some(url),
         Value::Dynamic(_) => None,

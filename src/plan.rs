@@ -145,6 +145,8 @@ pub struct Facts {
     pub fill: Option<Action>,
     /// What env files start from and git tracks, so that others may have written it.
     pub tracked_sources: BTreeSet<PathBuf>,
+    /// What is not used of what the repository has, and why.
+    pub left_out: Vec<String>,
     /// What the user has consented to.
     pub consent: Consent,
 }
@@ -401,6 +403,7 @@ impl Plan {
         for path in &facts.copies.files {
             self.resources.push(Resource::Copy(Copy::new(path)));
         }
+        self.notes.extend(facts.left_out.iter().cloned());
         for (path, why) in &facts.copies.skipped {
             self.notes.push(format!("'{}' is not copied: {why}", path.display()));
         }

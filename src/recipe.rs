@@ -10,6 +10,7 @@ mod layer;
 mod settings;
 mod template;
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -166,14 +167,13 @@ impl EnvRule {
     /// The variables that a file which git tracks supplies, and the action of setting them: all but those that each
     /// worktree has of its own.
     pub fn supplied_by(&self, path: &Path, text: &EnvText, recipe: &Recipe) -> (Vec<String>, Option<Action>) {
-        let is_own = |name: &String| {
-            recipe.port.variables.iter().any(|(known, _)| known == name)
-                || recipe.database.as_ref().is_some_and(|database| database.variable == *name)
-                || self.values.iter().any(|(known, _)| known == name)
-        };
+        let ports = recipe.port.variables.iter().map(|(name, _)| name);
+        let database = recipe.database.iter().map(|database| &database.variable);
+        let own: HashSet<&String> =
+            ports.chain(database).chain(self.values.iter().map(|(name, _)| name)).collect();
         // one that git tracks at this very place is what each worktree has of it, and enters nothing at all
         let is_example = !path.ends_with(&self.file);
-        let supplied = text.variables().into_iter().filter(|(name, _)| is_example && !is_own(name));
+        let supplied = text.variables().into_iter().filter(|(name, _)| is_example && !own.contains(name));
         let supplied: Vec<(String, String)> =
             supplied.map(|(name, value)| (name, value.into_text())).collect();
         let names = supplied.iter().map(|(name, _)| name.clone()).collect();
@@ -656,6 +656,9 @@ port.PORT = 8100
             ("wt.prefix", "me/", false),
             ("wt.mode", "git", false),
             ("wt.guard", "warn", false),
+            ("wt.database.timeout", "5s", false),
+            ("wt.database.remote", "true", false),
+            ("wt.database.from", "main", true),
             ("wt.template.x.base", "main", false),
             ("wt.copy", "", true),
             ("wt.hooks.setup", "make", true),

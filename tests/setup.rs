@@ -593,7 +593,7 @@ fn a_dry_run_shows_the_drift_by_name_and_changes_nothing() {
     let before = world.everything();
     world.wt(&["setup", "-n", "x"]).ok().prints(
         "worktree 'x' at '[ROOT]/myproject-x'\n  add in '.env': NEW\n  change in '.env': BASE_URL, TOKEN\n  \
-         keep yours in '.env': PORT\n  make copy of '.env.keys'\n  wait for your consent: run true\n",
+         keep yours in '.env': PORT\n  make copy of '.env.keys'\n  run true\n",
     );
     let seen = world.wt(&["setup", "-n", "--all", "--no-hooks"]).ok();
     assert!(!format!("{seen:?}").contains("sesame") && !format!("{seen:?}").contains("secret-"), "{seen:?}");

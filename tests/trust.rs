@@ -162,8 +162,8 @@ fn an_agent_is_told_to_ask_a_person() {
     let world = asking("[hooks]\nsetup = [\"make all\"]\n");
     for args in [&["add", "x"][..], &["setup", "x"]] {
         let seen = world.wt(args).code(3).says(&[
-            "a person has to agree to them once, by 'git wt trust' on a terminal;\n",
-            "'git wt setup' then does what was left out\n",
+            "a person has to agree to them once, by 'git wt trust x' on a terminal;\n",
+            "'git wt setup x' then does what was left out\n",
         ]);
         assert!(!seen.stderr.contains("--yes") && !seen.stderr.contains("--hash"), "{seen:#?}");
         assert!(!hints(&seen).iter().any(|hint| hint.contains("trust")), "{seen:#?}");

@@ -137,6 +137,9 @@ pub struct Action {
     /// The files that it names, relative, with the hash of each.
     #[serde(default)]
     files: BTreeMap<String, String>,
+    /// What is set to what.
+    #[serde(skip)]
+    pub values: Vec<String>,
     /// What of it cannot be told, and so is not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncovered: Option<String>,
@@ -144,7 +147,7 @@ pub struct Action {
 
 impl Action {
     fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), files: BTreeMap::new(), uncovered: None }
+        Self { kind, text: text.into(), files: BTreeMap::new(), values: Vec::new(), uncovered: None }
     }
 
     /// The command of a hook or server, with those of the tracked files of the worktree at `root` that it names.
@@ -178,6 +181,7 @@ impl Action {
         let mut action = Self::new(Kind::Set, names.join(", "));
         let all: String = variables.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
         action.files.insert(from.to_owned(), hash(all.as_bytes()));
+        action.values = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         action
     }
 

@@ -18,9 +18,22 @@ const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
     (&["make", "gmake", "bmake"], &["GNUmakefile", "makefile", "Makefile"]),
     (
         &["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx", "node"],
-        &["package.json", ".npmrc", ".yarnrc.yml", "index.js"],
+        &[
+            "package.json",
+            "package-lock.json",
+            "npm-shrinkwrap.json",
+            "pnpm-lock.yaml",
+            "yarn.lock",
+            "bun.lock",
+            ".npmrc",
+            ".yarnrc.yml",
+            "index.js",
+        ],
     ),
-    (&["pip", "uv", "poetry", "pdm", "hatch"], &["pyproject.toml", "setup.py", "setup.cfg", "uv.toml"]),
+    (
+        &["pip", "uv", "poetry", "pdm", "hatch"],
+        &["pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "setup.py", "setup.cfg", "uv.toml"],
+    ),
     (&["python", "pypy"], &["__main__.py"]),
     (&["pytest"], &["conftest.py", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"]),
     (&["flask"], &[".flaskenv", "app.py", "wsgi.py"]),
@@ -29,16 +42,16 @@ const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
     (&["deno"], &["deno.json", "deno.jsonc"]),
     (&["cmake"], &["CMakeLists.txt", "CMakePresets.json"]),
     (&["mise"], &["mise.toml", ".mise.toml", ".tool-versions"]),
-    (&["pipenv"], &["Pipfile"]),
+    (&["pipenv"], &["Pipfile", "Pipfile.lock"]),
     (&["just"], &["justfile", "Justfile", ".justfile"]),
     (&["task"], &["Taskfile.yml", "Taskfile.yaml"]),
     (&["rake"], &["Rakefile"]),
-    (&["bundle", "bundler"], &["Gemfile"]),
-    (&["composer"], &["composer.json"]),
+    (&["bundle", "bundler"], &["Gemfile", "Gemfile.lock"]),
+    (&["composer"], &["composer.json", "composer.lock"]),
     (&["tox"], &["tox.ini", "pyproject.toml"]),
     (&["nox"], &["noxfile.py"]),
     (&["inv", "invoke"], &["tasks.py"]),
-    (&["cargo"], &["Cargo.toml", "build.rs", ".cargo/config.toml"]),
+    (&["cargo"], &["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml"]),
     (
         &["docker", "docker-compose", "podman"],
         &[
@@ -52,7 +65,7 @@ const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
     ),
     (&["gradle", "gradlew"], &["build.gradle", "build.gradle.kts", "settings.gradle"]),
     (&["mvn", "mvnw"], &["pom.xml"]),
-    (&["mix"], &["mix.exs"]),
+    (&["mix"], &["mix.exs", "mix.lock"]),
 ];
 
 /// What consent to a command covers.
