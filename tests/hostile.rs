@@ -65,9 +65,10 @@ fn collect(dir: &Path, lines: &mut Vec<String>) {
 
 /// The files called `pwned`, wherever a command has been run.
 fn pwned(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
-        let (path, kind) = (entry.path(), entry.file_type().unwrap());
-        if kind.is_dir() {
+    // what was removed is being deleted meanwhile
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             pwned(&path, found);
         } else if entry.file_name() == "pwned" {
             found.push(path);
