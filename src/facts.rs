@@ -120,6 +120,8 @@ impl Facts {
         claims: &Claims,
         own: Option<&str>,
     ) -> Result<Self> {
+        // before the listing: what has come to its end in between is in that
+        let own_records = records.own(repo)?;
         let listing = repo.worktrees()?;
         let main = main_worktree(repo, &listing);
         let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
@@ -133,7 +135,6 @@ impl Facts {
         };
         let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let common = repo.common_dir().to_owned();
-        let own_records = records.own(repo)?;
         let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
         let database = database.and_then(Record::server_database);
         let ignoring = main.clone();
@@ -340,7 +341,8 @@ impl Sources {
         if sources.texts.is_empty() {
             return Ok(sources);
         }
-        let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "-z", "--"]);
+        let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1");
+        let git = git.args(["ls-files", "-z", "--recurse-submodules", "--"]);
         let listed = git.args(sources.texts.values().map(|(path, _)| path)).stdout()?;
         sources.tracked = git::paths(&listed).into_iter().map(|path| main.join(path)).collect();
         // what a link of the repository's leads to is the user's, and none of its business

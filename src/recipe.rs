@@ -172,7 +172,7 @@ impl EnvRule {
         let own: HashSet<&String> =
             ports.chain(database).chain(self.values.iter().map(|(name, _)| name)).collect();
         // one that git tracks at this very place is what each worktree has of it, and enters nothing at all
-        let is_example = !path.ends_with(&self.file);
+        let is_example = self.from != self.file || !path.ends_with(&self.file);
         let supplied = text.variables().into_iter().filter(|(name, _)| is_example && !own.contains(name));
         let supplied: Vec<(String, String)> =
             supplied.map(|(name, value)| (name, value.into_text())).collect();

@@ -276,3 +276,23 @@ fn an_example_that_leads_out_of_the_repository_is_not_used_and_a_link_of_the_use
     world.wt(&["add", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env"), "KEY=private\n");
 }
+
+#[test]
+fn an_env_file_of_a_submodule_is_the_repositorys() {
+    let world = World::with_repo();
+    world.repo("library");
+    world.write("library/.env", "API_URL=theirs\n");
+    world.git(&world.path("library"), &["add", "--force", ".env"]);
+    world.commit(&world.path("library"), "settings");
+    let main = world.path("myproject");
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "sub"];
+    world.git(&main, &add);
+    world.write("myproject/.wt.toml", "[env]\nfrom = \"sub/.env\"\n");
+    world.commit(&main, "recipe");
+    world.wt(&["add", "x"]).code(3).says(&["set        API_URL in shells and hooks"]);
+    assert_eq!(world.read("myproject-x/.env"), "API_URL=theirs\n");
+    let shown = ["run", "x", "--", "sh", "-c", "echo ${API_URL-unset}"];
+    world.wt(&shown).ok().prints("unset\n");
+    world.trust();
+    world.wt(&shown).ok().prints("theirs\n");
+}
