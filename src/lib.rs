@@ -6,20 +6,21 @@
 //! main -> lib -> cli, command/*            the verbs, one file each, thin
 //!      -> complete, guard                  what TAB offers; what leads into another worktree
 //!      -> facts, hook, target              looks at the world; runs hooks; which worktree a word means
-//!      -> plan, trust, environment, drift  pure: (wish, recipe, facts) -> plan, or a refusal; consent; variables
+//!      -> plan, environment, drift         pure: (wish, recipe, facts) -> plan, or a refusal; variables
 //!      -> record                           what was made, on disk: the undo
 //!      -> resource/*, detect               create and destroy: branch, checkout, port …; what a project needs
-//!      -> recipe, standing                 what a worktree of this repository gets; where the user stands
+//!      -> recipe, standing                 what a worktree gets, and the gate, recipe/consent; where the user stands
 //!      -> git, channel                     the only door to git; the shell that follows
 //!      -> claim, dotenv, url, shell_state  the host's ports and databases; bytes in, bytes out
 //!      -> picker                           which of several, chosen on the terminal
 //!      -> exec                             the only door to processes
 //!      -> ui, file                         the only door to the terminal; whole-file writes
-//!      -> quote -> name, reserved -> error   the bottom
+//!      -> quote -> name, reserved -> error the bottom
 //! ```
 //!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
-//! and repair after a crash walk that list backwards.
+//! and repair after a crash walk that list backwards. And: what a committed file asks for is `Requested`; who acts on what
+//! reaches outside of the worktree takes `Granted`, which the gate alone makes.
 
 pub mod channel;
 pub mod claim;

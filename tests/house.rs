@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 15] = [
     &["recipe", "standing"],
     &["detect", "resource"],
     &["record"],
-    &["plan", "trust", "environment", "drift"],
+    &["plan", "environment", "drift"],
     &["facts", "hook", "target"],
     &["complete", "guard"],
     &["command", "cli"],

@@ -179,8 +179,8 @@ impl Action {
     pub fn set(from: &str, variables: &[(String, String)]) -> Self {
         let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
         let mut action = Self::new(Kind::Set, names.join(", "));
-        let all: String = variables.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
-        action.files.insert(from.to_owned(), hash(all.as_bytes()));
+        let all = serde_json::to_vec(variables).expect("texts are JSON");
+        action.files.insert(from.to_owned(), hash(&all));
         action.values = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         action
     }
@@ -207,11 +207,9 @@ impl Action {
 
     /// What consent is remembered by.
     pub fn key(&self) -> String {
-        let mut text = format!("{:?}\0{}\0", self.kind, self.text);
-        for (file, content) in &self.files {
-            text += &format!("{file}\0{content}\0");
-        }
-        hash(text.as_bytes())
+        // as JSON, in which no text can pass for two
+        let whole = serde_json::to_vec(&(self.kind, &self.text, &self.files));
+        hash(&whole.expect("texts are JSON"))
     }
 
     /// Whether it does the same as another, whatever is in the files.
