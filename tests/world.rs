@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Once};
 use std::time::Instant;
 
 use rustix::process::Pid;
@@ -23,6 +23,20 @@ pub fn is_here(what: &str, found: bool) -> bool {
         eprintln!("skipped: {what} is not installed");
     }
     found
+}
+
+/// Tests that were started with `&` in a script, or by nohup(1), ignore signals, and so would all that they start. A
+/// handler that does nothing ignores them just as well, and no program inherits it.
+fn pass_on_no_ignored_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(mask.trim(), 16).unwrap();
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        if ignored >> (signal - 1) & 1 == 1 {
+            signal_hook::flag::register(signal, Arc::default()).unwrap();
+        }
+    }
 }
 
 /// A temporary world.
@@ -115,6 +129,8 @@ impl World {
     }
 
     fn in_dir(dir: &Path) -> Self {
+        static FIRST: Once = Once::new();
+        FIRST.call_once(pass_on_no_ignored_signals);
         let dir = tempfile::Builder::new().prefix("wt").tempdir_in(dir).unwrap();
         let world = Self { dir, since: Instant::now() };
         for name in ["home", "state", "run", "bin"] {
