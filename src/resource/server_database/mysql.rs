@@ -297,7 +297,10 @@ fn uses(line: &str) -> bool {
     let is_part = |next: &str| {
         ["index", "key", "for", "frm"].iter().any(|word| next.to_ascii_lowercase().starts_with(word))
     };
-    words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("use") && !is_part(pair[1]))
+    let is_use = |word: &str| word.eq_ignore_ascii_case("use");
+    // its name may be on the next line
+    words.windows(2).any(|pair| is_use(pair[0]) && !is_part(pair[1]))
+        || words.last().is_some_and(|word| is_use(word))
 }
 
 fn quoted(name: &str) -> String {
@@ -317,6 +320,7 @@ mod tests {
         for (line, want) in [
             ("USE shop;", true),
             ("use `shop`", true),
+            ("USE", true),
             ("SELECT 1; USE shop;", true),
             ("/*!40000 USE shop */;", true),
             ("INSERT INTO t VALUES ('please use it; \\' use x');", false),
