@@ -249,18 +249,23 @@ impl EnvFile {
         self.supplied = wanted;
     }
 
-    /// Notes what the supplied variables are set to. A value that the file had already, and that we have not written, is
-    /// the user's.
+    /// Notes what the supplied variables are set to. Another value that the file had already, and that we have not written,
+    /// is the user's.
     fn note_supplied(&mut self, before: Option<&EnvText>, text: &EnvText) {
-        let before: HashSet<String> = before
-            .map(|before| before.variables().into_iter().map(|(name, _)| name).collect())
-            .unwrap_or_default();
+        let before: HashMap<String, String> = before
+            .map(|before| {
+                before.variables().into_iter().map(|(name, value)| (name, hash(value.into_text().as_bytes())))
+            })
+            .into_iter()
+            .flatten()
+            .collect();
         let now: HashMap<String, Value> = text.variables().into_iter().collect();
         let kept: HashSet<&String> = self.changes.kept.iter().collect();
         let written = &self.written;
         self.supplied.retain_mut(|supplied| {
             let name = &supplied.name;
-            let is_ours = !before.contains(name) || !supplied.hash.is_empty() || written.get(name).is_some();
+            let is_ours =
+                before.get(name).is_none_or(|was| *was == supplied.hash) || written.get(name).is_some();
             let value = now.get(name).filter(|_| is_ours && !kept.contains(name));
             let Some(value) = value else { return false };
             supplied.hash = hash(value.clone().into_text().as_bytes());
