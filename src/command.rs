@@ -38,8 +38,8 @@ use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
 use crate::guard::{self, Guard, Watch};
 use crate::name::{Branch, Name};
-use crate::recipe::consent::{Action, Consent, ConsentFile};
-use crate::recipe::{Recipe, RecipeSource, Words};
+use crate::recipe::consent::{Action, Consent, ConsentFile, Granted};
+use crate::recipe::{DatabaseRule, Recipe, RecipeSource, Words};
 use crate::record::{Record, Records};
 use crate::resource::Site;
 use crate::standing::Standing;
@@ -145,9 +145,10 @@ impl Context {
 
     /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Nothing is assumed
     /// where there is none, and what is not consented to waits.
-    pub fn ask_for_recipe(&self, recipe: &Recipe) -> Result<()> {
-        let Some(main) = self.main.as_deref() else { return Ok(()) };
-        let missing = self.consent()?.missing(facts::actions(Some(main), main, recipe)?);
+    pub fn ask_for_recipe(&self, recipe: &Recipe, record: Option<&Record>) -> Result<()> {
+        let Some(main) = self.main.as_deref().filter(|_| self.may_ask()) else { return Ok(()) };
+        let has_database = record.is_some_and(|record| record.databases().next().is_some());
+        let missing = self.consent()?.missing(facts::actions(Some(main), main, recipe, has_database)?);
         self.ask_for(&missing).map(drop)
     }
 
@@ -156,7 +157,7 @@ impl Context {
         if actions.is_empty() {
             return Ok(true);
         }
-        if self.has_declined.get() || !self.ui.can_ask() {
+        if !self.may_ask() {
             return Ok(false);
         }
         self.show(actions)?;
@@ -166,6 +167,10 @@ impl Context {
         }
         self.has_declined.set(!agreed);
         Ok(agreed)
+    }
+
+    fn may_ask(&self) -> bool {
+        !self.has_declined.get() && self.ui.can_ask()
     }
 
     /// Remembers consent.
@@ -248,8 +253,19 @@ impl Context {
         tree: &'a Worktree,
         worktrees: &'a Worktrees,
         recipe: &'a Recipe,
+        consent: &Consent,
     ) -> Watch<'a> {
-        Watch { repo: &self.repo, worktrees, claims: &self.claims, main: self.main.as_deref(), tree, recipe }
+        let shares =
+            |rule: &DatabaseRule| consent.shared_database(&rule.shared).is_ok_and(Granted::into_inner);
+        Watch {
+            repo: &self.repo,
+            worktrees,
+            claims: &self.claims,
+            main: self.main.as_deref(),
+            tree,
+            recipe,
+            own_database: recipe.database.as_ref().filter(|rule| !shares(rule)),
+        }
     }
 
     /// Refuses to run anything in an environment that leads into another worktree, or warns, as the user has it.

@@ -9,7 +9,7 @@ use std::fmt::Display;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure in the user's words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     /// What failed, in one line: lower case, no full stop, names in 'single quotes'.
     pub what: String,

@@ -19,7 +19,7 @@ use crate::name::Branch;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
 use crate::recipe::{EnvRule, Recipe, RecipeSource};
-use crate::record::{Fate, Record, Records};
+use crate::record::{Fate, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::{port, server_database};
 use crate::url::{Engine, Url};
@@ -135,8 +135,8 @@ impl Facts {
         };
         let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
         let common = repo.common_dir().to_owned();
-        let database = own_records.iter().find(|record| Some(record.id.as_str()) == own);
-        let database = database.and_then(Record::server_database);
+        let own_record = own_records.iter().find(|record| Some(record.id.as_str()) == own).cloned();
+        let consent = ConsentFile::of(repo, claims)?.consent().clone();
         let ignoring = main.clone();
         let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
         let base = base(repo, wish, recipe)?;
@@ -149,7 +149,7 @@ impl Facts {
                 .map_or_else(|| home.join(".local/share"), PathBuf::from),
             home,
             records: own_records,
-            database,
+            own: own_record,
             base,
             makes_orphans,
             push_remote: repo.push_remote(),
@@ -163,18 +163,18 @@ impl Facts {
             bound: port::is_bound,
             gone: |owner| Fate::of(owner) == Fate::Gone,
             ephemeral: port::ephemeral(),
-            env_source: with_database(&sources.texts, recipe),
-            env_sources: sources.texts,
             links_to_hide: links
                 .iter()
                 .map(|(_, path)| path)
                 .filter(|path| is_ignored_as_directory(main.as_deref(), path))
                 .cloned()
                 .collect(),
-            fill: fill(main.as_deref(), recipe)?,
+            fill: main.as_deref().map_or(Ok(None), |main| fill(main, recipe, &sources, &consent)),
+            env_source: with_database(&sources.texts, recipe),
+            env_sources: sources.texts,
             tracked_sources: sources.tracked,
             left_out: sources.left_out,
-            consent: ConsentFile::of(repo, claims)?.consent().clone(),
+            consent,
             links,
             copies,
             listing,
@@ -341,10 +341,15 @@ impl Sources {
         if sources.texts.is_empty() {
             return Ok(sources);
         }
+        // a file that a link of the repository's leads to is the repository's choice
+        let ways: Vec<(PathBuf, Vec<PathBuf>)> =
+            sources.texts.values().map(|(path, _)| (path.clone(), way(main, path))).collect();
         let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1");
         let git = git.args(["ls-files", "-z", "--recurse-submodules", "--"]);
-        let listed = git.args(sources.texts.values().map(|(path, _)| path)).stdout()?;
-        sources.tracked = git::paths(&listed).into_iter().map(|path| main.join(path)).collect();
+        let listed = git.args(ways.iter().flat_map(|(_, way)| way)).stdout()?;
+        let tracked: BTreeSet<PathBuf> = git::paths(&listed).into_iter().collect();
+        let is_tracked = |way: &[PathBuf]| way.iter().any(|step| tracked.contains(step));
+        sources.tracked = ways.into_iter().filter(|(_, way)| is_tracked(way)).map(|(path, _)| path).collect();
         // what a link of the repository's leads to is the user's, and none of its business
         let leads_out = |path: &Path| sources.tracked.contains(path) && !real(path).starts_with(real(main));
         let out = sources.texts.extract_if(.., |_, (path, _)| leads_out(path));
@@ -365,12 +370,36 @@ impl Sources {
     }
 }
 
+/// The links that lead from `path` to a file, and the file, as far as they are in the main worktree, relative to it.
+fn way(main: &Path, path: &Path) -> Vec<PathBuf> {
+    // as many as the system follows
+    const MOST: usize = 40;
+    let root = real(main);
+    let mut way = vec![path.strip_prefix(main).unwrap_or(path).to_owned()];
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        let mut on_the_way: Vec<&Path> = path.ancestors().collect();
+        on_the_way.reverse();
+        let Some(link) = on_the_way.into_iter().find(|step| step.is_symlink()) else { break };
+        let inside = link.parent().map(real).map(|dir| dir.join(link.file_name().unwrap_or_default()));
+        way.extend(inside.and_then(|link| Some(link.strip_prefix(&root).ok()?.to_owned())));
+        let Ok(target) = fs::read_link(link) else { break };
+        let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
+        path = link.parent().unwrap_or(link).join(target).join(rest);
+    }
+    way.extend(real(&path).strip_prefix(&root).ok().map(Path::to_owned));
+    way
+}
+
 /// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script
 /// through a client that knows commands for the shell. SQLite runs a script in bounds.
-fn fill(main: Option<&Path>, recipe: &Recipe) -> Result<Option<Action>> {
-    let (Some(main), Some(file)) = (main, recipe.database_file()) else { return Ok(None) };
-    let is_repositorys = recipe.database.as_ref().is_some_and(|rule| rule.from.is_repositorys());
-    match engine(main, recipe)? {
+fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> Result<Option<Action>> {
+    let (Some(rule), Some(file)) = (&recipe.database, recipe.database_file()) else { return Ok(None) };
+    if consent.shared_database(&rule.shared).is_ok_and(|shared| *shared.get()) {
+        return Ok(None);
+    }
+    let is_repositorys = rule.from.is_repositorys();
+    match engine(recipe, sources) {
         // it would bring what is none of the repository's into the worktree
         Some(Engine::Sqlite) if is_repositorys && !real(&main.join(file)).starts_with(real(main)) => {
             Action::fill(file, main).map(Some)
@@ -384,8 +413,9 @@ fn fill(main: Option<&Path>, recipe: &Recipe) -> Result<Option<Action>> {
     }
 }
 
-/// All that the repository asks for in this recipe, as far as it can be told before a worktree is planned.
-pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<Action>> {
+/// All that the repository asks for in this recipe, as far as it can be told before a worktree is planned. One that has its
+/// database is not filled again.
+pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe, has_database: bool) -> Result<Vec<Action>> {
     let mut actions = recipe.actions(root)?;
     let Some(main) = main else { return Ok(actions) };
     let sources = Sources::of(main, recipe)?;
@@ -393,7 +423,9 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<
         let (path, text) = &sources.texts[&rule.file];
         actions.extend(rule.supplied_by(path, text, recipe).1);
     }
-    actions.extend(fill(Some(main), recipe)?);
+    if !has_database {
+        actions.extend(fill(main, recipe, &sources, &Consent::default())?);
+    }
     if let (Some(rule), Some((file, text))) = (&recipe.database, with_database(&sources.texts, recipe))
         && let Some(Value::Text(url)) = text.get(&rule.variable)
     {
@@ -409,14 +441,12 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe) -> Result<Vec<
 }
 
 /// What kind of database the main worktree has, as far as its URL tells.
-pub fn engine(main: &Path, recipe: &Recipe) -> Result<Option<Engine>> {
-    let rule = recipe.database.as_ref();
-    let source = with_database(&Sources::of(main, recipe)?.texts, recipe);
-    let url = rule.and_then(|rule| match source?.1.get(&rule.variable)? {
-        Value::Text(url) => Some(url),
+fn engine(recipe: &Recipe, sources: &Sources) -> Option<Engine> {
+    let (_, text) = with_database(&sources.texts, recipe)?;
+    match text.get(&recipe.database.as_ref()?.variable)? {
+        Value::Text(url) => Engine::of(Url::parse(&url)?.scheme()),
         Value::Dynamic(_) => None,
-    });
-    Ok(url.and_then(|url| Engine::of(Url::parse(&url)?.scheme())))
+    }
 }
 
 /// The env file whose source has the database's URL, else the first, with the text of the source.

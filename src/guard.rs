@@ -13,7 +13,7 @@ use crate::error::{Error, Hint, Result};
 use crate::file;
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
-use crate::recipe::Recipe;
+use crate::recipe::{DatabaseRule, Recipe};
 use crate::resource::server_database;
 use crate::target::Worktrees;
 use crate::url::{Engine, SqlitePlace, Url};
@@ -109,6 +109,8 @@ pub struct Watch<'a> {
     pub tree: &'a Worktree,
     /// Its recipe.
     pub recipe: &'a Recipe,
+    /// The rule of a database of the worktree's own.
+    pub own_database: Option<&'a DatabaseRule>,
 }
 
 impl Watch<'_> {
@@ -143,7 +145,7 @@ impl Watch<'_> {
 
     /// The variable that holds the URL of a database of the worktree's own.
     fn database_variable(&self) -> Option<&str> {
-        self.recipe.database.as_ref().filter(|rule| !rule.shared.wanted()).map(|rule| rule.variable.as_str())
+        self.own_database.map(|rule| rule.variable.as_str())
     }
 
     /// What of another worktree a variable leads to.

@@ -121,8 +121,8 @@ pub struct Facts {
     pub ignored: Box<dyn Fn(&Path) -> bool>,
     /// Databases claimed on this host by other worktrees, as `engine:server/name`.
     pub databases: Vec<String>,
-    /// The name on a server that the worktree's database has already.
-    pub database: Option<String>,
+    /// What the worktree has already.
+    pub own: Option<Record>,
     /// Ports claimed on this host.
     pub claims: BTreeMap<u16, Claim>,
     /// Says whether a port is bound now.
@@ -141,8 +141,8 @@ pub struct Facts {
     pub links_to_hide: Vec<PathBuf>,
     /// The ignored files to copy.
     pub copies: Selection,
-    /// The file that a database on a server begins as.
-    pub fill: Option<Action>,
+    /// What needs consent of the file that a new database begins as, or why nobody can tell.
+    pub fill: Result<Option<Action>>,
     /// What env files start from and git tracks, so that others may have written it.
     pub tracked_sources: BTreeSet<PathBuf>,
     /// What is not used of what the repository has, and why.
@@ -191,6 +191,11 @@ impl Facts {
         let source = self.env_source.as_ref().and_then(|(file, _)| self.env_sources.get(file));
         let is_tracked = source.is_some_and(|(path, _)| self.tracked_sources.contains(path));
         Requested::by(if is_tracked { Author::Repository } else { Author::User }, url.to_owned())
+    }
+
+    /// What needs consent of the file that a database begins as, unless this worktree has it already.
+    fn unusual_fill(&self, is_it: impl Fn(&Resource) -> bool) -> Result<Option<Action>> {
+        if self.own.iter().flat_map(Record::databases).any(is_it) { Ok(None) } else { self.fill.clone() }
     }
 }
 

@@ -32,12 +32,10 @@ struct Asked {
     /// The user's own env file.
     env: &'static str,
     named: &'static str,
-    /// How `add` and `setup` end without consent: a variable that is not set leaves nothing undone.
-    status: i32,
     is_done: fn(&World) -> bool,
 }
 
-const NOTHING: Asked = Asked { recipe: "", files: &[], env: "", named: "", status: 3, is_done: |_| false };
+const NOTHING: Asked = Asked { recipe: "", files: &[], env: "", named: "", is_done: |_| false };
 
 /// Whether a variable comes into the worktree's environment.
 fn sets(world: &World, name: &str) -> bool {
@@ -74,7 +72,11 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
             recipe: "[database]\nshared = true\n",
             env: "DATABASE_URL=sqlite:///db.sqlite3\n",
             named: "share      the main worktree's database",
-            is_done: |world| world.wt(&["setup", "x"]).code == 0,
+            // it goes on with one of its own until it is made anew
+            is_done: |world| {
+                let plan = world.wt(&["add", "--dry-run", "y"]);
+                !plan.stderr.contains("database '") && !plan.stdout.contains("database '")
+            },
             ..NOTHING
         },
         Asked {
@@ -131,10 +133,8 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
             world.write("myproject/.env", &here(asked.env));
         }
         for verb in ["add", "setup", "setup"] {
-            let seen = world.wt(&[verb, "x"]).code(asked.status);
-            if asked.status == 3 {
-                leaves_it_to_a_person(&seen.says(&["without consent these are left out:", asked.named]));
-            }
+            let seen = world.wt(&[verb, "x"]).code(3);
+            leaves_it_to_a_person(&seen.says(&["without consent these are left out:", asked.named]));
             assert!(!(asked.is_done)(&world), "{}", asked.recipe);
         }
         world.wt(&["trust"]).code(128).says(&[asked.named, "there is no terminal to ask on"]);
@@ -157,16 +157,183 @@ fn a_place_waits_for_consent() {
 }
 
 #[test]
-fn no_place_is_in_a_repository_beside() {
-    for place in
-        ["../myproject-api/.git/hooks", "../myproject-api/.vscode", "../myproject-api/new/{{ name }}"]
-    {
+fn a_place_in_a_repository_beside_waits_for_consent() {
+    for (place, made) in [
+        ("../myproject-api/.git/hooks", "myproject-api/.git/hooks"),
+        ("../myproject-api/.vscode", "myproject-api/.vscode"),
+        ("sub/../../{{ repo }}-api/{{ name }}", "myproject-api/x"),
+        ("../{{ repo }}-api/../{{ name }}", "x"),
+    ] {
         let world = with_recipe(&format!("path = \"{place}\"\n"), &[]);
         world.repo("myproject-api");
         let before = world.everything();
-        world.wt(&["add", "x"]).code(128).says(&["needs your consent"]);
+        world.wt(&["add", "x"]).code(128).says(&["needs your consent", "hint: git wt trust\n"]);
         before.is_still(&world.everything(), place);
+        world.trust();
+        let seen = world.wt(&["add", "x"]).ok();
+        assert!(seen.stdout.starts_with(&format!("[ROOT]/{made}")), "{place}: {seen:?}");
     }
+}
+
+#[test]
+fn a_place_that_only_looks_usual_is_refused_without_a_way_to_consent() {
+    let refused = |world: &World, place: &str| {
+        let before = world.everything();
+        let seen = world.wt(&["add", "x"]).code(128);
+        assert_eq!(
+            seen.stderr,
+            format!(
+                "error: the recipe wants the worktree at '{place}', in another repository or beyond a link\n\
+                 hint: git wt add --path PLACE NAME\n"
+            )
+        );
+        before.is_still(&world.everything(), place);
+        world.wt(&["trust"]).ok().says(&["nothing waits"]);
+    };
+    let world = with_recipe("path = '../{{ repo }}-api/new/{{ name }}'\n", &[]);
+    world.repo("myproject-api");
+    refused(&world, "[ROOT]/myproject-api/new/x");
+    let world = with_recipe("path = 'sub/{{ name }}'\n", &[]);
+    symlink("../elsewhere", world.path("myproject/sub")).unwrap();
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    refused(&world, "[ROOT]/myproject/sub/x");
+    world.wt(&["add", "--path", "../mine", "x"]).ok();
+}
+
+#[test]
+fn worktrees_of_a_submodule_are_expected_beside_the_project_around() {
+    let world = World::with_repo();
+    world.repo("library");
+    world.write("library/.wt.toml", "path = '../{{ repo }}-{{ name }}'\n");
+    world.commit(&world.path("library"), "recipe");
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "lib"];
+    world.git(&world.path("myproject"), &add);
+    world.wt_in("myproject/lib", &["add", "x"]).ok().prints("[ROOT]/lib-x\n");
+}
+
+#[test]
+fn a_value_is_no_more_derived_than_its_parts() {
+    for template in [
+        "{{ 'http://evil.example/?' ~ name | slug }}",
+        "{{ 'http://evil.example' or name | hash }}",
+        "{{ ('http://evil.example/') ~ (name) | slug }}",
+        "{{ 'http://evil.example' if true else name | dbname }}",
+        "http://evil.example/{{ name | slug }}",
+    ] {
+        let world = with_recipe(&format!("[env]\nAPI_URL = \"{template}\"\n"), &[]);
+        world.wt(&["add", "x"]).code(3).says(&["set        API_URL in shells and hooks"]);
+        assert!(!sets(&world, "API_URL"), "{template}");
+    }
+    let world = with_recipe("[env]\nA = '{{ name | slug }}'\nB = '{{ (repo ~ name) | dbname }}'\n", &[]);
+    world.wt(&["add", "x"]).ok();
+    assert!(sets(&world, "A") && sets(&world, "B"));
+}
+
+#[test]
+fn what_a_link_of_the_repository_leads_to_is_the_repositorys() {
+    let linked = |target: &str| {
+        let world = World::with_repo();
+        world.write(
+            "myproject/real/.env.example",
+            "API_URL=http://evil.example/\nDATABASE_URL=sqlite:///[HOME]/p.sqlite3\n"
+                .replace("[HOME]", world.path("home").to_str().unwrap())
+                .as_str(),
+        );
+        world.write("home/private/.env", "TOKEN=private\n");
+        symlink(target.replace("[HOME]", world.path("home").to_str().unwrap()), world.path("myproject/conf"))
+            .unwrap();
+        symlink("conf", world.path("myproject/again")).unwrap();
+        world
+    };
+    for from in ["conf/.env", "again/.env"] {
+        let world = linked("real");
+        world.write("myproject/.wt.toml", &format!("[env]\nfrom = '{from}'\n[database]\nfrom = 'main'\n"));
+        world.commit(&world.path("myproject"), "recipe");
+        world.write("home/p.sqlite3", "");
+        let waiting = ["set        API_URL", "database   "];
+        world.wt(&["add", "x"]).code(3).says(&waiting);
+        assert!(!sets(&world, "API_URL") && !sets(&world, "DATABASE_URL"), "{from}");
+        assert_eq!(
+            fs::read_dir(world.path("home"))
+                .unwrap()
+                .filter(|found| found.as_ref().unwrap().path().extension().is_some_and(|e| e == "sqlite3"))
+                .count(),
+            1
+        );
+        let world = linked("[HOME]/private");
+        world.write("myproject/.wt.toml", &format!("[env]\nfrom = '{from}'\n"));
+        world.commit(&world.path("myproject"), "recipe");
+        world
+            .wt(&["add", "x"])
+            .ok()
+            .says(&["is not used: it is tracked, and a link that leads out of the repository"]);
+        assert!(!sets(&world, "TOKEN"), "{from}");
+    }
+    // a link of the user's own is the user's business
+    let world = World::with_repo();
+    world.write("home/private/.env", "TOKEN=private\n");
+    symlink(world.path("home/private"), world.path("myproject/conf")).unwrap();
+    world.write("myproject/.wt.toml", "[env]\nfrom = 'conf/.env'\n");
+    world.wt(&["add", "x"]).ok();
+    assert!(sets(&world, "TOKEN"));
+}
+
+#[test]
+fn a_shared_database_that_waits_for_consent_is_still_another_worktrees() {
+    let world = with_recipe("[database]\nshared = true\n", &[]);
+    let mains = format!("DATABASE_URL=sqlite:///{}\n", world.path("myproject/db.sqlite3").display());
+    world.write("myproject/.env", &mains);
+    world.write("myproject/db.sqlite3", "");
+    world.wt(&["add", "x"]).code(3);
+    world.write("myproject-x/.env", &mains);
+    world.wt(&["run", "x", "--", "true"]).code(128).says(&["leads into another worktree"]);
+    world.trust();
+    world.wt(&["run", "x", "--", "true"]).ok();
+}
+
+#[test]
+fn a_damaged_file_of_consents_is_forgotten() {
+    let world = with_recipe("[hooks]\nsetup = ['touch ran.sqlite3']\n", &[]);
+    world.trust();
+    let dir = fs::read_dir(world.path("state/git-wt/trust")).unwrap();
+    for file in dir.map(|found| found.unwrap().path()) {
+        fs::write(file, "{").unwrap();
+    }
+    world.wt(&["add", "x"]).code(128).says(&["hint: git wt trust --forget\n"]);
+    world.wt(&["trust", "--forget"]).ok();
+    world.wt(&["add", "x"]).code(3);
+    assert!(!world.path("myproject-x/ran.sqlite3").exists());
+}
+
+#[test]
+fn a_file_is_asked_for_only_to_fill_a_database() {
+    let world = with_recipe("[database]\nfrom = '../seed.sql'\n", &[]);
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.wt(&["add", "--no-env", "plain"]).ok();
+    world.wt(&["add", "x"]).code(128).says(&["../seed.sql"]);
+    world.write("seed.sql", "CREATE TABLE a (n);\n");
+    world.trust();
+    world.wt(&["add", "x"]).ok();
+    world.write("seed.sql", "CREATE TABLE b (n);\n");
+    world.wt(&["setup", "x"]).ok();
+    fs::remove_file(world.path("seed.sql")).unwrap();
+    world.wt(&["setup", "x"]).ok();
+    world.git(&world.path("myproject"), &["config", "wt.database.shared", "true"]);
+    world.wt(&["add", "y"]).ok();
+}
+
+#[test]
+fn an_edit_of_what_the_repository_supplied_is_the_users() {
+    let files = [(".gitignore", ".env\n"), (".env.example", "PORT=8000\nGREETING=theirs\n")];
+    let world = with_recipe("[port]\nPORT = 8000\n", &files);
+    world.wt(&["add", "x"]).code(3);
+    let kept = world.read("myproject-x/.env").replace("theirs", "mine");
+    assert!(kept.contains("mine"), "{kept}");
+    world.write("myproject-x/.env", &kept);
+    let greeting = ["run", "x", "--", "printenv", "GREETING"];
+    world.wt(&greeting).ok().prints("mine\n");
+    world.wt(&["setup", "x"]);
+    world.wt(&greeting).ok().prints("mine\n");
 }
 
 #[test]
@@ -294,6 +461,18 @@ fn consent_in_advance_is_to_what_the_hash_stands_for() {
     world.wt(&["add", "x"]).code(3);
     world.write("myproject/x.sh", "touch ran.sqlite3\n");
     world.wt(&["trust", "--hash", &hash]).ok();
+    // whoever has consented is shown the same
+    world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n", &format!("hash {hash}\n")]);
+    world.wt(&["trust", "--hash", &hash]).ok();
+    world.wt(&["trust", "--hash", "0123"]).code(128);
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh', 'true']\n");
+    let more = world.wt(&["trust"]).code(128).stderr;
+    world.wt(&["trust", "--forget"]).ok();
+    let all = world.wt(&["trust"]).code(128).stderr;
+    let hash_in = |told: &str| told.lines().find(|line| line.starts_with("hash ")).unwrap().to_owned();
+    assert_eq!(hash_in(&more), hash_in(&all));
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh']\n");
+    world.wt(&["trust", "--hash", &hash]).ok();
     world.wt(&["setup", "x"]).ok();
     assert!(world.path("myproject-x/ran.sqlite3").exists());
     // all of it is asked for again
@@ -366,9 +545,9 @@ fn no_interpreter_is_taken_from_what_git_tracks() {
     world.write("myproject/.wt.toml", "[venv]\npath = 'env'\n");
     world.commit(&repo, "venv");
     world.program("uv", "#!/bin/sh\necho \"$@\" >>\"$HOME/uv\"\nfor venv; do :; done\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n");
-    world.wt(&["add", "before"]);
-    let told = fs::read_to_string(world.path("home/uv")).unwrap_or_default();
-    assert!(!told.contains("elsewhere"), "{told}");
+    world.wt(&["add", "before"]).ok();
+    let told = world.read("home/uv");
+    assert!(told.contains("venv") && !told.contains("elsewhere"), "{told}");
     assert!(!world.path("home/pwned").exists());
 }
 

@@ -176,7 +176,7 @@ fn a_script_fills_it_after_consent_or_leaves_none() {
     }
     assert_eq!(server.sql(&format!("SELECT name FROM {main}.things")), "of main");
     world.git(&world.path(&main), &["config", "wt.database.from", "seed.dump"]);
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&["'seed.dump' is no script of SQL"]);
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["seed.dump' is no script of SQL"]);
 }
 
 #[test]

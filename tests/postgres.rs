@@ -544,7 +544,7 @@ fn a_script_that_fails_or_leads_elsewhere_leaves_no_database() {
     }
     assert_eq!(cluster.sql(&main, "SELECT name FROM things"), "of main");
     world.git(&world.path(&main), &["config", "wt.database.from", "seed.sql.gz"]);
-    world.wt_in(&main, &["add", "staging"]).code(128).says(&["'seed.sql.gz' is compressed", "gunzip --keep"]);
+    world.wt_in(&main, &["add", "staging"]).code(128).says(&["seed.sql.gz' is compressed", "gunzip --keep"]);
 }
 
 #[test]

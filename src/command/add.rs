@@ -292,7 +292,7 @@ fn plan(
 fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     let (recipe, start) = recipe_and_start(wish, context)?;
     if wish.env && !wish.no_checkout {
-        context.ask_for_recipe(&recipe)?;
+        context.ask_for_recipe(&recipe, None)?;
     }
     let (mut plan, mut lock) = self::plan(wish, &recipe, &start, context)?;
     if let Some(vanished) = &plan.heal {

@@ -88,7 +88,7 @@ fn wanted(args: &Args, root: &Path, repo: Repo, ui: Ui) -> Result<Option<Wanted>
             Environment::default()
         });
     if arrives {
-        context.warn_of_strays(&context.watch(tree, &worktrees, &recipe), &environment);
+        context.warn_of_strays(&context.watch(tree, &worktrees, &recipe, &consent), &environment);
     }
     let first_port = record.ports().into_iter().next();
     let drifted =

@@ -448,7 +448,7 @@ fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
         let consent = context.consent()?;
         let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)?;
         let worktrees = Worktrees::read(&context.repo)?;
-        context.guard(&context.watch(tree, &worktrees, &recipe), &environment)?;
+        context.guard(&context.watch(tree, &worktrees, &recipe, &consent), &environment)?;
         let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));
         let (root, limit) = (&tree.path, recipe.hooks.timeout);
         let surroundings = Surroundings {

@@ -102,8 +102,9 @@ fn prepare(
     let record = worktrees.record(tree);
     let template = record.and_then(|record| record.template.as_deref());
     let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
-    let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &context.consent()?)?;
-    context.guard(&context.watch(tree, worktrees, &recipe), &environment)?;
+    let consent = context.consent()?;
+    let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &consent)?;
+    context.guard(&context.watch(tree, worktrees, &recipe, &consent), &environment)?;
     let mut command = command.to_vec();
     if let Some(port) = environment.get("PORT")
         && wants_port(&command)

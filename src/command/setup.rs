@@ -170,7 +170,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
 pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Pending> {
     let record = &held.record;
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
-    context.ask_for_recipe(&recipe)?;
+    context.ask_for_recipe(&recipe, Some(record))?;
     let lock = context.records.lock()?;
     let pending = note_missing(&mut held.record, tree, context)?;
     drop(lock);
@@ -253,8 +253,9 @@ fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Res
     if Guard::of(&context.repo)? == Guard::Off {
         return Ok(());
     }
-    let environment = Environment::of(&context.repo, &tree.path, Some(record), recipe, &context.consent()?)?;
-    let mut strays = context.watch(tree, &worktrees, recipe).strays(&environment, &|_| None);
+    let consent = context.consent()?;
+    let environment = Environment::of(&context.repo, &tree.path, Some(record), recipe, &consent)?;
+    let mut strays = context.watch(tree, &worktrees, recipe, &consent).strays(&environment, &|_| None);
     strays.retain(|stray| stray.has_own);
     for step in &mut record.steps {
         if let Resource::EnvFile(file) = &mut step.resource {
@@ -325,7 +326,7 @@ fn run_unfinished(
     let ui = context.ui;
     let worktrees = Worktrees::read(&context.repo)?;
     if let Some(tree) = held.record.worktree(&worktrees.listing)
-        && let Err(error) = context.guard(&context.watch(tree, &worktrees, &recipe), &environment)
+        && let Err(error) = context.guard(&context.watch(tree, &worktrees, &recipe, &consent), &environment)
     {
         ui.error(&error);
         ui.warn("the recipe's hooks were not run");

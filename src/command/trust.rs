@@ -39,13 +39,20 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     }
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
-    let missing = context.consent()?.missing(requested(args, tree, &worktrees, context)?);
-    if missing.is_empty() {
+    let requested = requested(args, tree, &worktrees, context)?;
+    // over what was consented to as well: it is the same for whoever has not yet
+    let (hash, asks) = (consent::hash_of(&requested), !requested.is_empty());
+    let missing = context.consent()?.missing(requested);
+    if missing.is_empty() && args.hash.as_ref().is_none_or(|expected| *expected == hash) {
         context.ui.say("nothing waits for your consent");
+        if asks {
+            context.ui.say(&format!("hash {hash}"));
+        }
         return Ok(0);
     }
-    context.show(&missing)?;
-    let hash = consent::hash_of(&missing);
+    if !missing.is_empty() {
+        context.show(&missing)?;
+    }
     let agreed = match &args.hash {
         Some(expected) if *expected == hash => true,
         Some(_) => {
@@ -73,7 +80,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
 fn requested(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Vec<Action>> {
     let mut all: Vec<Action> = Vec::new();
     for recipe in recipes(args, tree, worktrees, context)? {
-        let actions = facts::actions(context.main.as_deref(), &tree.path, &recipe)?;
+        let actions = facts::actions(context.main.as_deref(), &tree.path, &recipe, false)?;
         for action in actions {
             if !all.contains(&action) {
                 all.push(action);

@@ -7,8 +7,9 @@ use crate::dotenv::Value;
 use crate::error::{Error, Result};
 use crate::git::absolute;
 use crate::name::{escaped, hash};
-use crate::recipe::consent::{self, Action, Consent, Granted};
+use crate::recipe::consent::{self, Action, Consent};
 use crate::recipe::{Recipe, Words};
+use crate::record::Record;
 use crate::resource::Resource;
 use crate::resource::database::{self, Database};
 use crate::resource::env_file::MovedPort;
@@ -83,7 +84,7 @@ impl Plan {
             Url::of_server(&text).map_err(|why| {
                 Error::new(format!("{} is no URL of a database", rule.variable)).because(why)
             })?;
-            let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
+            let own = self.server_database(engine, &url, &text, name, unusual, recipe, facts)?;
             return Ok(Some(own_url(own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
@@ -95,11 +96,10 @@ impl Plan {
             ("empty" | "main", _) => database::Origin::Empty,
             (dump, _) => database::Origin::Dump(from_root(dump)),
         };
-        let origin = match &facts.fill {
-            Some(action) => facts.consent.fill(origin, action).map(Granted::into_inner),
-            None => Ok(origin),
-        };
-        let made = origin.and_then(|origin| Ok((facts.consent.database(place, unusual)?, origin)));
+        let fill =
+            facts.unusual_fill(|made| matches!(made, Resource::Database(made) if made.place == place))?;
+        let granted = facts.consent.database(place, unusual);
+        let made = granted.and_then(|place| Ok((place, facts.consent.database(origin, fill)?)));
         match made {
             Ok((place, origin)) => {
                 let database = Database::new(database::Engine::Sqlite, place, origin);
@@ -117,6 +117,7 @@ impl Plan {
         url: &Url,
         text: &str,
         name: String,
+        unusual: Option<Action>,
         recipe: &Recipe,
         facts: &Facts,
     ) -> Result<String> {
@@ -128,7 +129,7 @@ impl Plan {
                 .hint("git config wt.database.remote true"));
         }
         // a worktree keeps the name it has, whoever else had it taken then
-        let kept = facts.database.clone();
+        let kept = facts.own.as_ref().and_then(Record::server_database);
         let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
         let own = url.with_database(&name);
         let from = match rule.from.wanted().as_str() {
@@ -140,12 +141,11 @@ impl Plan {
             }
         };
         let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);
-        let from = match &facts.fill {
-            Some(action) => facts.consent.fill(from, action).map(Granted::into_inner),
-            None => Ok(from),
-        };
-        let database = from.and_then(|from| {
-            let name = facts.consent.database(name, unusual(recipe, text, facts))?;
+        let server = url.address();
+        let fill = facts
+            .unusual_fill(|made| matches!(made, Resource::ServerDatabase(made) if made.server == server))?;
+        let database = facts.consent.database(name, unusual).and_then(|name| {
+            let from = facts.consent.database(from, fill)?;
             Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from).within(rule.timeout))
         });
         match database {

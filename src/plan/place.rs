@@ -8,7 +8,7 @@ use crate::error::{Error, Hint, Result};
 use crate::git::absolute;
 use crate::git::worktrees::{self, Worktree};
 use crate::name::hash;
-use crate::recipe::consent::Granted;
+use crate::recipe::consent::{Consent, Granted};
 use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
@@ -115,7 +115,15 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
         _ => place,
     };
     let is_usual = !recipe.path.is_repositorys() || is_usual(&place, from, facts);
-    facts.consent.place(&recipe.path, place, is_usual).map_err(|action| {
+    facts.consent.place(&recipe.path, place.clone(), is_usual).map_err(|action| {
+        // for what a link or another repository has made of it there is no consent
+        if Consent::is_usual_template(&recipe.path) {
+            let shown = place.display();
+            let error = Error::new(format!(
+                "the recipe wants the worktree at '{shown}', in another repository or beyond a link"
+            ));
+            return error.hint(ELSEWHERE);
+        }
         Error::new(format!("the recipe wants worktrees at '{}', which needs your consent", action.text))
             .hint("git wt trust")
             .hint(ELSEWHERE)
@@ -126,7 +134,9 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
 /// where git-wt keeps its own data.
 fn is_usual(place: &Path, main: &Path, facts: &Facts) -> bool {
     let (place, main) = ((facts.real)(place), (facts.real)(main));
-    let beside = main.parent().and_then(|around| place.strip_prefix(around).ok());
+    // that of a submodule is beside the project around
+    let outer = facts.superproject.as_deref().map_or_else(|| main.clone(), &*facts.real);
+    let beside = outer.parent().and_then(|around| place.strip_prefix(around).ok());
     let first = beside.and_then(|inside| inside.components().next()).map(|part| part.as_os_str().as_bytes());
     let is_expected = place.starts_with(&main)
         || first.is_some_and(|first| first == b"worktrees" || first.starts_with(facts.repo_name.as_bytes()))

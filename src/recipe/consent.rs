@@ -315,12 +315,15 @@ impl Consent {
         self.grant(template.of(place), Action::new(Kind::Place, &template.wanted))
     }
 
-    /// Whether a template puts worktrees where they are to be expected: beside or inside the main worktree.
+    /// Whether a template says by its text that worktrees are where they are to be expected, beside or inside the main
+    /// worktree: no consent is asked for it.
     pub fn is_usual_template(template: &Requested<String>) -> bool {
         let text = template.wanted.trim_start();
-        let beside =
-            ["../{{ repo }}", "../{{repo}}", "../worktrees/"].iter().any(|start| text.starts_with(start));
-        template.author == Author::User || beside || !text.starts_with(['/', '~', '.', '{'])
+        let beside = ["../{{ repo }}", "../{{repo}}", "../worktrees/"];
+        let below = beside.iter().find_map(|start| text.strip_prefix(start));
+        let is_inside = !text.starts_with(['/', '~', '.', '{']);
+        let leads_up = below.unwrap_or(text).contains("..");
+        template.author == Author::User || ((below.is_some() || is_inside) && !leads_up)
     }
 
     /// What is asked for where a database is neither in the worktree nor, under a name of its own, on this machine or the
@@ -364,17 +367,13 @@ impl Consent {
         Some(Action::new(Kind::Database, place))
     }
 
-    /// Passes the making of a database, of which this is unusual.
-    pub fn database<T>(&self, place: T, unusual: Option<Action>) -> Result<Granted<T>, Box<Action>> {
+    /// Passes a part of a database, its place or what it begins as, of which this is unusual: whoever wrote it, a file for a
+    /// server runs there with the user's rights.
+    pub fn database<T>(&self, part: T, unusual: Option<Action>) -> Result<Granted<T>, Box<Action>> {
         match unusual {
-            None => Ok(Granted(place)),
-            Some(action) => self.grant(Requested::by(Author::Repository, place), action),
+            None => Ok(Granted(part)),
+            Some(action) => self.grant(Requested::by(Author::Repository, part), action),
         }
-    }
-
-    /// Passes the file that a database begins as: whoever wrote it, it runs with the user's rights on the server.
-    pub fn fill<T>(&self, from: T, action: &Action) -> Result<Granted<T>, Box<Action>> {
-        self.grant(Requested::by(Author::Repository, from), action.clone())
     }
 }
 
@@ -408,13 +407,20 @@ pub fn is_derived(template: &str) -> bool {
     let expression = expression.trim();
     let is_plain = ["port", "secret", "name", "path"].contains(&expression)
         || expression.strip_prefix("ports.").is_some_and(super::is_variable)
-        || ["dbname", "slug", "hash"].iter().any(|filter| {
-            expression.strip_suffix(filter).is_some_and(|before| before.trim_end().ends_with('|'))
-        });
+        || ["dbname", "slug", "hash"].iter().any(|filter| is_filtered_by(expression, filter));
     let is_path_in_it = expression == "path"
         && rest.strip_prefix('/').is_some_and(|rest| is_inside(Path::new(rest)))
         && !rest.contains(['{', ':']);
     is_plain && (rest.is_empty() || is_path_in_it)
+}
+
+/// Whether all of an expression goes through the filter at its end: in `'x' ~ name | slug` only the name does.
+fn is_filtered_by(expression: &str, filter: &str) -> bool {
+    let before = expression.strip_suffix(filter).and_then(|before| before.trim_end().strip_suffix('|'));
+    before.map(str::trim).is_some_and(|operand| {
+        let in_brackets = operand.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        super::is_variable(operand) || in_brackets.is_some_and(|inside| !inside.contains(['(', ')']))
+    })
 }
 
 /// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
@@ -504,9 +510,7 @@ pub struct ConsentFile {
 impl ConsentFile {
     /// Reads the consents given in a repository, which is known by its place on this disk.
     pub fn of(repo: &Repo, claims: &Claims) -> Result<Self> {
-        let identity = repo.identity()?;
-        let key = format!("{}\0{}\0{}", repo.common_dir().display(), identity.dev, identity.ino);
-        let file = claims.dir().join("trust").join(format!("{}.json", &hash(key.as_bytes())[..32]));
+        let file = Self::place(repo, claims)?;
         let actions = match crate::file::read_small(&file) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             bytes => {
@@ -536,12 +540,13 @@ impl ConsentFile {
 
     /// Forgets all consent given in a repository, also where it cannot be read.
     pub fn forget(repo: &Repo, claims: &Claims) -> Result<()> {
-        let known = Self::of(repo, claims);
-        let file = match known {
-            Ok(known) => known.file,
-            Err(_) => return Ok(()),
-        };
-        Self { file, consent: Consent::default() }.write()
+        Self { file: Self::place(repo, claims)?, consent: Consent::default() }.write()
+    }
+
+    fn place(repo: &Repo, claims: &Claims) -> Result<PathBuf> {
+        let identity = repo.identity()?;
+        let key = format!("{}\0{}\0{}", repo.common_dir().display(), identity.dev, identity.ino);
+        Ok(claims.dir().join("trust").join(format!("{}.json", &hash(key.as_bytes())[..32])))
     }
 
     fn write(&self) -> Result<()> {

@@ -62,8 +62,8 @@ pub struct Database {
 
 impl Database {
     /// A database at this place, to be made.
-    pub fn new(engine: Engine, place: Granted<String>, from: Origin) -> Self {
-        Self { engine, place: place.into_inner(), from, absent: false, mark: None }
+    pub fn new(engine: Engine, place: Granted<String>, from: Granted<Origin>) -> Self {
+        Self { engine, place: place.into_inner(), from: from.into_inner(), absent: false, mark: None }
     }
 
     /// Notes what is there now; without it, what a crash left unrecorded is never removed.
@@ -227,8 +227,8 @@ mod tests {
         Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
     }
 
-    fn granted(place: &str) -> Granted<String> {
-        Consent::default().database(place.to_owned(), None).unwrap()
+    fn granted<T>(part: T) -> Granted<T> {
+        Consent::default().database(part, None).unwrap()
     }
 
     impl World {
@@ -237,7 +237,11 @@ mod tests {
         }
 
         fn database(&self, rel: &str) -> Database {
-            Database::new(Engine::Sqlite, granted(self.at(rel).to_str().unwrap()), Origin::Empty)
+            Database::new(
+                Engine::Sqlite,
+                granted(self.at(rel).to_str().unwrap().to_owned()),
+                granted(Origin::Empty),
+            )
         }
 
         fn create(&self, database: &mut Database) -> Result<Created> {
@@ -364,7 +368,8 @@ mod tests {
         fs::create_dir(world.at("victim")).unwrap();
         symlink("../victim", world.at("wt/data")).unwrap();
         symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
-        let relative = Database::new(Engine::Sqlite, granted("db.sqlite3"), Origin::Empty);
+        let relative =
+            Database::new(Engine::Sqlite, granted("db.sqlite3".to_owned()), granted(Origin::Empty));
         let databases = [
             world.database("wt/data/db.sqlite3"),
             world.database("wt/db.sqlite3"),

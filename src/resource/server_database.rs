@@ -189,7 +189,7 @@ impl ServerDatabase {
         url: &str,
         variable: &str,
         file: &str,
-        from: Origin,
+        from: Granted<Origin>,
     ) -> Self {
         let server = Url::of_server(url).map(|url| url.address()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
@@ -199,7 +199,7 @@ impl ServerDatabase {
             server,
             variable,
             file,
-            from,
+            from: from.into_inner(),
             timeout: Timeout::default(),
             absent: false,
             tests_absent: false,
