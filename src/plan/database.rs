@@ -84,7 +84,7 @@ impl Plan {
             Url::of_server(&text).map_err(|why| {
                 Error::new(format!("{} is no URL of a database", rule.variable)).because(why)
             })?;
-            let own = self.server_database(engine, &url, &text, name, unusual, recipe, facts)?;
+            let own = self.server_database(engine, &url, &text, name, recipe, facts)?;
             return Ok(Some(own_url(own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
@@ -117,7 +117,6 @@ impl Plan {
         url: &Url,
         text: &str,
         name: String,
-        unusual: Option<Action>,
         recipe: &Recipe,
         facts: &Facts,
     ) -> Result<String> {
@@ -142,10 +141,10 @@ impl Plan {
         };
         let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);
         let server = url.address();
-        let fill = facts
+        let filling = facts
             .unusual_fill(|made| matches!(made, Resource::ServerDatabase(made) if made.server == server))?;
-        let database = facts.consent.database(name, unusual).and_then(|name| {
-            let from = facts.consent.database(from, fill)?;
+        let database = facts.consent.database(name, unusual(recipe, text, facts)).and_then(|name| {
+            let from = facts.consent.database(from, filling)?;
             Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from).within(rule.timeout))
         });
         match database {
