@@ -2,23 +2,26 @@
 //!
 //! What programs started in it get: its ports, its env file, its venv. It reads, and never evaluates.
 
+pub mod drift;
+pub mod guard;
+
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::dotenv::{EnvText, Value};
 use crate::error::Result;
-use crate::exec::{self, Program};
-use crate::file;
 use crate::git::Repo;
 use crate::git::tracked::Tracked;
-use crate::name::{escaped, hash};
+use crate::host::exec::{self, Program};
+use crate::host::file;
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
 use crate::record::Record;
-use crate::reserved;
 use crate::resource::{EnvFile, venv};
-use crate::shell_state::{self, Change};
+use crate::shell::state::{self, Change};
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::name::{escaped, hash};
+use crate::text::reserved;
 
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,8 +208,8 @@ pub struct Inherited {
 impl Inherited {
     /// Has the shell's environment leave its worktree.
     pub fn now() -> Self {
-        let state = text_of(shell_state::STATE);
-        Self { changes: shell_state::changes(state.as_deref(), None, None, &text_of) }
+        let state = text_of(state::STATE);
+        Self { changes: state::changes(state.as_deref(), None, None, &text_of) }
     }
 
     /// The value of a variable.

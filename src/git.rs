@@ -25,8 +25,8 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
-use crate::exec::{self, Output, Program};
-use crate::name::Branch;
+use crate::host::exec::{self, Output, Program};
+use crate::text::name::Branch;
 
 /// An object id in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -251,9 +251,9 @@ impl Repo {
     /// Where the main worktree is of a git directory that stands elsewhere (`git init --separate-git-dir`): git writes
     /// that nowhere, so a linked worktree would not know. Only what still leads here counts.
     fn remembered_main_root(&self) -> Option<PathBuf> {
-        let root = crate::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
+        let root = crate::host::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
         let root = PathBuf::from(OsStr::from_bytes(&root));
-        let pointer = crate::file::read_small(&root.join(".git")).ok()?;
+        let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
         let git_dir = root.join(OsStr::from_bytes(one_line(pointer.strip_prefix(b"gitdir: ")?)));
         (Identity::of(&git_dir)? == Identity::of(&self.common_dir)?).then_some(root)
     }
@@ -269,8 +269,8 @@ impl Repo {
             return Ok(());
         }
         let file = self.common_dir.join(MAIN_ROOT);
-        crate::file::make_private_dir(file.parent().unwrap_or(&file), "")
-            .and_then(|()| crate::file::replace_private(&file, root.as_os_str().as_bytes()))
+        crate::host::file::make_private_dir(file.parent().unwrap_or(&file), "")
+            .and_then(|()| crate::host::file::replace_private(&file, root.as_os_str().as_bytes()))
             .explain(|| format!("cannot write '{}'", file.display()))
     }
 
@@ -321,7 +321,7 @@ impl Repo {
         let output = given.args(["config", "--type=expiry-date", "--get", "wt.expire"]).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim().parse().map_err(|_| {
-            Error::usage(format!("'{}' is no time that git knows", crate::name::escaped(time)))
+            Error::usage(format!("'{}' is no time that git knows", crate::text::name::escaped(time)))
                 .advise("one is '3.months.ago'")
         })
     }
@@ -403,7 +403,7 @@ impl Repo {
             return self.ask_git(&["rev-parse", "--verify", "--quiet", "--end-of-options", full]);
         }
         // as a file of its own it is read at once; gix looks at the packed ones each time
-        let loose = crate::file::read_small(&self.common_dir.join(full)).ok();
+        let loose = crate::host::file::read_small(&self.common_dir.join(full)).ok();
         let loose = loose.and_then(|content| Oid::parse(String::from_utf8_lossy(&content).trim()));
         if loose.is_some() && full.starts_with("refs/") {
             return loose;

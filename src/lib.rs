@@ -1,72 +1,58 @@
 //! git-wt: git worktree, with an environment of its own for each worktree.
 //!
-//! The map of the house. Imports go down only:
+//! The map of the house. A folder is a floor, and imports go down only:
 //!
 //! ```text
-//! main -> lib -> cli, command/*            the verbs, one file each, thin
-//!      -> complete, guard                  what TAB offers; what leads into another worktree
-//!      -> facts, hook, target              looks at the world; runs hooks; which worktree a word means
-//!      -> plan, environment, drift         pure: (wish, recipe, facts) -> plan, or a refusal; variables
-//!      -> record                           what was made, on disk: the undo
-//!      -> resource/*, detect               create and destroy: branch, checkout, port …; what a project needs
-//!      -> recipe, standing                 what a worktree gets, and the gate, recipe/consent; where the user stands
-//!      -> git, channel                     the only door to git; the shell that follows
-//!      -> claim, dotenv, url, shell_state  the host's ports and databases; bytes in, bytes out
-//!      -> picker                           which of several, chosen on the terminal
-//!      -> exec                             the only door to processes
-//!      -> ui, file                         the only door to the terminal; whole-file writes
-//!      -> quote -> name, reserved -> error the bottom
+//! main -> lib -> cli, command/   the verbs, one file each, thin
+//!      -> ops/                   what git-wt does, each operation from top to bottom
+//!      -> plan/                  pure: (request, recipe, facts) -> plan, or a refusal
+//!      -> environment/           a worktree's variables; drift; what leads into another worktree
+//!      -> shell/                 cd, what is set on entering, what TAB offers
+//!      -> record/                what was made, on disk: the undo; which worktree a word means
+//!      -> resource/              create and destroy: branch, checkout, port, database …
+//!      -> recipe/                what a worktree gets; the gate, recipe/consent; what a project needs, recipe/detect
+//!      -> git/                   the only door to git
+//!      -> ui/                    the only door to the terminal
+//!      -> host/                  the only door to processes, whole files and the host's ports and databases
+//!      -> text/                  bytes in, bytes out: names, quoting, env files, URLs
+//!      -> error
 //! ```
 //!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
 //! and repair after a crash walk that list backwards. And: what a committed file asks for is `Requested`; who acts on what
 //! reaches outside of the worktree takes `Granted`, which the gate alone makes.
 
-pub mod channel;
-pub mod claim;
 pub mod cli;
 pub mod command;
-pub mod complete;
-pub mod detect;
-pub mod dotenv;
-pub mod drift;
 pub mod environment;
 pub mod error;
-pub mod exec;
-pub mod facts;
-pub mod file;
 pub mod git;
-pub mod guard;
-pub mod hook;
-pub mod name;
-pub mod picker;
+pub mod host;
+pub mod ops;
 pub mod plan;
-pub mod quote;
 pub mod recipe;
 pub mod record;
-pub mod reserved;
 pub mod resource;
-pub mod shell_state;
-pub mod standing;
-pub mod target;
+pub mod shell;
+pub mod text;
 pub mod ui;
-pub mod url;
 
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::channel::Channel;
 use crate::cli::{Cli, Verb};
-use crate::command::{Context, git_mode};
+use crate::command::git_mode;
 use crate::error::{Error, Result};
 use crate::git::{Repo, version};
+use crate::ops::context::Context;
+use crate::shell::channel::Channel;
 use crate::ui::Ui;
 
 /// Runs one command line and returns its exit status.
 pub fn run(args: &[OsString]) -> u8 {
-    complete::answer(Cli::command);
+    shell::complete::answer(Cli::command);
     let ui = Ui::default();
     match dispatch(args, ui) {
         Ok(status) => status,

@@ -15,17 +15,17 @@ use std::path::{Path, PathBuf};
 pub use place::Place;
 pub use start::{Head, Known, Refs, Start};
 
-use crate::claim::{Claim, Owner};
-use crate::dotenv::EnvText;
 use crate::error::{Error, Hint, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
-use crate::name::{Branch, Name};
+use crate::host::claims::{Claim, Owner};
 use crate::recipe::consent::{Action, Author, Consent, Requested};
 use crate::recipe::{Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
 use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv, port};
+use crate::text::dotenv::EnvText;
+use crate::text::name::{Branch, Name};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The recipe: what a worktree of this repository gets, from `.wt.toml` and, over it, `git config wt.*`.
 //!
-//! It is given the text of both and reads no file, starts no process and makes nothing. What it returns
-//! is checked: paths stay inside the worktree and templates use only words that exist.
+//! What it returns is checked: paths stay inside the worktree and templates use only words that exist.
 
 pub mod consent;
 mod coverage;
+pub mod detect;
 mod file;
 mod layer;
 mod settings;
@@ -15,12 +15,17 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::dotenv::EnvText;
 use crate::error::{Error, Result};
+use crate::git::Repo;
+use crate::host::file::read_text;
+use crate::text::dotenv::EnvText;
 
 use consent::{Action, Author, Requested};
 use layer::{Given, Layer};
 pub use template::{Words, draws_secret, is_settled};
+
+/// The committed recipe's file.
+pub const FILE: &str = ".wt.toml";
 
 /// What one worktree gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,6 +281,15 @@ struct Template {
 }
 
 impl RecipeSource {
+    /// Reads `.wt.toml` in `main`, the directory that files come from, and the `wt.*` settings over it.
+    pub fn of(repo: &Repo, main: Option<&Path>) -> Result<Self> {
+        let text = match main {
+            Some(main) => read_text(&main.join(FILE))?,
+            None => None,
+        };
+        Recipe::read(text.as_deref().map(|text| (Path::new(FILE), text)), &repo.settings("wt"))
+    }
+
     /// Returns whether anything says what a worktree contains. A place, a base or a prefix alone does not:
     /// these are habits of the user, not knowledge of the project.
     pub fn configured(&self) -> bool {

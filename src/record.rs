@@ -3,6 +3,8 @@
 //! Rollback of a failed add, `remove`, and repair after a crash are one function, [`Held::unwind`], which walks the
 //! list backwards. Records live in `<common git dir>/wt/records`, survive SIGKILL, and hold no secrets.
 
+pub mod worktrees;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,14 +13,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::claim::{Claim, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Explain, Result};
-use crate::file;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::git::{Identity, Repo};
-use crate::name::{Branch, Name, random_hex, slug};
+use crate::host::claims::{Claim, Claims, Owner, Thing, path_text};
+use crate::host::file;
 use crate::resource::relocation::Relocation;
 use crate::resource::{Care, Checkout, Created, Destroyed, EnvFile, Exclude, Port, Resource, Site, Venv};
+use crate::text::name::{Branch, Name, random_hex, slug};
 
 /// The format written by this version; a record of a newer one is left alone.
 const VERSION: u32 = 1;
@@ -378,7 +380,7 @@ impl Records {
             let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
             ids.extend(id.filter(|id| !id.starts_with('.')).map(str::to_owned));
         }
-        let parsed = crate::file::read_each(&ids, |id| self.parse(id));
+        let parsed = crate::host::file::read_each(&ids, |id| self.parse(id));
         for (id, parsed) in ids.into_iter().zip(parsed) {
             match parsed {
                 Ok(Some(record)) => records.push(record),
@@ -422,7 +424,7 @@ impl Records {
     fn parse(&self, id: &str) -> Result<Option<Record>> {
         let path = self.file(id, "json");
         let failed = || format!("the record '{}' is damaged", path.display());
-        let bytes = match crate::file::read_small(&path) {
+        let bytes = match crate::host::file::read_small(&path) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.explain(failed)?,
         };
@@ -517,7 +519,7 @@ impl Records {
     /// Deletes all files of a record.
     pub fn delete(&self, id: &str) -> Result<()> {
         let json = self.file(id, "json");
-        for path in [crate::file::aside(&json), self.file(id, "log"), json] {
+        for path in [crate::host::file::aside(&json), self.file(id, "log"), json] {
             match fs::remove_file(&path) {
                 Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                     return Err(cause).explain(|| format!("cannot delete '{}'", path.display()));
@@ -542,7 +544,7 @@ impl Records {
             // whoever holds the lock is at work, and may be about to write the record
             if let Some(_lock) = self.try_hold(id)? {
                 if json.exists() {
-                    let _ = fs::remove_file(crate::file::aside(&json));
+                    let _ = fs::remove_file(crate::host::file::aside(&json));
                 } else {
                     self.delete(id)?;
                 }
@@ -590,7 +592,7 @@ impl Held<'_> {
                 continue;
             }
             made.push(at);
-            crate::exec::check_stopped()?;
+            crate::host::exec::check_stopped()?;
             self.record.steps[at].resource.look(site)?;
             self.record.steps[at].state = State::Begun;
             self.write()?;

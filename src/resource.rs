@@ -36,9 +36,9 @@ pub use port::Port;
 pub use server_database::ServerDatabase;
 pub use venv::Venv;
 
-use crate::claim::{Claims, Owner};
 use crate::error::Result;
 use crate::git::{Repo, is_ignored};
+use crate::host::claims::{Claims, Owner};
 use crate::ui::Ui;
 use relocation::Relocation;
 use tree::Tree;
@@ -330,7 +330,9 @@ impl Resource {
             Self::Venv(venv) => format!("venv '{}'", venv.path.display()),
             Self::Database(database) => database.describe(),
             Self::ServerDatabase(database) => database.describe(),
-            Self::DatabaseName(name) => format!("database name '{}'", crate::name::escaped(&name.place)),
+            Self::DatabaseName(name) => {
+                format!("database name '{}'", crate::text::name::escaped(&name.place))
+            }
             Self::EnvFile(file) => {
                 let names = file.values.iter().chain(&file.followers).map(|(name, _)| name.as_str());
                 match names.collect::<Vec<_>>().as_slice() {

@@ -3,6 +3,7 @@
 //! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes. What is told of names, files
 //! and commands can all be seen: each line is escaped here, and nowhere is it left to the caller.
 
+pub mod picker;
 pub mod screen;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -13,8 +14,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Hint, Result};
-use crate::name::escaped;
-use crate::quote;
+use crate::text::name::escaped;
+use crate::text::quote;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[33m";

@@ -7,10 +7,10 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use git_wt::dotenv::{EnvText, Value};
 use git_wt::recipe::{Recipe, Words};
 use git_wt::resource::relocation::Relocation;
-use git_wt::url::Url;
+use git_wt::text::dotenv::{EnvText, Value};
+use git_wt::text::url::Url;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::{Index, select};

@@ -7,19 +7,20 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
-use super::{Context, remove, setup};
-use crate::complete;
+use super::{remove, setup};
 use crate::error::{Error, Hint, Result};
-use crate::exec;
-use crate::facts;
 use crate::git::worktrees::{Broken, Worktree};
 use crate::git::{self, Repo, version};
-use crate::hook;
-use crate::name::{Branch, random_hex};
+use crate::host::exec;
+use crate::ops::context::Context;
+use crate::ops::facts;
+use crate::ops::hooks;
 use crate::plan::{Facts, Pending, Plan, Start, What, Wish};
 use crate::recipe::Recipe;
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource};
+use crate::shell::complete;
+use crate::text::name::{Branch, random_hex};
 
 /// How often a port may be snatched away by another repository before we give up.
 const TRIES: usize = 8;
@@ -314,7 +315,7 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     record.push.clone_from(&plan.push);
     record.template.clone_from(&wish.template);
     record.protected = plan.protected;
-    hook::schedule(&mut record, &plan.pending.hooks);
+    hooks::schedule(&mut record, &plan.pending.hooks);
     let held = context.records.begin(record)?;
     drop(lock);
     Ok((plan, held))

@@ -5,11 +5,12 @@ mod pick;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::{Context, add};
-use crate::complete;
+use super::add;
 use crate::error::{Error, Hint, Result};
-use crate::picker;
-use crate::target::Worktrees;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
+use crate::shell::complete;
+use crate::ui::picker;
 
 /// Go to a worktree: print its path, and have the shell follow
 #[derive(Debug, Clone, ClapArgs)]

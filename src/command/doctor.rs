@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, add, r#move, prune, remove, repair};
-use crate::claim::{Claim, Claims, Owner, Thing};
+use super::{add, r#move, prune, remove, repair};
 use crate::environment::Environment;
 use crate::error::{Error, Hint, Result};
-use crate::exec;
 use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
-use crate::name::Name;
+use crate::host::claims::{Claim, Claims, Owner, Thing};
+use crate::host::exec;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, Held, Record, Stage};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
-use crate::target::Worktrees;
+use crate::text::name::Name;
 use crate::ui::Ui;
 pub(super) use venv::Strayed;
 

@@ -3,14 +3,14 @@
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
 use super::doctor::Strayed;
-use crate::complete;
 use crate::environment::Environment;
 use crate::error::Result;
-use crate::name::escaped;
-use crate::quote;
-use crate::target::Worktrees;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
+use crate::shell::complete;
+use crate::text::name::escaped;
+use crate::text::quote;
 
 /// Show a worktree's variables and where each came from
 #[derive(Debug, Clone, Default, ClapArgs)]

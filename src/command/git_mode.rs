@@ -7,17 +7,18 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{Context, add, doctor, r#move, repair, setup};
-use crate::channel::Channel;
+use super::{add, doctor, r#move, repair, setup};
 use crate::error::{Error, Hint, Result};
-use crate::exec::{self, Program};
 use crate::git::{Repo, absolute, version};
-use crate::name::Name;
+use crate::host::exec::{self, Program};
+use crate::ops::context::Context;
 use crate::plan::Pending;
 use crate::record::Record;
+use crate::record::worktrees::Worktrees;
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::{Checkout, Resource};
-use crate::target::Worktrees;
+use crate::shell::channel::Channel;
+use crate::text::name::Name;
 use crate::ui::Ui;
 
 /// The verbs of git-worktree(1).

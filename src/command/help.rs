@@ -4,7 +4,7 @@ use clap::{Args as ClapArgs, CommandFactory};
 
 use crate::cli::Cli;
 use crate::error::{Error, Result};
-use crate::exec::{self, Program};
+use crate::host::exec::{self, Program};
 use crate::ui::Ui;
 
 macro_rules! pages {

@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use crate::channel::Channel;
-use crate::command::Context;
-use crate::drift;
+use crate::environment::drift;
 use crate::environment::{Environment, Origin};
 use crate::error::{Error, Result};
-use crate::exec;
-use crate::file;
 use crate::git::Repo;
+use crate::host::exec;
+use crate::host::file;
+use crate::ops::context::Context;
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
-use crate::shell_state::{self, Change, Wanted};
-use crate::target::Worktrees;
+use crate::record::worktrees::Worktrees;
+use crate::shell::channel::Channel;
+use crate::shell::state::{self, Change, Wanted};
 use crate::ui::Ui;
 
 /// The version of the protocol between the shell functions and this program.
@@ -43,10 +43,10 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     let repo = args.root.as_ref().and_then(|_| Repo::discover().ok());
     let root = args.root.as_ref().filter(|_| repo.is_some());
     let wanted = root.zip(repo).and_then(|(root, repo)| wanted(args, root, repo, ui).ok().flatten());
-    let state = text_of(shell_state::STATE);
+    let state = text_of(state::STATE);
     let root = root.and_then(|root| root.to_str());
     let mut out = Vec::new();
-    for change in shell_state::changes(state.as_deref(), root, wanted.as_ref(), &text_of) {
+    for change in state::changes(state.as_deref(), root, wanted.as_ref(), &text_of) {
         match change {
             Change::Set(name, value) => write!(out, "set\0{name}\0{value}\0"),
             Change::Unset(name) => write!(out, "unset\0{name}\0"),

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, push_guard};
-use crate::detect::{Project, Topic};
+use super::push_guard;
 use crate::error::{Error, Explain, Result};
-use crate::facts::RECIPE;
 use crate::git::{self, Repo};
+use crate::ops::context::Context;
+use crate::recipe;
+use crate::recipe::detect::{Project, Topic};
 use crate::ui::Ui;
 
 /// Look at the project and write a commented .wt.toml
@@ -35,7 +36,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let Some(main) = &context.main else {
         return Err(Error::new("there is no worktree to look at").hint("git wt add BRANCH"));
     };
-    let path = main.join(RECIPE);
+    let path = main.join(recipe::FILE);
     if !args.dry_run && path.symlink_metadata().is_ok() {
         return Err(exists(&path));
     }
@@ -78,7 +79,7 @@ fn settle(project: &mut Project, ui: Ui) -> bool {
         return true;
     }
     ui.tell(&format!("\n{}\n", project.recipe_text()));
-    ui.agree(&format!("write this to '{RECIPE}'?"))
+    ui.agree(&format!("write this to '{}'?", recipe::FILE))
 }
 
 fn is_branch(repo: &Repo, name: &str) -> bool {

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::Context;
 use super::git_mode::at_rest;
 use crate::error::Result;
-use crate::file;
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Repo};
-use crate::name::escaped;
+use crate::host::file;
+use crate::ops::context::Context;
 use crate::record::Record;
-use crate::target::Worktrees;
+use crate::record::worktrees::Worktrees;
+use crate::text::name::escaped;
 use serving::{Listener, Serving};
 
 /// List the worktrees

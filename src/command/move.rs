@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::error::{Error, Result};
-use crate::exec;
-use crate::file;
+use crate::host::exec;
+use crate::host::file;
+use crate::ops::context::Context;
+use crate::shell::complete;
 
 use crate::git::worktrees::Worktree;
 use crate::git::{self, absolute};
+use crate::record::worktrees::Worktrees;
 use crate::record::{Held, Stage};
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::{Exclude, venv};
-use crate::target::Worktrees;
 
 /// Move a worktree, with its port, database, links and a venv that works at the new place
 #[derive(Debug, Clone, Default, ClapArgs)]

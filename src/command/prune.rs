@@ -4,13 +4,14 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args as ClapArgs;
 
-use super::{Context, doctor, remove};
+use super::{doctor, remove};
 use crate::error::Result;
-use crate::exec;
 use crate::git::worktrees::Worktree;
+use crate::host::exec;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
 use crate::resource::Resource;
 use crate::resource::checkout::put_aside;
-use crate::target::Worktrees;
 
 /// Forget worktrees whose directories are gone, with what was made for them
 #[derive(Debug, Clone, Default, ClapArgs)]

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::Context;
 use crate::error::{Error, Explain, Result};
-use crate::exec;
-use crate::file;
 use crate::git;
-use crate::name::{Branch, escaped};
-use crate::target::Worktrees;
+use crate::host::exec;
+use crate::host::file;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
+use crate::text::name::{Branch, escaped};
 
 /// The variable with which the user says that this push is meant.
 const OVERRIDE: &str = "GIT_WT_PUSH";
@@ -94,7 +94,7 @@ fn hooks_dir(context: &Context) -> Result<PathBuf> {
 }
 
 fn write_new(path: &Path) -> io::Result<()> {
-    crate::file::make_shared_dir(path.parent().unwrap_or(path))?;
+    crate::host::file::make_shared_dir(path.parent().unwrap_or(path))?;
     let mut file = File::options().write(true).create_new(true).mode(0o755).open(path)?;
     file.write_all(HOOK.as_bytes())
 }

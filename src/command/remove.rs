@@ -10,22 +10,22 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::occupants::{Occupant, occupants};
-use crate::exec::{self, Stoppable};
-use crate::file;
 use crate::git::worktrees::{Head, Worktree};
 use crate::git::{self, Oid, RemoteBranch, submodules};
-use crate::hook::Surroundings;
-use crate::name::Branch;
+use crate::host::exec::occupants::{Occupant, occupants};
+use crate::host::exec::{self, Stoppable};
+use crate::host::file;
+use crate::ops::context::Context;
+use crate::ops::hooks::Surroundings;
 use crate::recipe::consent::Kind;
+use crate::record::worktrees::Worktrees;
 use crate::record::{Ended, Held, Record, Stage};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
 use crate::resource::{Care, Destroyed, Resource};
-use crate::target::Worktrees;
+use crate::shell::complete;
+use crate::text::name::Branch;
 
 /// Remove worktrees with all that was made for them
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -416,7 +416,7 @@ impl<'a> Removal<'a> {
         }
         context.ui.say(&format!("removed '{}'", self.name));
         if let (Some(_), Some(head)) = (self.commits.first(), self.tree.head.oid()) {
-            let name = crate::name::slug(&self.name);
+            let name = crate::text::name::slug(&self.name);
             context.ui.hint(Hint::of("git branch").name(name).name(head.short()));
         }
         match &self.branch {

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::Context;
 use super::r#move::{follow, hold};
-use crate::claim::{Claims, Owner, Thing};
 use crate::error::Result;
-use crate::exec;
 use crate::git::{Identity, absolute};
+use crate::host::claims::{Claims, Owner, Thing};
+use crate::host::exec;
+use crate::ops::context::Context;
 use crate::record::Record;
+use crate::record::worktrees::Worktrees;
 use crate::resource::checkout::entries_at_rest;
-use crate::target::Worktrees;
 
 /// Mend the links between worktrees and repository after one was moved by hand
 #[derive(Debug, Clone, Default, ClapArgs)]

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::exec::{self, Program, Stream};
 use crate::git::worktrees::{Head, Worktree};
-use crate::name::escaped;
-use crate::target::Worktrees;
+use crate::host::exec::{self, Program, Stream};
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
+use crate::shell::complete;
+use crate::text::name::escaped;
 use crate::ui::Ui;
 
 /// Run a command in a worktree's directory and environment

@@ -9,20 +9,20 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::environment::Environment;
+use crate::environment::guard::Guard;
 use crate::error::{Error, Hint, Result};
-use crate::exec;
 use crate::git::worktrees::{TOKEN, Worktree};
-use crate::guard::Guard;
-use crate::hook::{self, Outcome, Surroundings};
+use crate::host::exec;
+use crate::ops::context::Context;
+use crate::ops::hooks::{self, Outcome, Surroundings};
 use crate::plan::{Facts, Pending, Plan, Wish};
 use crate::recipe::Recipe;
 use crate::recipe::consent::{Action, Kind, Requested};
+use crate::record::worktrees::Worktrees;
 use crate::record::{Ended, Held, Record, Stage, State, Step};
 use crate::resource::{Created, EnvFile, Resource};
-use crate::target::Worktrees;
+use crate::shell::complete;
 use crate::ui::Ui;
 
 /// Give a worktree its environment, or finish what failed
@@ -137,7 +137,7 @@ fn one(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -
 
 /// The record of a worktree that something else has made; it is not written yet.
 fn fresh(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Record> {
-    let name = crate::name::Name::of_place(&worktrees.name(tree));
+    let name = crate::text::name::Name::of_place(&worktrees.name(tree));
     let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
     record.branch = tree.head.branch().cloned();
     record.stage = Stage::Ready;
@@ -158,7 +158,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
         return Err(Error::new(format!("another git-wt has just changed '{}'", record.name)));
     }
     let held = context.records.begin(record)?;
-    crate::file::replace_private(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
+    crate::host::file::replace_private(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
         .map_err(|cause| {
             Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause)
         })?;
@@ -270,7 +270,7 @@ fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Res
 
 /// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
 pub fn run_hooks(held: &mut Held, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
-    if hook::schedule(&mut held.record, &pending.hooks) {
+    if hooks::schedule(&mut held.record, &pending.hooks) {
         held.write()?;
     }
     let name = held.record.name.clone();

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::error::{Error, Explain, Result};
-use crate::exec;
 use crate::git::Identity;
+use crate::host::exec;
 use crate::ui::Ui;
 
 /// Print the shell functions that make cd, the prompt and completion work
@@ -161,14 +161,14 @@ fn quote(shell: Shell, word: &OsStr) -> Result<String> {
     let text = word.to_str().ok_or_else(|| {
         Error::new(format!(
             "'{}' cannot be written into a script",
-            crate::name::escaped(&word.to_string_lossy())
+            crate::text::name::escaped(&word.to_string_lossy())
         ))
         .because("it is not valid UTF-8")
     })?;
     Ok(match shell {
-        Shell::Bash | Shell::Zsh | Shell::Fish => crate::quote::posix(text),
-        Shell::Nu => crate::quote::nu(text),
-        Shell::PowerShell => crate::quote::powershell(text),
+        Shell::Bash | Shell::Zsh | Shell::Fish => crate::text::quote::posix(text),
+        Shell::Nu => crate::text::quote::nu(text),
+        Shell::PowerShell => crate::text::quote::powershell(text),
     })
 }
 
@@ -176,7 +176,10 @@ fn quote(shell: Shell, word: &OsStr) -> Result<String> {
 pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     let function = (!args.no_cmd).then_some(args.cmd.as_str());
     if function.is_some_and(|name| !is_function_name(name)) {
-        return Err(Error::usage(format!("'{}' is no name for a function", crate::name::escaped(&args.cmd))));
+        return Err(Error::usage(format!(
+            "'{}' is no name for a function",
+            crate::text::name::escaped(&args.cmd)
+        )));
     }
     if args.uninstall {
         return install::uninstall(args, ui);

@@ -3,14 +3,14 @@
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::error::{Error, Result};
-use crate::facts;
 use crate::git::worktrees::Worktree;
+use crate::ops::context::Context;
+use crate::ops::facts;
 use crate::recipe::Recipe;
 use crate::recipe::consent::{self, Action, ConsentFile};
-use crate::target::Worktrees;
+use crate::record::worktrees::Worktrees;
+use crate::shell::complete;
 
 /// Show what a repository asks for that needs your consent, and remember it
 #[derive(Debug, Clone, Default, ClapArgs)]

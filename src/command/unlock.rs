@@ -5,11 +5,11 @@ use std::ffi::OsString;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::Context;
-use crate::complete;
 use crate::error::Result;
+use crate::ops::context::Context;
+use crate::record::worktrees::Worktrees;
 use crate::resource::checkout::entries_at_rest;
-use crate::target::Worktrees;
+use crate::shell::complete;
 
 /// Unlock a worktree
 #[derive(Debug, Clone, Default, ClapArgs)]

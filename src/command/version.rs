@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::Result;
-use crate::exec::Program;
+use crate::host::exec::Program;
 use crate::ui::Ui;
 
 /// Prints a line for each, with the program's place.

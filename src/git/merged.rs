@@ -2,8 +2,8 @@
 
 use super::{Oid, RemoteBranch, Repo};
 use crate::error::Result;
-use crate::exec::Output;
-use crate::name::Branch;
+use crate::host::exec::Output;
+use crate::text::name::Branch;
 
 /// How a branch's work has come into another one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use gix::config::{Source, file::Metadata};
 
 use super::Repo;
 use crate::error::{Error, Hint, Result};
-use crate::exec;
+use crate::host::exec;
 
 impl Repo {
     /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use gix::bstr::BString;
 
-use crate::exec;
+use crate::host::exec;
 
 /// Reads the settings of our own environment as `name=value`; what is malformed is left out.
 pub(super) fn of_environment() -> Vec<BString> {

@@ -8,7 +8,7 @@ use gix::bstr::ByteSlice;
 
 use super::Repo;
 
-use crate::file::read_small;
+use crate::host::file::read_small;
 
 impl Repo {
     /// The names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted. Of those that are packed

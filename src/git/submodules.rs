@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{one_line, paths};
 use crate::error::Result;
-use crate::exec::Program;
+use crate::host::exec::Program;
 
 /// A submodule that has been cloned for the main worktree, as another worktree has it.
 #[derive(Debug, Clone)]

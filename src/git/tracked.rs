@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Repo, absolute, one_line};
 use crate::error::{Error, Result};
-use crate::file::read_small;
+use crate::host::file::read_small;
 
 /// What git tracks in one worktree.
 pub struct Tracked<'a> {

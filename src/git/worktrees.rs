@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use super::{Identity, Oid, Repo, absolute, one_line};
 use crate::error::{Explain, Result};
-use crate::file::{Dir, read_each, read_small};
-use crate::name::Branch;
+use crate::host::file::{Dir, read_each, read_small};
+use crate::text::name::Branch;
 
 /// What a worktree has checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +170,25 @@ pub const TOKEN: &str = "wt-record";
 pub const IN_THE_MAKING: &str = "git-wt ";
 
 impl Repo {
+    /// The directory that ignored files and the recipe come from: the main worktree, in a bare layout the worktree of
+    /// the default branch, else the current one.
+    pub fn main_or_default(&self, listing: &Listing) -> Option<PathBuf> {
+        self.main_root()
+            .or_else(|| {
+                let default = self.default_branch().map(|remote| remote.branch);
+                let default = default.or_else(|| {
+                    let head = read_small(&self.common_dir().join("HEAD")).ok()?;
+                    str::from_utf8(&head).ok()?.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+                })?;
+                let has_default = |tree: &&Worktree| {
+                    !tree.missing && tree.head.branch().is_some_and(|branch| branch.as_str() == default)
+                };
+                let found = listing.worktrees.iter().filter(|tree| !tree.is_main()).find(has_default);
+                Some(found?.path.clone())
+            })
+            .or_else(|| self.root().map(Path::to_owned))
+    }
+
     /// Reads all worktrees.
     pub fn worktrees(&self) -> Result<Listing> {
         let mut listing = self.worktrees_at_a_glance()?;
@@ -388,7 +407,7 @@ impl Entries {
 /// Asks git what a worktree has checked out, where its files do not say.
 fn head_by_git(git_dir: &Path) -> Head {
     let ask = |args: &[&str]| {
-        let git = crate::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
+        let git = crate::host::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
         git.output()
             .ok()
             .filter(|o| o.code == 0)

@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Facts, Plan};
-use crate::dotenv::Value;
 use crate::error::{Error, Result};
 use crate::git::absolute;
-use crate::name::{escaped, hash};
 use crate::recipe::consent::{self, Action, Consent};
 use crate::recipe::{Recipe, Words};
 use crate::record::Record;
@@ -14,7 +12,9 @@ use crate::resource::Resource;
 use crate::resource::database::{self, Database};
 use crate::resource::env_file::MovedPort;
 use crate::resource::server_database::{self, ServerDatabase, place};
-use crate::url::{Engine, SqlitePlace, Url, with_ports};
+use crate::text::dotenv::Value;
+use crate::text::name::{escaped, hash};
+use crate::text::url::{Engine, SqlitePlace, Url, with_ports};
 
 /// The variable that names a worktree's own database.
 pub(super) struct OwnUrl {

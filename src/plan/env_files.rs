@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use super::database::OwnUrl;
 use super::{Facts, Plan};
-use crate::dotenv::{EnvText, Value};
 use crate::error::Result;
 use crate::recipe::consent::Action;
 use crate::recipe::{EnvRule, PortRule, Recipe, Words, draws_secret};
 use crate::resource::env_file::{MovedPort, Source, Supplied};
 use crate::resource::{EnvFile, Resource};
-use crate::url::with_ports;
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::url::with_ports;
 
 /// An env file that is being planned.
 struct Sheet<'a> {

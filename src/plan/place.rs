@@ -7,11 +7,11 @@ use super::{Facts, Head, Plan, Start, What, Wish};
 use crate::error::{Error, Hint, Result};
 use crate::git::absolute;
 use crate::git::worktrees::{self, Worktree};
-use crate::name::hash;
 use crate::recipe::consent::{Consent, Granted};
 use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
+use crate::text::name::hash;
 
 /// The way out where a place cannot be used.
 const ELSEWHERE: &str = "git wt add --path PLACE NAME";

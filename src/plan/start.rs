@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{What, Wish};
 use crate::error::{Error, Hint, Result};
 use crate::git::{Oid, RemoteBranch};
-use crate::name::{Branch, Name, slug};
+use crate::text::name::{Branch, Name, slug};
 
 /// What a word names in the repository.
 #[derive(Debug, Clone, Default)]

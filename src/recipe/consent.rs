@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage;
 use super::{DatabaseRule, EnvRule, Hooks, PortRule, Recipe, VenvRule, matches};
-use crate::claim::Claims;
 use crate::error::{Error, Explain, Result};
-use crate::exec::{Stoppable, check_stopped};
-use crate::file;
 use crate::git::Repo;
-use crate::name::{dbname, hash, hash_all};
-use crate::url::{Engine, SqlitePlace, Url};
+use crate::host::claims::Claims;
+use crate::host::exec::{Stoppable, check_stopped};
+use crate::host::file;
+use crate::text::name::{dbname, hash, hash_all};
+use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// Who wrote a part of the recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -426,8 +426,9 @@ fn is_filtered_by(expression: &str, filter: &str) -> bool {
 /// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
 /// it did not come with the repository.
 fn is_trusted(repo: &Repo) -> bool {
-    let home =
-        crate::exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default();
+    let home = crate::host::exec::variable("HOME")
+        .map(|home| home.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let place = repo.main_root().unwrap_or_else(|| repo.common_dir().to_owned());
     let Some(place) = place.to_str().map(str::to_owned) else { return false };
     repo.values_from_outside("wt.trusted").iter().any(|pattern| {
@@ -511,7 +512,7 @@ impl ConsentFile {
     /// Reads the consents given in a repository, which is known by its place on this disk.
     pub fn of(repo: &Repo, claims: &Claims) -> Result<Self> {
         let file = Self::place(repo, claims)?;
-        let actions = match crate::file::read_small(&file) {
+        let actions = match crate::host::file::read_small(&file) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             bytes => {
                 let failed = || format!("cannot read '{}'", file.display());
@@ -552,8 +553,8 @@ impl ConsentFile {
     fn write(&self) -> Result<()> {
         let failed = || format!("cannot write '{}'", self.file.display());
         let root = self.file.ancestors().nth(2).unwrap_or(&self.file);
-        crate::file::make_private_dir(root, "trust").explain(failed)?;
+        crate::host::file::make_private_dir(root, "trust").explain(failed)?;
         let bytes = serde_json::to_vec_pretty(&self.consent.actions).explain(failed)?;
-        crate::file::replace_private(&self.file, &bytes).explain(failed)
+        crate::host::file::replace_private(&self.file, &bytes).explain(failed)
     }
 }

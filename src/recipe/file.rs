@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
-use crate::name::escaped;
+use crate::text::name::escaped;
 
 use super::consent::Author;
 use super::layer::{

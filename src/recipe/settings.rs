@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Hint, Result};
-use crate::name::escaped;
+use crate::text::name::escaped;
 
 use super::consent::Author;
 use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};

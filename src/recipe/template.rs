@@ -13,8 +13,8 @@ use minijinja::value::{Object, Value};
 use minijinja::{Environment, ErrorKind, Output, State, Template, UndefinedBehavior};
 
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec;
-use crate::name;
+use crate::host::exec;
+use crate::text::name;
 
 use super::nearest;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Care, Created, Destroyed};
 use crate::error::{Error, Result};
 use crate::git::{Oid, RemoteBranch, Repo};
-use crate::name::Branch as Name;
+use crate::text::name::Branch as Name;
 
 /// A local branch that `add` creates or, with `-B`, resets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Branch {
         let _alone = super::checkout::entries_at_rest(repo)?;
         let output = git.arg("--end-of-options").arg(self.name.as_str()).arg(self.oid.as_str()).output()?;
         if output.code != 0 {
-            crate::exec::check_stopped()?;
+            crate::host::exec::check_stopped()?;
             return Err(self.refusal(repo, &output.stderr));
         }
         Ok(Created::Made)

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Care, Created, Destroyed};
-use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
-use crate::exec::{self, Program};
-use crate::file::{self, read_small};
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
 use crate::git::{Identity, Repo};
+use crate::host::claims::path_text;
+use crate::host::exec::{self, Program};
+use crate::host::file::{self, read_small};
 
 /// A directory with a working tree, registered with git.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -298,7 +298,7 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let failed = || format!("cannot put '{}' aside", from.display());
     let dir = repo.common_dir().join("wt");
     file::make_private_dir(&dir, "damaged").explain(failed)?;
-    let to = dir.join("damaged").join(format!("{id}-{}", crate::name::random_hex(6)?));
+    let to = dir.join("damaged").join(format!("{id}-{}", crate::text::name::random_hex(6)?));
     fs::rename(&from, &to).explain(failed)?;
     Ok(to)
 }
@@ -328,7 +328,7 @@ impl Trash {
     /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
     fn take(&self, path: &Path) -> Result<PathBuf> {
         const TRIES: usize = 100;
-        let unique = crate::name::random_hex(16)?;
+        let unique = crate::text::name::random_hex(16)?;
         let mut taken = self.try_to_take(path, &unique);
         // a sweep deletes the trash itself once it is empty, perhaps just before we put something in
         for _ in 1..TRIES {

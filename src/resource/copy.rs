@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::mark::{Before, Birthmark};
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
-use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
-use crate::exec::check_stopped;
+use crate::host::claims::path_text;
+use crate::host::exec::check_stopped;
 
 /// Directories that are never looked into: repositories, and what tools make again.
 const NEVER: [&str; 11] = [
@@ -211,7 +211,7 @@ fn is_never(segment: &std::ffi::OsStr) -> bool {
 fn matcher(patterns: &[String]) -> Result<Gitignore> {
     let mut builder = GitignoreBuilder::new("");
     for pattern in patterns {
-        let bad = || format!("'{}' is not a usable pattern", crate::name::escaped(pattern));
+        let bad = || format!("'{}' is not a usable pattern", crate::text::name::escaped(pattern));
         if pattern.split('/').any(|part| part == "..") {
             return Err(Error::new(bad()).because("it leaves the repository"));
         }

@@ -11,8 +11,8 @@ use super::mark::Birthmark;
 use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
-use crate::claim::{Claimed, Claims, Owner, Thing, path_text};
 use crate::error::{Error, Result};
+use crate::host::claims::{Claimed, Claims, Owner, Thing, path_text};
 use crate::recipe::consent::Granted;
 use crate::ui::bytes;
 
@@ -160,7 +160,7 @@ impl Database {
 
     /// Says what it is, as in "database '/path/db.sqlite3'".
     pub fn describe(&self) -> String {
-        format!("database '{}'", crate::name::escaped(&self.place))
+        format!("database '{}'", crate::text::name::escaped(&self.place))
     }
 
     /// Refuses a place that a branch has led elsewhere by a link.

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed};
-use crate::claim::{Claimed, Claims, Owner, Released};
 use crate::error::{Error, Result};
+use crate::host::claims::{Claimed, Claims, Owner, Released};
 
 /// A reserved name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::relocation::Relocation;
 use super::tree::Tree;
 use super::{Created, Destroyed};
-use crate::claim::path_text;
-use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Hint, Result};
-use crate::file;
 use crate::git;
-use crate::name::hash;
-use crate::url::with_ports;
+use crate::host::claims::path_text;
+use crate::host::file;
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::name::hash;
+use crate::text::url::with_ports;
 
 /// The variables that git-wt wrote, each with the SHA-256 of its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed};
 use crate::error::{Explain, Result};
-use crate::file::read_text;
 use crate::git::Repo;
-use crate::name::{Name, escaped};
+use crate::host::file::read_text;
+use crate::text::name::{Name, escaped};
 
 /// What the comments begin with.
 const OWNER: &str = "# git-wt: ";
@@ -80,7 +80,7 @@ impl Exclude {
             return Ok(Created::Found);
         }
         let newline = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
-        crate::file::make_shared_dir(file.parent().unwrap_or(&file)).explain(failed)?;
+        crate::host::file::make_shared_dir(file.parent().unwrap_or(&file)).explain(failed)?;
         let mut out = fs::OpenOptions::new().create(true).append(true).open(&file).explain(failed)?;
         out.write_all(format!("{newline}{}", self.text()).as_bytes()).explain(failed)?;
         Ok(Created::Made)
@@ -96,7 +96,7 @@ impl Exclude {
             None => content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect(),
         };
         if kept != content {
-            crate::file::replace(&file, kept.as_bytes()).explain(failed)?;
+            crate::host::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }
         Ok(Destroyed::Gone)
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed};
 use crate::error::{Error, Explain, Result};
 use crate::git::{PUSH_SETTINGS, Repo};
-use crate::name::Branch;
+use crate::text::name::Branch;
 
 /// How git's configuration is told of it.
 const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
@@ -36,7 +36,7 @@ impl FirstPush {
         let file = repo.common_dir().join(PUSH_SETTINGS);
         if !file.exists() {
             // not with what is ours alone: a git of another user of the repository dies of a file that it cannot read
-            crate::file::replace_public(&file, SETTINGS)
+            crate::host::file::replace_public(&file, SETTINGS)
                 .explain(|| format!("cannot write '{}'", file.display()))?;
         }
         // 255: another git has locked the file

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::mark::Before;
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
-use crate::claim::path_text;
 use crate::error::{Explain, Result};
+use crate::host::claims::path_text;
 use crate::recipe::consent::Granted;
 
 /// A relative symbolic link to the same path in the main worktree.

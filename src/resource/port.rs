@@ -12,9 +12,9 @@ use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed};
-use crate::claim::{Claim, Claimed, Claims, Owner, Released};
 use crate::error::{Error, Result};
-use crate::file::read_proc;
+use crate::host::claims::{Claim, Claimed, Claims, Owner, Released};
+use crate::host::file::read_proc;
 
 /// The distance between worktrees where one has several ports: dev servers like to take the next one.
 const STRIDE: u16 = 10;
@@ -208,7 +208,7 @@ fn try_bind(address: IpAddr, port: u16) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claim::Thing;
+    use crate::host::claims::Thing;
     use std::net::TcpListener;
 
     fn owner(record: &str) -> Owner {

@@ -17,15 +17,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed, Site};
-use crate::claim::{Claimed, Claims, Owner, path_text};
-use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::{Output, Program, Stoppable, check_stopped};
-use crate::file;
-use crate::quote;
+use crate::host::claims::{Claimed, Claims, Owner, path_text};
+use crate::host::exec::{Output, Program, Stoppable, check_stopped};
+use crate::host::file;
 use crate::recipe::consent::Granted;
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::quote;
+use crate::text::url::{Engine, Url, canonical};
 use crate::ui::{Ui, bytes};
-use crate::url::{Engine, Url, canonical};
 
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> R
         is_whole = line.ends_with(b"\n");
         let line = String::from_utf8_lossy(&line);
         if begins && chooses(line.trim()) {
-            let place = format!("line {number}: {}", crate::name::escaped(line.trim()));
+            let place = format!("line {number}: {}", crate::text::name::escaped(line.trim()));
             return Err(Error::new(format!("'{}' chooses a database itself", file.display()))
                 .because(place)
                 .because("what follows would not go into the worktree's own")
@@ -253,7 +253,7 @@ impl ServerDatabase {
         if gone && self.tests_absent {
             for name in server.tests_of(&self.name)? {
                 let claimed = self.claimed_as(&name);
-                let others = site.claims.find(&crate::claim::Thing::Database(claimed)).is_some();
+                let others = site.claims.find(&crate::host::claims::Thing::Database(claimed)).is_some();
                 if !others {
                     server.drop_database(&name)?;
                 }
@@ -293,7 +293,7 @@ impl ServerDatabase {
     /// Says what it is, as in "database 'shop_staging' on localhost:5432".
     pub fn describe(&self) -> String {
         let server = if self.server.is_empty() { "the local server" } else { &self.server };
-        format!("database '{}' on {server}", crate::name::escaped(&self.name))
+        format!("database '{}' on {server}", crate::text::name::escaped(&self.name))
     }
 
     /// How to reach the server: as planned, else by what the worktree's own env file says now, else main's. Another

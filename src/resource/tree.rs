@@ -488,7 +488,7 @@ mod tests {
         world.tree.symlink(path("deep/link"), path("../nowhere")).unwrap();
         world.tree.create_new(path("file"), 0o600).unwrap();
         let fifo = world.at("wt/fifo");
-        let made = crate::exec::Program::new("mkfifo").arg(&fifo).output().unwrap();
+        let made = crate::host::exec::Program::new("mkfifo").arg(&fifo).output().unwrap();
         assert_eq!(made.code, 0);
         let cases = [
             ("dir", Some(Kind::Directory)),

@@ -17,11 +17,11 @@ use super::mark::{Before, Birthmark};
 use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
 use super::{Created, Destroyed};
-use crate::claim::path_text;
 use crate::error::{Error, Explain, Result};
-use crate::exec::{Program, check_stopped};
-use crate::file;
 use crate::git::Repo;
+use crate::host::claims::path_text;
+use crate::host::exec::{Program, check_stopped};
+use crate::host::file;
 use crate::recipe::consent::Granted;
 
 /// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
@@ -258,7 +258,7 @@ fn is_program(path: &Path) -> bool {
 /// Finds the configured interpreter, by its own word.
 fn find_interpreter(python: &str, worktree: &Path, foreign: &Foreign) -> Result<PathBuf> {
     let missing = |why: &str| {
-        Error::new(format!("no usable Python interpreter '{}'", crate::name::escaped(python)))
+        Error::new(format!("no usable Python interpreter '{}'", crate::text::name::escaped(python)))
             .because(why)
             .hint("git config wt.venv.python /path/to/python3")
     };
@@ -522,7 +522,7 @@ mod tests {
         let world = world();
         let foreign = world.foreign();
         let Ok(python) = find_interpreter("python3", world.worktree.path(), &foreign) else {
-            assert!(crate::exec::variable("CI").is_none(), "python3 is missing");
+            assert!(crate::host::exec::variable("CI").is_none(), "python3 is missing");
             return;
         };
         world.write("wt/venv.py", "raise SystemExit('ran the code of the worktree')");

@@ -12,7 +12,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::error::{Explain, Result};
-use crate::name::escaped;
+use crate::text::name::escaped;
 
 /// The modes that the terminal had before, while it has ours.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);

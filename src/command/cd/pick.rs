@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use crate::command::list::Status;
 use crate::error::{Error, Result};
 use crate::git::worktrees::{Head, Worktree};
-use crate::picker::{self, Answer, Choice};
-use crate::target::Worktrees;
+use crate::record::worktrees::Worktrees;
+use crate::ui::picker::{self, Answer, Choice};
 
 /// Has the user pick a worktree; `None` when none is wanted after all.
 pub(super) fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {

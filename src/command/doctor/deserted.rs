@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Tally;
-use crate::claim::{Claim, Claims, Owner, Thing};
 use crate::error::{Hint, Result};
 use crate::git::Identity;
+use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::record::Fate;
 
 /// Looks at all claims but those of the repository `here`; with `yes` databases are forgotten.

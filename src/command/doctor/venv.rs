@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::git::worktrees::{Head, Worktree};
+use crate::record::worktrees::Worktrees;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::venv;
-use crate::target::Worktrees;
 
 /// A worktree's environment with the other worktrees that it names.
 pub(in crate::command) struct Strayed<'a> {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::exec::listeners::{self, listeners};
 use crate::git::worktrees::Worktree;
+use crate::host::exec::listeners::{self, listeners};
 use crate::record::Record;
+use crate::record::worktrees::Worktrees;
 use crate::resource::port;
-use crate::target::Worktrees;
 
 /// What listens, looked at once for all worktrees.
 pub(super) struct Serving<'a> {

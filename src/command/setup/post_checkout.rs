@@ -7,12 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Args, one};
-use crate::command::Context;
 use crate::error::{Error, Explain, Result};
-use crate::file;
 use crate::git::{absolute, looking_at};
+use crate::host::file;
+use crate::ops::context::Context;
 use crate::record::Stage;
-use crate::target::Worktrees;
+use crate::record::worktrees::Worktrees;
 
 /// What the hook does: only where HEAD was nothing before, without a question, and it never fails a checkout.
 const LINE: &str = "case $1 in *[!0]*) ;; *) ! command -v git-wt >/dev/null || git-wt setup --quiet --from-hook </dev/null || : ;; esac";
@@ -41,7 +41,7 @@ pub(super) fn install(context: &Context) -> Result<u8> {
         return Err(hook.by_hand(why).hint("git config --local core.hooksPath .git/hooks"));
     }
     let failed = || format!("cannot write '{}'", hook.path.display());
-    crate::file::make_shared_dir(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
+    crate::host::file::make_shared_dir(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
     let file = File::options().create_new(true).write(true).mode(0o755).open(&hook.path);
     file.and_then(|mut file| file.write_all(script().as_bytes())).explain(failed)?;
     context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));

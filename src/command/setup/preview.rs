@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use super::{Args, not_consented_to, note_missing};
-use crate::command::Context;
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
-use crate::hook;
+use crate::ops::context::Context;
+use crate::ops::hooks;
 use crate::record::{Ended, HookRun, Record, State};
 use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
@@ -29,7 +29,7 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
         record.hooks.clear();
     }
     if !args.no_hooks {
-        hook::schedule(&mut record, &pending.hooks);
+        hooks::schedule(&mut record, &pending.hooks);
         let missing = not_consented_to(&record, &tree.path, &pending.hooks, context)?;
         let waits = |hook: &&HookRun| missing.iter().any(|action| action.text == hook.command);
         let unfinished = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);

@@ -14,8 +14,8 @@ use super::start_file::StartFile;
 use super::{Args, Shell, is_function_name};
 use crate::command::help::PAGES;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec;
-use crate::file;
+use crate::host::exec;
+use crate::host::file;
 use crate::ui::Ui;
 
 /// What tells our line in a start file from one that the user has written.

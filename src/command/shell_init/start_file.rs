@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::file;
+use crate::host::file;
 
 /// A file that may not be there yet.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::entries_at_rest;
 use crate::error::{Error, Result};
-use crate::exec::{self, Program};
 use crate::git::{Oid, Repo, absolute};
+use crate::host::exec::{self, Program};
 
 /// Sets the cone of a worktree that has no files yet. Git keeps it in settings of that worktree, which it allows in a
 /// setting of the whole repository (extensions.worktreeConfig): one at a time writes that.

@@ -19,8 +19,8 @@ use rustix::io::Errno;
 
 use super::Origin;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::{Stoppable, check_stopped};
-use crate::file;
+use crate::host::exec::{Stoppable, check_stopped};
+use crate::host::file;
 use crate::resource::mark::Birthmark;
 use statements::Statements;
 

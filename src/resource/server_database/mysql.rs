@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::{Origin, Timeout};
 use crate::error::{Error, Explain, Result};
-use crate::exec::{Output, Program, check_stopped};
-use crate::file;
+use crate::host::exec::{Output, Program, check_stopped};
+use crate::host::file;
+use crate::text::url::Url;
 use crate::ui::Ui;
-use crate::url::Url;
 
 /// The table whose comment tells whose the database is.
 const MARK: &str = "git_wt";

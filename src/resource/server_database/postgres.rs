@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::{Origin, Timeout, script};
 use crate::error::{Error, Explain, Hint, Result};
-use crate::exec::{Output, Program, Stoppable, check_stopped};
-use crate::name::random_hex;
+use crate::host::exec::{Output, Program, Stoppable, check_stopped};
+use crate::text::name::random_hex;
+use crate::text::url::Url;
 use crate::ui::Ui;
-use crate::url::Url;
 
 /// `object_in_use`: somebody is connected to the database (PostgreSQL, "Error Codes").
 const IN_USE: &str = "55006";

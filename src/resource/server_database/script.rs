@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
-use crate::file;
+use crate::host::file;
 
 /// How far from the ends of the file the two may be; before and after them pg_dump writes comments alone.
 const REACH: u64 = 1 << 16;

@@ -9,9 +9,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::file;
 use crate::git::Repo;
-use crate::target::{Named, names};
+use crate::host::file;
+use crate::record::worktrees::{Named, names};
 
 /// Of fewer the names are read anew each time.
 pub(super) const MANY: usize = 200;

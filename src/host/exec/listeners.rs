@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::occupants::Occupant;
 
-use crate::file::read_proc;
+use crate::host::file::read_proc;
 
 /// The state of a socket that listens, as the kernel's tables write it.
 const LISTENING: &str = "0A";

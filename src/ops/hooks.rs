@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
 use crate::error::{Explain, Result};
-use crate::exec::{self, Ending, Program};
-use crate::file;
+use crate::host::exec::{self, Ending, Program};
+use crate::host::file;
 use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
 use crate::record::{Ended, Held, HookRun, Record};

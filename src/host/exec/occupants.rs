@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::file::read_proc;
+use crate::host::file::read_proc;
 
 /// A process that stands in a directory, or listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]

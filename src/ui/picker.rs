@@ -11,7 +11,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::error::Result;
-use crate::exec;
+use crate::host::exec;
 use crate::ui::screen::{Key, Screen, Span, Style};
 
 /// The most lines that are taken, with the one that is typed into.

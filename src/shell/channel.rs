@@ -14,8 +14,8 @@ use rustix::fs::OFlags;
 use rustix::process::{Pid, getpgrp, getpid, getppid, getsid};
 
 use crate::error::{Explain, Result};
-use crate::exec;
-use crate::file::{self, read_proc};
+use crate::host::exec;
+use crate::host::file::{self, read_proc};
 
 /// Where the shell waits for a directory, if it does.
 #[derive(Debug, Clone, Default)]

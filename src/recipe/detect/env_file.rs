@@ -3,9 +3,9 @@
 //! It knows names and values, and shows no value but a port.
 
 use super::Root;
-use crate::dotenv::{EnvText, Value};
 use crate::recipe::EnvRule;
-use crate::url::{Engine, SqlitePlace, Url};
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// Where an env file or its example is, best first.
 const FILES: [&str; 5] = [".env", ".env.example", ".env.sample", ".env.template", ".env.dist"];

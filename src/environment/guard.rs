@@ -6,17 +6,17 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use crate::claim::{Claim, Claims, Owner, Thing};
-use crate::dotenv::{EnvText, Value};
 use crate::environment::{Environment, Origin};
 use crate::error::{Error, Hint, Result};
-use crate::file;
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
+use crate::host::claims::{Claim, Claims, Owner, Thing};
+use crate::host::file;
 use crate::recipe::{DatabaseRule, Recipe};
+use crate::record::worktrees::Worktrees;
 use crate::resource::server_database;
-use crate::target::Worktrees;
-use crate::url::{Engine, SqlitePlace, Url};
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// What happens to a command whose environment leads into another worktree (`wt.guard`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,7 +221,7 @@ impl Watch<'_> {
     }
 
     fn named(&self, tree: &Worktree) -> String {
-        let name = crate::name::escaped(&self.worktrees.name(tree));
+        let name = crate::text::name::escaped(&self.worktrees.name(tree));
         if tree.is_main() { format!("the main worktree '{name}'") } else { format!("'{name}'") }
     }
 }

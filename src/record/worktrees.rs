@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::exec;
 use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Repo, absolute};
+use crate::host::exec;
 use crate::record::{Damaged, Record, Records};
-use crate::shell_state::{BEFORE, HERE};
+use crate::text::reserved::{BEFORE, HERE};
 
 /// The worktrees of a repository with what is recorded of them.
 pub struct Worktrees {
@@ -204,7 +204,7 @@ impl Worktrees {
             .map(|name| (strsim::jaro_winkler(&name, word), name))
             .filter(|(likeness, _)| *likeness > 0.8)
             .max_by(|a, b| a.0.total_cmp(&b.0));
-        let error = Error::new(format!("'{}' is not a worktree", crate::name::escaped(word)));
+        let error = Error::new(format!("'{}' is not a worktree", crate::text::name::escaped(word)));
         match near {
             Some((_, name)) => error.advise(format!("did you mean '{name}'?")),
             None => error.hint("git wt list"),

@@ -15,9 +15,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
-use crate::exec::variable;
-use crate::file;
-use crate::name::hash;
+use crate::host::exec::variable;
+use crate::host::file;
+use crate::text::name::hash;
 
 /// A temporary file older than this was left by a process that died.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -47,7 +47,7 @@ impl Owner {
 
 impl Display for Owner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "'{}' of {}", crate::name::escaped(&self.name), self.common_dir.display())
+        write!(out, "'{}' of {}", crate::text::name::escaped(&self.name), self.common_dir.display())
     }
 }
 
@@ -64,7 +64,7 @@ impl Display for Thing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(number) => write!(out, "port {number}"),
-            Self::Database(place) => write!(out, "database '{}'", crate::name::escaped(place)),
+            Self::Database(place) => write!(out, "database '{}'", crate::text::name::escaped(place)),
         }
     }
 }

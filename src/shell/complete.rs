@@ -13,12 +13,12 @@ use std::path::Path;
 use clap_complete::engine::{CompletionCandidate, complete};
 use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
 
-use crate::exec;
-use crate::facts;
 use crate::git::Repo;
 use crate::git::worktrees::{Head, Worktree};
-use crate::name::escaped;
-use crate::target::Worktrees;
+use crate::host::exec;
+use crate::recipe::RecipeSource;
+use crate::record::worktrees::Worktrees;
+use crate::text::name::escaped;
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
 ///
@@ -214,9 +214,9 @@ pub fn templates() -> Vec<CompletionCandidate> {
     let recipe = Repo::discover().and_then(|repo| {
         let main = match repo.main_root() {
             Some(main) => Some(main),
-            None => facts::main_worktree(&repo, &repo.worktrees_at_a_glance()?),
+            None => repo.main_or_default(&repo.worktrees_at_a_glance()?),
         };
-        facts::recipe(&repo, main.as_deref())
+        RecipeSource::of(&repo, main.as_deref())
     });
     recipe.map(|recipe| recipe.template_names().map(CompletionCandidate::new).collect()).unwrap_or_default()
 }

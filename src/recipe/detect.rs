@@ -13,10 +13,10 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Explain, Result};
-use crate::file;
-use crate::name::escaped;
+use crate::host::file;
 use crate::recipe::consent::Requested;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
+use crate::text::name::escaped;
 
 pub use choice::{Choice, Topic};
 use env_file::{EnvFile, NamedDatabase};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::hash;
-use crate::reserved::may_be_set_in_a_shell;
+use crate::text::name::hash;
+use crate::text::reserved::{BEFORE, HERE, may_be_set_in_a_shell};
 
 /// The variable that remembers what we set.
 pub const STATE: &str = "GIT_WT_STATE";
@@ -20,11 +20,6 @@ const PORT: &str = "GIT_WT_PORT";
 const DRIFT: &str = "GIT_WT_DRIFT";
 /// What the prompt says; the shell makes it of the others, as the branch changes without us.
 const LABEL: &str = "GIT_WT_LABEL";
-
-/// The root of the worktree that the shell is in, or was in last when it is in none.
-pub const HERE: &str = "GIT_WT_HERE";
-/// The root of the one that it was in before that.
-pub const BEFORE: &str = "GIT_WT_BEFORE";
 
 /// What a worktree wants set.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,11 @@
 //! A worktree's files set none of them, for the shell, `run` and hooks alike: such a variable has every program load
 //! code, ask another server or trust another certificate. The worktree's own programs can still read them from its files.
 
+/// The root of the worktree that the shell is in, or was in last when it is in none.
+pub const HERE: &str = "GIT_WT_HERE";
+/// The root of the one that it was in before that.
+pub const BEFORE: &str = "GIT_WT_BEFORE";
+
 /// bash(1) and zshparam(1), both under "parameters set" and "used by the shell"; fish's special variables; the
 /// environment of nushell, and about_Environment_Variables of PowerShell. bash and zsh evaluate what is assigned to the
 /// integers among them.

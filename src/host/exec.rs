@@ -22,7 +22,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal};
 
 use crate::error::{Error, Explain, Result};
-use crate::file::read_proc;
+use crate::host::file::read_proc;
 use family::Family;
 
 /// What binds git to one repository or worktree: `git rev-parse --local-env-vars`, without the two

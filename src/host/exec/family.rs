@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::Program;
-use crate::file::read_proc;
+use crate::host::file::read_proc;
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);

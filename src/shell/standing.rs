@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::exec;
 use crate::git::Identity;
+use crate::host::exec;
 
 /// The current directory, as the kernel names it and as the user came there.
 pub struct Standing {

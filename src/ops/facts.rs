@@ -7,22 +7,21 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::claim::{Claims, Thing};
-use crate::dotenv::{EnvText, Value};
 use crate::error::{Error, Explain, Result};
-use crate::exec;
-use crate::file;
 use crate::git::version::{self, Version};
-use crate::git::worktrees::Listing;
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
-use crate::name::Branch;
+use crate::host::claims::{Claims, Thing};
+use crate::host::exec;
+use crate::host::file;
 use crate::plan::{Facts, Known, Place, Refs, What, Wish};
 use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
-use crate::recipe::{EnvRule, Recipe, RecipeSource};
+use crate::recipe::{EnvRule, Recipe};
 use crate::record::{Fate, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::{port, server_database};
-use crate::url::{Engine, Url};
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::name::Branch;
+use crate::text::url::{Engine, Url};
 
 impl Known {
     /// Looks up what `word` names, by git's order.
@@ -78,37 +77,6 @@ pub fn refs(repo: &Repo, wish: &Wish) -> Refs {
     }
 }
 
-/// The committed recipe's file.
-pub const RECIPE: &str = ".wt.toml";
-
-/// Reads the recipe: `.wt.toml` in the directory that files come from, under `git config wt.*`.
-pub fn recipe(repo: &Repo, main: Option<&Path>) -> Result<RecipeSource> {
-    let path = main.map(|main| main.join(RECIPE));
-    let text = match &path {
-        Some(path) => file::read_text(path)?,
-        None => None,
-    };
-    let file = text.as_deref().map(|text| (Path::new(RECIPE), text));
-    Recipe::read(file, &repo.settings("wt"))
-}
-
-/// The directory that ignored files and the recipe come from: the main worktree, in a bare layout the worktree of
-/// the default branch, else the current one.
-pub fn main_worktree(repo: &Repo, listing: &Listing) -> Option<PathBuf> {
-    repo.main_root().or_else(|| {
-        let default = repo.default_branch().map(|remote| remote.branch);
-        let default = default.or_else(|| {
-            let head = file::read_small(&repo.common_dir().join("HEAD")).ok()?;
-            str::from_utf8(&head).ok()?.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
-        });
-        let branch = |tree: &&git::worktrees::Worktree| {
-            !tree.missing && tree.head.branch().map(|b| b.as_str().to_owned()) == default && default.is_some()
-        };
-        let found = listing.worktrees.iter().filter(|tree| !tree.is_main()).find(branch);
-        found.map(|tree| tree.path.clone()).or_else(|| repo.root().map(Path::to_owned))
-    })
-}
-
 impl Facts {
     /// Looks at everything a plan needs. The caller holds the repository lock, so that it stays true until the
     /// record is written. `own` is the record that the plan is for, if there is one already.
@@ -123,7 +91,7 @@ impl Facts {
         // before the listing: what has come to its end in between is in that
         let own_records = records.own(repo)?;
         let listing = repo.worktrees()?;
-        let main = main_worktree(repo, &listing);
+        let main = repo.main_or_default(&listing);
         let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
         let (copies, sources) = match &main {
             Some(main) if provisions => (copies(main, recipe)?, Sources::of(main, recipe)?),

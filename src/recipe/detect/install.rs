@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::Root;
-use crate::quote;
+use crate::text::quote;
 
 /// One ecosystem's way to install what the project depends on.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::error::{Hint, Part};
-use crate::name::is_shown;
+use crate::text::name::is_shown;
 
 /// Quotes a word for bash, zsh, dash and fish alike.
 ///

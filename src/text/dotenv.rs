@@ -147,7 +147,10 @@ impl EnvText {
         // the last of several values of a variable counts
         for (name, value) in values.iter().rev().filter(|(name, _)| seen.insert(*name)) {
             if !is_name(name.as_bytes()) {
-                return Err(Error::new(format!("'{}' is no name of a variable", crate::name::escaped(name))));
+                return Err(Error::new(format!(
+                    "'{}' is no name of a variable",
+                    crate::text::name::escaped(name)
+                )));
             }
             let Some(places) = self.by_name.get(*name) else {
                 lines.push(format!("{name}={}", written(name, value, Quote::None)?));

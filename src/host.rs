@@ -1,0 +1,5 @@
+//! The only door to processes, to files as a whole and to what the host's repositories share.
+
+pub mod claims;
+pub mod exec;
+pub mod file;

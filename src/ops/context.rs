@@ -1,0 +1,325 @@
+//! What an operation works with: the repository, its records, the terminal and the shell that may follow.
+
+use std::cell::Cell;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::facts;
+use crate::environment::guard::{self, Guard, Watch};
+use crate::environment::{Environment, Inherited};
+use crate::error::{Error, Hint, Result};
+use crate::git::worktrees::Worktree;
+use crate::git::{self, Repo};
+use crate::host::claims::{Claims, Owner};
+use crate::host::exec;
+use crate::recipe::consent::{Action, Consent, ConsentFile, Granted};
+use crate::recipe::detect::Project;
+use crate::recipe::{DatabaseRule, Recipe, RecipeSource, Words};
+use crate::record::worktrees::Worktrees;
+use crate::record::{Record, Records};
+use crate::resource::Site;
+use crate::shell::channel::Channel;
+use crate::shell::standing::Standing;
+use crate::text::name::{Branch, Name};
+use crate::ui::Ui;
+
+/// What every verb works with.
+pub struct Context {
+    /// The repository.
+    pub repo: Repo,
+    /// Its records.
+    pub records: Records,
+    /// The host's claims.
+    pub claims: Claims,
+    /// The directory that files and the recipe come from.
+    pub main: Option<PathBuf>,
+    /// The terminal.
+    pub ui: Ui,
+    /// The shell that may follow us.
+    pub channel: Channel,
+    /// Where it stands.
+    standing: Option<Standing>,
+    /// The user has said no, and is not asked again.
+    has_declined: Cell<bool>,
+}
+
+impl Context {
+    /// Returns what the verbs need to work on a repository.
+    pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
+        let main = match repo.main_root() {
+            Some(root) => Some(root),
+            None => repo.main_or_default(&repo.worktrees()?),
+        };
+        let standing = Standing::now();
+        Ok(Self {
+            records: Records::of(&repo),
+            claims: Claims::open()?,
+            main,
+            ui,
+            channel,
+            standing,
+            repo,
+            has_declined: Cell::new(false),
+        })
+    }
+
+    /// The same repository, seen from where no worktree can be pulled away.
+    pub fn from_outside(&self) -> Result<Self> {
+        Self::with(self.repo.from_outside()?, self.ui, self.channel.clone())
+    }
+
+    /// Reads the recipe: `.wt.toml` under `git config wt.*`.
+    pub fn recipe(&self) -> Result<RecipeSource> {
+        RecipeSource::of(&self.repo, self.main.as_deref())
+    }
+
+    /// The recipe of one worktree; with nothing configured, what the project visibly needs.
+    pub fn recipe_for(&self, name: &str, branch: Option<&Branch>, template: Option<&str>) -> Result<Recipe> {
+        let source = self.recipe()?;
+        let base = match &self.main {
+            Some(main) if !source.configured() => {
+                Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?.recipe()
+            }
+            _ => Recipe::default(),
+        };
+        let mut recipe = source.for_worktree(base, name, branch.map(Branch::as_str), template)?;
+        if let Some(main) = &self.main {
+            recipe.more_env.extend(facts::overriding_env_file(main, &recipe)?);
+        }
+        Ok(recipe)
+    }
+
+    /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was
+    /// written.
+    pub fn recipe_of(&self, record: &Record, branch: Option<&Branch>) -> Result<Recipe> {
+        let source = self.recipe()?;
+        let was_ignored = |path: &str| {
+            record.env_files().any(|file| file.path == path)
+                || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
+        };
+        let base = match &self.main {
+            Some(main) if !source.configured() => Project::look(main, &was_ignored)?.recipe(),
+            _ => Recipe::default(),
+        };
+        let (name, template) = (record.name.as_str(), record.template.as_deref());
+        source.for_worktree(base, name, branch.map(Branch::as_str), template)
+    }
+
+    /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
+    pub fn plain_recipe_for(
+        &self,
+        name: &str,
+        branch: Option<&Branch>,
+        template: Option<&str>,
+    ) -> Result<Recipe> {
+        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(Branch::as_str), template)
+    }
+
+    /// What the user has consented to in this repository.
+    pub fn consent(&self) -> Result<Consent> {
+        Ok(ConsentFile::of(&self.repo, &self.claims)?.consent().clone())
+    }
+
+    /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Nothing is assumed
+    /// where there is none, and what is not consented to waits.
+    pub fn ask_for_recipe(&self, recipe: &Recipe, record: Option<&Record>) -> Result<()> {
+        let Some(main) = self.main.as_deref().filter(|_| self.may_ask()) else { return Ok(()) };
+        let has_database = record.is_some_and(|record| record.databases().next().is_some());
+        let missing = self.consent()?.missing(facts::actions(Some(main), main, recipe, has_database)?);
+        self.ask_for(&missing).map(drop)
+    }
+
+    /// Shows what is asked for and asks for consent to it; says whether the user agrees.
+    pub fn ask_for(&self, actions: &[Action]) -> Result<bool> {
+        if actions.is_empty() {
+            return Ok(true);
+        }
+        if !self.may_ask() {
+            return Ok(false);
+        }
+        self.show(actions)?;
+        let agreed = self.ask("trust this repository with it?")? == Some(true);
+        if agreed {
+            self.remember(actions)?;
+        }
+        self.has_declined.set(!agreed);
+        Ok(agreed)
+    }
+
+    fn may_ask(&self) -> bool {
+        !self.has_declined.get() && self.ui.can_ask()
+    }
+
+    /// Remembers consent.
+    pub fn remember(&self, actions: &[Action]) -> Result<()> {
+        let _lock = self.records.lock()?;
+        ConsentFile::of(&self.repo, &self.claims)?.add(actions)
+    }
+
+    /// Shows what is asked for: what is done, the files that say what that is, and what has changed since the user agreed.
+    pub fn show(&self, actions: &[Action]) -> Result<()> {
+        const WIDTH: usize = 76;
+        let consent = self.consent()?;
+        self.ui.say("this repository asks for, with the files that consent covers:");
+        let texts: Vec<String> = actions.iter().map(Action::in_columns).collect();
+        let widest =
+            texts.iter().map(|text| text.chars().count()).filter(|width| *width <= 48).max().unwrap_or(0);
+        for (action, text) in actions.iter().zip(texts) {
+            let changed = consent.changed_files(action);
+            let file = |file: &str| {
+                let since = if changed.contains(&file) { " (changed)" } else { "" };
+                format!("{file}{since}")
+            };
+            let files: Vec<String> = action.files().map(file).collect();
+            let (files, width) = (files.join(", "), text.chars().count().max(widest));
+            if files.is_empty() {
+                self.ui.say(&format!("  {text}"));
+            } else if width + files.chars().count() <= WIDTH - 2 {
+                self.ui.say(&format!("  {text:width$}  {files}"));
+            } else {
+                self.ui.say(&format!("  {text}"));
+                self.ui.say(&format!("               {files}"));
+            }
+            for value in &action.values {
+                self.ui.say(&format!("               {value}"));
+            }
+            if let Some(unknown) = &action.uncovered {
+                self.ui.say(&format!("               {unknown} is not covered"));
+            }
+        }
+        if actions.iter().any(|action| action.files().next().is_some()) {
+            self.ui.say("what these files read or run in turn is not covered");
+        }
+        Ok(())
+    }
+
+    /// Names what waits for consent. An agent, or a script, is not told how to consent for its user.
+    pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
+        self.ui.warn("without consent these are left out:");
+        for action in waiting {
+            self.ui.say(&format!("  {}", action.in_columns()));
+        }
+        if self.ui.can_ask() {
+            self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
+            self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
+        } else {
+            self.ui
+                .say(&format!("a person has to agree to them once, by 'git wt trust {name}' on a terminal;"));
+            self.ui.say(&format!("'git wt setup {name}' then does what was left out"));
+        }
+    }
+
+    /// The words that a recipe's commands may use in the worktree at `root`.
+    pub fn words(&self, record: &Record, root: &Path) -> Words {
+        let main = self.main.as_deref().unwrap_or(self.repo.common_dir());
+        Words {
+            repo: self.repo.name(),
+            name: record.name.as_str().to_owned(),
+            branch: record.branch.as_ref().map(|branch| branch.as_str().to_owned()),
+            path: root.to_string_lossy().into_owned(),
+            main: main.to_string_lossy().into_owned(),
+            cwd: root.to_string_lossy().into_owned(),
+            home: exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default(),
+            ports: record.ports(),
+        }
+    }
+
+    /// Watches over the environment of one worktree.
+    pub fn watch<'a>(
+        &'a self,
+        tree: &'a Worktree,
+        worktrees: &'a Worktrees,
+        recipe: &'a Recipe,
+        consent: &Consent,
+    ) -> Watch<'a> {
+        let shares =
+            |rule: &DatabaseRule| consent.shared_database(&rule.shared).is_ok_and(Granted::into_inner);
+        Watch {
+            repo: &self.repo,
+            worktrees,
+            claims: &self.claims,
+            main: self.main.as_deref(),
+            tree,
+            recipe,
+            own_database: recipe.database.as_ref().filter(|rule| !shares(rule)),
+        }
+    }
+
+    /// Refuses to run anything in an environment that leads into another worktree, or warns, as the user has it.
+    pub fn guard(&self, watch: &Watch, environment: &Environment) -> Result<()> {
+        let guard = Guard::of(&self.repo)?;
+        if guard == Guard::Off {
+            return Ok(());
+        }
+        let inherited = Inherited::now();
+        let passed_on = |name: &str| match name {
+            guard::VENV => inherited.get(name),
+            _ => inherited.passed_on(name),
+        };
+        let strays = watch.strays(environment, &passed_on);
+        match guard::refusal(&watch.worktrees.name(watch.tree), &strays) {
+            Some(refusal) if guard == Guard::Refuse => Err(refusal),
+            refusal => {
+                self.warn_of(refusal.as_ref());
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the shell that comes into a worktree what of its environment leads into another one.
+    pub fn warn_of_strays(&self, watch: &Watch, environment: &Environment) {
+        if Guard::of(&self.repo).is_ok_and(|guard| guard != Guard::Off) {
+            let inherited = Inherited::now();
+            let strays = watch.strays(environment, &|name| inherited.get(name));
+            self.warn_of(guard::refusal(&watch.worktrees.name(watch.tree), &strays).as_ref());
+        }
+    }
+
+    /// Tells what would be refused.
+    fn warn_of(&self, refusal: Option<&Error>) {
+        if let Some(refusal) = refusal {
+            self.ui.warn(&refusal.in_one_line());
+            if let Some(hint) = refusal.hints.first() {
+                self.ui.hint(hint.clone());
+            }
+        }
+    }
+
+    /// Where the things of the worktree at `root` are made and unmade, for their owner.
+    pub fn site<'a>(&'a self, owner: &'a Owner, root: &'a Path) -> Site<'a> {
+        Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref(), ui: self.ui }
+    }
+
+    /// Asks a yes/no question; `None` when there is no terminal to ask on. Fails when a signal ends it.
+    pub fn ask(&self, question: &str) -> Result<Option<bool>> {
+        let answer = self.ui.ask(question, &|| exec::check_stopped().is_err());
+        exec::check_stopped()?;
+        Ok(answer)
+    }
+
+    /// Has the shell go somewhere, or tells how.
+    pub fn lead(&self, path: &Path) -> Result<()> {
+        if !self.channel.tell(path)? {
+            self.ui.hint(Hint::of("cd --").name(path));
+        }
+        Ok(())
+    }
+
+    /// Ends a verb that leads to a worktree: tells the shell, and prints the directory on stdout.
+    ///
+    /// A shell that follows keeps the subdirectory it was in, where the worktree has that too, and the links by which it
+    /// came there. A script is told the worktree's own path, from wherever it asks.
+    pub fn arrive(&self, root: &Path) -> Result<()> {
+        let path = match &self.standing {
+            Some(standing) if self.channel.is_open() => {
+                let from = self.repo.root().unwrap_or(root);
+                standing.name_of(&standing.counterpart(from, root))
+            }
+            _ => root.to_owned(),
+        };
+        self.lead(&path)?;
+        let mut line = path.as_os_str().as_bytes().to_vec();
+        line.push(b'\n');
+        self.ui.answer(&line)
+    }
+}

@@ -1,0 +1,6 @@
+//! What a shell needs: where to go, what to set on entering a worktree, and what TAB offers.
+
+pub mod channel;
+pub mod complete;
+pub mod standing;
+pub mod state;
