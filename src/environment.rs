@@ -4,6 +4,7 @@
 
 pub mod drift;
 pub mod guard;
+pub mod stray_venv;
 
 use std::collections::HashMap;
 use std::ffi::OsString;

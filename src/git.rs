@@ -8,6 +8,7 @@ mod origin;
 mod owner;
 mod parameters;
 mod refs;
+pub mod status;
 pub mod submodules;
 pub mod tracked;
 pub mod version;

@@ -1,5 +1,18 @@
 //! What git-wt does, each operation read from top to bottom. It prints nothing but narration.
 
+pub mod add;
+pub mod as_git;
 pub mod context;
+pub mod enter;
 pub mod facts;
+pub mod follow;
 pub mod hooks;
+pub mod list;
+pub mod mend;
+pub mod pick;
+pub mod post_checkout;
+pub mod provision;
+pub mod prune;
+pub mod push_guard;
+pub mod remove;
+pub mod run;

@@ -1,13 +1,11 @@
 //! `git wt cd`: where a worktree is; the shell goes there.
 
-mod pick;
-
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::add;
 use crate::error::{Error, Hint, Result};
 use crate::ops::context::Context;
+use crate::ops::{add, pick};
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
 use crate::ui::picker;
@@ -39,7 +37,10 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         },
         Some(target) => match worktrees.find(target) {
             Err(_) if args.create && worktrees.all_meant_by(target).is_empty() => {
-                return add::run(&add::Args { what: Some(target.into()), ..add::Args::default() }, context);
+                let (path, status) =
+                    add::add(&add::wish_for(Some(target.as_ref()), &context.repo)?, context)?;
+                context.arrive(&path)?;
+                return Ok(status);
             }
             found => found?,
         },

@@ -3,8 +3,8 @@
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::doctor::Strayed;
 use crate::environment::Environment;
+use crate::environment::stray_venv::StrayVenv;
 use crate::error::Result;
 use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
@@ -43,7 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             context.ui.say(&format!("note: {name} is not set: {why}"));
         }
         for what in
-            Strayed::find(tree, &environment, &worktrees)?.iter().flat_map(|it| it.describe(&worktrees))
+            StrayVenv::find(tree, &environment, &worktrees)?.iter().flat_map(|it| it.describe(&worktrees))
         {
             context.ui.warn(&what);
             context.ui.hint("git wt doctor --fix");

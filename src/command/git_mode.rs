@@ -3,22 +3,16 @@
 //! What makes or removes a worktree still goes through our record and lock, so that a configured recipe is applied
 //! and taken back; everything else becomes `git worktree`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{add, doctor, r#move, repair, setup};
 use crate::error::{Error, Hint, Result};
-use crate::git::{Repo, absolute, version};
-use crate::host::exec::{self, Program};
+use crate::git::Repo;
+use crate::host::exec;
+use crate::ops::as_git;
 use crate::ops::context::Context;
-use crate::plan::Pending;
-use crate::record::Record;
-use crate::record::worktrees::Worktrees;
-use crate::resource::checkout::entries_at_rest;
-use crate::resource::{Checkout, Resource};
 use crate::shell::channel::Channel;
-use crate::text::name::Name;
 use crate::ui::Ui;
 
 /// The verbs of git-worktree(1).
@@ -49,60 +43,23 @@ pub fn is_on(repo: Option<&Repo>) -> bool {
 /// Says nothing but errors: the narration is git's.
 const QUIET: Ui = Ui { quiet: true, verbose: false };
 
-/// `git worktree`, with the repository variables as they were given.
-fn worktree() -> Program {
-    Program::git_as_given().arg("worktree")
-}
-
-/// Becomes `git worktree ARGS` once no git-wt has a git that writes an entry: git dies of one that is half written.
-pub fn at_rest(args: &[OsString], repo: &Repo) -> Error {
-    let used = repo.common_dir().join("wt").is_dir();
-    let alone = used.then(|| entries_at_rest(repo).ok()).flatten();
-    if let Some(alone) = &alone {
-        // the git that we become keeps it to its end
-        let _ = rustix::io::fcntl_setfd(alone, rustix::io::FdFlags::empty());
-    }
-    worktree().args(args).replace()
-}
-
 /// Answers the arguments of `git worktree` as git does.
 pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8> {
-    let as_git = || worktree().args(args).replace();
+    let as_git = || as_git::worktree().args(args).replace();
     let (Some((verb, rest)), Ok(repo)) = (args.split_first(), repo) else { return Err(as_git()) };
     match verb.to_str() {
         Some("add") => match Given::parse(rest) {
-            Some(given) => add(&given, rest, &Context::with(repo, QUIET, channel)?),
+            Some(given) => {
+                as_git::add(&given.path, given.no_checkout, rest, &Context::with(repo, QUIET, channel)?)
+            }
             // help, a mistake, or an option of a newer git: git's to answer
             None => Err(as_git()),
         },
         Some("move" | "prune" | "remove" | "repair") => {
-            change(args, &Context::with(repo, QUIET, channel)?.from_outside()?)
+            as_git::change(args, &Context::with(repo, QUIET, channel)?.from_outside()?)
         }
-        _ => Err(at_rest(args, &repo)),
+        _ => Err(as_git::at_rest(args, &repo)),
     }
-}
-
-/// Has git change what is there; environments come along, or go.
-fn change(args: &[OsString], context: &Context) -> Result<u8> {
-    let before = Worktrees::read(&context.repo)?;
-    let verb = args[0].to_string_lossy();
-    let mut words = args[1..].iter().filter(|word| !word.as_bytes().starts_with(b"-"));
-    let target = words.next().and_then(|word| word.to_str()).filter(|_| ["move", "remove"].contains(&&*verb));
-    // no other git-wt changes meanwhile what git does
-    let held = match target.map(|word| before.find(word)) {
-        Some(Ok(tree)) => r#move::hold(tree, &before, context)?,
-        _ => None,
-    };
-    let moves = ["move", "repair"].contains(&&*verb);
-    let alone = moves.then(|| entries_at_rest(&context.repo)).transpose()?;
-    let status = worktree().args(args).status()?;
-    drop((held, alone));
-    if moves {
-        repair::follow_all(&before, context)?;
-    } else if status == 0 {
-        doctor::forget_unbound(false, context)?;
-    }
-    Ok(status)
 }
 
 /// What the arguments of `git worktree add` say, as far as the record needs it.
@@ -185,7 +142,7 @@ pub fn only_gits(verb: &str, option: &OsString) -> Error {
 
 /// Takes an option that only git knows out of the arguments of a verb; returns it with its value.
 pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec<OsString>>> {
-    let known = worktree().args([verb, "--git-completion-helper-all"]).output()?;
+    let known = as_git::worktree().args([verb, "--git-completion-helper-all"]).output()?;
     let known = String::from_utf8_lossy(&known.stdout).into_owned();
     let name = option.split('=').next().unwrap_or(option);
     let Some(takes_value) = known.split_whitespace().find_map(|word| match word.strip_suffix('=') {
@@ -202,51 +159,6 @@ pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Resul
         taken.push(args.remove(at));
     }
     Ok(Some(taken))
-}
-
-/// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
-fn add(given: &Given, args: &[OsString], context: &Context) -> Result<u8> {
-    version::require()?;
-    exec::watch_signals()?;
-    if given.path.as_os_str().is_empty() {
-        // git 2.47 dies of it and leaves a branch behind, git 2.55 deletes the current directory
-        return Err(Error::new("the path is empty"));
-    }
-    let path = absolute(&std::env::current_dir().unwrap_or_default(), &given.path);
-    if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
-        // git refuses it, or knows better: either way nothing of it is ours
-        return Err(worktree().arg("add").args(args).replace());
-    }
-    let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
-    let checkout = Checkout::as_given(&path, args.to_vec());
-    let record = Record::new(name, &path, context.repo.identity()?, vec![Resource::Checkout(checkout)])?;
-    let lock = context.records.lock()?;
-    let mut held = context.records.begin(record)?;
-    drop(lock);
-    let made = match add::make(&path, &Pending::default(), &mut held, context) {
-        Ok(made) => made,
-        Err(failure) => {
-            let status = failure.error.exit;
-            add::take_back(held, context)?;
-            return Ok(status);
-        }
-    };
-    if !given.no_checkout {
-        provision(&mut held, &path, context)?;
-    }
-    Ok(made.post_checkout)
-}
-
-/// Applies a recipe that somebody wrote; nothing is guessed here.
-fn provision(held: &mut crate::record::Held, path: &Path, context: &Context) -> Result<()> {
-    let listing = context.repo.worktrees()?;
-    let Some(tree) = listing.at(path) else { return Ok(()) };
-    held.record.branch = tree.head.branch().cloned();
-    if !context.recipe()?.configured() {
-        return held.write();
-    }
-    let pending = setup::provision(held, tree, context)?;
-    setup::run_hooks(held, &tree.path, &pending, context).map(drop)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use clap::Args as ClapArgs;
 
-use super::push_guard;
 use crate::error::{Error, Explain, Result};
 use crate::git::{self, Repo};
 use crate::ops::context::Context;
+use crate::ops::push_guard;
 use crate::recipe;
 use crate::recipe::detect::{Project, Topic};
 use crate::ui::Ui;

@@ -1,126 +1,16 @@
-//! The push guard: from a protected worktree only its own branch is pushed. The hook that asks is written on request.
-
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+//! Hidden: judges a push, as the pre-push hook is told of it.
 
 use clap::Args as ClapArgs;
 
-use crate::error::{Error, Explain, Result};
-use crate::git;
-use crate::host::exec;
-use crate::host::file;
+use crate::error::Result;
 use crate::ops::context::Context;
-use crate::record::worktrees::Worktrees;
-use crate::text::name::{Branch, escaped};
-
-/// The variable with which the user says that this push is meant.
-const OVERRIDE: &str = "GIT_WT_PUSH";
-/// What a hook has to call.
-const CALL: &str = "git-wt push-guard || exit 1";
-/// The hook as we write it. A clone whose git-wt is gone must still be able to push.
-const HOOK: &str = "#!/bin/sh
-# Written by git-wt: from a protected worktree only its own branch is pushed. Delete it to be rid of that.
-if command -v git-wt >/dev/null; then
-    git-wt push-guard || exit 1
-else
-    echo 'warning: git-wt is not on PATH: the push guard does not look' >&2
-fi
-";
+use crate::ops::push_guard;
 
 /// Judge a push from the current worktree, as a pre-push hook is told of it
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {}
 
-/// Reads what is to be pushed, by githooks(5), and refuses what is not the protected worktree's own branch.
+/// Refuses what is not the protected worktree's own branch.
 pub fn run(_: &Args, context: &Context) -> Result<u8> {
-    let worktrees = Worktrees::read(&context.repo)?;
-    let tree = worktrees.find(".")?;
-    let Some(record) = worktrees.record(tree).filter(|record| record.protected) else { return Ok(0) };
-    if exec::variable(OVERRIDE).is_some_and(|word| word == "1") {
-        return Ok(0);
-    }
-    let mut pushed = Vec::new();
-    io::stdin().read_to_end(&mut pushed).explain(|| "cannot read what is pushed".into())?;
-    let own = record.branch.as_ref().or(tree.head.branch());
-    match foreign(&String::from_utf8_lossy(&pushed), own) {
-        None => Ok(0),
-        Some(branch) => {
-            let error =
-                Error::new(format!("'{}' is protected: it pushes nothing to '{branch}'", record.name));
-            let own =
-                own.map_or("it has no branch of its own".into(), |own| format!("its own branch is '{own}'"));
-            Err(error.because(own).hint("GIT_WT_PUSH=1 git push").exit(1))
-        }
-    }
-}
-
-/// The first branch of the remote that a push changes and that is not `own`. Each line is
-/// `LOCAL-REF LOCAL-OID REMOTE-REF REMOTE-OID`.
-fn foreign(pushed: &str, own: Option<&Branch>) -> Option<String> {
-    let references = pushed.lines().filter_map(|line| line.split(' ').nth(2));
-    let mut branches = references.filter_map(|reference| reference.strip_prefix("refs/heads/"));
-    branches.find(|branch| own.is_none_or(|own| own.as_str() != *branch)).map(escaped)
-}
-
-/// Writes the hook where git looks for it; one that is there already is somebody's and stays.
-pub fn install(context: &Context) -> Result<u8> {
-    let path = hooks_dir(context)?.join("pre-push");
-    let shown = path.display();
-    match file::read(&path) {
-        Ok(Some(found)) if found == HOOK.as_bytes() => {
-            context.ui.say(&format!("the push guard is there already: '{shown}'"));
-            return Ok(0);
-        }
-        Ok(None) => {}
-        _ => {
-            return Err(Error::new(format!("there is a pre-push hook already: '{shown}'"))
-                .because("what is to be pushed comes on a hook's stdin, once")
-                .advise(format!("the line to add to it is: {CALL}")));
-        }
-    }
-    write_new(&path).explain(|| format!("cannot write '{shown}'"))?;
-    context.ui.say(&format!("wrote '{shown}': a protected worktree pushes its own branch only"));
-    Ok(0)
-}
-
-/// Where git looks for hooks (core.hooksPath); of a relative path it is the main worktree's.
-fn hooks_dir(context: &Context) -> Result<PathBuf> {
-    let root = context.main.as_deref().unwrap_or(context.repo.common_dir());
-    let answer = git::looking_at(root).args(["rev-parse", "--git-path", "hooks"]).stdout()?;
-    let answer = String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned();
-    Ok(git::absolute(root, Path::new(&answer)))
-}
-
-fn write_new(path: &Path) -> io::Result<()> {
-    crate::host::file::make_shared_dir(path.parent().unwrap_or(path))?;
-    let mut file = File::options().write(true).create_new(true).mode(0o755).open(path)?;
-    file.write_all(HOOK.as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_other_branches_are_foreign() {
-        let line = |remote: &str| format!("refs/heads/x {0} {remote} {0}\n", "0".repeat(40));
-        let own = Branch::parse("release/2").unwrap();
-        for (pushed, own, want) in [
-            (String::new(), Some(&own), None),
-            (line("refs/heads/release/2"), Some(&own), None),
-            (line("refs/tags/v1"), Some(&own), None),
-            (line("refs/heads/main"), Some(&own), Some("main")),
-            (line("refs/heads/release/2") + &line("refs/heads/main"), Some(&own), Some("main")),
-            (line("refs/heads/main"), None, Some("main")),
-        ] {
-            assert_eq!(foreign(&pushed, own).as_deref(), want, "{pushed}");
-        }
-    }
-
-    #[test]
-    fn the_hook_has_the_call_that_others_are_told_to_add() {
-        assert!(HOOK.contains(CALL));
-    }
+    push_guard::judge(context)
 }

@@ -5,15 +5,12 @@ use std::ffi::OsString;
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 
-use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::git::worktrees::{Head, Worktree};
-use crate::host::exec::{self, Program, Stream};
+use crate::host::exec;
 use crate::ops::context::Context;
+use crate::ops::run;
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
-use crate::text::name::escaped;
-use crate::ui::Ui;
 
 /// Run a command in a worktree's directory and environment
 #[derive(Debug, Clone, ClapArgs)]
@@ -35,123 +32,12 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let Some(target) = &args.target else {
         // what tells us to stop is passed on, and all have their time to do so
         exec::watch_signals()?;
-        return Ok(run_in_all(&args.command, &worktrees, context));
+        return Ok(run::run_in_all(&args.command, &worktrees, context));
     };
     let tree = worktrees.find(target)?;
     if tree.missing {
         return Err(Error::new(format!("'{}' is missing", tree.path.display())).hint("git wt prune"));
     }
-    let failed = prepare(&args.command, tree, &worktrees, context)?.replace();
+    let failed = run::prepare(&args.command, tree, &worktrees, context)?.replace();
     Err(worktrees.unless_gone(tree, failed))
-}
-
-/// Runs the command in every worktree at once, and waits for all. Returns the status of the first that failed, in the
-/// order of the list.
-fn run_in_all(command: &[OsString], worktrees: &Worktrees, context: &Context) -> u8 {
-    let ui = context.ui;
-    let all = worktrees.listing.worktrees.iter().filter(|tree| tree.head != Head::Bare);
-    let (missing, trees): (Vec<_>, Vec<_>) = all.partition(|tree| tree.missing);
-    for tree in missing {
-        ui.warn(&format!("'{}' is missing", tree.path.display()));
-    }
-    let names: Vec<String> = trees.iter().map(|tree| escaped(&worktrees.name(tree))).collect();
-    let programs = trees.iter().map(|tree| prepare(command, tree, worktrees, context)).collect();
-    let mut status = 0;
-    for (name, ended) in names.iter().zip(side_by_side(&names, programs, ui)) {
-        let code = ended.unwrap_or_else(|error| {
-            ui.error(&error);
-            error.exit
-        });
-        if code != 0 {
-            ui.warn(&format!("'{name}' ended with status {code}"));
-            status = if status == 0 { code } else { status };
-        }
-    }
-    status
-}
-
-/// Runs programs at once, each with its name before every line that it prints.
-fn side_by_side(names: &[String], programs: Vec<Result<Program>>, ui: Ui) -> Vec<Result<u8>> {
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let run = &|name: &str, program: Result<Program>| {
-        program?.each_line(&|stream, line| {
-            let line = [format!("{name:width$} | ").as_bytes(), line].concat();
-            match stream {
-                // a reader that has gone away stops no command
-                Stream::Stdout => drop(ui.answer(&line)),
-                Stream::Stderr => ui.relay(&line),
-            }
-        })
-    };
-    std::thread::scope(|scope| {
-        let started =
-            names.iter().zip(programs).map(|(name, program)| scope.spawn(move || run(name, program)));
-        let running: Vec<_> = started.collect();
-        let lost = |_| Err(Error::new("a thread has ended before its command"));
-        running.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
-    })
-}
-
-/// The command as it is run in one worktree; refuses one whose environment leads into another.
-fn prepare(
-    command: &[OsString],
-    tree: &Worktree,
-    worktrees: &Worktrees,
-    context: &Context,
-) -> Result<Program> {
-    let record = worktrees.record(tree);
-    let template = record.and_then(|record| record.template.as_deref());
-    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
-    let consent = context.consent()?;
-    let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &consent)?;
-    context.guard(&context.watch(tree, worktrees, &recipe, &consent), &environment)?;
-    let mut command = command.to_vec();
-    if let Some(port) = environment.get("PORT")
-        && wants_port(&command)
-    {
-        // runserver reads no variable: without an argument every worktree would bind 8000
-        command.push(port.into());
-    }
-    let found = which::which_in(
-        &command[0],
-        environment.apply(Program::new("")).variable("PATH").or_else(|| exec::variable("PATH")),
-        &tree.path,
-    );
-    let program = found.map_err(|_| {
-        let missing = Error::new(format!("'{}' was not found on PATH", command[0].to_string_lossy()));
-        worktrees.unless_gone(tree, missing.exit(127))
-    })?;
-    Ok(environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)))
-}
-
-/// Whether a command line is Django's `runserver` without an address of its own.
-fn wants_port(command: &[OsString]) -> bool {
-    let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
-    let Some(at) = words.iter().position(|word| word == "runserver") else { return false };
-    let by_django = at > 0
-        && (words[at - 1].ends_with("manage.py")
-            || words[at - 1].ends_with("django-admin")
-            || words[at - 1] == "django");
-    by_django && words[at + 1..].iter().all(|word| word.starts_with('-'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runserver_without_an_address_wants_the_port() {
-        for (line, want) in [
-            ("python manage.py runserver", true),
-            ("python manage.py runserver --noreload", true),
-            ("./manage.py runserver", true),
-            ("python -m django runserver", true),
-            ("python manage.py runserver 9000", false),
-            ("python manage.py migrate", false),
-            ("echo runserver", false),
-        ] {
-            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(wants_port(&words), want, "{line}");
-        }
-    }
 }

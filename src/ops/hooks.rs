@@ -8,11 +8,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
+use crate::git::worktrees::Worktree;
 use crate::host::exec::{self, Ending, Program};
 use crate::host::file;
+use crate::ops::context::Context;
+use crate::plan::Pending;
 use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
+use crate::record::worktrees::Worktrees;
 use crate::record::{Ended, Held, HookRun, Record};
 
 /// Puts the hooks of a recipe on a record: what ended well before stays done, as far as the list is the same.
@@ -121,5 +125,142 @@ impl Surroundings<'_> {
             Ending::Status(status) => Ended::Failed(status),
             Ending::TimedOut => Ended::TimedOut(self.limit.unwrap_or_default().as_secs()),
         })
+    }
+}
+
+/// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
+pub fn run_all(held: &mut Held, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
+    if schedule(&mut held.record, &pending.hooks) {
+        held.write()?;
+    }
+    let name = held.record.name.clone();
+    let mut waiting = pending.waiting.clone();
+    let status = if held.record.unfinished_hook().is_none() {
+        0
+    } else {
+        run_unfinished(held, root, &pending.hooks, &mut waiting, context)?
+    };
+    if waiting.is_empty() {
+        return Ok(status);
+    }
+    context.tell_waiting(&name, &waiting);
+    Ok(Error::HOOK)
+}
+
+/// Those of the hooks that are not done and not consented to, as this worktree has their files.
+pub fn not_consented_to(
+    record: &Record,
+    root: &Path,
+    hooks: &[Requested<String>],
+    context: &Context,
+) -> Result<Vec<Action>> {
+    let consent = context.consent()?;
+    let mut missing = Vec::new();
+    for (hook, run) in hooks.iter().zip(&record.hooks) {
+        if run.ended != Ended::Done
+            && let Err(action) = consent.command(Kind::Run, hook, root)?
+        {
+            missing.push(*action);
+        }
+    }
+    Ok(missing)
+}
+
+fn run_unfinished(
+    held: &mut Held,
+    root: &Path,
+    hooks: &[Requested<String>],
+    waiting: &mut Vec<Action>,
+    context: &Context,
+) -> Result<u8> {
+    let missing = not_consented_to(&held.record, root, hooks, context)?;
+    if !context.ask_for(&missing)? {
+        waiting.extend(missing);
+        return Ok(Error::HOOK);
+    }
+    let name = held.record.name.clone();
+    let consent = context.consent()?;
+    let recipe =
+        context.recipe_for(name.as_str(), held.record.branch.as_ref(), held.record.template.as_deref())?;
+    let environment = Environment::of(&context.repo, root, Some(&held.record), &recipe, &consent)?;
+    let ui = context.ui;
+    let worktrees = Worktrees::read(&context.repo)?;
+    if let Some(tree) = held.record.worktree(&worktrees.listing)
+        && let Err(error) = context.guard(&context.watch(tree, &worktrees, &recipe, &consent), &environment)
+    {
+        ui.error(&error);
+        ui.warn("the recipe's hooks were not run");
+        return Ok(Error::HOOK);
+    }
+    let words = context.words(&held.record, root);
+    let mut told = |command: &str, took: Option<Duration>| match took {
+        None => ui.say(&format!("$ {command}")),
+        Some(time) => ui.took(time),
+    };
+    let log = context.records.log(&held.record.id);
+    let limit = recipe.hooks.timeout;
+    let surroundings =
+        Surroundings { root, environment: &environment, words: &words, consent: &consent, limit, log: &log };
+    let failed = match surroundings.run_pending(hooks, held, &mut told)? {
+        Outcome::Done => return Ok(0),
+        Outcome::Waiting(action) => {
+            waiting.push(*action);
+            return Ok(Error::HOOK);
+        }
+        Outcome::Failed(failed) => failed,
+    };
+    ui.warn(&format!("the hook '{}' {}; the worktree stays", failed.command, failed.ended.describe()));
+    if matches!(failed.ended, Ended::TimedOut(_)) {
+        ui.say("note: its limit is 'timeout' under [hooks], or wt.hooks.timeout in git config");
+    }
+    ui.say(&format!("note: its output is in '{}'", log.display()));
+    ui.hint(Hint::of("git wt setup").name(name.as_str()));
+    Ok(Error::HOOK)
+}
+
+/// Runs the teardown hooks that the user trusts. A failing one does not keep a worktree alive.
+pub fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
+    let record = &held.record;
+    let torn_down = || -> Result<()> {
+        let recipe =
+            context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+        if recipe.hooks.teardown.is_empty() {
+            return Ok(());
+        }
+        let consent = context.consent()?;
+        let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)?;
+        let worktrees = Worktrees::read(&context.repo)?;
+        context.guard(&context.watch(tree, &worktrees, &recipe, &consent), &environment)?;
+        let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));
+        let (root, limit) = (&tree.path, recipe.hooks.timeout);
+        let surroundings = Surroundings {
+            root,
+            environment: &environment,
+            words: &words,
+            consent: &consent,
+            limit,
+            log: &log,
+        };
+        let mut told = |command: &str, took: Option<Duration>| match took {
+            None => context.ui.say(&format!("$ {command}")),
+            Some(time) => context.ui.took(time),
+        };
+        let mut log = surroundings.new_log()?;
+        for hook in &recipe.hooks.teardown {
+            let Ok(command) = consent.command(Kind::RunAtRemoval, hook, root)? else {
+                let hook = hook.wanted();
+                context.ui.warn(&format!("the teardown hook '{hook}' was not run without your consent"));
+                continue;
+            };
+            let ended = surroundings.run(&command, &mut log, &mut told)?;
+            exec::check_stopped()?;
+            if ended != Ended::Done {
+                context.ui.warn(&format!("the hook '{}' {}", hook.wanted(), ended.describe()));
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = torn_down() {
+        context.ui.warn(&error.in_one_line());
     }
 }

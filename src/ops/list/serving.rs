@@ -12,7 +12,7 @@ use crate::record::worktrees::Worktrees;
 use crate::resource::port;
 
 /// What listens, looked at once for all worktrees.
-pub(super) struct Serving<'a> {
+pub struct Serving<'a> {
     worktrees: &'a Worktrees,
     bound: BTreeSet<u16>,
     listeners: Vec<listeners::Listener>,
@@ -21,7 +21,7 @@ pub(super) struct Serving<'a> {
 /// Whose a port is that something listens on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub(super) enum Listener {
+pub enum Listener {
     /// A process.
     Process {
         /// Its process id.
@@ -40,14 +40,14 @@ pub(super) enum Listener {
 
 impl<'a> Serving<'a> {
     /// Tries each port that is claimed for a worktree; only for those that are taken processes are looked at.
-    pub(super) fn look(worktrees: &'a Worktrees) -> Self {
+    pub fn look(worktrees: &'a Worktrees) -> Self {
         let ports = worktrees.records.iter().flat_map(Record::ports).map(|(_, port)| port);
         let bound: BTreeSet<u16> = ports.filter(|port| port::is_bound(*port)).collect();
         Self { worktrees, listeners: listeners(&bound), bound }
     }
 
     /// Who listens on this worktree's port, if something does: of several that share it, one that stands here.
-    pub(super) fn on(&self, port: u16, tree: &Worktree) -> Option<Listener> {
+    pub fn on(&self, port: u16, tree: &Worktree) -> Option<Listener> {
         if !self.bound.contains(&port) {
             return None;
         }
@@ -75,7 +75,7 @@ impl<'a> Serving<'a> {
 
 impl Listener {
     /// Says whose the port is, as in "running (python 4242)".
-    pub(super) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::Unknown => "running".into(),
             Self::Process { pid, name, elsewhere: None, .. } => format!("running ({name} {pid})"),

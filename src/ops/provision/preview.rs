@@ -1,20 +1,28 @@
-//! `git wt setup --dry-run`: what setup would do, and where the worktree has drifted from the recipe.
+//! What setting a worktree up would do, and where it has drifted from the recipe.
 //!
 //! It shows names, never values, and changes nothing.
 
 use std::path::Path;
 
-use super::{Args, not_consented_to, note_missing};
+use super::{Options, fresh, note_missing};
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::hooks;
-use crate::record::{Ended, HookRun, Record, State};
+use crate::record::worktrees::Worktrees;
+use crate::record::{Ended, HookRun, State};
 use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
 
-/// Prints it for one worktree.
-pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &Context) -> Result<u8> {
+/// Says in lines what would be done to a worktree.
+pub fn preview(
+    tree: &Worktree,
+    worktrees: &Worktrees,
+    options: &Options,
+    context: &Context,
+) -> Result<Vec<String>> {
+    let known = worktrees.readable_record(tree)?;
+    let mut record = known.cloned().map_or_else(|| fresh(tree, worktrees, context), Ok)?;
     let pending = note_missing(&mut record, tree, context)?;
     let mut waiting = pending.waiting;
     let mut lines = Vec::new();
@@ -25,12 +33,12 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
             resource => lines.push(format!("make {}", resource.describe())),
         }
     }
-    if args.again {
+    if options.again {
         record.hooks.clear();
     }
-    if !args.no_hooks {
+    if !options.no_hooks {
         hooks::schedule(&mut record, &pending.hooks);
-        let missing = not_consented_to(&record, &tree.path, &pending.hooks, context)?;
+        let missing = hooks::not_consented_to(&record, &tree.path, &pending.hooks, context)?;
         let waits = |hook: &&HookRun| missing.iter().any(|action| action.text == hook.command);
         let unfinished = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
         lines.extend(unfinished.filter(|hook| !waits(hook)).map(|hook| format!("run {}", hook.command)));
@@ -42,8 +50,7 @@ pub(super) fn show(args: &Args, mut record: Record, tree: &Worktree, context: &C
     }
     let title = format!("worktree '{}' at '{}'", record.name, tree.path.display());
     let lines = lines.iter().map(|line| format!("  {line}"));
-    context.ui.print_lines(std::iter::once(title).chain(lines))?;
-    Ok(0)
+    Ok(std::iter::once(title).chain(lines).collect())
 }
 
 fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {

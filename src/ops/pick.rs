@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
-use crate::command::list::Status;
 use crate::error::{Error, Result};
+use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::record::worktrees::Worktrees;
 use crate::ui::picker::{self, Answer, Choice};
 
 /// Has the user pick a worktree; `None` when none is wanted after all.
-pub(super) fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
+pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
     let there = |tree: &&Worktree| !tree.missing && tree.head != Head::Bare;
     let mut trees: Vec<(Option<SystemTime>, &Worktree)> =
         worktrees.listing.worktrees.iter().filter(there).map(|tree| (tree.last_used(), tree)).collect();
@@ -57,7 +57,7 @@ fn look_aside(trees: Vec<Worktree>) -> (mpsc::Sender<usize>, mpsc::Receiver<(usi
             loop {
                 let next: Option<usize> = asked.lock().ok().and_then(|asked| asked.recv().ok());
                 let Some(at) = next else { break };
-                let changes = Status::of(&trees[at]).map_or("?".into(), |status| status.describe());
+                let changes = Summary::of(&trees[at]).map_or("?".into(), |summary| summary.describe());
                 if tell.send((at, changes)).is_err() {
                     break;
                 }

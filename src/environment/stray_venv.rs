@@ -11,7 +11,7 @@ use crate::resource::tree::Tree;
 use crate::resource::venv;
 
 /// A worktree's environment with the other worktrees that it names.
-pub(in crate::command) struct Strayed<'a> {
+pub struct StrayVenv<'a> {
     worktree: &'a Worktree,
     /// The environment, relative to its worktree.
     venv: PathBuf,
@@ -19,9 +19,9 @@ pub(in crate::command) struct Strayed<'a> {
     names: Vec<(PathBuf, PathBuf)>,
 }
 
-impl<'a> Strayed<'a> {
+impl<'a> StrayVenv<'a> {
     /// Looks at the environment of a worktree.
-    pub(in crate::command) fn find(
+    pub fn find(
         worktree: &'a Worktree,
         environment: &Environment,
         worktrees: &Worktrees,
@@ -40,7 +40,7 @@ impl<'a> Strayed<'a> {
     }
 
     /// Says what is wrong, as in "the venv of 'staging' runs the code of 'main': '.venv/bin/x' names '/p/main'".
-    pub(in crate::command) fn describe(&self, worktrees: &Worktrees) -> Vec<String> {
+    pub fn describe(&self, worktrees: &Worktrees) -> Vec<String> {
         let name = worktrees.name(self.worktree);
         let line = |(place, file): &(PathBuf, PathBuf)| {
             let other = worktrees.listing.at(place).map(|other| worktrees.name(other)).unwrap_or_default();
@@ -51,7 +51,7 @@ impl<'a> Strayed<'a> {
     }
 
     /// Has the environment name its own worktree instead.
-    pub(super) fn bring_home(&self) -> Result<()> {
+    pub fn bring_home(&self) -> Result<()> {
         let tree = Tree::open(&self.worktree.path)?;
         self.names.iter().try_for_each(|(place, _)| {
             venv::rehome(&tree, &self.venv, &Relocation::new(place, &self.worktree.path))

@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Args, one};
 use crate::error::{Error, Explain, Result};
 use crate::git::{absolute, looking_at};
 use crate::host::file;
 use crate::ops::context::Context;
+use crate::ops::provision::{self, Options};
 use crate::record::Stage;
 use crate::record::worktrees::Worktrees;
 
@@ -25,7 +25,7 @@ fn script() -> String {
 }
 
 /// Writes the hook, or says how to add it to another's.
-pub(super) fn install(context: &Context) -> Result<u8> {
+pub fn install(context: &Context) -> Result<u8> {
     let hook = Hook::of(context)?;
     if hook.text.as_ref().is_some_and(|text| text.contains(LINE)) {
         context.ui.say(&format!("it is in '{}' already", hook.path.display()));
@@ -52,7 +52,7 @@ pub(super) fn install(context: &Context) -> Result<u8> {
 }
 
 /// Takes the hook out again, if it is all ours.
-pub(super) fn uninstall(context: &Context) -> Result<u8> {
+pub fn uninstall(context: &Context) -> Result<u8> {
     let hook = Hook::of(context)?;
     match &hook.text {
         Some(text) if *text == script() => {
@@ -71,7 +71,7 @@ pub(super) fn uninstall(context: &Context) -> Result<u8> {
 }
 
 /// Sets up the worktree that git has just made, unless git-wt is making it or wants it plain.
-pub(super) fn set_up(args: &Args, context: &Context) -> Result<u8> {
+pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
     let in_the_making =
@@ -80,7 +80,7 @@ pub(super) fn set_up(args: &Args, context: &Context) -> Result<u8> {
         return Ok(0);
     }
     let recipe = context.plain_recipe_for(&worktrees.name(tree), tree.head.branch(), None)?;
-    if recipe.env_enabled { one(args, tree, &worktrees, context) } else { Ok(0) }
+    if recipe.env_enabled { provision::set_up(tree, &worktrees, options, context) } else { Ok(0) }
 }
 
 /// The repository's post-checkout hook.

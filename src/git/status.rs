@@ -1,0 +1,241 @@
+//! What `git status` says of a worktree: its porcelain format, version 2, by git-status(1).
+//!
+//! git takes no lock and writes no index for it. A line that is not understood is an error: it may be somebody's work.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::looking_at;
+use super::worktrees::Worktree;
+use crate::error::{Error, Result};
+use crate::host::file;
+
+/// What is not committed in a worktree, and how its branch stands to its upstream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Tracked files that differ from the index, or the index from HEAD.
+    pub changes: Vec<Change>,
+    /// Files that git does not know, and directories of nothing else if they were asked for as a whole.
+    pub untracked: Vec<PathBuf>,
+    /// Files and directories that git ignores, where they were asked for.
+    pub ignored: Vec<PathBuf>,
+    /// How many commits the branch has that its upstream has not, and the other way round, if there is an upstream.
+    pub ahead_behind: Option<(usize, usize)>,
+}
+
+/// A tracked file that has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Two letters, index and worktree: as `M.`, or `UU` for a conflict.
+    pub code: [u8; 2],
+    /// What has changed in a submodule: `C` a commit, `M` a file, `U` an untracked one. Empty of what is none.
+    pub submodule: Vec<u8>,
+    /// Its path, relative to the worktree.
+    pub path: PathBuf,
+    /// The path of what it was renamed or copied from.
+    pub from: Option<PathBuf>,
+}
+
+impl Status {
+    /// Looks at all files that git does not ignore, one by one.
+    pub fn of(root: &Path) -> Result<Self> {
+        Self::read(root, &["--branch", "--untracked-files=all"])
+    }
+
+    /// Looks at all that is in a worktree, ignored files and changes in submodules too. Of directories that hold nothing
+    /// tracked it names the directory.
+    pub fn of_everything(root: &Path) -> Result<Self> {
+        Self::read(root, &["--ignored=traditional", "--untracked-files=normal", "--ignore-submodules=none"])
+    }
+
+    fn read(root: &Path, options: &[&str]) -> Result<Self> {
+        let output = looking_at(root).args(["status", "--porcelain=v2", "-z"]).args(options).stdout()?;
+        Self::parse(&output).ok_or_else(|| {
+            Error::new(format!("cannot understand what git status says of '{}'", root.display()))
+        })
+    }
+
+    fn parse(output: &[u8]) -> Option<Self> {
+        let mut status = Self::default();
+        let mut lines = output.split(|b| *b == 0).filter(|line| !line.is_empty());
+        while let Some(line) = lines.next() {
+            let (kind, rest) = (line.first()?, line.get(2..)?);
+            match kind {
+                b'1' => status.changes.push(Change::parse(rest, 5, None)?),
+                b'2' => status.changes.push(Change::parse(rest, 6, Some(lines.next()?))?),
+                b'u' => status.changes.push(Change::parse(rest, 7, None)?),
+                b'?' => status.untracked.push(path(rest)),
+                b'!' => status.ignored.push(path(rest)),
+                // of headers that are not known git says to take no notice
+                b'#' => status.ahead_behind = ahead_behind(rest).or(status.ahead_behind),
+                _ => return None,
+            }
+        }
+        Some(status)
+    }
+
+    /// Whether there is nothing that a commit would lack.
+    pub fn is_clean(&self) -> bool {
+        self.changes.is_empty() && self.untracked.is_empty()
+    }
+
+    /// The lines of `git status --short`.
+    pub fn short(&self) -> impl Iterator<Item = String> {
+        let untracked = self.untracked.iter().map(|path| format!("?? {}", path.display()));
+        self.changes.iter().map(Change::short).chain(untracked)
+    }
+}
+
+impl Change {
+    /// Parses `XY SUB …` with so many fields between those and the path.
+    fn parse(line: &[u8], between: usize, from: Option<&[u8]>) -> Option<Self> {
+        let mut fields = line.splitn(between + 3, |b| *b == b' ');
+        let code = fields.next()?.try_into().ok()?;
+        let submodule = fields.next()?.strip_prefix(b"S").unwrap_or_default();
+        let submodule = submodule.iter().copied().filter(|letter| *letter != b'.').collect();
+        Some(Self { code, submodule, path: path(fields.nth(between)?), from: from.map(path) })
+    }
+
+    fn short(&self) -> String {
+        let code: String =
+            self.code.iter().map(|letter| if *letter == b'.' { ' ' } else { char::from(*letter) }).collect();
+        let from = self.from.iter().map(|from| format!("{} -> ", from.display()));
+        let from: String = from.collect();
+        format!("{code} {from}{}", self.path.display())
+    }
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// Reads `branch.ab +1 -2`.
+fn ahead_behind(header: &[u8]) -> Option<(usize, usize)> {
+    let numbers = str::from_utf8(header).ok()?.strip_prefix("branch.ab ")?;
+    let (ahead, behind) = numbers.split_once(' ')?;
+    Some((ahead.strip_prefix('+')?.parse().ok()?, behind.strip_prefix('-')?.parse().ok()?))
+}
+
+/// What is not committed in a worktree, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Files with changes, staged or not.
+    pub changed: usize,
+    /// Files git does not know.
+    pub untracked: usize,
+    /// Lines that are new against HEAD, untracked files' too.
+    pub added: usize,
+    /// Lines that are gone against HEAD.
+    pub deleted: usize,
+    /// Commits the upstream has not; absent without an upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<usize>,
+    /// Commits of the upstream that are missing here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<usize>,
+}
+
+impl Summary {
+    /// Looks at a worktree that is there.
+    pub fn of(tree: &Worktree) -> Result<Self> {
+        let root = &tree.path;
+        let status = Status::of(root)?;
+        let mut summary = Self {
+            changed: status.changes.len(),
+            untracked: status.untracked.len(),
+            added: status.untracked.iter().map(|path| lines_of(&root.join(path))).sum(),
+            deleted: 0,
+            ahead: status.ahead_behind.map(|(ahead, _)| ahead),
+            behind: status.ahead_behind.map(|(_, behind)| behind),
+        };
+        if !status.changes.is_empty() && tree.head.oid().is_some() {
+            let numbers =
+                looking_at(root).args(["diff", "--numstat", "--no-renames", "-z", "HEAD"]).stdout()?;
+            for line in numbers.split(|b| *b == 0) {
+                let line = String::from_utf8_lossy(line);
+                // '-' of a binary file
+                let mut numbers = line.split('\t').map(|number| number.parse().unwrap_or(0));
+                summary.added += numbers.next().unwrap_or(0);
+                summary.deleted += numbers.next().unwrap_or(0);
+            }
+        }
+        Ok(summary)
+    }
+
+    /// In a few characters; nothing where there is nothing to tell.
+    pub fn describe(&self) -> String {
+        let mut parts = Vec::new();
+        if self.added + self.deleted > 0 {
+            parts.push(format!("+{} -{}", self.added, self.deleted));
+        } else if self.changed > 0 {
+            parts.push(format!("{} changed", self.changed));
+        } else if self.untracked > 0 {
+            parts.push(format!("{} new", self.untracked));
+        }
+        for (arrow, count) in [("↑", self.ahead), ("↓", self.behind)] {
+            if let Some(count @ 1..) = count {
+                parts.push(format!("{arrow}{count}"));
+            }
+        }
+        parts.join(" ")
+    }
+}
+
+/// The number of lines of a text file; 0 for what is binary, huge, or no file.
+fn lines_of(path: &Path) -> usize {
+    if !path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= file::LARGEST) {
+        return 0;
+    }
+    let bytes = file::read(path).ok().flatten().filter(|bytes| !bytes.contains(&0)).unwrap_or_default();
+    let unfinished = usize::from(bytes.last().is_some_and(|last| *last != b'\n'));
+    bytes.iter().filter(|b| **b == b'\n').count() + unfinished
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(lines: &[&str]) -> Option<Status> {
+        Status::parse(lines.iter().map(|line| format!("{line}\0")).collect::<String>().as_bytes())
+    }
+
+    #[test]
+    fn every_kind_of_line_is_read() {
+        let oid = "0".repeat(40);
+        let status = parse(&[
+            &format!("# branch.oid {oid}"),
+            "# branch.head main",
+            "# branch.upstream origin/main",
+            "# branch.ab +3 -12",
+            "# stash 2",
+            &format!("1 .M N... 100644 100644 100644 {oid} {oid} a name"),
+            &format!("1 .M SCM. 160000 160000 160000 {oid} {oid} sub"),
+            &format!("2 RM N... 100644 100644 100644 {oid} {oid} R87 new one"),
+            "old one",
+            &format!("u UU N... 100644 100644 100644 100644 {oid} {oid} {oid} both sides"),
+            "? ? name",
+            "! build/",
+        ])
+        .unwrap();
+        let lines: Vec<String> = status.short().collect();
+        assert_eq!(lines, [" M a name", " M sub", "RM old one -> new one", "UU both sides", "?? ? name"]);
+        assert_eq!(status.changes[1].submodule, b"CM");
+        assert_eq!(status.changes[2].from.as_deref(), Some(Path::new("old one")));
+        assert_eq!(status.ignored, [Path::new("build/")]);
+        assert_eq!(status.ahead_behind, Some((3, 12)));
+        assert!(!status.is_clean());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_clean() {
+        for lines in
+            [&["x what"][..], &["1 .M N... 100644"], &["2 R. N... 1 1 1 a b R100 new"], &["1"], &["?"]]
+        {
+            assert_eq!(parse(lines), None, "{lines:?}");
+        }
+        assert!(parse(&[]).unwrap().is_clean());
+    }
+}

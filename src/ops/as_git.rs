@@ -1,0 +1,101 @@
+//! Worktrees added and changed as git does, by git itself; their environments come along, or go.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::git::{Repo, absolute, version};
+use crate::host::exec::{self, Program};
+use crate::ops::context::Context;
+use crate::ops::{add, follow, hooks, mend, provision};
+use crate::plan::Pending;
+use crate::record::worktrees::Worktrees;
+use crate::record::{Held, Record};
+use crate::resource::checkout::entries_at_rest;
+use crate::resource::{Checkout, Resource};
+use crate::text::name::Name;
+
+/// `git worktree`, with the repository variables as they were given.
+pub fn worktree() -> Program {
+    Program::git_as_given().arg("worktree")
+}
+
+/// Becomes `git worktree ARGS` once no git-wt has a git that writes an entry: git dies of one that is half written.
+pub fn at_rest(args: &[OsString], repo: &Repo) -> Error {
+    let used = repo.common_dir().join("wt").is_dir();
+    let alone = used.then(|| entries_at_rest(repo).ok()).flatten();
+    if let Some(alone) = &alone {
+        // the git that we become keeps it to its end
+        let _ = rustix::io::fcntl_setfd(alone, rustix::io::FdFlags::empty());
+    }
+    worktree().args(args).replace()
+}
+
+/// Has git change what is there; environments come along, or go.
+pub fn change(args: &[OsString], context: &Context) -> Result<u8> {
+    let before = Worktrees::read(&context.repo)?;
+    let verb = args[0].to_string_lossy();
+    let mut words = args[1..].iter().filter(|word| !word.as_bytes().starts_with(b"-"));
+    let target = words.next().and_then(|word| word.to_str()).filter(|_| ["move", "remove"].contains(&&*verb));
+    // no other git-wt changes meanwhile what git does
+    let held = match target.map(|word| before.find(word)) {
+        Some(Ok(tree)) => follow::hold(tree, &before, context)?,
+        _ => None,
+    };
+    let moves = ["move", "repair"].contains(&&*verb);
+    let alone = moves.then(|| entries_at_rest(&context.repo)).transpose()?;
+    let status = worktree().args(args).status()?;
+    drop((held, alone));
+    if moves {
+        follow::follow_all(&before, context)?;
+    } else if status == 0 {
+        mend::forget_unbound(false, context)?;
+    }
+    Ok(status)
+}
+
+/// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
+pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context) -> Result<u8> {
+    version::require()?;
+    exec::watch_signals()?;
+    if path.as_os_str().is_empty() {
+        // git 2.47 dies of it and leaves a branch behind, git 2.55 deletes the current directory
+        return Err(Error::new("the path is empty"));
+    }
+    let path = absolute(&std::env::current_dir().unwrap_or_default(), path);
+    if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
+        // git refuses it, or knows better: either way nothing of it is ours
+        return Err(worktree().arg("add").args(args).replace());
+    }
+    let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
+    let checkout = Checkout::as_given(&path, args.to_vec());
+    let record = Record::new(name, &path, context.repo.identity()?, vec![Resource::Checkout(checkout)])?;
+    let lock = context.records.lock()?;
+    let mut held = context.records.begin(record)?;
+    drop(lock);
+    let made = match add::make(&path, &Pending::default(), &mut held, context) {
+        Ok(made) => made,
+        Err(failure) => {
+            let status = failure.error.exit;
+            add::take_back(held, context)?;
+            return Ok(status);
+        }
+    };
+    if !no_checkout {
+        apply_recipe(&mut held, &path, context)?;
+    }
+    Ok(made.post_checkout)
+}
+
+/// Applies a recipe that somebody wrote; nothing is guessed here.
+fn apply_recipe(held: &mut Held, path: &Path, context: &Context) -> Result<()> {
+    let listing = context.repo.worktrees()?;
+    let Some(tree) = listing.at(path) else { return Ok(()) };
+    held.record.branch = tree.head.branch().cloned();
+    if !context.recipe()?.configured() {
+        return held.write();
+    }
+    let pending = provision::provision(held, tree, context)?;
+    hooks::run_all(held, &tree.path, &pending, context).map(drop)
+}

@@ -1,0 +1,235 @@
+//! The worktrees as they are shown: git's listing, the records, the changes, and who listens.
+
+mod serving;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Serialize;
+use serving::{Listener, Serving};
+
+use crate::error::Result;
+use crate::git::Repo;
+use crate::git::status::Summary;
+use crate::git::worktrees::{Head, Worktree};
+use crate::ops::context::Context;
+use crate::record::Record;
+use crate::record::worktrees::Worktrees;
+
+/// A value of a row that may have been asked for in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Asked<T> {
+    /// It was not asked for, or there is no such thing: absent in JSON.
+    Not,
+    /// It could not be had: null in JSON.
+    Unknown,
+    /// It is this.
+    Known(T),
+}
+
+impl<T> Asked<T> {
+    fn is_not(&self) -> bool {
+        matches!(self, Self::Not)
+    }
+}
+
+/// Looks at all worktrees, the main one first; `with_status` at their files too.
+pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<Row> {
+    let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
+    let statuses = if with_status { statuses(&trees) } else { trees.iter().map(|_| None).collect() };
+    let serving = Serving::look(worktrees);
+    let mut rows = Vec::new();
+    for (tree, status) in trees.into_iter().zip(statuses) {
+        let status = match status {
+            None => Asked::Not,
+            Some(Ok(summary)) => Asked::Known(summary),
+            Some(Err(error)) => {
+                let name = worktrees.name(tree);
+                context
+                    .ui
+                    .warn(&format!("cannot tell what has changed in '{name}': {}", error.in_one_line()));
+                Asked::Unknown
+            }
+        };
+        rows.push(Row::of(tree, status, worktrees, &serving, context));
+    }
+    rows
+}
+
+/// Looks at the files of all worktrees that have any, as many at a time as there are processors.
+fn statuses(trees: &[&Worktree]) -> Vec<Option<Result<Summary>>> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(trees.iter().map(|_| None).collect::<Vec<_>>());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(trees.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(tree) = trees.get(at) else { break };
+                    if tree.missing || tree.head == Head::Bare {
+                        continue;
+                    }
+                    let status = Summary::of(tree);
+                    found.lock().expect("no thread panics with it")[at] = Some(status);
+                }
+            });
+        }
+    });
+    found.into_inner().expect("no thread has panicked with it")
+}
+
+/// A worktree as it is shown. In JSON absent means not applicable, null asked for but unknown.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub name: String,
+    pub path: String,
+    pub repository: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    pub head: Option<String>,
+    pub main: bool,
+    pub current: bool,
+    pub detached: bool,
+    pub bare: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    pub missing: bool,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub ports: std::collections::BTreeMap<String, u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+    /// Who listens on `port`: absent where nothing does, null where it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listener: Option<Listener>,
+    /// The same for every variable of `ports` whose port listens.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub listeners: std::collections::BTreeMap<String, Listener>,
+    pub protected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// The remote that the branch should have been pushed to, and is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_pushed_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Asked::is_not")]
+    pub status: Asked<Summary>,
+}
+
+impl Row {
+    fn of(
+        tree: &Worktree,
+        status: Asked<Summary>,
+        worktrees: &Worktrees,
+        serving: &Serving,
+        context: &Context,
+    ) -> Self {
+        let record = worktrees.record(tree);
+        let ports = record.map(Record::ports).unwrap_or_default();
+        let port = ports.first().map(|(_, number)| *number);
+        let listening =
+            ports.iter().filter_map(|(name, port)| Some((name.clone(), serving.on(*port, tree)?)));
+        let listeners = listening.collect();
+        let listener = port.and_then(|port| serving.on(port, tree));
+        let setup = record.and_then(|record| record.unfinished_hook());
+        let setup = setup.map(|hook| format!("'{}' {}", hook.command, hook.ended.describe()));
+        Self {
+            name: worktrees.name(tree),
+            path: tree.path.to_string_lossy().into_owned(),
+            repository: context.repo.common_dir().to_string_lossy().into_owned(),
+            branch: tree.head.branch().map(|branch| branch.as_str().to_owned()),
+            base: record.and_then(|record| record.base.clone()),
+            head: tree.head.oid().map(|oid| oid.as_str().to_owned()),
+            main: tree.is_main(),
+            current: worktrees.is_current(tree),
+            detached: matches!(tree.head, Head::Detached(_)),
+            bare: tree.head == Head::Bare,
+            locked: tree.locked.clone(),
+            missing: tree.missing,
+            port,
+            url: port.map(|port| format!("http://localhost:{port}")),
+            running: port.map(|_| listener.is_some()),
+            listener,
+            listeners,
+            ports: ports.into_iter().collect(),
+            protected: record.is_some_and(|record| record.protected),
+            note: record.and_then(|record| record.note.clone()),
+            setup,
+            not_pushed_to: record.and_then(|record| not_pushed_to(tree, record, &context.repo)),
+            created_at: record.map(|record| record.created.clone()),
+            updated_at: record.map(|record| record.updated.clone()),
+            status,
+        }
+    }
+
+    /// What is not committed, for people.
+    pub fn changes_cell(&self) -> String {
+        match &self.status {
+            Asked::Not => String::new(),
+            Asked::Unknown => "?".into(),
+            Asked::Known(summary) => summary.describe(),
+        }
+    }
+
+    /// The branch for people.
+    pub fn branch_cell(&self) -> String {
+        if self.bare { "(bare)".into() } else { self.branch.clone().unwrap_or_else(|| "(detached)".into()) }
+    }
+
+    /// The address for people, and who serves there.
+    pub fn address_cell(&self) -> String {
+        let Some(url) = &self.url else { return String::new() };
+        let mut text = url.clone();
+        if let Some(listener) = &self.listener {
+            text += &format!(" {}", listener.describe());
+        }
+        for (name, listener) in &self.listeners {
+            let number = self.ports[name];
+            if Some(number) != self.port {
+                text += &format!(", {name} {number} {}", listener.describe());
+            }
+        }
+        text
+    }
+
+    /// What else is to be known, in words.
+    pub fn marks(&self) -> String {
+        let mut marks = Vec::new();
+        if self.main {
+            marks.push("main".to_owned());
+        }
+        if let Some(reason) = &self.locked {
+            marks.push(if reason.is_empty() { "locked".into() } else { format!("locked: {reason}") });
+        }
+        if self.missing {
+            marks.push(if self.locked.is_some() { "missing".into() } else { "missing, prunable".into() });
+        }
+        if self.protected {
+            marks.push("protected".into());
+        }
+        marks.extend(self.setup.as_ref().map(|setup| format!("setup unfinished: {setup}")));
+        marks.extend(self.not_pushed_to.as_ref().map(|_| "not pushed".to_owned()));
+        marks.extend(self.note.clone());
+        marks.join("; ")
+    }
+}
+
+/// The remote that `add` could not push a branch to; none once git knows it there, or what it tracks.
+fn not_pushed_to(tree: &Worktree, record: &Record, repo: &Repo) -> Option<String> {
+    let branch = tree.head.branch().filter(|branch| record.branch.as_ref() == Some(branch))?;
+    let remote = record.push.clone()?;
+    let there = repo.reference(&format!("refs/remotes/{remote}/{branch}")).is_some();
+    (!there && !repo.has_upstream(branch)).then_some(remote)
+}

@@ -1,0 +1,186 @@
+//! Gives a worktree that stands its environment: adopts it, makes what it lacks, brings up to date what has drifted.
+
+mod preview;
+
+pub use preview::preview;
+
+use crate::environment::Environment;
+use crate::environment::guard::Guard;
+use crate::error::{Error, Result};
+use crate::git::worktrees::{TOKEN, Worktree};
+use crate::ops::context::Context;
+use crate::ops::hooks;
+use crate::plan::{Facts, Pending, Plan, Wish};
+use crate::recipe::Recipe;
+use crate::record::worktrees::Worktrees;
+use crate::record::{Held, Record, Stage, State, Step};
+use crate::resource::{Created, EnvFile, Resource};
+use crate::ui::Ui;
+
+/// What is done with the recipe's hooks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// They are not run.
+    pub no_hooks: bool,
+    /// They are run though they have ended well before.
+    pub again: bool,
+}
+
+/// Gives a worktree its environment and runs its hooks; returns the status they have ended with.
+pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context: &Context) -> Result<u8> {
+    let mut held = match worktrees.readable_record(tree)? {
+        Some(record) => context
+            .records
+            .hold(&record.id)?
+            .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
+        None => adopt(tree, worktrees, context)?,
+    };
+    if held.record.stage != Stage::Ready {
+        // half made or half removed by one who was killed: there is nothing to finish, only to undo or to end
+        let name = &held.record.name;
+        return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
+            .hint("git wt doctor --fix"));
+    }
+    let mut pending =
+        provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
+    if options.again {
+        held.record.hooks.clear();
+    }
+    if options.no_hooks {
+        pending.hooks.clear();
+    }
+    hooks::run_all(&mut held, &tree.path, &pending, context)
+}
+
+/// The record of a worktree that something else has made; it is not written yet.
+fn fresh(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Record> {
+    let name = crate::text::name::Name::of_place(&worktrees.name(tree));
+    let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
+    record.branch = tree.head.branch().cloned();
+    record.stage = Stage::Ready;
+    Ok(record)
+}
+
+/// Writes a record for a worktree that something else has made.
+fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Held<'a>> {
+    let record = fresh(tree, worktrees, context)?;
+    let lock = context.records.lock()?;
+    let now = context.repo.worktrees()?;
+    if now
+        .worktrees
+        .iter()
+        .find(|now| now.git_dir == tree.git_dir)
+        .is_none_or(|now| now.record != tree.record)
+    {
+        return Err(Error::new(format!("another git-wt has just changed '{}'", record.name)));
+    }
+    let held = context.records.begin(record)?;
+    crate::host::file::replace_private(&tree.git_dir.join(TOKEN), format!("{}\n", held.record.id).as_bytes())
+        .map_err(|cause| {
+            Error::new(format!("cannot write to '{}'", tree.git_dir.display())).because(cause)
+        })?;
+    drop(lock);
+    Ok(held)
+}
+
+/// Makes what the recipe has and the worktree has not; returns what comes after that.
+pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Pending> {
+    let record = &held.record;
+    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    context.ask_for_recipe(&recipe, Some(record))?;
+    let lock = context.records.lock()?;
+    let pending = note_missing(&mut held.record, tree, context)?;
+    drop(lock);
+    held.record.protected = recipe.protected;
+    disown_strays(&mut held.record, &recipe, context)?;
+    let owner = held.record.owner(&context.repo);
+    let site = context.site(&owner, &tree.path);
+    let ui = context.ui;
+    held.make(&site, &mut |resource, created| match created {
+        Created::Made => match resource {
+            Resource::EnvFile(file) if !file.changes.is_new => tell_changes(file, ui),
+            made => ui.say(&made.describe()),
+        },
+        Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
+        Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
+    })?;
+    Ok(pending)
+}
+
+fn tell_changes(file: &EnvFile, ui: Ui) {
+    let changes = &file.changes;
+    for (verb, names) in
+        [("added", &changes.added), ("changed", &changes.changed), ("kept your own", &changes.kept)]
+    {
+        if !names.is_empty() {
+            ui.say(&format!("{verb} {} in '{}'", names.join(", "), file.path));
+        }
+    }
+}
+
+/// Puts on the record's list what the recipe has and the worktree has not; returns what comes after making it.
+fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Pending> {
+    let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+    let wish = Wish { env: true, hooks: true, ..Wish::default() };
+    let facts =
+        Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
+    let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
+    for note in &plan.notes {
+        context.ui.say(&format!("note: {note}"));
+    }
+    add_missing(record, plan.resources);
+    Ok(plan.pending)
+}
+
+/// Puts on the record's list what is not on it; an env file is on it already, but may want new values.
+fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
+    for resource in wanted {
+        let known = record.steps.iter_mut().find(|step| step.resource.is_same_thing(&resource));
+        match (known, resource) {
+            (Some(step), Resource::EnvFile(wanted)) => {
+                if let Resource::EnvFile(file) = &mut step.resource {
+                    file.values = wanted.values;
+                    file.drawn = wanted.drawn;
+                    file.supply(wanted.supplied);
+                    file.followers = wanted.followers;
+                    file.moved = wanted.moved;
+                    file.required = wanted.required;
+                    step.state = State::Begun;
+                }
+            }
+            (Some(step), Resource::ServerDatabase(wanted)) => {
+                if let Resource::ServerDatabase(database) = &mut step.resource {
+                    database.timeout = wanted.timeout;
+                }
+            }
+            (Some(_), _) => {}
+            // it goes after the checkout: without it a link counts as a new file
+            (None, Resource::Exclude(line)) => {
+                record.steps.insert(0, Step { state: State::Planned, resource: Resource::Exclude(line) });
+            }
+            (None, resource) => record.steps.push(Step { state: State::Planned, resource }),
+        }
+    }
+}
+
+/// Has values of the env file that lead into another worktree set anew: they are no edits to keep.
+fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Result<()> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let Some(tree) = record.worktree(&worktrees.listing) else { return Ok(()) };
+    if Guard::of(&context.repo)? == Guard::Off {
+        return Ok(());
+    }
+    let consent = context.consent()?;
+    let environment = Environment::of(&context.repo, &tree.path, Some(record), recipe, &consent)?;
+    let mut strays = context.watch(tree, &worktrees, recipe, &consent).strays(&environment, &|_| None);
+    strays.retain(|stray| stray.has_own);
+    for step in &mut record.steps {
+        if let Resource::EnvFile(file) = &mut step.resource {
+            file.foreign = strays.iter().map(|stray| stray.variable.clone()).collect();
+        }
+    }
+    for stray in strays {
+        context.ui.say(&format!("{stray}: set anew"));
+    }
+    Ok(())
+}

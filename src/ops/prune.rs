@@ -1,0 +1,94 @@
+//! Forgets worktrees whose directories are gone, with what was made for them.
+
+use std::time::UNIX_EPOCH;
+
+use crate::error::Result;
+use crate::git::worktrees::Worktree;
+use crate::ops::context::Context;
+use crate::ops::{mend, remove};
+use crate::record::worktrees::Worktrees;
+use crate::resource::Resource;
+use crate::resource::checkout::put_aside;
+
+/// What may go, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Say what would go, and change nothing.
+    pub dry_run: bool,
+    /// Keep those that were used after this time, in git's words.
+    pub expire: Option<String>,
+    /// Drop their databases too.
+    pub drop_databases: bool,
+}
+
+/// Prunes entries and records. A locked worktree stays, and so does one whose disk is absent.
+pub fn prune(options: &Options, context: &Context) -> Result<()> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let expire = options.expire.as_deref().map(|time| context.repo.expiry(time)).transpose()?;
+    let prunable = |tree: &&Worktree| {
+        tree.missing && tree.locked.is_none() && expire.is_none_or(|expire| is_older(tree, expire))
+    };
+    for tree in worktrees.listing.worktrees.iter().filter(prunable) {
+        let name = worktrees.name(tree);
+        if let Some(why) = reason_to_keep(tree, options, &worktrees) {
+            context.ui.say(&format!("kept '{name}': {why}"));
+        } else if options.dry_run {
+            context.ui.say(&format!("would prune '{name}': its directory is gone"));
+        } else if forget(tree, &worktrees, context)? {
+            context.ui.say(&format!("pruned '{name}': its directory is gone"));
+        }
+    }
+    if !options.dry_run {
+        mend::forget_unbound(options.drop_databases, context)?;
+    }
+    Ok(())
+}
+
+fn reason_to_keep(tree: &Worktree, options: &Options, worktrees: &Worktrees) -> Option<String> {
+    let record = match worktrees.readable_record(tree) {
+        Ok(record) => record,
+        Err(error) => return Some(error.in_one_line()),
+    };
+    if is_disk_absent(tree) {
+        Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
+    } else if !options.drop_databases
+        && record.is_some_and(|record| record.databases().any(Resource::has_data))
+    {
+        Some("it has a database; git wt prune --yes drops it".into())
+    } else {
+        None
+    }
+}
+
+/// Forgets a worktree whose directory is gone, with what was made for it; says whether it is still gone.
+pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<bool> {
+    let held = match worktrees.readable_record(tree)? {
+        Some(record) => context.records.hold(&record.id)?,
+        None => None,
+    };
+    // while git moves one, it is gone for a moment
+    let now = context.repo.worktrees()?;
+    if !now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing) {
+        return Ok(false);
+    }
+    match held {
+        Some(mut held) => {
+            held.checkout_for(tree);
+            remove::take_back(held, &tree.path, false, context)?;
+        }
+        None => drop(put_aside(&context.repo, tree)?),
+    }
+    Ok(true)
+}
+
+/// Whether a worktree was last used before a time, in seconds since 1970; git goes by its index.
+fn is_older(tree: &Worktree, expire: u64) -> bool {
+    let written = std::fs::metadata(tree.git_dir.join("index")).and_then(|index| index.modified());
+    let since_1970 = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since_1970.is_none_or(|age| age.as_secs() <= expire)
+}
+
+/// Whether the directory that a missing worktree lay in is missing too.
+pub fn is_disk_absent(tree: &Worktree) -> bool {
+    tree.path.parent().is_some_and(|parent| !parent.exists())
+}

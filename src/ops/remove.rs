@@ -1,0 +1,512 @@
+//! Takes back what was made for a worktree, and nothing else.
+//!
+//! Everything is judged before anything is removed. Ignored files are data too: what cannot be made again is named
+//! and asked about.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Hint, Result};
+use crate::git::status::Status;
+use crate::git::worktrees::{Head, Worktree};
+use crate::git::{Oid, RemoteBranch, submodules};
+use crate::host::exec::occupants::{Occupant, occupants};
+use crate::host::exec::{self, Stoppable};
+use crate::host::file;
+use crate::ops::context::Context;
+use crate::ops::hooks;
+use crate::record::worktrees::Worktrees;
+use crate::record::{Held, Record, Stage};
+use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
+use crate::resource::{Care, Destroyed, Resource};
+use crate::text::name::Branch;
+
+/// Which worktrees go.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These.
+    Named(Vec<String>),
+    /// All linked ones that are clean and not locked.
+    All,
+    /// Those of them whose branches are merged.
+    Merged,
+}
+
+/// What goes with a worktree, and what is asked.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+pub struct Options {
+    /// 1: though it has changes; 2: though it is locked.
+    pub force: u8,
+    /// Every question is answered with yes.
+    pub yes: bool,
+    /// Its database stays.
+    pub keep_db: bool,
+    /// Its branch goes, unless that has commits that are nowhere else.
+    pub delete_branch: bool,
+    /// Its branch goes, whatever it has.
+    pub force_delete_branch: bool,
+    /// The remote's branch that its branch tracks goes.
+    pub delete_remote_branch: bool,
+    /// The teardown hooks are not run.
+    pub no_hooks: bool,
+    /// Nothing is changed.
+    pub dry_run: bool,
+}
+
+/// Looks at the worktrees that are to go, and refuses what would lose work.
+pub fn judge<'a>(
+    which: &Which,
+    options: &Options,
+    worktrees: &'a Worktrees,
+    context: &Context,
+) -> Result<Vec<Removal<'a>>> {
+    match which {
+        Which::Named(targets) => named(targets, options, worktrees, context),
+        Which::All => all(false, options, worktrees, context),
+        Which::Merged => all(true, options, worktrees, context),
+    }
+}
+
+/// Removes worktrees that were judged, once the user agrees to what is lost with them.
+pub fn remove(removals: &[Removal], options: &Options, context: &Context) -> Result<()> {
+    for removal in removals {
+        removal.ask(options, context)?;
+    }
+    for removal in removals {
+        removal.delete_remote_branch(context)?;
+    }
+    // from here on nothing stands in a directory that goes
+    let outside = context.from_outside()?;
+    std::env::set_current_dir(outside.repo.common_dir())
+        .explain(|| "cannot leave the current directory".into())?;
+    for removal in removals {
+        removal.carry_out(options, &outside)?;
+    }
+    Trash::of(&outside.repo).sweep_in_background();
+    Ok(())
+}
+
+fn named<'a>(
+    targets: &[String],
+    options: &Options,
+    worktrees: &'a Worktrees,
+    context: &Context,
+) -> Result<Vec<Removal<'a>>> {
+    let mut removals: Vec<Removal> = Vec::new();
+    for target in targets {
+        if finish_earlier(target, options, worktrees, context)? {
+            continue;
+        }
+        let tree = worktrees.find(target)?;
+        if removals.iter().all(|known| known.tree.git_dir != tree.git_dir) {
+            removals.push(Removal::judge(tree, options, worktrees, context)?);
+        }
+    }
+    Ok(removals)
+}
+
+/// Finishes a removal of that name that was cut short after git's entry was gone; says whether there was one.
+fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, context: &Context) -> Result<bool> {
+    let cut_short = |record: &&Record| {
+        record.stage == Stage::Removing
+            && record.name.as_str() == target
+            && record.worktree(&worktrees.listing).is_none()
+    };
+    let Some(record) = worktrees.records.iter().find(cut_short).filter(|_| !options.dry_run) else {
+        return Ok(false);
+    };
+    if let Some(held) = context.records.hold(&record.id)? {
+        let root = held.record.path.clone();
+        take_back(held, &root, options.keep_db, context)?;
+        context.ui.say(&format!("removed '{target}'"));
+    }
+    Ok(true)
+}
+
+/// All that may go; what may not is reported and stays.
+fn all<'a>(
+    merged: bool,
+    options: &Options,
+    worktrees: &'a Worktrees,
+    context: &Context,
+) -> Result<Vec<Removal<'a>>> {
+    let mut removals = Vec::new();
+    for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
+        let branch = tree.head.branch();
+        if merged && branch.map(|branch| context.repo.merged(branch, false)).transpose()?.flatten().is_none()
+        {
+            continue;
+        }
+        match Removal::judge(tree, options, worktrees, context) {
+            Ok(removal) => removals.push(removal),
+            Err(error) => context.ui.warn(&format!("kept: {}", error.what)),
+        }
+    }
+    if removals.is_empty() || options.yes || options.dry_run {
+        return Ok(removals);
+    }
+    let names: Vec<&str> = removals.iter().map(|removal| removal.name.as_str()).collect();
+    match context.ask(&format!("remove {}?", names.join(", ")))? {
+        Some(true) => Ok(removals),
+        Some(false) => Err(Error::new("nothing removed")),
+        None => {
+            let which = if merged { "--merged" } else { "--all" };
+            let error =
+                Error::new("no terminal to ask on").because(format!("it would remove {}", names.join(", ")));
+            Err(error.hint(Hint::of("git wt remove").and(which).and("--yes")))
+        }
+    }
+}
+
+/// A worktree that may go, and what goes with it.
+pub struct Removal<'a> {
+    /// The worktree.
+    pub tree: &'a Worktree,
+    record: Option<Record>,
+    name: String,
+    /// Ignored files that nothing can make again, relative.
+    data: Vec<PathBuf>,
+    /// Commits that nothing else leads to, the newest first, with their subjects.
+    commits: Vec<String>,
+    /// Programs that work in it.
+    occupants: Vec<Occupant>,
+    /// The branch that goes with it, and where it stands.
+    branch: Option<(Branch, Oid)>,
+    /// The remote's branch that goes with it.
+    remote_branch: Option<RemoteBranch>,
+}
+
+impl<'a> Removal<'a> {
+    /// Looks at a worktree and refuses what would lose work.
+    fn judge(
+        tree: &'a Worktree,
+        options: &Options,
+        worktrees: &Worktrees,
+        context: &Context,
+    ) -> Result<Self> {
+        let name = worktrees.name(tree);
+        if tree.is_main() {
+            return Err(Error::new(format!(
+                "'{}' is the main worktree, which is never removed",
+                tree.path.display()
+            )));
+        }
+        if let Some(reason) = &tree.locked
+            && options.force < 2
+        {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            return Err(Error::new(format!("'{name}' is locked{why}"))
+                .hint(Hint::of("git wt unlock").name(&tree.path))
+                .hint(Hint::of("git wt remove -f -f").name(&name)));
+        }
+        refuse_nested(tree, &name, worktrees)?;
+        let record = worktrees.readable_record(tree)?.cloned();
+        let mut removal = Self {
+            tree,
+            record,
+            name,
+            data: Vec::new(),
+            commits: Vec::new(),
+            occupants: occupants(&tree.path),
+            branch: None,
+            remote_branch: None,
+        };
+        if options.force == 0 {
+            let unpushed = submodules::unpushed(&tree.git_dir.join("modules"))?;
+            if !unpushed.is_empty() {
+                let error =
+                    Error::new(format!("'{}' has submodules with commits of their own", removal.name));
+                let error = unpushed.iter().fold(error, Error::because);
+                return Err(error
+                    .advise("-f gives them up")
+                    .hint(Hint::of("git wt remove -f").name(&removal.name)));
+            }
+        }
+        if !tree.missing {
+            let status =
+                Status::of_everything(&tree.path).map_err(|error| worktrees.unless_gone(tree, error))?;
+            if options.force == 0 {
+                removal.refuse_changes(&status)?;
+            }
+            removal.data = removal.valuable(status.ignored, context);
+        }
+        if let Head::Detached(head) = &tree.head {
+            let others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+            let others: Vec<&Oid> = others.filter_map(|other| other.head.oid()).collect();
+            removal.commits = context.repo.only_from(head, &others)?;
+        }
+        removal.judge_branch(options, worktrees, context)?;
+        Ok(removal)
+    }
+
+    /// Refuses to delete a branch whose commits would be lost; a second, explicit word takes it all the same.
+    fn judge_branch(&mut self, options: &Options, worktrees: &Worktrees, context: &Context) -> Result<()> {
+        let Some(branch) = self.tree.head.branch() else { return Ok(()) };
+        let remote = if options.delete_remote_branch { context.repo.upstream(branch)? } else { None };
+        if options.delete_remote_branch && remote.is_none() {
+            return Err(Error::new(format!("'{branch}' tracks no remote's branch that could be deleted")));
+        }
+        self.remote_branch = remote;
+        let Some(oid) = self.tree.head.oid().filter(|_| options.delete_branch || options.force_delete_branch)
+        else {
+            return Ok(());
+        };
+        let elsewhere =
+            |other: &&Worktree| other.git_dir != self.tree.git_dir && other.head.branch() == Some(branch);
+        if let Some(other) = worktrees.listing.worktrees.iter().find(elsewhere) {
+            return Err(Error::new(format!("'{branch}' is checked out at '{}' too", other.path.display())));
+        }
+        if !options.force_delete_branch
+            && context.repo.merged(branch, options.delete_remote_branch)?.is_none()
+        {
+            let error = Error::new(format!("the branch '{branch}' has commits that are nowhere else"));
+            let error = error.because(format!("it stands at {oid}"));
+            return Err(error
+                .advise("-D gives them up, and without it the branch is kept")
+                .hint(Hint::of("git wt remove").name(&self.name))
+                .hint(Hint::of("git wt remove -D").name(&self.name)));
+        }
+        self.branch = Some((branch.clone(), oid.clone()));
+        Ok(())
+    }
+
+    fn refuse_changes(&self, status: &Status) -> Result<()> {
+        if status.is_clean() {
+            return Ok(());
+        }
+        let changes: Vec<String> = status.short().collect();
+        let error = Error::new(format!("'{}' has modified or untracked files", self.name));
+        let shown = changes.iter().take(20);
+        let error = shown.fold(error, Error::because);
+        let more = changes.len().saturating_sub(20);
+        let error = if more > 0 { error.because(format!("and {more} more")) } else { error };
+        Err(error.advise("-f gives them up").hint(Hint::of("git wt remove -f").name(&self.name)))
+    }
+
+    /// Of the ignored files those that are neither ours as we wrote them nor easily made again.
+    fn valuable(&self, ignored: Vec<PathBuf>, context: &Context) -> Vec<PathBuf> {
+        let root = &self.tree.path;
+        let ours = |path: &Path| {
+            self.record.iter().flat_map(Record::made).any(|resource| match resource {
+                Resource::EnvFile(file) => Path::new(&file.path) == path && file.is_as_written(root),
+                Resource::Copy(copy) => {
+                    copy.path == path && is_same_file(context.main.as_deref(), root, path)
+                }
+                Resource::Link(link) => link.path == path,
+                Resource::Venv(venv) => venv.path == path,
+                Resource::Database(database) => database.covers(&root.join(path)),
+                _ => false,
+            })
+        };
+        ignored.into_iter().filter(|path| !is_regenerable(path) && !ours(path)).collect()
+    }
+
+    /// The databases that go.
+    fn databases(&self, options: &Options) -> impl Iterator<Item = &Resource> {
+        let keep_db = options.keep_db;
+        let databases = self.record.iter().flat_map(Record::databases);
+        databases.filter(move |database| database.has_data() && !(keep_db && self.can_be_kept(database)))
+    }
+
+    /// Whether a database may stay: one in the worktree's own directory goes with it.
+    fn can_be_kept(&self, database: &Resource) -> bool {
+        !matches!(database, Resource::Database(file) if Path::new(&file.place).starts_with(&self.tree.path))
+    }
+
+    /// Names the data that would be lost, and asks.
+    fn ask(&self, options: &Options, context: &Context) -> Result<()> {
+        let lines = self.losses(options);
+        let is_protected = self.record.as_ref().is_some_and(|record| record.protected);
+        if options.yes || (lines.is_empty() && !is_protected) {
+            return Ok(());
+        }
+        let protected = format!("'{}' is protected", self.name);
+        let what = match (is_protected, lines.is_empty()) {
+            (true, true) => protected.clone(),
+            (true, false) => format!("{protected}, and removing it loses {}", lines.join(", ")),
+            (false, _) => format!("removing '{}' loses {}", self.name, lines.join(", ")),
+        };
+        match context.ask(&format!("{what}; remove it?"))? {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::new(format!("'{}' stays", self.name))),
+            None => {
+                let error = if is_protected {
+                    Error::new(protected)
+                } else {
+                    Error::new(format!("removing '{}' would lose data", self.name))
+                };
+                let error = lines.iter().fold(error, Error::because);
+                let all = if options.keep_db { "git wt remove -y --keep-db" } else { "git wt remove -y" };
+                let error = error.hint(Hint::of(all).name(&self.name));
+                let keeps =
+                    !options.keep_db && self.databases(options).any(|database| self.can_be_kept(database));
+                Err(if keeps {
+                    error.hint(Hint::of("git wt remove --keep-db").name(&self.name))
+                } else {
+                    error
+                })
+            }
+        }
+    }
+
+    /// What goes that nothing brings back, and who is disturbed.
+    fn losses(&self, options: &Options) -> Vec<String> {
+        self.databases(options).map(Resource::describe).chain(self.unrecorded()).collect()
+    }
+
+    /// What goes that no record tells of.
+    fn unrecorded(&self) -> impl Iterator<Item = String> {
+        let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", path.display());
+        let commit = |commit: &String| format!("commit {commit} (on no branch)");
+        let occupant = |of: &Occupant| format!("the directory of process {} ({})", of.pid, of.name);
+        let data = self.data.iter().map(ignored).chain(self.commits.iter().map(commit));
+        data.chain(self.occupants.iter().map(occupant))
+    }
+
+    /// Deletes the remote's branch, before anything here: a remote that refuses leaves all as it was.
+    fn delete_remote_branch(&self, context: &Context) -> Result<()> {
+        let Some(RemoteBranch { remote, branch, oid }) = &self.remote_branch else { return Ok(()) };
+        let full = format!("refs/heads/{branch}");
+        // only where it still stands as we know it
+        let lease = format!("--force-with-lease={full}:{oid}");
+        let output =
+            context.repo.git().args(["push", "--quiet", &lease, remote, "--delete", &full]).output()?;
+        if output.code != 0 {
+            return Err(Error::new(format!("cannot delete the branch '{branch}' of '{remote}'"))
+                .quoting(&output.stderr));
+        }
+        context.ui.say(&format!("deleted branch '{branch}' of '{remote}' (was {})", oid.short()));
+        Ok(())
+    }
+
+    /// Says what would go, a thing a line.
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = vec![format!("would remove '{}' at '{}'", self.name, self.tree.path.display())];
+        for resource in self.record.iter().flat_map(Record::made) {
+            if !resource.is_inside() && !matches!(resource, Resource::Checkout(_) | Resource::Branch(_)) {
+                lines.push(format!("  {}", resource.describe()));
+            }
+        }
+        lines.extend(self.unrecorded().map(|line| format!("  {line}")));
+        let remote = self.remote_branch.iter().map(RemoteBranch::short);
+        let branches = self.branch.iter().map(|(branch, _)| branch.to_string()).chain(remote);
+        lines.extend(branches.map(|branch| format!("  branch '{branch}'")));
+        lines
+    }
+
+    fn carry_out(&self, options: &Options, context: &Context) -> Result<()> {
+        match &self.record {
+            Some(record) => {
+                let held = context.records.hold(&record.id)?;
+                let Some(mut held) = held else { return Ok(()) };
+                if !self.tree.missing && !options.no_hooks {
+                    hooks::run_teardown(&held, self.tree, context);
+                }
+                exec::check_stopped()
+                    .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
+                held.checkout_for(self.tree);
+                take_back(held, &self.tree.path, options.keep_db, context)?;
+            }
+            None => {
+                if let Destroyed::Left(why) = put_aside(&context.repo, self.tree)? {
+                    return Err(Error::new(format!("'{}' stays", self.name)).because(why));
+                }
+            }
+        }
+        context.ui.say(&format!("removed '{}'", self.name));
+        if let (Some(_), Some(head)) = (self.commits.first(), self.tree.head.oid()) {
+            let name = crate::text::name::slug(&self.name);
+            context.ui.hint(Hint::of("git branch").name(name).name(head.short()));
+        }
+        match &self.branch {
+            Some((branch, oid)) => delete_branch(branch, oid, context),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses to take another worktree away with the one around it, whatever was forced: it is not what was named.
+fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<()> {
+    match worktrees.listing.inside(tree) {
+        None => Ok(()),
+        Some(inner) => Err(Error::new(format!("'{name}' has another worktree in it"))
+            .because(inner.path.display())
+            .hint(Hint::of("git wt remove").name(&inner.path))),
+    }
+}
+
+/// Unwinds a worktree's record to its end. Past this point a crash is finished, not undone.
+pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) -> Result<()> {
+    let _undisturbed = exec::carry_on();
+    let owner = held.record.owner(&context.repo);
+    if keep_db {
+        held.record.release_databases(&context.claims, &owner)?;
+    }
+    held.record.stage = Stage::Removing;
+    held.write()?;
+    let site = context.site(&owner, root);
+    held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
+        Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
+        Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),
+        Destroyed::Left(why) => context.ui.warn(&format!("left: {why}")),
+    })?;
+    held.forget()
+}
+
+/// Deletes a branch where it was judged to stand; one that has moved since stays.
+fn delete_branch(branch: &Branch, judged: &Oid, context: &Context) -> Result<()> {
+    if context.repo.branch(branch).as_ref() != Some(judged) {
+        context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));
+        return Ok(());
+    }
+    let _alone = entries_at_rest(&context.repo)?;
+    let output = context.repo.git().args(["branch", "--quiet", "-D", "--", branch.as_str()]).output()?;
+    if output.code != 0 {
+        context.ui.warn(&format!("the branch '{branch}' stays: {}", output.stderr.trim()));
+        return Ok(());
+    }
+    context.ui.say(&format!("deleted branch '{branch}'"));
+    context.ui.hint(Hint::of("git branch").name(branch.as_str()).name(judged.short()));
+    Ok(())
+}
+
+/// Whether what is ignored here is a cache, or is made again by a package manager or a build.
+fn is_regenerable(path: &Path) -> bool {
+    const NAMES: [&str; 24] = [
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".cache",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        "target",
+        "dist",
+        "build",
+        ".next",
+        ".nuxt",
+        ".turbo",
+        ".parcel-cache",
+        ".gradle",
+        "vendor",
+        "_build",
+        "deps",
+        ".DS_Store",
+        ".eggs",
+        "htmlcov",
+    ];
+    let by_ending =
+        path.extension().is_some_and(|ending| ["pyc", "pyo", "egg-info", "o"].iter().any(|e| ending == *e));
+    by_ending || path.components().any(|part| NAMES.iter().any(|name| part.as_os_str() == *name))
+}
+
+fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {
+    let Some(main) = main else { return false };
+    let (Ok(a), Ok(b)) = (file::open(&main.join(path)), file::open(&root.join(path))) else { return false };
+    let length = |file: &File| file.metadata().map(|meta| meta.len()).ok();
+    length(&a) == length(&b) && file::are_same(Stoppable(a), Stoppable(b)).unwrap_or(false)
+}
