@@ -19,8 +19,8 @@ use crate::error::{Error, Hint, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::host::claims::{Claim, Owner};
-use crate::recipe::consent::{Action, Author, Consent, Requested};
-use crate::recipe::{Recipe, Words};
+use crate::recipe::consent::{Action, Author, Consent, Granted, Requested};
+use crate::recipe::{DatabaseRule, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
 use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv, port};
@@ -191,6 +191,12 @@ impl Facts {
         let source = self.env_source.as_ref().and_then(|(file, _)| self.env_sources.get(file));
         let is_tracked = source.is_some_and(|(path, _)| self.tracked_sources.contains(path));
         Requested::by(if is_tracked { Author::Repository } else { Author::User }, url.to_owned())
+    }
+
+    /// Whether the worktree uses main's database, by the user's consent or settings.
+    fn shares_database(&self, recipe: &Recipe) -> bool {
+        let shared = |rule: &DatabaseRule| self.consent.shared_database(&rule.shared).is_ok_and(Granted::into_inner);
+        recipe.database.as_ref().is_some_and(shared)
     }
 
     /// What needs consent of the file that a database begins as, unless this worktree has it already.

@@ -170,10 +170,16 @@ impl EnvRule {
     }
 
     /// The variables that a file which git tracks supplies, and the action of setting them: all but those that each
-    /// worktree has of its own.
-    pub fn supplied_by(&self, path: &Path, text: &EnvText, recipe: &Recipe) -> (Vec<String>, Option<Action>) {
+    /// worktree has of its own, as its database's URL unless it `shares` main's.
+    pub fn supplied_by(
+        &self,
+        path: &Path,
+        text: &EnvText,
+        recipe: &Recipe,
+        shares: bool,
+    ) -> (Vec<String>, Option<Action>) {
         let ports = recipe.port.variables.iter().map(|(name, _)| name);
-        let database = recipe.database.iter().map(|database| &database.variable);
+        let database = recipe.database.iter().filter(|_| !shares).map(|database| &database.variable);
         let own: HashSet<&String> =
             ports.chain(database).chain(self.values.iter().map(|(name, _)| name)).collect();
         // one that git tracks at this very place is what each worktree has of it, and enters nothing at all

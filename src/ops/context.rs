@@ -20,7 +20,7 @@ use crate::record::{Record, Records};
 use crate::resource::Site;
 use crate::shell::channel::Channel;
 use crate::shell::standing::Standing;
-use crate::text::name::{Branch, Name};
+use crate::text::name::{Branch, Name, escaped};
 use crate::ui::Ui;
 
 /// What every verb works with.
@@ -197,7 +197,8 @@ impl Context {
     pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
         self.ui.warn("without consent these are left out:");
         for action in waiting {
-            self.ui.say(&format!("  {}", action.in_columns()));
+            // as the warning, with -q too
+            self.ui.tell(&format!("  {}\n", escaped(&action.in_columns())));
         }
         if self.ui.can_ask() {
             self.ui.hint(Hint::of("git wt trust").name(name.as_str()));

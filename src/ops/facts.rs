@@ -387,9 +387,10 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe, has_database: 
     let mut actions = recipe.actions(root)?;
     let Some(main) = main else { return Ok(actions) };
     let sources = Sources::of(main, recipe)?;
+    let shares = recipe.database.as_ref().is_some_and(|rule| *rule.shared.wanted());
     for rule in recipe.env_rules().filter(|rule| sources.is_tracked(&rule.file)) {
         let (path, text) = &sources.texts[&rule.file];
-        actions.extend(rule.supplied_by(path, text, recipe).1);
+        actions.extend(rule.supplied_by(path, text, recipe, shares).1);
     }
     if !has_database {
         actions.extend(fill(main, recipe, &sources, &Consent::default())?);

@@ -185,7 +185,7 @@ fn unusual(recipe: &Recipe, url: &str, facts: &Facts) -> Option<Action> {
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
 fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
-    if !facts.databases.contains(&place(engine, &url.address(), &name)) {
+    if name != url.database() && !facts.databases.contains(&place(engine, &url.address(), &name)) {
         return name;
     }
     let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());

@@ -80,7 +80,7 @@ impl<'a> Sheet<'a> {
             .map(|action| (self.rule.supplied().map(|(name, _)| name.to_owned()).collect(), action));
         let source = self.source.filter(|(path, _)| facts.tracked_sources.contains(path));
         let by_source = source.and_then(|(path, text)| {
-            let (names, action) = self.rule.supplied_by(path, text, recipe);
+            let (names, action) = self.rule.supplied_by(path, text, recipe, facts.shares_database(recipe));
             Some((names, action?))
         });
         by_recipe.into_iter().chain(by_source).collect()

@@ -357,7 +357,10 @@ impl Consent {
                     format!("{} beside '{path}'", rule.name.wanted)
                 }
             },
-            Engine::Postgres | Engine::Mysql if url.author == Author::User || parsed.is_local() => {
+            Engine::Postgres | Engine::Mysql
+                if (url.author == Author::User || parsed.is_local())
+                    && (rule.name.author == Author::User || is_named_after_worktree(&rule.name.wanted)) =>
+            {
                 return None;
             }
             Engine::Postgres | Engine::Mysql => {
@@ -412,6 +415,24 @@ pub fn is_derived(template: &str) -> bool {
         && rest.strip_prefix('/').is_some_and(|rest| is_inside(Path::new(rest)))
         && !rest.contains(['{', ':']);
     is_plain && (rest.is_empty() || is_path_in_it)
+}
+
+/// Whether a template makes a name of a database that is the worktree's whatever that is called: at least one expression
+/// through `dbname` that strings the worktree's name or branch together with nothing but texts and other words.
+fn is_named_after_worktree(template: &str) -> bool {
+    let expressions = template.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default());
+    let names_it = |expression: &str| {
+        let expression = expression.trim();
+        // outside of quotes every other piece
+        let plain: String = expression.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join(" ");
+        let mut words =
+            plain.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+        let is_known = |word: &str| ["repo", "name", "branch", "slug", "hash", "dbname"].contains(&word);
+        is_filtered_by(expression, "dbname")
+            && words.clone().all(is_known)
+            && words.any(|word| ["name", "branch"].contains(&word))
+    };
+    !template.contains("{%") && expressions.into_iter().any(names_it)
 }
 
 /// Whether all of an expression goes through the filter at its end: in `'x' ~ name | slug` only the name does.
