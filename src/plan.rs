@@ -1,4 +1,4 @@
-//! Decides, and touches nothing: a wish, a recipe and the facts become a plan, or a refusal.
+//! Decides, and touches nothing: a request, a recipe and the facts become a plan, or a refusal.
 //!
 //! Every refusal of `add` is made here, before anything is made. It opens no file and starts no process.
 
@@ -9,23 +9,21 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-
-pub use place::Place;
-pub use start::{Head, Known, Refs, Start};
+use std::path::PathBuf;
 
 use crate::error::{Error, Hint, Result};
 use crate::git::Oid;
 use crate::git::worktrees::{Listing, Worktree};
-use crate::host::claims::{Claim, Owner};
-use crate::recipe::consent::{Action, Author, Consent, Granted, Requested};
+use crate::recipe::consent::{Action, Consent, Granted, Requested};
 use crate::recipe::{DatabaseRule, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv, port};
+use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv};
 use crate::text::dotenv::EnvText;
 use crate::text::name::{Branch, Name};
+
+pub use place::{Around, Ground, Place, candidates};
+pub use start::{Head, Known, Refs, Start};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub enum What {
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct Request {
     /// The first word.
     pub what: Option<What>,
     /// The second word.
@@ -85,7 +83,8 @@ pub struct Wish {
     pub passed_on: Vec<OsString>,
 }
 
-/// The world, looked at once, as far as a plan needs it.
+/// The world, looked at once, as far as any plan needs it.
+#[derive(Debug)]
 pub struct Facts {
     /// The repository's name.
     pub repo_name: String,
@@ -97,12 +96,49 @@ pub struct Facts {
     pub cwd: PathBuf,
     /// The user's home.
     pub home: PathBuf,
-    /// Where the user's programs keep their data: `XDG_DATA_HOME`.
-    pub data_home: PathBuf,
     /// All worktrees.
     pub listing: Listing,
     /// All records.
     pub records: Vec<Record>,
+    /// What the worktree has already.
+    pub own: Option<Record>,
+    /// Databases claimed on this host by other worktrees, as `engine:server/name`.
+    pub databases: Vec<String>,
+    /// Ports that nobody has, one for each variable of the recipe, if the worktree lacks one.
+    pub free_ports: Vec<u16>,
+    /// What each env file starts from: a file of the main worktree, and its text.
+    pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
+    /// The env file that has the database's URL, else the first, with the text of its source.
+    pub env_source: Option<(String, EnvText)>,
+    /// What env files start from and git tracks, so that others may have written it.
+    pub tracked_sources: BTreeSet<PathBuf>,
+    /// What is linked to the main worktree's, and the entry of the recipe that wants it.
+    pub links: Vec<(String, PathBuf)>,
+    /// Those of them that git ignores as directories and not as links.
+    pub links_to_hide: Vec<PathBuf>,
+    /// The ignored files to copy.
+    pub copies: Selection,
+    /// What needs consent of the place of a new database.
+    pub unusual_database: Option<Action>,
+    /// What needs consent of the file that a new database begins as, or why nobody can tell.
+    pub fill: Result<Option<Action>>,
+    /// What is not used of what the repository has, and why.
+    pub left_out: Vec<String>,
+    /// What the user has consented to.
+    pub consent: Consent,
+}
+
+/// What is to be known besides where a worktree is to be made.
+#[derive(Debug, Clone)]
+pub struct AddFacts {
+    /// The places that it may get: the one that was asked for, or the recipe's, and the one beside it if that is taken.
+    pub grounds: Vec<Ground>,
+    /// The directory that files are taken from, its links resolved.
+    pub real_main: PathBuf,
+    /// That of the project around, if this is a submodule's repository, else the same.
+    pub real_outer: PathBuf,
+    /// Where git-wt may keep worktrees below `XDG_DATA_HOME`, its links resolved.
+    pub real_data_home: PathBuf,
     /// What a new branch starts from, as asked for and resolved; none on an unborn branch.
     pub base: Option<(String, Oid)>,
     /// Whether git can make a worktree without a commit; asked only where none is there to start from.
@@ -113,42 +149,6 @@ pub struct Facts {
     pub configures_first_push: bool,
     /// The branches that have an upstream.
     pub tracking: Vec<Branch>,
-    /// Says what stands at a place.
-    pub place: Box<dyn Fn(&Path) -> Place>,
-    /// The path with its links resolved as far as it exists.
-    pub real: Box<dyn Fn(&Path) -> PathBuf>,
-    /// Says whether git ignores a path of the main worktree.
-    pub ignored: Box<dyn Fn(&Path) -> bool>,
-    /// Databases claimed on this host by other worktrees, as `engine:server/name`.
-    pub databases: Vec<String>,
-    /// What the worktree has already.
-    pub own: Option<Record>,
-    /// Ports claimed on this host.
-    pub claims: BTreeMap<u16, Claim>,
-    /// Says whether a port is bound now.
-    pub bound: fn(u16) -> bool,
-    /// Says whether the repository of a claim's owner is gone.
-    pub gone: fn(&Owner) -> bool,
-    /// Where the kernel takes ports for outgoing connections.
-    pub ephemeral: RangeInclusive<u16>,
-    /// What each env file starts from: a file of the main worktree, and its text.
-    pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
-    /// The env file that has the database's URL, else the first, with the text of its source.
-    pub env_source: Option<(String, EnvText)>,
-    /// What is linked to the main worktree's, and the entry of the recipe that wants it.
-    pub links: Vec<(String, PathBuf)>,
-    /// Those of them that git ignores as directories and not as links.
-    pub links_to_hide: Vec<PathBuf>,
-    /// The ignored files to copy.
-    pub copies: Selection,
-    /// What needs consent of the file that a new database begins as, or why nobody can tell.
-    pub fill: Result<Option<Action>>,
-    /// What env files start from and git tracks, so that others may have written it.
-    pub tracked_sources: BTreeSet<PathBuf>,
-    /// What is not used of what the repository has, and why.
-    pub left_out: Vec<String>,
-    /// What the user has consented to.
-    pub consent: Consent,
 }
 
 /// What is not done by making: hooks that are to run, and what waits for consent.
@@ -186,16 +186,10 @@ pub struct Plan {
 }
 
 impl Facts {
-    /// The URL of the main worktree's database, and whose it is: the user's, or that of a file that git tracks.
-    fn database_url(&self, url: &str) -> Requested<String> {
-        let source = self.env_source.as_ref().and_then(|(file, _)| self.env_sources.get(file));
-        let is_tracked = source.is_some_and(|(path, _)| self.tracked_sources.contains(path));
-        Requested::by(if is_tracked { Author::Repository } else { Author::User }, url.to_owned())
-    }
-
     /// Whether the worktree uses main's database, by the user's consent or settings.
     fn shares_database(&self, recipe: &Recipe) -> bool {
-        let shared = |rule: &DatabaseRule| self.consent.shared_database(&rule.shared).is_ok_and(Granted::into_inner);
+        let shared =
+            |rule: &DatabaseRule| self.consent.shared_database(&rule.shared).is_ok_and(Granted::into_inner);
         recipe.database.as_ref().is_some_and(shared)
     }
 
@@ -207,44 +201,50 @@ impl Facts {
 
 impl Plan {
     /// Plans a worktree, or refuses.
-    pub fn of(wish: &Wish, start: &Start, recipe: &Recipe, facts: &Facts) -> Result<Self> {
+    pub fn of(
+        request: &Request,
+        start: &Start,
+        recipe: &Recipe,
+        facts: &Facts,
+        add: &AddFacts,
+    ) -> Result<Self> {
         let mut plan = Self::nothing(&start.name, PathBuf::new(), start.head.branch(), recipe);
         let mut words = words(&start.name, start.head.branch(), facts);
-        let exclude = plan.choose_place(wish, start, recipe, facts, &words)?;
-        place::refuse_branch_in_use(wish, start, plan.heal.as_ref(), facts)?;
+        let exclude = plan.choose_place(request, start, recipe, facts, add)?;
+        place::refuse_branch_in_use(request, start, plan.heal.as_ref(), facts)?;
         words.path = plan.path.to_string_lossy().into_owned();
-        let branch = plan.branch_resource(wish, start, facts)?;
-        let env = wish.env && recipe.env_enabled;
-        let mut checkout = plan.checkout(wish, start);
+        let branch = plan.branch_resource(request, start, add)?;
+        let env = request.env && recipe.env_enabled;
+        let mut checkout = plan.checkout(request, start);
         if env && !matches!(start.head, Head::Orphan(_)) {
             checkout.sparse.clone_from(&recipe.sparse);
         }
         let checkout = Resource::Checkout(checkout);
         if env {
-            plan.ports(&[], recipe, facts, &mut words)?;
+            plan.ports(&[], recipe, facts, &mut words);
         }
-        let first_push = Self::first_push(start, branch.as_ref(), facts);
+        let first_push = Self::first_push(start, branch.as_ref(), add);
         plan.resources.extend(branch.map(Resource::Branch));
         plan.resources.extend(first_push.map(Resource::FirstPush));
         plan.resources.extend(exclude.map(Resource::Exclude));
-        if env && !wish.no_checkout {
+        if env && !request.no_checkout {
             plan.hide_links(recipe, facts);
         }
         plan.resources.push(checkout);
-        if env && !wish.no_checkout {
+        if env && !request.no_checkout {
             plan.environment(matches!(start.head, Head::Orphan(_)), recipe, facts, &words)?;
-            if wish.hooks {
+            if request.hooks {
                 plan.pending.hooks.clone_from(&recipe.hooks.setup);
             }
         } else if env {
             plan.notes.push("the environment is left out, since there are no files (--no-checkout)".into());
         }
-        if wish.push {
-            plan.push(start, facts);
+        if request.push {
+            plan.push(start, add);
         }
-        if let Some(word) = &wish.commit_ish
+        if let Some(word) = &request.commit_ish
             && matches!(start.head, Head::Detached(_))
-            && !wish.detach
+            && !request.detach
         {
             plan.notes.push(format!("HEAD is detached: '--base {word}' would begin a branch there"));
         }
@@ -263,7 +263,7 @@ impl Plan {
         let mut plan = Self::nothing(name, tree.path.clone(), branch, recipe);
         let mut words = words(name, branch, facts);
         words.path = plan.path.to_string_lossy().into_owned();
-        plan.ports(ports, recipe, facts, &mut words)?;
+        plan.ports(ports, recipe, facts, &mut words);
         plan.hide_links(recipe, facts);
         plan.environment(tree.head.oid().is_none(), recipe, facts, &words)?;
         plan.pending.hooks.clone_from(&recipe.hooks.setup);
@@ -287,19 +287,18 @@ impl Plan {
 
     /// Plans where a plain `git push` of the branch goes. What has an upstream has an answer, and so has a user who
     /// has configured what a first push does.
-    fn first_push(start: &Start, made: Option<&resource::Branch>, facts: &Facts) -> Option<FirstPush> {
+    fn first_push(start: &Start, made: Option<&resource::Branch>, add: &AddFacts) -> Option<FirstPush> {
         let branch = start.head.branch()?;
-        let has_upstream =
-            made.is_some_and(|made| made.upstream.is_some()) || facts.tracking.contains(branch);
-        let remote = facts.push_remote.clone().filter(|_| !has_upstream && !facts.configures_first_push);
+        let has_upstream = made.is_some_and(|made| made.upstream.is_some()) || add.tracking.contains(branch);
+        let remote = add.push_remote.clone().filter(|_| !has_upstream && !add.configures_first_push);
         remote.map(|remote| FirstPush { branch: branch.clone(), remote })
     }
 
     /// Plans the push of a new branch, which `--push` asks for.
-    fn push(&mut self, start: &Start, facts: &Facts) {
+    fn push(&mut self, start: &Start, add: &AddFacts) {
         let note = match &start.head {
-            Head::New(..) if facts.push_remote.is_some() => {
-                self.push.clone_from(&facts.push_remote);
+            Head::New(..) if add.push_remote.is_some() => {
+                self.push.clone_from(&add.push_remote);
                 return;
             }
             Head::New(..) => "there is no remote to push to".into(),
@@ -314,20 +313,20 @@ impl Plan {
 
     fn branch_resource(
         &mut self,
-        wish: &Wish,
+        request: &Request,
         start: &Start,
-        facts: &Facts,
+        add: &AddFacts,
     ) -> Result<Option<resource::Branch>> {
         match &start.head {
             Head::Existing(_) | Head::Detached(_) | Head::Orphan(_) => Ok(None),
             Head::Tracking(branch, remote) => {
                 let tracking = resource::Branch::tracking(branch.clone(), remote);
-                let upstream = tracking.upstream.clone().filter(|_| wish.track != Some(false));
+                let upstream = tracking.upstream.clone().filter(|_| request.track != Some(false));
                 Ok(Some(resource::Branch { upstream, ..tracking }))
             }
             Head::New(branch, was) => {
-                let Some((base, oid)) = &facts.base else {
-                    let hint = if facts.makes_orphans {
+                let Some((base, oid)) = &add.base else {
+                    let hint = if add.makes_orphans {
                         Hint::of("git wt add --orphan").name(branch.as_str())
                     } else {
                         "git commit --allow-empty --message first".into()
@@ -336,18 +335,18 @@ impl Plan {
                 };
                 self.base = Some(base.clone());
                 // never by itself: a push from the new branch would go to the base
-                let upstream = Some(base.clone()).filter(|_| wish.track == Some(true));
+                let upstream = Some(base.clone()).filter(|_| request.track == Some(true));
                 let new = resource::Branch::new(branch.clone(), oid.clone());
                 Ok(Some(resource::Branch { was: was.clone(), upstream, ..new }))
             }
         }
     }
 
-    fn checkout(&self, wish: &Wish, start: &Start) -> Checkout {
+    fn checkout(&self, request: &Request, start: &Start) -> Checkout {
         let mut args: Vec<OsString> = vec!["--quiet".into()];
         // -f once more than asked for is never right: it overrides git's own locks
-        args.extend((0..wish.force).map(|_| "--force".into()));
-        args.extend(wish.passed_on.iter().cloned());
+        args.extend((0..request.force).map(|_| "--force".into()));
+        args.extend(request.passed_on.iter().cloned());
         let mut commit_ish = None;
         match &start.head {
             Head::Orphan(branch) => args.extend(["--orphan".into(), "-b".into(), branch.as_str().into()]),
@@ -362,42 +361,32 @@ impl Plan {
         args.push("--".into());
         args.push(self.path.clone().into_os_string());
         args.extend(commit_ish.map(OsString::from));
-        Checkout { lock: wish.lock.clone(), no_files: wish.no_checkout, ..Checkout::new(&self.path, args) }
+        Checkout {
+            lock: request.lock.clone(),
+            no_files: request.no_checkout,
+            ..Checkout::new(&self.path, args)
+        }
     }
 
     /// Chooses ports, or keeps the ones the worktree has: they stay the same for its life.
-    fn ports(
-        &mut self,
-        kept: &[(String, u16)],
-        recipe: &Recipe,
-        facts: &Facts,
-        words: &mut Words,
-    ) -> Result<()> {
+    fn ports(&mut self, kept: &[(String, u16)], recipe: &Recipe, facts: &Facts, words: &mut Words) {
         let rule = &recipe.port;
         if rule.variables.is_empty() {
-            return Ok(());
+            return;
         }
         if rule.variables.iter().all(|(variable, _)| kept.iter().any(|(name, _)| name == variable)) {
             words.ports.extend(kept.iter().cloned());
-            return Ok(());
+            return;
         }
-        let host = port::Host {
-            claims: &facts.claims,
-            ephemeral: facts.ephemeral.clone(),
-            bound: &facts.bound,
-            gone: &facts.gone,
-        };
-        let numbers = port::choose(&rule.variables, rule.range.as_ref(), &host)?;
-        for ((variable, _), number) in rule.variables.iter().zip(numbers) {
+        for ((variable, _), number) in rule.variables.iter().zip(&facts.free_ports) {
             // one that is new in the recipe joins those that are there
             if let Some(known) = kept.iter().find(|(name, _)| name == variable) {
                 words.ports.push(known.clone());
                 continue;
             }
-            words.ports.push((variable.clone(), number));
-            self.resources.push(Resource::Port(Port { variable: variable.clone(), number }));
+            words.ports.push((variable.clone(), *number));
+            self.resources.push(Resource::Port(Port { variable: variable.clone(), number: *number }));
         }
-        Ok(())
     }
 
     fn hide_links(&mut self, recipe: &Recipe, facts: &Facts) {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::git::{Repo, version};
 use crate::ops::add;
 use crate::ops::context::Context;
-use crate::plan::Wish;
+use crate::plan::Request;
 use crate::shell::complete;
 use crate::text::name::{Branch, random_hex};
 
@@ -129,24 +129,24 @@ pub struct Args {
 
 /// Makes a worktree and its environment, or nothing; prints its directory.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
-    let wish = wish(args, &context.repo)?;
+    let request = request(args, &context.repo)?;
     if args.dry_run {
-        context.ui.print_lines(add::preview(&wish, context)?.lines())?;
+        context.ui.print_lines(add::preview(&request, context)?.lines())?;
         return Ok(0);
     }
-    let (path, status) = add::add(&wish, context)?;
+    let (path, status) = add::add(&request, context)?;
     context.arrive(&path)?;
     Ok(status)
 }
 
-/// Reads the command line as a wish; every word is judged before anything is looked at.
-fn wish(args: &Args, repo: &Repo) -> Result<Wish> {
+/// Reads the command line as a request; every word is judged before anything is looked at.
+fn request(args: &Args, repo: &Repo) -> Result<Request> {
     if args.orphan {
         version::require_for("--orphan", version::ORPHAN)?;
     }
     let new_branch = args.branch.as_ref().or(args.reset_branch.as_ref());
-    let usual = add::wish_for(args.what.as_deref(), repo)?;
-    Ok(Wish {
+    let usual = add::request_for(args.what.as_deref(), repo)?;
+    Ok(Request {
         commit_ish: args.commit_ish.as_deref().map(|word| add::previous(word, repo)).transpose()?,
         path: args.path.clone(),
         new_branch: new_branch.map(|name| Branch::parse(name)).transpose()?,

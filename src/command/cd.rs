@@ -38,7 +38,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         Some(target) => match worktrees.find(target) {
             Err(_) if args.create && worktrees.all_meant_by(target).is_empty() => {
                 let (path, status) =
-                    add::add(&add::wish_for(Some(target.as_ref()), &context.repo)?, context)?;
+                    add::add(&add::request_for(Some(target.as_ref()), &context.repo)?, context)?;
                 context.arrive(&path)?;
                 return Ok(status);
             }

@@ -9,8 +9,9 @@ use crate::git::worktrees::{Broken, Worktree};
 use crate::git::{self, Repo};
 use crate::host::exec;
 use crate::ops::context::Context;
-use crate::ops::{facts, hooks, remove};
-use crate::plan::{Facts, Pending, Plan, Start, What, Wish};
+use crate::ops::facts::{self, Gets};
+use crate::ops::{hooks, remove};
+use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
 use crate::record::{Held, Record, Stage, State};
 use crate::resource::{Care, Created, Destroyed, Resource};
@@ -19,33 +20,33 @@ use crate::resource::{Care, Created, Destroyed, Resource};
 const TRIES: usize = 8;
 
 /// A worktree by this word alone, with the user's settings.
-pub fn wish_for(word: Option<&OsStr>, repo: &Repo) -> Result<Wish> {
-    Ok(Wish {
+pub fn request_for(word: Option<&OsStr>, repo: &Repo) -> Result<Request> {
+    Ok(Request {
         what: word.map(|word| what(word, repo)).transpose()?,
         prefix: repo.setting("wt.prefix").unwrap_or_default(),
         push: repo.flag("wt.push") == Some(true),
         env: true,
         hooks: true,
-        ..Wish::default()
+        ..Request::default()
     })
 }
 
 /// Plans it and makes nothing.
-pub fn preview(wish: &Wish, context: &Context) -> Result<Plan> {
-    let (recipe, start) = recipe_and_start(wish, context)?;
-    Ok(plan(wish, &recipe, &start, context)?.0)
+pub fn preview(request: &Request, context: &Context) -> Result<Plan> {
+    let (recipe, start) = recipe_and_start(request, context)?;
+    Ok(plan(request, &recipe, &start, context)?.0)
 }
 
 /// Makes a worktree and its environment, or nothing. Returns its directory, and the status that hooks have ended with.
-pub fn add(wish: &Wish, context: &Context) -> Result<(PathBuf, u8)> {
+pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
     exec::watch_signals()?;
-    if wish.fetch {
-        fetch(wish, context)?;
+    if request.fetch {
+        fetch(request, context)?;
     }
     let mut tries = 0;
     let (held, made) = loop {
         tries += 1;
-        let (plan, mut held) = begin(wish, context)?;
+        let (plan, mut held) = begin(request, context)?;
         match make(&plan.path, &plan.pending, &mut held, context) {
             Ok(made) => break (held, made),
             Err(failure) => {
@@ -57,19 +58,19 @@ pub fn add(wish: &Wish, context: &Context) -> Result<(PathBuf, u8)> {
             }
         }
     };
-    let status = finish(held, &made, wish, context)?;
+    let status = finish(held, &made, request, context)?;
     Ok((made.path, status))
 }
 
 /// Fetches from the remote that the base is on. Without it the worktree is made all the same, from what is known here.
-fn fetch(wish: &Wish, context: &Context) -> Result<()> {
+fn fetch(request: &Request, context: &Context) -> Result<()> {
     let repo = &context.repo;
-    let name = match &wish.what {
+    let name = match &request.what {
         Some(What::Name(name)) => name,
         _ => "",
     };
-    let recipe = context.plain_recipe_for(name, None, wish.template.as_deref())?;
-    let base = facts::fetched_base(repo, facts::asked_base(wish, &recipe))?;
+    let recipe = context.plain_recipe_for(name, None, request.template.as_deref())?;
+    let base = facts::fetched_base(repo, facts::asked_base(request, &recipe))?;
     let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
         context.ui.say("note: there is no remote to fetch from");
         return Ok(());
@@ -120,12 +121,12 @@ pub fn previous(word: &str, repo: &Repo) -> Result<String> {
     Ok(name)
 }
 
-/// What the words of a wish mean, and the recipe for it. It may ask git, and needs no lock: it is what the words meant
+/// What the words of a request mean, and the recipe for it. It may ask git, and needs no lock: it is what the words meant
 /// when they were typed.
-fn recipe_and_start(wish: &Wish, context: &Context) -> Result<(Recipe, Start)> {
-    let start = Start::of(wish, &facts::refs(&context.repo, wish))?;
-    let (name, branch, template) = (start.name.as_str(), start.head.branch(), wish.template.as_deref());
-    let recipe = if wish.env {
+fn recipe_and_start(request: &Request, context: &Context) -> Result<(Recipe, Start)> {
+    let start = Start::of(request, &facts::refs(&context.repo, request))?;
+    let (name, branch, template) = (start.name.as_str(), start.head.branch(), request.template.as_deref());
+    let recipe = if request.env {
         context.recipe_for(name, branch, template)?
     } else {
         context.plain_recipe_for(name, branch, template)?
@@ -135,29 +136,35 @@ fn recipe_and_start(wish: &Wish, context: &Context) -> Result<(Recipe, Start)> {
 
 /// Looks and plans, under the repository lock that is handed back with the plan.
 fn plan(
-    wish: &Wish,
+    request: &Request,
     recipe: &Recipe,
     start: &Start,
     context: &Context,
 ) -> Result<(Plan, crate::record::Lock)> {
     let Context { repo, records, claims, .. } = context;
     let lock = records.lock()?;
-    let facts = Facts::gather(repo, wish, recipe, records, claims, None)?;
-    Ok((Plan::of(wish, start, recipe, &facts)?, lock))
+    let gets = match (request.env && recipe.env_enabled, request.no_checkout) {
+        (false, _) => Gets::Nothing,
+        (true, true) => Gets::Ports,
+        (true, false) => Gets::Environment,
+    };
+    let facts = Facts::gather(repo, recipe, gets, records, claims, None)?;
+    let add = AddFacts::gather(repo, request, start, recipe, &facts)?;
+    Ok((Plan::of(request, start, recipe, &facts, &add)?, lock))
 }
 
 /// Plans and writes the record, so that from here on whatever is made can be unmade.
-fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
-    let (recipe, start) = recipe_and_start(wish, context)?;
-    if wish.env && !wish.no_checkout {
+fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, Held<'a>)> {
+    let (recipe, start) = recipe_and_start(request, context)?;
+    if request.env && !request.no_checkout {
         context.ask_for_recipe(&recipe, None)?;
     }
-    let (mut plan, mut lock) = self::plan(wish, &recipe, &start, context)?;
+    let (mut plan, mut lock) = self::plan(request, &recipe, &start, context)?;
     if let Some(vanished) = &plan.heal {
         // without the lock, which the undoing needs for itself
         drop(lock);
         forget_vanished(vanished, context)?;
-        (plan, lock) = self::plan(wish, &recipe, &start, context)?;
+        (plan, lock) = self::plan(request, &recipe, &start, context)?;
     }
     for note in &plan.notes {
         context.ui.say(&format!("note: {note}"));
@@ -168,9 +175,9 @@ fn begin<'a>(wish: &Wish, context: &'a Context) -> Result<(Plan, Held<'a>)> {
     let mut record = Record::new(plan.name.clone(), &plan.path, context.repo.identity()?, resources)?;
     record.branch.clone_from(&plan.branch);
     record.base.clone_from(&plan.base);
-    record.note.clone_from(&wish.note);
+    record.note.clone_from(&request.note);
     record.push.clone_from(&plan.push);
-    record.template.clone_from(&wish.template);
+    record.template.clone_from(&request.template);
     record.protected = plan.protected;
     hooks::schedule(&mut record, &plan.pending.hooks);
     let held = context.records.begin(record)?;
@@ -309,8 +316,8 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 }
 
 /// Past the commit point: whatever happens now, the worktree stays.
-fn finish(mut held: Held, made: &Made, wish: &Wish, context: &Context) -> Result<u8> {
-    let status = if wish.env { hooks::run_all(&mut held, &made.path, &made.pending, context)? } else { 0 };
+fn finish(mut held: Held, made: &Made, request: &Request, context: &Context) -> Result<u8> {
+    let status = if request.env { hooks::run_all(&mut held, &made.path, &made.pending, context)? } else { 0 };
     push(&mut held, &made.path, context)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
 }

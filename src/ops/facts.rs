@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::git::version::{self, Version};
+use crate::git::worktrees::{self, Worktree};
 use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
 use crate::host::claims::{Claims, Thing};
-use crate::host::exec;
-use crate::host::file;
-use crate::plan::{Facts, Known, Place, Refs, What, Wish};
+use crate::host::{exec, file};
+use crate::plan::{self, AddFacts, Around, Facts, Ground, Known, Place, Refs, Request, Start, What};
 use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
 use crate::recipe::{EnvRule, Recipe};
-use crate::record::{Fate, Records};
+use crate::record::{Fate, Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::{port, server_database};
 use crate::text::dotenv::{EnvText, Value};
@@ -47,22 +47,22 @@ fn commit(repo: &Repo, word: &str, branch: Option<&Oid>) -> Option<Oid> {
     if is_reference || is_hex || is_expression { repo.commit(word) } else { None }
 }
 
-/// Looks up what the words of a wish name.
-pub fn refs(repo: &Repo, wish: &Wish) -> Refs {
-    let word = match &wish.what {
+/// Looks up what the words of a request name.
+pub fn refs(repo: &Repo, request: &Request) -> Refs {
+    let word = match &request.what {
         Some(What::Name(name)) => Some(name.clone()),
         Some(What::Path(path)) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
         None => None,
     };
     let what = word.map(|word| Known::look_up(repo, &word)).unwrap_or_default();
-    let commit_ish = match &wish.commit_ish {
+    let commit_ish = match &request.commit_ish {
         Some(word) => {
             let known = Known::look_up(repo, word);
             Known { commit: known.commit.clone().or_else(|| repo.commit(word)), ..known }
         }
         None => Known::default(),
     };
-    let new_branch = match (&wish.new_branch, &what.remote) {
+    let new_branch = match (&request.new_branch, &what.remote) {
         (Some(branch), _) => Known { branch: repo.branch(branch), ..Known::default() },
         // origin/x stands for a branch x
         (None, Some(remote)) => Known::look_up(repo, &remote.branch),
@@ -77,78 +77,178 @@ pub fn refs(repo: &Repo, wish: &Wish) -> Refs {
     }
 }
 
+/// What a worktree gets besides its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gets {
+    /// Nothing.
+    Nothing,
+    /// Ports alone, since there are no files.
+    Ports,
+    /// All that the recipe has.
+    Environment,
+}
+
 impl Facts {
-    /// Looks at everything a plan needs. The caller holds the repository lock, so that it stays true until the
-    /// record is written. `own` is the record that the plan is for, if there is one already.
+    /// Looks at what any plan needs. The caller holds the repository lock, so that it stays true until the record is
+    /// written. `own` is the record that the plan is for, if there is one already.
     pub fn gather(
         repo: &Repo,
-        wish: &Wish,
         recipe: &Recipe,
+        gets: Gets,
         records: &Records,
         claims: &Claims,
         own: Option<&str>,
     ) -> Result<Self> {
         // before the listing: what has come to its end in between is in that
-        let own_records = records.own(repo)?;
+        let records = records.own(repo)?;
         let listing = repo.worktrees()?;
         let main = repo.main_or_default(&listing);
-        let provisions = wish.env && recipe.env_enabled && !wish.no_checkout;
-        let (copies, sources) = match &main {
-            Some(main) if provisions => (copies(main, recipe)?, Sources::of(main, recipe)?),
-            _ => (Selection::default(), Sources::default()),
-        };
-        let links = match &main {
-            Some(main) if provisions => links(main, recipe)?,
-            _ => Vec::new(),
-        };
-        let cwd = std::env::current_dir().explain(|| "cannot tell the current directory".into())?;
-        let common = repo.common_dir().to_owned();
-        let own_record = own_records.iter().find(|record| Some(record.id.as_str()) == own).cloned();
+        let own_record = records.iter().find(|record| Some(record.id.as_str()) == own).cloned();
         let consent = ConsentFile::of(repo, claims)?.consent().clone();
-        let ignoring = main.clone();
-        let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
-        let base = base(repo, wish, recipe)?;
-        let makes_orphans = base.is_none() && Version::of_git()? >= version::ORPHAN;
-        Ok(Self {
+        let mut facts = Self {
             repo_name: repo.name(),
             superproject: repo.superproject(),
-            cwd,
-            data_home: exec::variable("XDG_DATA_HOME")
-                .map_or_else(|| home.join(".local/share"), PathBuf::from),
-            home,
-            records: own_records,
+            cwd: std::env::current_dir().explain(|| "cannot tell the current directory".into())?,
+            home: home(),
+            free_ports: if gets == Gets::Nothing {
+                Vec::new()
+            } else {
+                free_ports(recipe, own_record.as_ref(), claims)?
+            },
+            records,
             own: own_record,
-            base,
-            makes_orphans,
+            databases: Vec::new(),
+            env_sources: BTreeMap::new(),
+            env_source: None,
+            tracked_sources: BTreeSet::new(),
+            links: Vec::new(),
+            links_to_hide: Vec::new(),
+            copies: Selection::default(),
+            unusual_database: None,
+            fill: Ok(None),
+            left_out: Vec::new(),
+            consent,
+            listing,
+            main,
+        };
+        if gets == Gets::Environment {
+            facts.databases = others(claims, own)?;
+            facts.look_at_main(recipe)?;
+        }
+        Ok(facts)
+    }
+
+    /// Looks at what an environment takes from the main worktree.
+    fn look_at_main(&mut self, recipe: &Recipe) -> Result<()> {
+        let Some(main) = self.main.as_deref() else { return Ok(()) };
+        self.copies = copies(main, recipe)?;
+        self.links = links(main, recipe)?;
+        let by_directory = self.links.iter().filter(|(_, path)| is_ignored_as_directory(main, path));
+        self.links_to_hide = by_directory.map(|(_, path)| path.clone()).collect();
+        let sources = Sources::of(main, recipe)?;
+        self.unusual_database = unusual_database(main, recipe, &sources);
+        self.fill = fill(main, recipe, &sources, &self.consent);
+        self.env_source = with_database(&sources.texts, recipe);
+        self.env_sources = sources.texts;
+        self.tracked_sources = sources.tracked;
+        self.left_out = sources.left_out;
+        Ok(())
+    }
+}
+
+impl AddFacts {
+    /// Looks at what a new worktree needs besides.
+    pub fn gather(
+        repo: &Repo,
+        request: &Request,
+        start: &Start,
+        recipe: &Recipe,
+        facts: &Facts,
+    ) -> Result<Self> {
+        let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != worktrees::Head::Bare);
+        let trees: Vec<(&Worktree, PathBuf)> = with_files.map(|tree| (tree, real(&tree.path))).collect();
+        let candidates = plan::candidates(request, start, recipe, facts)?;
+        let base = base(repo, request, recipe)?;
+        let real_main = real(facts.main.as_ref().unwrap_or(&facts.listing.main().path));
+        let data_home = exec::variable("XDG_DATA_HOME").map(PathBuf::from);
+        let data_home = data_home.unwrap_or_else(|| facts.home.join(".local/share"));
+        Ok(Self {
+            grounds: candidates
+                .into_iter()
+                .map(|path| ground(path, repo, facts, &real_main, &trees))
+                .collect(),
+            real_outer: facts.superproject.as_deref().map_or_else(|| real_main.clone(), real),
+            real_data_home: real(&data_home.join("git-wt")),
+            makes_orphans: base.is_none() && Version::of_git()? >= version::ORPHAN,
             push_remote: repo.push_remote(),
             configures_first_push: repo.configures_first_push(),
             tracking: repo.tracking(),
-            place: Box::new(move |path| place(path, &common)),
-            real: Box::new(real),
-            ignored: Box::new(move |path| ignoring.as_ref().is_some_and(|main| is_ignored(main, path))),
-            databases: if provisions { others(claims, own)? } else { Vec::new() },
-            claims: claims.ports()?,
-            bound: port::is_bound,
-            gone: |owner| Fate::of(owner) == Fate::Gone,
-            ephemeral: port::ephemeral(),
-            links_to_hide: links
-                .iter()
-                .map(|(_, path)| path)
-                .filter(|path| is_ignored_as_directory(main.as_deref(), path))
-                .cloned()
-                .collect(),
-            fill: main.as_deref().map_or(Ok(None), |main| fill(main, recipe, &sources, &consent)),
-            env_source: with_database(&sources.texts, recipe),
-            env_sources: sources.texts,
-            tracked_sources: sources.tracked,
-            left_out: sources.left_out,
-            consent,
-            links,
-            copies,
-            listing,
-            main,
+            base,
+            real_main,
         })
     }
+}
+
+fn home() -> PathBuf {
+    exec::variable("HOME").map(PathBuf::from).unwrap_or_default()
+}
+
+/// A port for each variable of the recipe, unless the worktree has them all.
+fn free_ports(recipe: &Recipe, own: Option<&Record>, claims: &Claims) -> Result<Vec<u16>> {
+    let variables = &recipe.port.variables;
+    let has = own.map(Record::ports).unwrap_or_default();
+    if variables.iter().all(|(variable, _)| has.iter().any(|(name, _)| name == variable)) {
+        return Ok(Vec::new());
+    }
+    let host = port::Host {
+        claims: &claims.ports()?,
+        ephemeral: port::ephemeral(),
+        bound: &port::is_bound,
+        gone: &|owner| Fate::of(owner) == Fate::Gone,
+    };
+    port::choose(variables, recipe.port.range.as_ref(), &host)
+}
+
+/// Looks at a place where a worktree may go.
+fn ground(
+    path: PathBuf,
+    repo: &Repo,
+    facts: &Facts,
+    real_main: &Path,
+    trees: &[(&Worktree, PathBuf)],
+) -> Ground {
+    let common = repo.common_dir();
+    let real = real(&path);
+    let outside = real.ancestors().skip(1).take_while(|dir| !real_main.starts_with(dir));
+    let main = facts.listing.main();
+    let is_bare = main.head == worktrees::Head::Bare;
+    Ground {
+        stands: place(&path, common),
+        is_without_parent: path.parent().is_some_and(|parent| place(parent, common) == Place::Free),
+        is_in_another: outside.into_iter().any(|dir| place(dir, common) == Place::Foreign),
+        is_in_git_dir: !is_bare && real.starts_with(self::real(&main.git_dir)),
+        around: around(&real, facts, trees),
+        real,
+        path,
+    }
+}
+
+/// The innermost of the worktrees, of which the links are resolved, around a place.
+fn around(real: &Path, facts: &Facts, trees: &[(&Worktree, PathBuf)]) -> Option<Around> {
+    let around = trees.iter().filter(|(tree, root)| real != tree.path && real.starts_with(root));
+    let (tree, root) = around.max_by_key(|(_, root)| root.as_os_str().len())?;
+    let inner = real.strip_prefix(root).unwrap_or(real).to_owned();
+    let is_ignored = tree.is_main() && facts.main.as_ref().is_some_and(|main| is_ignored(main, &inner));
+    Some(Around { path: tree.path.clone(), is_main: tree.is_main(), inner, is_ignored })
+}
+
+/// What needs consent of the place of a new database under the URL that the main worktree has.
+fn unusual_database(main: &Path, recipe: &Recipe, sources: &Sources) -> Option<Action> {
+    let rule = recipe.database.as_ref()?;
+    let (file, text) = with_database(&sources.texts, recipe)?;
+    let Value::Text(url) = text.get(&rule.variable)? else { return None };
+    let author = if sources.is_tracked(&file) { Author::Repository } else { Author::User };
+    Consent::unusual_database(rule, &Requested::by(author, url), main, &real)
 }
 
 /// The places of databases that other records have claimed.
@@ -165,10 +265,10 @@ fn others(claims: &Claims, own: Option<&str>) -> Result<Vec<String>> {
 }
 
 /// What a new branch is to start from, in the user's words.
-pub fn asked_base<'a>(wish: &'a Wish, recipe: &'a Recipe) -> &'a str {
-    match (&wish.base, &wish.commit_ish) {
+pub fn asked_base<'a>(request: &'a Request, recipe: &'a Recipe) -> &'a str {
+    match (&request.base, &request.commit_ish) {
         (Some(base), _) => base,
-        (None, Some(commit_ish)) if wish.new_branch.is_some() => commit_ish,
+        (None, Some(commit_ish)) if request.new_branch.is_some() => commit_ish,
         _ => &recipe.base,
     }
 }
@@ -193,9 +293,9 @@ pub fn fetched_base(repo: &Repo, asked: &str) -> Result<Option<RemoteBranch>> {
 }
 
 /// Resolves what a new branch starts from.
-fn base(repo: &Repo, wish: &Wish, recipe: &Recipe) -> Result<Option<(String, Oid)>> {
-    let asked = asked_base(wish, recipe);
-    if wish.fetch
+fn base(repo: &Repo, request: &Request, recipe: &Recipe) -> Result<Option<(String, Oid)>> {
+    let asked = asked_base(request, recipe);
+    if request.fetch
         && let Some(remote) = fetched_base(repo, asked)?
     {
         return Ok(Some((remote.short(), remote.oid)));
@@ -263,8 +363,7 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// Whether git ignores a directory of the main worktree by a pattern that a link of that name does not fit, as `media/`.
-fn is_ignored_as_directory(main: Option<&Path>, path: &Path) -> bool {
-    let Some(main) = main else { return false };
+fn is_ignored_as_directory(main: &Path, path: &Path) -> bool {
     let git = git::looking_at(main).args(["check-ignore", "--verbose", "--"]).arg(path);
     let told = git.output().map(|output| output.stdout).unwrap_or_default();
     // 'source:line:pattern', a tab, and the path, in which a tab is quoted
@@ -395,12 +494,7 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe, has_database: 
     if !has_database {
         actions.extend(fill(main, recipe, &sources, &Consent::default())?);
     }
-    if let (Some(rule), Some((file, text))) = (&recipe.database, with_database(&sources.texts, recipe))
-        && let Some(Value::Text(url)) = text.get(&rule.variable)
-    {
-        let author = if sources.is_tracked(&file) { Author::Repository } else { Author::User };
-        actions.extend(Consent::unusual_database(rule, &Requested::by(author, url), main, &real));
-    }
+    actions.extend(unusual_database(main, recipe, &sources));
     if !Consent::is_usual_template(&recipe.path) {
         actions.extend(
             Consent::default().place(&recipe.path, PathBuf::new(), false).err().map(|action| *action),

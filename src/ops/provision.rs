@@ -9,8 +9,9 @@ use crate::environment::guard::Guard;
 use crate::error::{Error, Result};
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::ops::context::Context;
+use crate::ops::facts::Gets;
 use crate::ops::hooks;
-use crate::plan::{Facts, Pending, Plan, Wish};
+use crate::plan::{Facts, Pending, Plan};
 use crate::recipe::Recipe;
 use crate::record::worktrees::Worktrees;
 use crate::record::{Held, Record, Stage, State, Step};
@@ -121,9 +122,8 @@ fn tell_changes(file: &EnvFile, ui: Ui) {
 /// Puts on the record's list what the recipe has and the worktree has not; returns what comes after making it.
 fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Pending> {
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
-    let wish = Wish { env: true, hooks: true, ..Wish::default() };
-    let facts =
-        Facts::gather(&context.repo, &wish, &recipe, &context.records, &context.claims, Some(&record.id))?;
+    let Context { repo, records, claims, .. } = context;
+    let facts = Facts::gather(repo, &recipe, Gets::Environment, records, claims, Some(&record.id))?;
     let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;
     for note in &plan.notes {
         context.ui.say(&format!("note: {note}"));

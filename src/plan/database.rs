@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Facts, Plan};
 use crate::error::{Error, Result};
 use crate::git::absolute;
-use crate::recipe::consent::{self, Action, Consent};
+use crate::recipe::consent::{self, Action};
 use crate::recipe::{Recipe, Words};
 use crate::record::Record;
 use crate::resource::Resource;
@@ -77,8 +77,7 @@ impl Plan {
                 .because("small letters, digits and '_', at most 58 of them, mean nothing in a URL")
                 .hint("git config wt.database.name \"{{ (repo ~ '_' ~ name) | dbname }}\""));
         }
-        let unusual = unusual(recipe, &text, facts);
-        let consent = unusual.as_ref().map(Action::key);
+        let consent = facts.unusual_database.as_ref().map(Action::key);
         let own_url = |value| OwnUrl { variable: rule.variable.clone(), value, consent };
         if engine != Engine::Sqlite {
             Url::of_server(&text).map_err(|why| {
@@ -98,7 +97,7 @@ impl Plan {
         };
         let fill =
             facts.unusual_fill(|made| matches!(made, Resource::Database(made) if made.place == place))?;
-        let granted = facts.consent.database(place, unusual);
+        let granted = facts.consent.database(place, facts.unusual_database.clone());
         let made = granted.and_then(|place| Ok((place, facts.consent.database(origin, fill)?)));
         match made {
             Ok((place, origin)) => {
@@ -143,7 +142,7 @@ impl Plan {
         let server = url.address();
         let filling = facts
             .unusual_fill(|made| matches!(made, Resource::ServerDatabase(made) if made.server == server))?;
-        let database = facts.consent.database(name, unusual(recipe, text, facts)).and_then(|name| {
+        let database = facts.consent.database(name, facts.unusual_database.clone()).and_then(|name| {
             let from = facts.consent.database(from, filling)?;
             Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from).within(rule.timeout))
         });
@@ -175,12 +174,6 @@ impl Plan {
             }
         }
     }
-}
-
-/// What is asked for beyond a database that a worktree may always have, under the URL of the main worktree's.
-fn unusual(recipe: &Recipe, url: &str, facts: &Facts) -> Option<Action> {
-    let main = facts.main.as_deref().unwrap_or(&facts.cwd);
-    Consent::unusual_database(recipe.database.as_ref()?, &facts.database_url(url), main, &*facts.real)
 }
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.

@@ -1,14 +1,14 @@
 //! Where a worktree goes, and what must not stand there.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Facts, Head, Plan, Start, What, Wish};
+use super::{AddFacts, Facts, Head, Plan, Request, Start, What, words};
 use crate::error::{Error, Hint, Result};
 use crate::git::absolute;
-use crate::git::worktrees::{self, Worktree};
+use crate::git::worktrees::Worktree;
+use crate::recipe::Recipe;
 use crate::recipe::consent::{Consent, Granted};
-use crate::recipe::{Recipe, Words};
 use crate::record::{Record, Stage};
 use crate::resource::Exclude;
 use crate::text::name::hash;
@@ -33,70 +33,55 @@ pub enum Place {
     Denied(PathBuf),
 }
 
-impl Plan {
-    /// Chooses the worktree's directory; returns the line that hides it from a worktree around it.
-    pub(super) fn choose_place(
-        &mut self,
-        wish: &Wish,
-        start: &Start,
-        recipe: &Recipe,
-        facts: &Facts,
-        words: &Words,
-    ) -> Result<Option<Exclude>> {
-        let asked = match (&wish.path, &wish.what) {
-            (Some(path), _) | (None, Some(What::Path(path))) => Some(absolute(&facts.cwd, path)),
-            _ => None,
-        };
-        let chosen = asked.is_some();
-        let mut path = match asked {
-            Some(path) => path,
-            None => derived(recipe, facts, words)?.into_inner(),
-        };
-        if !chosen && is_taken(&path, start, facts) {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            let apart = format!("{}\0{}", facts.repo_name, facts.listing.main().git_dir.display());
-            name.push(format!("-{}", &hash(format!("{apart}\0{}", start.name).as_bytes())[..6]));
-            path.set_file_name(name);
-        }
-        self.heal = refuse_place(&path, wish, facts)?.cloned();
-        self.path = path;
-        self.exclude(chosen, facts)
-    }
+/// A place, as it is looked at before planning.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The place.
+    pub path: PathBuf,
+    /// What stands there.
+    pub stands: Place,
+    /// The place with the links resolved of the part that exists.
+    pub real: PathBuf,
+    /// Whether the directory that it lies in is missing too.
+    pub is_without_parent: bool,
+    /// Whether it lies in another repository.
+    pub is_in_another: bool,
+    /// Whether it lies in the repository's own directory.
+    pub is_in_git_dir: bool,
+    /// The innermost worktree around it.
+    pub around: Option<Around>,
+}
 
-    /// A worktree inside another one would be recorded there by `git add .` as an embedded repository.
-    fn exclude(&self, chosen: bool, facts: &Facts) -> Result<Option<Exclude>> {
-        let path = (facts.real)(&self.path);
-        let main = facts.listing.main();
-        if path.starts_with((facts.real)(&main.git_dir)) && main.head != worktrees::Head::Bare {
-            return Err(Error::new(format!(
-                "'{}' is inside the repository's own directory",
-                self.path.display()
-            ))
-            .hint(ELSEWHERE));
-        }
-        let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != worktrees::Head::Bare);
-        let around =
-            with_files.filter(|tree| path != tree.path && path.starts_with((facts.real)(&tree.path)));
-        let Some(outer) = around.max_by_key(|tree| tree.path.as_os_str().len()) else { return Ok(None) };
-        let outer_path = (facts.real)(&outer.path);
-        let inner = path.strip_prefix(&outer_path).unwrap_or(&path);
-        if outer.is_main() && (facts.ignored)(inner) {
-            return Ok(None);
-        }
-        if chosen || !outer.is_main() {
-            let shown = self.path.display();
-            return Err(Error::new(format!("'{shown}' is inside the worktree '{}'", outer.path.display()))
-                .because("git add there would record it as an embedded repository")
-                .advise("choose a place outside, or have git ignore it"));
-        }
-        Ok(Some(Exclude::of(inner)))
+/// A worktree around a place.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it is the main worktree.
+    pub is_main: bool,
+    /// The place, relative to it.
+    pub inner: PathBuf,
+    /// Whether git ignores that there.
+    pub is_ignored: bool,
+}
+
+/// The places that a worktree may get, the best one first.
+pub fn candidates(request: &Request, start: &Start, recipe: &Recipe, facts: &Facts) -> Result<Vec<PathBuf>> {
+    if let (Some(path), _) | (None, Some(What::Path(path))) = (&request.path, &request.what) {
+        return Ok(vec![absolute(&facts.cwd, path)]);
     }
+    let path = derived(start, recipe, facts)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let apart = format!("{}\0{}", facts.repo_name, facts.listing.main().git_dir.display());
+    name.push(format!("-{}", &hash(format!("{apart}\0{}", start.name).as_bytes())[..6]));
+    let beside = path.with_file_name(name);
+    Ok(vec![path, beside])
 }
 
 /// The place that the recipe's template gives, from the main worktree on.
-fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<PathBuf>> {
+fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
     let template = recipe.path.wanted();
-    let text = words.render(template)?;
+    let text = words(&start.name, start.head.branch(), facts).render(template)?;
     let path = match text.strip_prefix("~/") {
         Some(rest) => facts.home.join(rest),
         None => PathBuf::from(text),
@@ -104,21 +89,65 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
     if path.as_os_str().is_empty() {
         return Err(Error::new(format!("the place '{template}' comes out empty")));
     }
-    let from = match &facts.main {
-        Some(main) => main,
-        None => &facts.listing.main().path,
-    };
+    let from = facts.main.as_ref().unwrap_or(&facts.listing.main().path);
     let place = absolute(from, &path);
     // beside a submodule is inside the project around, which would see it as untracked
-    let place = match &facts.superproject {
+    Ok(match &facts.superproject {
         Some(around) if place.starts_with(around) => absolute(around, &path),
         _ => place,
-    };
-    let is_usual = !recipe.path.is_repositorys() || is_usual(&place, from, facts);
-    facts.consent.place(&recipe.path, place.clone(), is_usual).map_err(|action| {
+    })
+}
+
+impl Plan {
+    /// Chooses the worktree's directory; returns the line that hides it from a worktree around it.
+    pub(super) fn choose_place(
+        &mut self,
+        request: &Request,
+        start: &Start,
+        recipe: &Recipe,
+        facts: &Facts,
+        add: &AddFacts,
+    ) -> Result<Option<Exclude>> {
+        let was_chosen = request.path.is_some() || matches!(request.what, Some(What::Path(_)));
+        let first = add.grounds.first().expect("there is always one candidate");
+        let ground = if was_chosen {
+            first
+        } else {
+            grant(first, recipe, facts, add)?;
+            let is_free = |ground: &&Ground| !is_taken(ground, start, facts);
+            add.grounds.iter().find(is_free).or(add.grounds.last()).unwrap_or(first)
+        };
+        self.heal = refuse_place(ground, request, facts)?.cloned();
+        self.path.clone_from(&ground.path);
+        exclude(ground, was_chosen)
+    }
+}
+
+/// A worktree inside another one would be recorded there by `git add .` as an embedded repository.
+fn exclude(ground: &Ground, was_chosen: bool) -> Result<Option<Exclude>> {
+    let shown = ground.path.display();
+    if ground.is_in_git_dir {
+        return Err(Error::new(format!("'{shown}' is inside the repository's own directory")).hint(ELSEWHERE));
+    }
+    match &ground.around {
+        None => Ok(None),
+        Some(outer) if outer.is_main && outer.is_ignored => Ok(None),
+        Some(outer) if was_chosen || !outer.is_main => {
+            Err(Error::new(format!("'{shown}' is inside the worktree '{}'", outer.path.display()))
+                .because("git add there would record it as an embedded repository")
+                .advise("choose a place outside, or have git ignore it"))
+        }
+        Some(outer) => Ok(Some(Exclude::of(&outer.inner))),
+    }
+}
+
+/// Passes the place that the recipe gives through the gate.
+fn grant(ground: &Ground, recipe: &Recipe, facts: &Facts, add: &AddFacts) -> Result<Granted<PathBuf>> {
+    let is_usual = !recipe.path.is_repositorys() || is_usual(ground, facts, add);
+    facts.consent.place(&recipe.path, ground.path.clone(), is_usual).map_err(|action| {
         // for what a link or another repository has made of it there is no consent
         if Consent::is_usual_template(&recipe.path) {
-            let shown = place.display();
+            let shown = ground.path.display();
             let error = Error::new(format!(
                 "the recipe wants the worktree at '{shown}', in another repository or beyond a link"
             ));
@@ -131,44 +160,38 @@ fn derived(recipe: &Recipe, facts: &Facts, words: &Words) -> Result<Granted<Path
 }
 
 /// Whether worktrees are to be expected there: inside the main worktree, beside it under its name or in `worktrees`, or
-/// where git-wt keeps its own data.
-fn is_usual(place: &Path, main: &Path, facts: &Facts) -> bool {
-    let (place, main) = ((facts.real)(place), (facts.real)(main));
-    // that of a submodule is beside the project around
-    let outer = facts.superproject.as_deref().map_or_else(|| main.clone(), &*facts.real);
-    let beside = outer.parent().and_then(|around| place.strip_prefix(around).ok());
+/// where git-wt keeps its own data. What a branch puts into another repository may be its hooks.
+fn is_usual(ground: &Ground, facts: &Facts, add: &AddFacts) -> bool {
+    let place = &ground.real;
+    let beside = add.real_outer.parent().and_then(|around| place.strip_prefix(around).ok());
     let first = beside.and_then(|inside| inside.components().next()).map(|part| part.as_os_str().as_bytes());
-    let is_expected = place.starts_with(&main)
+    let is_expected = place.starts_with(&add.real_main)
         || first.is_some_and(|first| first == b"worktrees" || first.starts_with(facts.repo_name.as_bytes()))
-        || place.starts_with((facts.real)(&facts.data_home.join("git-wt")));
-    is_expected && !is_in_another(&place, &main, facts)
-}
-
-/// Whether a place lies in another repository: what a branch puts there may be its hooks.
-fn is_in_another(place: &Path, main: &Path, facts: &Facts) -> bool {
-    let around = place.ancestors().skip(1).take_while(|dir| !main.starts_with(dir));
-    around.into_iter().any(|dir| (facts.place)(dir) == Place::Foreign)
+        || place.starts_with(&add.real_data_home);
+    is_expected && !ground.is_in_another
 }
 
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
-fn is_taken(path: &Path, start: &Start, facts: &Facts) -> bool {
+fn is_taken(ground: &Ground, start: &Start, facts: &Facts) -> bool {
+    let path = &ground.path;
     let unfinished = facts
         .records
         .iter()
-        .any(|record| record.stage != Stage::Ready && record.path == path && record.name != start.name);
+        .any(|record| record.stage != Stage::Ready && record.path == *path && record.name != start.name);
     let ours = facts.listing.at(path).is_some_and(|tree| {
         // a vanished worktree of the same name is healed instead
         let name =
             facts.records.iter().find(|record| tree.record.as_deref() == Some(&record.id)).map(|r| &r.name);
         !tree.missing || (name.is_some() && name != Some(&start.name))
     });
-    unfinished || ours || (facts.place)(path) == Place::Foreign
+    unfinished || ours || ground.stands == Place::Foreign
 }
 
 /// Refuses a place where something stands; returns the vanished worktree whose entry must go first.
-fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
+fn refuse_place<'a>(ground: &Ground, request: &Request, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
+    let path = &ground.path;
     let shown = path.display();
-    if facts.records.iter().any(|record| record.stage != Stage::Ready && record.path == path) {
+    if facts.records.iter().any(|record| record.stage != Stage::Ready && record.path == *path) {
         return Err(
             Error::new(format!("'{shown}' is being made or removed by another git-wt")).hint("git wt doctor")
         );
@@ -181,7 +204,7 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
         }
         vanished => vanished,
     };
-    match (facts.place)(path) {
+    match &ground.stands {
         Place::Free | Place::EmptyDir => {}
         Place::Occupied => {
             return Err(Error::new(format!("'{shown}' already exists and is not empty")).hint(ELSEWHERE));
@@ -198,13 +221,12 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
     }
     let Some(tree) = vanished else { return Ok(None) };
     if let Some(reason) = &tree.locked
-        && wish.force < 2
+        && request.force < 2
     {
         let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         return Err(Error::new(format!("'{shown}' is missing but locked{why}")).hint("git wt add -f -f NAME"));
     }
-    let disk_absent = path.parent().is_some_and(|parent| (facts.place)(parent) == Place::Free);
-    if disk_absent && wish.force == 0 {
+    if ground.is_without_parent && request.force == 0 {
         return Err(Error::new(format!("'{shown}' is a worktree whose disk seems to be absent"))
             .because("the directory it lay in is missing too")
             .advise("-f gives up what was there")
@@ -215,7 +237,7 @@ fn refuse_place<'a>(path: &Path, wish: &Wish, facts: &'a Facts) -> Result<Option
 
 /// Refuses a branch that another worktree has, with the way there.
 pub(super) fn refuse_branch_in_use(
-    wish: &Wish,
+    request: &Request,
     start: &Start,
     heal: Option<&Worktree>,
     facts: &Facts,
@@ -230,7 +252,7 @@ pub(super) fn refuse_branch_in_use(
         .hint("git wt doctor"));
     }
     // one that is only half there may go again, so that no force helps
-    if wish.force > 0 && !matches!(start.head, Head::New(..)) {
+    if request.force > 0 && !matches!(start.head, Head::New(..)) {
         return Ok(());
     }
     let Some(holder) = facts.listing.holder(branch) else { return Ok(()) };

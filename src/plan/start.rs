@@ -1,8 +1,8 @@
-//! What the words of a wish come to: a name, and what the worktree starts with.
+//! What the words of a request come to: a name, and what the worktree starts with.
 
 use std::path::Path;
 
-use super::{What, Wish};
+use super::{Request, What};
 use crate::error::{Error, Hint, Result};
 use crate::git::{Oid, RemoteBranch};
 use crate::text::name::{Branch, Name, slug};
@@ -20,7 +20,7 @@ pub struct Known {
     pub commit: Option<Oid>,
 }
 
-/// What the words of a wish name.
+/// What the words of a request name.
 #[derive(Debug, Clone, Default)]
 pub struct Refs {
     /// What the name (or a path's last part) names.
@@ -60,7 +60,7 @@ impl Head {
     }
 }
 
-/// What the words of a wish come to: the worktree's name and what it starts with.
+/// What the words of a request come to: the worktree's name and what it starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// The worktree's name.
@@ -70,9 +70,9 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads the wish by git's rules: a local branch, one on exactly one remote, a tag or commit, else a new branch.
-    pub fn of(wish: &Wish, refs: &Refs) -> Result<Self> {
-        let word = match (&wish.what, &wish.new_branch) {
+    /// Reads the request by git's rules: a local branch, one on exactly one remote, a tag or commit, else a new branch.
+    pub fn of(request: &Request, refs: &Refs) -> Result<Self> {
+        let word = match (&request.what, &request.new_branch) {
             (Some(What::Name(name)), _) => name.clone(),
             (Some(What::Path(path)), _) => last_part(path)?,
             (None, Some(branch)) => branch.as_str().to_owned(),
@@ -80,8 +80,8 @@ impl Start {
                 return Err(Error::usage("what to add is missing").hint("git wt add NAME"));
             }
         };
-        let by_path = matches!(wish.what, Some(What::Path(_))) || wish.path.is_some();
-        let head = Self::head(wish, refs, &word).map_err(|error| with_a_way_out(error, &word, refs))?;
+        let by_path = matches!(request.what, Some(What::Path(_))) || request.path.is_some();
+        let head = Self::head(request, refs, &word).map_err(|error| with_a_way_out(error, &word, refs))?;
         let name = match &head {
             // origin/x is called x
             Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => {
@@ -89,7 +89,7 @@ impl Start {
             }
             _ => &word,
         };
-        let name = match &wish.unique {
+        let name = match &request.unique {
             Some(suffix) => format!("{name}-{suffix}"),
             None => name.to_owned(),
         };
@@ -101,20 +101,20 @@ impl Start {
         Ok(Self { name, head })
     }
 
-    fn head(wish: &Wish, refs: &Refs, word: &str) -> Result<Head> {
-        if let Some(branch) = &wish.new_branch {
-            return Self::new_branch(wish, &refs.new_branch, branch.clone());
+    fn head(request: &Request, refs: &Refs, word: &str) -> Result<Head> {
+        if let Some(branch) = &request.new_branch {
+            return Self::new_branch(request, &refs.new_branch, branch.clone());
         }
-        if wish.orphan {
-            return Self::new_branch(wish, &refs.what, Branch::parse(word)?);
+        if request.orphan {
+            return Self::new_branch(request, &refs.what, Branch::parse(word)?);
         }
-        if let Some(commit_ish) = &wish.commit_ish {
-            return Self::from_commit_ish(wish, &refs.commit_ish, commit_ish);
+        if let Some(commit_ish) = &request.commit_ish {
+            return Self::from_commit_ish(request, &refs.commit_ish, commit_ish);
         }
         let what = &refs.what;
         let commit =
             what.branch.clone().or(what.remote.as_ref().map(|r| r.oid.clone())).or(what.commit.clone());
-        if wish.detach {
+        if request.detach {
             return match commit {
                 Some(oid) => Ok(Head::Detached(oid)),
                 None => Err(Error::new(format!("'{word}' names no commit")).hint("git log --oneline --all")),
@@ -128,33 +128,33 @@ impl Start {
             let exists = refs.new_branch.branch.is_some();
             return Ok(if exists { Head::Existing(branch) } else { Head::Tracking(branch, remote.clone()) });
         }
-        let by_path = matches!(wish.what, Some(What::Path(_)));
+        let by_path = matches!(request.what, Some(What::Path(_)));
         // git looks for the branch of a path only when it is told to; a name is looked for everywhere
-        if wish.guess_remote.unwrap_or(!by_path || refs.guess_remote)
+        if request.guess_remote.unwrap_or(!by_path || refs.guess_remote)
             && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
         {
             return Ok(Head::Tracking(Branch::parse(word)?, remote));
         }
         match &what.commit {
             Some(oid) if !by_path => Ok(Head::Detached(oid.clone())),
-            _ => Ok(Head::New(Branch::parse(&branch_name(wish, word))?, None)),
+            _ => Ok(Head::New(Branch::parse(&branch_name(request, word))?, None)),
         }
     }
 
-    fn new_branch(wish: &Wish, known: &Known, branch: Branch) -> Result<Head> {
-        let option = if wish.orphan { "--orphan" } else { "-b" };
+    fn new_branch(request: &Request, known: &Known, branch: Branch) -> Result<Head> {
+        let option = if request.orphan { "--orphan" } else { "-b" };
         match &known.branch {
-            Some(_) if !wish.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
+            Some(_) if !request.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
                 .advise(format!("without {option} it is checked out"))
                 .hint(Hint::of("git wt add").name(branch.as_str()))),
-            _ if wish.orphan => Ok(Head::Orphan(branch)),
+            _ if request.orphan => Ok(Head::Orphan(branch)),
             was => Ok(Head::New(branch, was.clone())),
         }
     }
 
-    fn from_commit_ish(wish: &Wish, known: &Known, word: &str) -> Result<Head> {
+    fn from_commit_ish(request: &Request, known: &Known, word: &str) -> Result<Head> {
         match (&known.branch, &known.commit) {
-            (Some(_), _) if !wish.detach => Ok(Head::Existing(Branch::parse(word)?)),
+            (Some(_), _) if !request.detach => Ok(Head::Existing(Branch::parse(word)?)),
             (_, Some(oid)) => Ok(Head::Detached(oid.clone())),
             _ => Err(Error::new(format!("invalid reference: {word}")).hint("git fetch --all")),
         }
@@ -173,9 +173,9 @@ fn with_a_way_out(error: Error, word: &str, refs: &Refs) -> Error {
     })
 }
 
-fn branch_name(wish: &Wish, word: &str) -> String {
-    let suffix = wish.unique.as_ref().map(|suffix| format!("-{suffix}")).unwrap_or_default();
-    match wish.prefix.trim_end_matches('/') {
+fn branch_name(request: &Request, word: &str) -> String {
+    let suffix = request.unique.as_ref().map(|suffix| format!("-{suffix}")).unwrap_or_default();
+    match request.prefix.trim_end_matches('/') {
         "" => format!("{word}{suffix}"),
         prefix => format!("{prefix}/{word}{suffix}"),
     }
@@ -222,8 +222,8 @@ mod tests {
         RemoteBranch { remote: remote.into(), branch: branch.into(), oid: oid() }
     }
 
-    fn wish(word: &str) -> Wish {
-        Wish { what: Some(What::Name(word.into())), ..Wish::default() }
+    fn request(word: &str) -> Request {
+        Request { what: Some(What::Name(word.into())), ..Request::default() }
     }
 
     fn branch(name: &str) -> Branch {
@@ -250,11 +250,11 @@ mod tests {
             ("x", Known::default(), "x", Head::New(branch("x"), None)),
         ] {
             let refs = Refs { what, ..Refs::default() };
-            let start = Start::of(&wish(word), &refs).unwrap();
+            let start = Start::of(&request(word), &refs).unwrap();
             assert_eq!((start.name.as_str(), start.head), (name, head), "{word}");
         }
         // a path takes no branch from a remote or a tag unless it is told to, as in git
-        let by_path = Wish { what: Some(What::Path("../x".into())), ..Wish::default() };
+        let by_path = Request { what: Some(What::Path("../x".into())), ..Request::default() };
         for what in [on_one.clone(), tag] {
             let refs = Refs { what, ..Refs::default() };
             assert_eq!(Start::of(&by_path, &refs).unwrap().head, Head::New(branch("x"), None));
@@ -267,26 +267,26 @@ mod tests {
     fn several_remotes_need_a_preferred_one() {
         let what = Known { on_remotes: vec![remote("a", "x"), remote("b", "x")], ..Known::default() };
         let mut refs = Refs { what, ..Refs::default() };
-        let error = Start::of(&wish("x"), &refs).unwrap_err();
+        let error = Start::of(&request("x"), &refs).unwrap_err();
         assert!(error.what.contains("a/x, b/x"), "{error:?}");
         refs.default_remote = Some("b".into());
         assert!(
-            matches!(Start::of(&wish("x"), &refs).unwrap().head, Head::Tracking(_, hit) if hit.remote == "b")
+            matches!(Start::of(&request("x"), &refs).unwrap().head, Head::Tracking(_, hit) if hit.remote == "b")
         );
     }
 
     #[test]
     fn b_refuses_what_exists_and_capital_b_resets_it() {
         let refs = Refs { new_branch: Known { branch: Some(oid()), ..Known::default() }, ..Refs::default() };
-        let asked = Wish { new_branch: Some(branch("x")), ..Wish::default() };
+        let asked = Request { new_branch: Some(branch("x")), ..Request::default() };
         assert!(Start::of(&asked, &refs).is_err());
-        let reset = Wish { reset: true, ..asked };
+        let reset = Request { reset: true, ..asked };
         assert_eq!(Start::of(&reset, &refs).unwrap().head, Head::New(branch("x"), Some(oid())));
     }
 
     #[test]
     fn prefix_and_suffix_make_the_branch_and_the_suffix_the_name() {
-        let asked = Wish { prefix: "me/".into(), unique: Some("a1b2".into()), ..wish("fix") };
+        let asked = Request { prefix: "me/".into(), unique: Some("a1b2".into()), ..request("fix") };
         let start = Start::of(&asked, &Refs::default()).unwrap();
         assert_eq!((start.name.as_str(), start.head), ("fix-a1b2", Head::New(branch("me/fix-a1b2"), None)));
     }

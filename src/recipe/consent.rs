@@ -432,7 +432,9 @@ fn is_named_after_worktree(template: &str) -> bool {
             && words.clone().all(is_known)
             && words.any(|word| ["name", "branch"].contains(&word))
     };
-    !template.contains("{%") && expressions.into_iter().any(names_it)
+    // with one kind of quotes alone it is plain what is text
+    let is_plain = !template.contains("{%") && !template.contains('\\');
+    is_plain && !(template.contains('\'') && template.contains('"')) && expressions.into_iter().any(names_it)
 }
 
 /// Whether all of an expression goes through the filter at its end: in `'x' ~ name | slug` only the name does.
