@@ -7,6 +7,7 @@ pub mod enter;
 pub mod facts;
 pub mod follow;
 pub mod hooks;
+pub mod install;
 pub mod list;
 pub mod mend;
 pub mod pick;

@@ -2,5 +2,6 @@
 
 pub mod channel;
 pub mod complete;
+pub mod functions;
 pub mod standing;
 pub mod state;

@@ -63,6 +63,42 @@ fn imports_go_down_only() {
 }
 
 #[test]
+fn no_verb_calls_another() {
+    let verbs = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/command");
+    for file in sources(&verbs) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_own = file.parent() != Some(&verbs);
+        assert!(is_own || !code.contains("use super::"), "{}", file.display());
+        let verb = imports(&text).into_iter().find(|path| path.starts_with("command::"));
+        assert_eq!(verb, None, "{}", file.display());
+    }
+}
+
+#[test]
+fn planning_looks_at_nothing_and_facts_are_plain_data() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&src.join("plan")).into_iter().chain([src.join("plan.rs")]) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in [
+            ": fn(",
+            "Box<dyn",
+            "std::fs",
+            "std::env",
+            "std::net",
+            "host::exec",
+            "host::file",
+            ".exists()",
+            "canonicalize",
+            "is_symlink",
+        ] {
+            assert!(!code.contains(word), "{} has '{word}'", file.display());
+        }
+    }
+}
+
+#[test]
 fn one_door_each() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in sources(&src) {

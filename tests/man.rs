@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use git_wt::cli::Cli;
-use git_wt::command::help::PAGES;
+use git_wt::text::manual::PAGES;
 
 /// The day of the release that the pages belong to.
 const DATE: &str = "2026-11-21";

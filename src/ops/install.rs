@@ -2,28 +2,37 @@
 //!
 //! All that is to be done is found first, shown, and done after an answer.
 
-use std::fmt;
-use std::fs;
+mod start_file;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use clap::ValueEnum;
 use rustix::fs::Access;
+use start_file::StartFile;
 
-use super::start_file::StartFile;
-use super::{Args, Shell, is_function_name};
-use crate::command::help::PAGES;
 use crate::error::{Error, Explain, Hint, Result};
-use crate::host::exec;
-use crate::host::file;
+use crate::host::{exec, file};
+use crate::shell::functions::{FUNCTION, Shell, is_function_name, program};
+use crate::text::manual::PAGES;
 use crate::ui::Ui;
 
 /// What tells our line in a start file from one that the user has written.
 const MARK: &str = "# added by git-wt shell-init --install";
 
+/// How it is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// It is shown, and not done.
+    pub dry_run: bool,
+    /// It is done without a question.
+    pub yes: bool,
+}
+
 impl Shell {
     /// The file that an interactive shell reads at its start.
-    pub(super) fn start_file(self) -> Option<PathBuf> {
+    pub fn start_file(self) -> Option<PathBuf> {
         let home = exec::variable("HOME").map(PathBuf::from);
         let or_home = |name, below: &str| {
             let named = exec::variable(name).map(PathBuf::from);
@@ -46,7 +55,7 @@ impl Shell {
     fn has_written(self, line: &str) -> bool {
         let name = line.split_once("--cmd ").map(|(_, rest)| rest);
         let name = name.map(|rest| rest.split([')', ' ']).next().unwrap_or_default());
-        let name = name.filter(|name| is_function_name(name)).unwrap_or(super::FUNCTION);
+        let name = name.filter(|name| is_function_name(name)).unwrap_or(FUNCTION);
         [Some(name), None].into_iter().any(|function| self.marked_line(function) == line.trim_end())
     }
 }
@@ -99,13 +108,13 @@ impl Step {
 }
 
 /// Has each new shell load git-wt, and `git wt --help` find its page.
-pub(super) fn install(shell: Shell, function: Option<&str>, args: &Args, ui: Ui) -> Result<u8> {
+pub fn install(shell: Shell, function: Option<&str>, options: Options, ui: Ui) -> Result<u8> {
     let mut steps = pages_to_write(ui)?;
     match shell.start_file() {
         Some(path) => steps.extend(line_to_add(shell, function, StartFile::at(path)?, ui)?),
         None => ui.say(&format!("add to the start file of your shell: {}", shell.line(function))),
     }
-    if carry_out(&steps, "git wt shell-init --install --yes", args, ui)? {
+    if carry_out(&steps, "git wt shell-init --install --yes", options, ui)? {
         ui.say("installed: a new shell has it");
         ui.hint("exec $SHELL");
     }
@@ -116,7 +125,7 @@ pub(super) fn install(shell: Shell, function: Option<&str>, args: &Args, ui: Ui)
 }
 
 /// Takes back what was installed, for every shell.
-pub(super) fn uninstall(args: &Args, ui: Ui) -> Result<u8> {
+pub fn uninstall(options: Options, ui: Ui) -> Result<u8> {
     let mut steps = Vec::new();
     for shell in Shell::value_variants() {
         if let Some(path) = shell.start_file() {
@@ -124,26 +133,26 @@ pub(super) fn uninstall(args: &Args, ui: Ui) -> Result<u8> {
         }
     }
     steps.extend(pages_to_delete()?);
-    if carry_out(&steps, "git wt shell-init --uninstall --yes", args, ui)? {
+    if carry_out(&steps, "git wt shell-init --uninstall --yes", options, ui)? {
         ui.say("uninstalled: a new shell is without it");
     }
     Ok(0)
 }
 
 /// Shows what is to be done, and does it once that is agreed to; says whether it was.
-fn carry_out(steps: &[Step], way_out: &'static str, args: &Args, ui: Ui) -> Result<bool> {
+fn carry_out(steps: &[Step], way_out: &'static str, options: Options, ui: Ui) -> Result<bool> {
     if steps.is_empty() {
         ui.say("nothing to do");
         return Ok(false);
     }
     let plan: Vec<String> = steps.iter().map(ToString::to_string).collect();
-    if args.dry_run {
+    if options.dry_run {
         ui.print_lines(plan.iter().flat_map(|step| step.lines()))?;
         return Ok(false);
     }
     plan.iter().flat_map(|step| step.lines()).for_each(|line| ui.say(line));
     let no_terminal = || Error::new("nothing was done: there is no terminal to ask on").hint(way_out);
-    if !args.yes && !ui.ask("do this?", &|| false).ok_or_else(no_terminal)? {
+    if !options.yes && !ui.ask("do this?", &|| false).ok_or_else(no_terminal)? {
         return Err(Error::new("nothing was done"));
     }
     steps.iter().try_for_each(Step::take)?;
@@ -181,7 +190,7 @@ const SECTIONS: [&str; 2] = ["1", "7"];
 
 /// Where man-db and others look, without MANPATH, for the pages of a program on PATH.
 fn man_dir(section: &str) -> Result<PathBuf> {
-    let program = super::program()?;
+    let program = program()?;
     let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
     Ok(prefix.join(format!("share/man/man{section}")))
 }
