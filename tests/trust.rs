@@ -214,7 +214,7 @@ fn only_the_users_own_configuration_trusts_a_repository() {
     );
     world.commit(&repo, "settings");
     world.wt(&["add", "x"]).code(3).says(&["without consent"]);
-    world.git(&repo, &["config", "--global", "wt.trusted", "~/work/*"]);
+    world.git(&repo, &["config", "--global", "wt.trusted", "~/code/*"]);
     world.wt(&["setup", "x"]).code(3).says(&["without consent"]);
     assert!(!ran(&world));
     world.git(&repo, &["config", "--global", "wt.trusted", &pattern]);
