@@ -1,10 +1,13 @@
 //! The submodules of a repository, by gitmodules(5) and the layout of `.git/modules`.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{one_line, paths};
-use crate::error::Result;
+use super::{looking_at, one_line};
+use crate::error::{Explain, Result};
 use crate::host::exec::Program;
 
 /// A submodule that has been cloned for the main worktree, as another worktree has it.
@@ -21,42 +24,82 @@ pub struct Submodule {
 }
 
 /// The submodules that the worktree at `root` has, of those cloned in the repository at `common_dir`.
-pub fn cloned(common_dir: &Path, root: &Path) -> Vec<Submodule> {
+///
+/// `.gitmodules` is whatever a branch has there: one counts only where git has a submodule in the index, under a name that
+/// is a name and nothing else, and where no second one claims the place.
+pub fn cloned(common_dir: &Path, root: &Path) -> Result<Vec<Submodule>> {
     let open = |file: &Path, source| gix::config::File::from_path_no_includes(file.to_owned(), source).ok();
     let Some(wanted) = open(&root.join(".gitmodules"), gix::config::Source::Worktree) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let Some(config) = open(&common_dir.join("config"), gix::config::Source::Local) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    let mut found = Vec::new();
+    let mut named = Vec::new();
     for section in wanted.sections_by_name("submodule").into_iter().flatten() {
         let Some(name) = section.header().subsection_name().map(ToString::to_string) else { continue };
         let Some(path) = section.value("path") else { continue };
-        let path = paths(one_line(&path)).into_iter().next().unwrap_or_default();
-        let clone = common_dir.join("modules").join(&name);
+        named.push((name, PathBuf::from(OsStr::from_bytes(&path))));
+    }
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let links = links(root, named.iter().map(|(_, path)| path.as_path()))?;
+    let real_root = fs::canonicalize(root).explain(|| format!("cannot read '{}'", root.display()))?;
+    let mut found = Vec::new();
+    for (at, (name, path)) in named.iter().enumerate() {
+        let is_claimed_twice = named
+            .iter()
+            .enumerate()
+            .any(|(other, known)| other != at && (known.1 == *path || known.0 == *name));
+        let is_itself = fs::canonicalize(root.join(path)).is_ok_and(|real| real == real_root.join(path));
+        if !is_name(name) || is_claimed_twice || !links.contains(path) || !is_itself {
+            continue;
+        }
+        let clone = common_dir.join("modules").join(name);
         let url = config.string(&format!("submodule.{name}.url"));
         if let Some(url) = url.filter(|_| clone.join("HEAD").exists()) {
+            let (name, path) = (name.clone(), path.clone());
             found.push(Submodule { name, path, url: url.to_string(), clone });
         }
     }
-    found
+    Ok(found)
+}
+
+/// Whether a submodule's name may stand in a setting and in a path, and means nothing else there.
+fn is_name(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.starts_with('-');
+    name.split('/').all(is_part) && !name.contains(|c: char| c.is_control() || "=\\\"".contains(c))
+}
+
+/// Those of the paths at which the index of the worktree at `root` has a submodule.
+fn links<'a>(root: &Path, paths: impl Iterator<Item = &'a Path>) -> Result<HashSet<PathBuf>> {
+    let git = looking_at(root).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "--stage", "-z", "--"]);
+    let listed = git.args(paths).stdout()?;
+    let links = listed.split(|b| *b == 0).filter_map(|line| {
+        let at = line.iter().position(|b| *b == b'\t')?;
+        line.starts_with(b"160000 ").then(|| PathBuf::from(OsStr::from_bytes(&line[at + 1..])))
+    });
+    Ok(links.collect())
 }
 
 /// Clones a submodule into the worktree at `root` from the main worktree's clone, without the network; it knows the
 /// same remote branches then.
 pub fn initialise(root: &Path, submodule: &Submodule) -> Result<()> {
     let Submodule { name, path, url, clone } = submodule;
-    let at = |dir: &Path| Program::new("git").arg("-C").arg(dir);
-    at(root).args(["submodule", "--quiet", "init", "--"]).arg(path).stdout()?;
+    let git = || Program::new("git").env("GIT_LITERAL_PATHSPECS", "1").arg("-C").arg(root);
+    git().args(["submodule", "--quiet", "init", "--"]).arg(path).stdout()?;
     // for this once, from a directory of our own repository
     let from = format!("submodule.{name}.url={}", clone.display());
-    at(root)
+    git()
         .args(["-c", "protocol.file.allow=always", "-c", "clone.defaultRemoteName=origin", "-c", &from])
         .args(["submodule", "--quiet", "update", "--"])
         .arg(path)
         .stdout()?;
-    let inside = || at(&root.join(path));
+    // by its own directory: in one that is none after all git would go on to the repository around
+    let around = git().args(["rev-parse", "--absolute-git-dir"]).stdout()?;
+    let git_dir = Path::new(OsStr::from_bytes(one_line(&around))).join("modules").join(name);
+    let inside = || Program::new("git").arg(super::joined("--git-dir=", &git_dir));
     inside().args(["remote", "set-url", "origin", url]).stdout()?;
     let branches = "+refs/remotes/origin/*:refs/remotes/origin/*";
     inside().args(["fetch", "--quiet", "--prune", "--no-tags"]).arg(clone).arg(branches).stdout().map(drop)

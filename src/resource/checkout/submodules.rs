@@ -8,7 +8,11 @@ use crate::git::submodules::{cloned, initialise};
 /// what stays empty, with the reasons: no worktree fails of it.
 pub(super) fn bring(common_dir: &Path, root: &Path) -> Vec<String> {
     let mut empty = Vec::new();
-    for submodule in cloned(common_dir, root) {
+    let submodules = match cloned(common_dir, root) {
+        Ok(submodules) => submodules,
+        Err(error) => return vec![format!("submodules stay empty: {}", error.in_one_line())],
+    };
+    for submodule in submodules {
         match initialise(root, &submodule) {
             Ok(()) => empty.extend(bring(&submodule.clone, &root.join(&submodule.path))),
             Err(error) => empty.push(format!(
