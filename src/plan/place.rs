@@ -89,6 +89,11 @@ fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(Error::new(format!("the place '{template}' comes out empty")));
     }
+    if path.as_os_str().as_bytes().iter().any(u8::is_ascii_control) {
+        return Err(
+            Error::new(format!("the place '{template}' has a line break or the like in it")).hint(ELSEWHERE)
+        );
+    }
     let from = facts.main.as_ref().unwrap_or(&facts.listing.main().path);
     let place = absolute(from, &path);
     // beside a submodule is inside the project around, which would see it as untracked

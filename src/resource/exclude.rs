@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -33,11 +34,17 @@ impl Exclude {
     /// The line that hides a directory, `inner` from the main worktree on.
     pub fn of(inner: &Path) -> Self {
         let mut pattern = String::from("/");
-        for c in inner.to_string_lossy().chars() {
-            if matches!(c, '*' | '?' | '[' | '\\') {
-                pattern.push('\\');
+        for chunk in inner.as_os_str().as_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    // what no line of the file can have is any character
+                    c if c.is_control() => pattern.push('?'),
+                    // a blank at the end of a line would not count
+                    '*' | '?' | '[' | '\\' | ' ' => pattern.extend(['\\', c]),
+                    c => pattern.push(c),
+                }
             }
-            pattern.push(c);
+            pattern.extend(chunk.invalid().iter().map(|_| '?'));
         }
         pattern.push('/');
         Self { pattern, owner: None }
