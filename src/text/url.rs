@@ -174,10 +174,19 @@ impl<'a> Url<'a> {
 
     /// Whether the server is on this machine: a socket, or a name or address that never leaves it.
     pub fn is_local(&self) -> bool {
-        let asked =
-            self.parameters().filter(|(key, _)| ["host", "hostaddr"].contains(key)).map(|(_, host)| host);
-        let hosts: Vec<&str> = self.server().split(',').chain(asked).collect();
-        hosts.iter().all(|host| is_local_host(&percent_decoded(host)))
+        // wherever a client may take one for a parameter: libpq knows no fragment
+        let pairs = self.text[self.path.start..].split(['?', '&', '#', ';']);
+        let asked: Vec<(String, String)> = pairs
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(key, value)| (percent_decoded(key).to_ascii_lowercase(), percent_decoded(value)))
+            .collect();
+        // a service is looked up in a file, and may be anywhere
+        let names_a_service = asked.iter().any(|(key, _)| ["service", "servicefile"].contains(&&**key));
+        let named = asked.iter().filter(|(key, _)| ["host", "hostaddr"].contains(&&**key));
+        let server = percent_decoded(self.server());
+        // each may be a list, for libpq after it is decoded
+        let mut hosts = named.map(|(_, hosts)| &**hosts).chain([&*server]).flat_map(|hosts| hosts.split(','));
+        !names_a_service && hosts.all(is_local_host)
     }
 
     /// How PostgreSQL's own programs reach a database of this server (libpq, "Connection URIs"): without the parameters that
