@@ -5,7 +5,7 @@
 //! cover one too many means to be asked once too often.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::git;
 
 /// What a program reads that its command line does not name, in the directory it runs in.
-const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
-    (&["make", "gmake", "bmake"], &["GNUmakefile", "makefile", "Makefile"]),
+const READ_UNNAMED: &[(&[&str], &[&str])] = &[
+    (&["make", "gmake", "bmake"], &["GNUmakefile", "BSDmakefile", "makefile", "Makefile"]),
     (
         &["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx", "node"],
         &[
@@ -25,33 +25,85 @@ const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
             "pnpm-lock.yaml",
             "yarn.lock",
             "bun.lock",
+            "bunfig.toml",
             ".npmrc",
+            ".pnp.cjs",
+            ".pnp.loader.mjs",
+            ".pnpmfile.cjs",
+            "pnpm-workspace.yaml",
+            ".yarnrc",
             ".yarnrc.yml",
+            "index.cjs",
             "index.js",
+            "index.mjs",
+            "index.ts",
         ],
     ),
     (
         &["pip", "uv", "poetry", "pdm", "hatch"],
-        &["pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "setup.py", "setup.cfg", "uv.toml"],
+        &[
+            "pyproject.toml",
+            "uv.lock",
+            "poetry.lock",
+            "pdm.lock",
+            "setup.py",
+            "setup.cfg",
+            "uv.toml",
+            "hatch.toml",
+            "pdm.toml",
+        ],
     ),
     (&["python", "pypy"], &["__main__.py"]),
-    (&["pytest"], &["conftest.py", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"]),
+    (
+        &["pytest"],
+        &[
+            "conftest.py",
+            "pytest.ini",
+            ".pytest.ini",
+            "pytest.toml",
+            ".pytest.toml",
+            "pyproject.toml",
+            "tox.ini",
+            "setup.cfg",
+        ],
+    ),
     (&["flask"], &[".flaskenv", "app.py", "wsgi.py"]),
     (&["alembic"], &["alembic.ini"]),
     (&["pre-commit"], &[".pre-commit-config.yaml"]),
     (&["deno"], &["deno.json", "deno.jsonc"]),
-    (&["cmake"], &["CMakeLists.txt", "CMakePresets.json"]),
-    (&["mise"], &["mise.toml", ".mise.toml", ".tool-versions"]),
+    (&["cmake"], &["CMakeLists.txt", "CMakePresets.json", "CMakeUserPresets.json"]),
+    (
+        &["mise"],
+        &[
+            "mise.toml",
+            ".mise.toml",
+            "mise.local.toml",
+            ".mise.local.toml",
+            ".tool-versions",
+            ".config/mise.toml",
+        ],
+    ),
     (&["pipenv"], &["Pipfile", "Pipfile.lock"]),
-    (&["just"], &["justfile", "Justfile", ".justfile"]),
-    (&["task"], &["Taskfile.yml", "Taskfile.yaml"]),
-    (&["rake"], &["Rakefile"]),
-    (&["bundle", "bundler"], &["Gemfile", "Gemfile.lock"]),
+    (&["just"], &["justfile", ".justfile"]),
+    (&["task", "go-task"], &["Taskfile.yml", "Taskfile.yaml", "Taskfile.dist.yml", "Taskfile.dist.yaml"]),
+    (&["rake"], &["Rakefile", "Rakefile.rb"]),
+    (&["bundle", "bundler"], &["Gemfile", "Gemfile.lock", "gems.rb", "gems.locked", ".bundle/config"]),
     (&["composer"], &["composer.json", "composer.lock"]),
-    (&["tox"], &["tox.ini", "pyproject.toml"]),
+    (&["tox"], &["tox.ini", "tox.toml", "pyproject.toml", "setup.cfg"]),
     (&["nox"], &["noxfile.py"]),
     (&["inv", "invoke"], &["tasks.py"]),
-    (&["cargo"], &["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml"]),
+    (
+        &["cargo"],
+        &[
+            "Cargo.toml",
+            "Cargo.lock",
+            "build.rs",
+            ".cargo/config.toml",
+            ".cargo/config",
+            "rust-toolchain.toml",
+            "rust-toolchain",
+        ],
+    ),
     (
         &["docker", "docker-compose", "podman"],
         &[
@@ -59,13 +111,39 @@ const READ_UNNAMED: [(&[&str], &[&str]); 25] = [
             "compose.yml",
             "docker-compose.yaml",
             "docker-compose.yml",
+            "compose.override.yaml",
+            "compose.override.yml",
+            "docker-compose.override.yaml",
             "docker-compose.override.yml",
             "Dockerfile",
+            "Containerfile",
         ],
     ),
-    (&["gradle", "gradlew"], &["build.gradle", "build.gradle.kts", "settings.gradle"]),
-    (&["mvn", "mvnw"], &["pom.xml"]),
+    (
+        &["gradle", "gradlew"],
+        &[
+            "build.gradle",
+            "build.gradle.kts",
+            "settings.gradle",
+            "settings.gradle.kts",
+            "gradle.properties",
+            "gradle/wrapper/gradle-wrapper.properties",
+            "gradle/wrapper/gradle-wrapper.jar",
+        ],
+    ),
+    (
+        &["mvn", "mvnw"],
+        &[
+            "pom.xml",
+            ".mvn/extensions.xml",
+            ".mvn/maven.config",
+            ".mvn/jvm.config",
+            ".mvn/wrapper/maven-wrapper.properties",
+        ],
+    ),
     (&["mix"], &["mix.exs", "mix.lock"]),
+    (&["ansible-playbook", "ansible"], &["ansible.cfg"]),
+    (&["rails"], &["bin/rails"]),
 ];
 
 /// What consent to a command covers.
@@ -86,7 +164,7 @@ pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 /// What a command names among these files.
 pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     let words = words(command);
-    let mut coverage = Coverage { unknown: unknown(command), ..Coverage::default() };
+    let mut coverage = Coverage { unknown: unknown(command, &words, tracked), ..Coverage::default() };
     let dirs = dirs(&words, tracked);
     let read: Vec<&str> = READ_UNNAMED
         .iter()
@@ -96,11 +174,13 @@ pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
         .collect();
     let modules: Vec<PathBuf> = modules(&words).flat_map(module).collect();
     let read = read.iter().map(Path::new).chain(modules.iter().map(PathBuf::as_path));
-    let unnamed: BTreeSet<PathBuf> =
-        read.flat_map(|file| dirs.iter().map(move |dir| dir.join(file))).collect();
+    // case counts on some file systems, and in the eyes of some programs, only
+    let folded = |path: &Path| path.as_os_str().to_ascii_lowercase();
+    let unnamed: BTreeSet<OsString> =
+        read.flat_map(|file| dirs.iter().map(move |dir| folded(&dir.join(file)))).collect();
     for file in tracked {
         let name = file.file_name().unwrap_or_default();
-        if words.iter().any(|word| names(word, name)) || unnamed.contains(file) {
+        if words.iter().any(|word| names(word, name)) || unnamed.contains(&folded(file)) {
             coverage.files.insert(file.clone());
         }
     }
@@ -126,6 +206,11 @@ fn words(command: &str) -> Vec<String> {
     for text in [&parted, &unquoted] {
         words.extend(text.split(apart).filter(|word| !word.is_empty()).map(str::to_owned));
     }
+    // a pattern, of which the shell makes words
+    let plain: String =
+        command.split("{{").map(|part| part.split_once("}}").map_or(part, |(_, rest)| rest)).collect();
+    let patterns = plain.split(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).map(pattern);
+    words.extend(patterns.filter(|word| word.contains('*')));
     // a name with blanks in quotes
     words.extend(command.split(['\'', '"']).skip(1).step_by(2).map(str::to_owned));
     words
@@ -143,14 +228,42 @@ fn program(word: &str) -> &str {
 /// Whether a word of a command ends in the name of a file, or in a pattern that fits it.
 fn names(word: &str, name: &OsStr) -> bool {
     let last = last_part(word);
+    let (last, name) = (last.to_ascii_lowercase(), name.to_ascii_lowercase());
     // as in `make -fbuild.mk`
     let is_option_with_it = last.starts_with('-') && last.as_bytes().ends_with(name.as_bytes());
-    if last.as_bytes() == name.as_bytes() || is_option_with_it {
-        return true;
+    // as in `node app`
+    let is_module = || {
+        let name = name.to_str().unwrap_or_default();
+        let ending = name.strip_prefix(&last).and_then(|rest| rest.strip_prefix('.'));
+        !last.is_empty() && ending.is_some_and(|ending| MODULES.contains(&ending))
+    };
+    last.as_bytes() == name.as_bytes()
+        || is_option_with_it
+        || is_module()
+        || (last.contains('*') && matches(&last, &name.to_string_lossy()))
+}
+
+/// The endings of files that interpreters find without them.
+const MODULES: [&str; 12] =
+    ["js", "cjs", "mjs", "jsx", "ts", "cts", "mts", "tsx", "json", "node", "rb", "lua"];
+
+/// A word with all that stands for more than one text, `?`, `[…]`, `{…}`, as `*`.
+fn pattern(word: &str) -> String {
+    let mut out = String::new();
+    let mut closing = None;
+    for c in word.chars().filter(|c| !"'\"\\".contains(*c)) {
+        match (closing, c) {
+            (Some(end), c) if c == end => closing = None,
+            (Some(_), _) => {}
+            (None, '[' | '{') => {
+                closing = Some(if c == '[' { ']' } else { '}' });
+                out.push('*');
+            }
+            (None, '?') => out.push('*'),
+            (None, c) => out.push(c),
+        }
     }
-    // `?` and `[…]` fit one character each, and here any
-    let pattern: String = last.chars().map(|c| if "?[]".contains(c) { '*' } else { c }).collect();
-    pattern.contains('*') && name.to_str().is_some_and(|name| matches(&pattern, name))
+    out
 }
 
 /// The modules that a command has Python run: `-m MODULE`, `-Im MODULE`, `-mMODULE`.
@@ -169,8 +282,61 @@ fn module(module: &str) -> Vec<PathBuf> {
     inits.chain([path.with_extension("py"), path.join("__main__.py")]).collect()
 }
 
-/// The words that stand for something only the shell knows.
-fn unknown(command: &str) -> Option<String> {
+/// What nobody can tell of a command: what words stand for that only the shell knows, what is in a directory that a program
+/// is told of, and what an interpreter is told to load besides.
+fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<String> {
+    let variables = variables(command);
+    let mut told = Vec::new();
+    if !variables.is_empty() {
+        told.push(format!("what {} stands for", variables.join(", ")));
+    }
+    let plain: Vec<&str> = command.split(|c: char| c.is_whitespace() || ";&|()<>'\"".contains(c)).collect();
+    for (at, word) in plain.iter().enumerate() {
+        let word = word.trim_start_matches("./").trim_end_matches('/');
+        let goes_there = at > 0 && GO_THERE.contains(&plain[at - 1]);
+        let is_dir = |file: &PathBuf| !word.is_empty() && file != Path::new(word) && file.starts_with(word);
+        let what = format!("what is in '{word}'");
+        if !goes_there && at > 0 && tracked.iter().any(is_dir) && !told.contains(&what) {
+            told.push(what);
+        }
+    }
+    let loads = |word: &&String| {
+        ["-r", "-R", "-I", "-M", "--require", "--import", "--loader", "--experimental-loader"]
+            .iter()
+            .any(|option| word.starts_with(option))
+    };
+    if words.iter().any(|word| LOADERS.contains(&program(word)))
+        && let Some(option) = words.iter().find(loads)
+    {
+        told.push(format!("what '{option}' loads"));
+    }
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// What takes a directory to go to, or to make, and runs nothing that is in it.
+const GO_THERE: [&str; 16] = [
+    "cd",
+    "pushd",
+    "-C",
+    "--cwd",
+    "--dir",
+    "--directory",
+    "--prefix",
+    "--project",
+    "mkdir",
+    "-p",
+    "ls",
+    "rm",
+    "-rf",
+    "cp",
+    "mv",
+    "chmod",
+];
+/// Interpreters that load modules by an option.
+const LOADERS: [&str; 9] = ["perl", "ruby", "node", "deno", "bun", "tsx", "ts-node", "php", "lua"];
+
+/// The variables and the like of a command line.
+fn variables(command: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = command;
     while let Some(at) = rest.find(['$', '`']) {
@@ -189,7 +355,7 @@ fn unknown(command: &str) -> Option<String> {
             found.push(word);
         }
     }
-    (!found.is_empty()).then(|| format!("what {} stands for", found.join(", ")))
+    found
 }
 
 #[cfg(test)]
@@ -209,6 +375,9 @@ mod tests {
             "tasks/__main__.py",
             "README",
             "manage.py",
+            "app.js",
+            "rakefile",
+            "deploy/compose.override.yml",
         ]
         .map(PathBuf::from);
         for (command, want) in [
@@ -235,6 +404,13 @@ mod tests {
             ("sh -e -xsetup.sh", &["setup.sh", "tools/setup.sh"]),
             ("curl -d @setup.sh host:8000", &["setup.sh", "tools/setup.sh"]),
             ("python manage.py migrate", &["manage.py"]),
+            ("node app", &["app.js", "package.json"]),
+            ("sh ./[rs]etup.sh", &["setup.sh", "tools/setup.sh"]),
+            ("sh ./[!x]etup.sh", &["setup.sh", "tools/setup.sh"]),
+            ("bash -c '. ./s{etup,}.sh'", &["setup.sh", "tools/setup.sh"]),
+            ("sh SETUP.sh", &["setup.sh", "tools/setup.sh"]),
+            ("rake db", &["rakefile"]),
+            ("cd deploy && docker compose up -d", &["deploy/compose.override.yml"]),
             ("echo done", &[]),
         ] {
             let want: BTreeSet<PathBuf> = want.iter().map(PathBuf::from).collect();
@@ -248,8 +424,15 @@ mod tests {
             ("echo done", None),
             ("./x $PORT ${PWD}", None),
             ("sh $SCRIPT `id` $(cat x)", Some("what $SCRIPT, `id, $(cat stands for")),
+            ("run-parts ./hooks.d/", Some("what is in 'hooks.d'")),
+            ("cd hooks.d && sh a", None),
+            ("perl -Ilib -MFoo -e 1", Some("what '-Ilib' loads")),
+            ("perl -MFoo -e 1", Some("what '-MFoo' loads")),
+            ("node --require ./hook app", Some("what '--require' loads")),
         ] {
-            assert_eq!(unknown(command).as_deref(), want, "{command}");
+            let tracked = ["hooks.d/a", "lib/Foo.pm"].map(PathBuf::from);
+            let told = unknown(command, &words(command), &tracked);
+            assert_eq!(told.as_deref(), want, "{command}");
         }
     }
 }
