@@ -176,6 +176,12 @@ impl Resource {
             }),
             Self::Venv(venv) => with_trees(site, |main, own| venv.create(site.repo, main, own)),
             Self::Database(database) => {
+                // as with copies: it has main's data
+                if let Some(inside) = database.copied_into(site.root)
+                    && !is_ignored(site.root, inside)
+                {
+                    return Ok(Created::Skipped("git does not ignore it there".into()));
+                }
                 let worktree = Tree::open(site.root)?;
                 let how_far = database.how_far(site.owner);
                 site.ui.watch(&how_far, || database.create(&worktree, site.claims, site.owner))

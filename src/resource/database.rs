@@ -92,6 +92,12 @@ impl Database {
         Ok(Created::Found)
     }
 
+    /// The path in the worktree at `root` that the data of another database comes to.
+    pub fn copied_into<'a>(&'a self, root: &Path) -> Option<&'a Path> {
+        let inside = self.path().strip_prefix(root).ok()?;
+        (!matches!(self.from, Origin::Empty) && !self.exists()).then_some(inside)
+    }
+
     /// Says how far the making is, while it lasts.
     pub fn how_far(&self, owner: &Owner) -> impl Fn() -> String + Sync + use<> {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
