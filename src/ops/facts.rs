@@ -459,18 +459,16 @@ fn way(main: &Path, path: &Path) -> Vec<PathBuf> {
 }
 
 /// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script
-/// through a client that knows commands for the shell. SQLite runs a script in bounds.
+/// through a client that knows commands for the shell. What the user's own configuration fills an SQLite file from is free.
 fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> Result<Option<Action>> {
-    let (Some(rule), Some(file)) = (&recipe.database, recipe.database_file()) else { return Ok(None) };
+    let Some(rule) = &recipe.database else { return Ok(None) };
     if consent.shared_database(&rule.shared).is_ok_and(|shared| *shared.get()) {
         return Ok(None);
     }
+    let Some(file) = recipe.database_file() else { return Ok(copy_of_another(recipe, sources)) };
     let is_repositorys = rule.from.is_repositorys();
     match engine(recipe, sources) {
-        // it would bring what is none of the repository's into the worktree
-        Some(Engine::Sqlite) if is_repositorys && !real(&main.join(file)).starts_with(real(main)) => {
-            Action::fill(file, main).map(Some)
-        }
+        Some(Engine::Sqlite) if is_repositorys => Action::fill(file, main).map(Some),
         Some(engine @ (Engine::Postgres | Engine::Mysql)) => {
             server_database::Origin::of_file(engine, file)?;
             let action = Action::fill(file, main);
@@ -478,6 +476,17 @@ fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> R
         }
         Some(Engine::Sqlite) | None => Ok(None),
     }
+}
+
+/// The database on a server that a tracked file calls main's, where worktrees are to get a copy of it: it may be any of the
+/// user's.
+fn copy_of_another(recipe: &Recipe, sources: &Sources) -> Option<Action> {
+    let rule = recipe.database.as_ref().filter(|rule| rule.from.wanted() == "main")?;
+    let (file, text) = with_database(&sources.texts, recipe)?;
+    let Value::Text(url) = text.get(&rule.variable)? else { return None };
+    let url = Url::of_server(&url).ok()?;
+    let is_servers = Engine::of(url.scheme()) != Some(Engine::Sqlite);
+    (is_servers && sources.is_tracked(&file)).then(|| Action::copy(&url.database(), &url.address()))
 }
 
 /// All that the repository asks for in this recipe, as far as it can be told before a worktree is planned. One that has its

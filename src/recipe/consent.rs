@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -158,7 +159,7 @@ impl Action {
             let content = file::open(&root.join(&named)).and_then(|file| hash_all(Stoppable(file)));
             check_stopped()?;
             // one that is gone, or no file any more, is another than the one consented to
-            action.files.insert(named.to_string_lossy().into_owned(), content.unwrap_or_default());
+            action.files.insert(lossless(&named), content.unwrap_or_default());
         }
         action.uncovered = covered.unknown;
         Ok(action)
@@ -173,6 +174,11 @@ impl Action {
         let mut action = Self::new(Kind::Fill, &*shown);
         action.files.insert(shown.into_owned(), content);
         Ok(action)
+    }
+
+    /// The database that a file of the repository calls the main worktree's, of which a copy is made.
+    pub fn copy(database: &str, server: &str) -> Self {
+        Self::new(Kind::Fill, format!("database '{database}' on '{server}'"))
     }
 
     /// Variables that the files of a repository supply, with what they are set to.
@@ -380,6 +386,16 @@ impl Consent {
     }
 }
 
+/// A path as text, each byte that is none as `\xfe`: no two come out alike.
+fn lossless(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text += &chunk.valid().replace('\\', "\\\\");
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
 /// Whether a relative path leads nowhere else.
 fn is_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
@@ -402,39 +418,57 @@ pub fn is_plain_database_name(name: &str) -> bool {
     !name.is_empty() && dbname(name) == name
 }
 
-/// Whether a template makes only what belongs to the worktree by itself: a port, a secret, its name, a path in it, or a
-/// word without any character that means something in an address.
+/// Whether a template makes only what belongs to the worktree by itself: a port, a secret, its name, or its words strung
+/// together to a word without any character that means something in an address. A path is none of it: what lies there is
+/// the branch's, and many a program runs what a variable names.
 pub fn is_derived(template: &str) -> bool {
-    let parts = template.strip_prefix("{{").and_then(|rest| rest.split_once("}}"));
-    let Some((expression, rest)) = parts else { return false };
-    let expression = expression.trim();
-    let is_plain = ["port", "secret", "name", "path"].contains(&expression)
+    let expression = template.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    let Some(expression) = expression.map(str::trim) else { return false };
+    ["port", "secret", "name"].contains(&expression)
         || expression.strip_prefix("ports.").is_some_and(super::is_variable)
-        || ["dbname", "slug", "hash"].iter().any(|filter| is_filtered_by(expression, filter));
-    let is_path_in_it = expression == "path"
-        && rest.strip_prefix('/').is_some_and(|rest| is_inside(Path::new(rest)))
-        && !rest.contains(['{', ':']);
-    is_plain && (rest.is_empty() || is_path_in_it)
+        || (["dbname", "slug", "hash"].iter().any(|filter| is_filtered_by(expression, filter))
+            && strings_words_together(expression)
+                .is_some_and(|texts| texts.iter().all(|text| is_separator(text))))
 }
 
-/// Whether a template makes a name of a database that is the worktree's whatever that is called: at least one expression
-/// through `dbname` that strings the worktree's name or branch together with nothing but texts and other words.
-fn is_named_after_worktree(template: &str) -> bool {
-    let expressions = template.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default());
-    let names_it = |expression: &str| {
-        let expression = expression.trim();
-        // outside of quotes every other piece
-        let plain: String = expression.split(['\'', '"']).step_by(2).collect::<Vec<_>>().join(" ");
-        let mut words =
-            plain.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
-        let is_known = |word: &str| ["repo", "name", "branch", "slug", "hash", "dbname"].contains(&word);
-        is_filtered_by(expression, "dbname")
-            && words.clone().all(is_known)
-            && words.any(|word| ["name", "branch"].contains(&word))
-    };
+/// The texts of an expression that strings the words for a worktree together, if it does nothing else.
+fn strings_words_together(expression: &str) -> Option<Vec<&str>> {
     // with one kind of quotes alone it is plain what is text
-    let is_plain = !template.contains("{%") && !template.contains('\\');
-    is_plain && !(template.contains('\'') && template.contains('"')) && expressions.into_iter().any(names_it)
+    if (expression.contains('\'') && expression.contains('"'))
+        || expression.contains(['\\', '{', '%', '[', '.'])
+    {
+        return None;
+    }
+    let pieces: Vec<&str> = expression.split(['\'', '"']).collect();
+    let outside = pieces.iter().step_by(2);
+    let mut words = outside.flat_map(|piece| piece.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let known = ["", "repo", "name", "branch", "slug", "hash", "dbname"];
+    words.all(|word| known.contains(&word)).then(|| pieces.into_iter().skip(1).step_by(2).collect())
+}
+
+/// Whether a text says nothing by itself.
+fn is_separator(text: &str) -> bool {
+    text.chars().all(|c| "-_ ".contains(c))
+}
+
+/// Whether a template makes a name of a database that is the worktree's whatever that is called: with an expression
+/// through `dbname` that strings its name or branch together with other words and texts.
+fn is_named_after_worktree(template: &str) -> bool {
+    let mut expressions =
+        template.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default().trim());
+    let has_name = |expression: &str| {
+        let mut outside = expression.split(['\'', '"']).step_by(2);
+        outside.any(|piece| {
+            let mut words = piece.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.any(|word| ["name", "branch"].contains(&word))
+        })
+    };
+    !template.contains("{%")
+        && expressions.any(|expression| {
+            is_filtered_by(expression, "dbname")
+                && strings_words_together(expression).is_some()
+                && has_name(expression)
+        })
 }
 
 /// Whether all of an expression goes through the filter at its end: in `'x' ~ name | slug` only the name does.

@@ -281,8 +281,9 @@ impl Layer {
 
     /// Returns all templates, with what each may speak of.
     pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &Written)> {
-        let path = self.path.iter().map(|path| (Scope::Path, path));
-        let database = self.database.iter().filter_map(|rule| Some((Scope::Database, rule.name.as_ref()?)));
+        let path = self.path.iter().map(|path| (Scope::Path(self.author), path));
+        let database =
+            self.database.iter().filter_map(|rule| Some((Scope::Database(self.author), rule.name.as_ref()?)));
         let more = self.more_env.list.iter().flat_map(|(_, layer)| &layer.values.list);
         let values = self.values.list.iter().chain(more).map(|(_, value)| value);
         let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();

@@ -16,6 +16,7 @@ use crate::error::{Error, Explain, Hint, Result};
 use crate::host::exec;
 use crate::text::name;
 
+use super::consent::Author;
 use super::nearest;
 
 /// Every word a template may use.
@@ -28,9 +29,9 @@ const FILTERS: &str = "slug, dbname, hash";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// The worktree's path, which decides all the rest.
-    Path,
+    Path(Author),
     /// The database's name.
-    Database,
+    Database(Author),
     /// A command, whose text others can see while it runs, and which is kept in a log.
     Command,
     /// Everything else.
@@ -173,12 +174,20 @@ pub(super) fn check(text: &str, scope: Scope, ports: Option<&[&str]>) -> Result<
 
 fn check_word(engine: &Environment<'_>, word: &str, text: &str, scope: Scope) -> Result<()> {
     let later: &[&str] = match scope {
-        Scope::Path => &["path", "port", "ports", "secret"],
-        Scope::Database => &["port", "ports", "secret"],
+        Scope::Path(_) => &["path", "port", "ports", "secret"],
+        Scope::Database(_) => &["port", "ports", "secret"],
         Scope::Command | Scope::Whole => &[],
     };
     if scope == Scope::Command && ["env", "secret"].contains(&root(word)) {
         return Err(secret_in_command(word, text));
+    }
+    if matches!(scope, Scope::Path(Author::Repository) | Scope::Database(Author::Repository))
+        && root(word) == "env"
+    {
+        let text = name::escaped(text);
+        return Err(Error::new(format!("'{word}' cannot stand in '{text}', which is seen by others"))
+            .because("a committed file may not show what the environment has")
+            .advise("git config wt.path and wt.database.name may have it"));
     }
     if later.contains(&root(word)) {
         let text = name::escaped(text);
@@ -500,11 +509,14 @@ mod tests {
     fn words_are_known_only_where_they_can_be() {
         let ports = ["WEB"];
         for (template, scope, is_good) in [
-            ("{{ name }}", Scope::Path, true),
-            ("{{ path }}", Scope::Path, false),
-            ("{{ ports.WEB }}", Scope::Path, false),
-            ("{{ path }}", Scope::Database, true),
-            ("{{ secret }}", Scope::Database, false),
+            ("{{ name }}", Scope::Path(Author::Repository), true),
+            ("{{ path }}", Scope::Path(Author::Repository), false),
+            ("{{ ports.WEB }}", Scope::Path(Author::Repository), false),
+            ("{{ env.HOME }}", Scope::Path(Author::User), true),
+            ("{{ env.HOME }}", Scope::Path(Author::Repository), false),
+            ("{{ env.HOME }}", Scope::Database(Author::Repository), false),
+            ("{{ path }}", Scope::Database(Author::Repository), true),
+            ("{{ secret }}", Scope::Database(Author::Repository), false),
             ("{{ secret }}{{ ports.WEB }}{{ port }}", Scope::Whole, true),
             ("{{ env.GIT_WT_NO_SUCH }}", Scope::Whole, true),
             ("{{ name.split('/') }}", Scope::Whole, true),
