@@ -14,15 +14,31 @@ use tempfile::TempDir;
 
 use crate::ports;
 
+/// Says why a test is skipped; with `CI` set none may be.
+#[track_caller]
+fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    eprintln!("skipped: {why}");
+}
+
 /// Whether what a test needs is installed. Where it is not, the test is skipped and says so; but with `CI` set all is to be
 /// there.
 #[track_caller]
 pub fn is_here(what: &str, found: bool) -> bool {
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "{what} is not installed");
-        eprintln!("skipped: {what} is not installed");
+        skip(&format!("{what} is not installed"));
     }
     found
+}
+
+/// Whether a test may do what only root can. With `CI` set such tests are to be run by root.
+#[track_caller]
+pub fn is_root(to_do: &str) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skip(&format!("only root can {to_do}"));
+    }
+    is_root
 }
 
 /// Tests that were started with `&` in a script, or by nohup(1), ignore signals, and so would all that they start. A
