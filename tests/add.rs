@@ -3,6 +3,7 @@
 use crate::world::World;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 #[test]
 fn an_existing_branch_gets_a_sibling_of_the_repository() {
@@ -452,7 +453,9 @@ fn a_short_lock_of_git_is_waited_for_and_another_fault_is_not() {
     for lock in ["config.lock", "refs/heads/far.lock"] {
         let lock = repo.join(".git").join(lock);
         fs::write(&lock, "").unwrap();
-        let mut add = world.command("git", &repo).args(["wt", "add", "far"]).spawn().unwrap();
+        let mut add = world.command("git", &repo);
+        let add = add.args(["wt", "add", "far"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut add = add.spawn().unwrap();
         // long enough that git itself would have given up
         let start = std::time::Instant::now();
         while start.elapsed() < std::time::Duration::from_millis(400) {
@@ -460,7 +463,8 @@ fn a_short_lock_of_git_is_waited_for_and_another_fault_is_not() {
             std::thread::yield_now();
         }
         fs::remove_file(&lock).unwrap();
-        assert!(add.wait().unwrap().success(), "{}", lock.display());
+        let added = add.wait_with_output().unwrap();
+        assert!(added.status.success(), "{}: {added:?}", lock.display());
         assert_eq!(world.git(&repo, &["rev-parse", "--abbrev-ref", "far@{upstream}"]), "origin/far");
         world.wt(&["remove", "-D", "far"]).ok();
     }

@@ -232,15 +232,17 @@ fn doctor_waits_for_a_git_that_goes_on_moving_when_git_wt_was_killed() {
              exec {git} \"$@\"\n"
         ),
     );
-    let mut mover =
-        world.command(env!("CARGO_BIN_EXE_git-wt"), &repo).args(["move", "staging", "../n"]).spawn().unwrap();
+    let mut mover = world.command(env!("CARGO_BIN_EXE_git-wt"), &repo);
+    let mover = mover.args(["move", "staging", "../n"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut mover = mover.spawn().unwrap();
     while !world.path("moving").exists() {
         assert!(mover.try_wait().unwrap().is_none(), "it has not called git");
     }
     mover.kill().unwrap();
     mover.wait().unwrap();
     let mut doctor = world.command(env!("CARGO_BIN_EXE_git-wt"), &repo);
-    let mut doctor = doctor.args(["doctor", "--fix"]).stderr(Stdio::piped()).spawn().unwrap();
+    let doctor = doctor.args(["doctor", "--fix"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut doctor = doctor.spawn().unwrap();
     let mut said = BufReader::new(doctor.stderr.take().unwrap()).lines().map(Result::unwrap);
     let first = said.next();
     world.write("go", "now\n");

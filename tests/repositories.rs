@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::world::{Seen, World};
@@ -473,11 +474,13 @@ fn many_cones_are_set_at_once() {
         .iter()
         .map(|name| {
             let mut command = world.command("git", &world.path("myproject"));
-            command.args(["wt", "add", "--quiet", name]).stdout(std::process::Stdio::null()).spawn().unwrap()
+            command.args(["wt", "add", "--quiet", name]).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
         })
         .collect();
-    for mut add in adds {
-        assert!(add.wait().unwrap().success());
+    for add in adds {
+        let added = add.wait_with_output().unwrap();
+        assert!(added.status.success(), "{added:?}");
     }
     for name in names {
         assert!(!world.path(format!("myproject-{name}/docs")).exists(), "{name}");
