@@ -84,7 +84,7 @@ fn values_of_tracked_files_wait_for_consent() {
     let world = asking("[port]\nPORT = 8000\n[env]\nAPI_BASE = \"https://api.example.com\"\n");
     world.write("myproject/.env.example", "API_URL=https://api.example.com/v1\nPORT=8000\n");
     world.commit(&world.path("myproject"), "an example");
-    world.wt(&["add", "x"]);
+    world.wt(&["add", "x"]).code(3);
     let shown = || {
         let line = ["run", "x", "--", "sh", "-c", "echo $PORT $API_URL $API_BASE"];
         (world.wt(&line).ok().stdout, world.wt(&["env", "x"]).ok())
@@ -100,7 +100,7 @@ fn values_of_tracked_files_wait_for_consent() {
     // another value is another request
     world.write("myproject/.env.example", "API_URL=https://evil.example.com/v1\nPORT=8000\n");
     world.commit(&world.path("myproject"), "another example");
-    world.wt(&["add", "y"]);
+    world.wt(&["add", "y"]).code(3);
     world.wt(&["trust"]).code(128).says(&["  .env.example (changed)\n"]);
     world.wt(&["env", "y"]).ok().says(&["note: API_URL is not set: it waits for your consent"]);
 }
