@@ -55,9 +55,9 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
             recipe: "[hooks]\nsetup = ['true']\nteardown = ['touch ../torn-down']\n",
             named: "run        true",
             is_done: |world| {
-                world.wt(&["remove", "-y", "x"]);
+                world.wt(&["remove", "-y", "x"]).ok();
                 let done = world.path("torn-down").exists();
-                world.wt(&["add", "--no-hooks", "x"]);
+                world.wt(&["add", "--no-hooks", "x"]).ok();
                 done
             },
             ..NOTHING
@@ -332,7 +332,7 @@ fn an_edit_of_what_the_repository_supplied_is_the_users() {
     world.write("myproject-x/.env", &kept);
     let greeting = ["run", "x", "--", "printenv", "GREETING"];
     world.wt(&greeting).ok().prints("mine\n");
-    world.wt(&["setup", "x"]);
+    world.wt(&["setup", "x"]).code(3);
     world.wt(&greeting).ok().prints("mine\n");
 }
 

@@ -35,7 +35,7 @@ fn a_damaged_record_is_reported_and_made_anew_from_what_names_it() {
     for damaged in [&whole[..whole.len() / 2], "", "{}"] {
         fs::write(&path, damaged).unwrap();
         world.wt(&["list"]).ok();
-        world.wt(&["cd", "staging"]);
+        world.wt(&["cd", "staging"]).ok();
         world.wt(&["doctor"]).code(1).says(&["is damaged"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged, "looking changes nothing");
         world.wt(&["doctor", "--fix"]).ok().says(&["is damaged", "git wt setup staging"]);
@@ -77,9 +77,9 @@ fn a_copied_repository_owns_nothing_of_the_original() {
     assert!(copied.unwrap().success());
     let claim = world.path("state/git-wt/ports/8001");
     world.wt_in("copy", &["doctor"]).code(1).says(&["'staging' was made in another repository"]);
-    world.wt_in("copy", &["remove", "-f", "-y", "staging"]);
-    world.wt_in("copy", &["prune", "--yes"]);
-    world.wt_in("copy", &["doctor", "--fix"]);
+    world.wt_in("copy", &["remove", "-f", "-y", "staging"]).code(128).says(&["do not name each other"]);
+    world.wt_in("copy", &["prune", "--yes"]).ok();
+    world.wt_in("copy", &["doctor", "--fix"]).ok();
     assert!(claim.exists());
     assert_eq!(world.git(&world.path("myproject-staging"), &["status", "--porcelain"]), "");
     world.wt(&["doctor"]).ok();

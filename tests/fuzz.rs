@@ -204,7 +204,7 @@ fn laid_out(case: &Case) -> World {
     world.git(&repo, &["commit", "--quiet", "--message", "all"]);
     for (kind, name) in [("branch", &case.branch), ("tag", &case.tag)] {
         // what git refuses is no name
-        world.see(world.command("git", &repo).args([kind, "--", name]));
+        world.command("git", &repo).args([kind, "--", name]).output().unwrap();
     }
     if let Some(env) = &case.env {
         world.write("myproject/.env", env);

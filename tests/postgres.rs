@@ -433,8 +433,8 @@ fn killed_at_any_call_of_the_server_s_programs_it_leaves_nothing() {
             let calls = fs::read_to_string(&count).unwrap().lines().count();
             fs::remove_file(world.path("bin/psql")).unwrap();
             world.wt_in(&main, &["doctor", "--fix"]).ok();
-            if seen.code == 0 {
-                world.wt_in(&main, &["remove", "-y", "staging"]);
+            if seen.code == 0 && verb == "add" {
+                world.wt_in(&main, &["remove", "-y", "staging"]).ok();
             }
             let branch = Command::new("git")
                 .arg("-C")

@@ -512,7 +512,7 @@ impl Verb {
 
     /// Brings the repository to where this verb begins.
     fn prepare(self, world: &World) {
-        world.wt_in("one", &["remove", "-f", "-f", "-y", "qa"]);
+        let _ = world.wt_in("one", &["remove", "-f", "-f", "-y", "qa"]);
         let branch = world.command("git", &world.path("one")).args(["branch", "-q", "-D", "qa"]).output();
         branch.unwrap();
         if self != Self::Add {

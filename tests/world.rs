@@ -311,6 +311,7 @@ impl World {
     }
 
     /// Runs a command and looks at it.
+    #[must_use = "how did it end?"]
     pub fn see(&self, command: &mut Command) -> Seen {
         let output = command.output().unwrap();
         Seen {
@@ -321,12 +322,14 @@ impl World {
     }
 
     /// Runs `git wt` in a directory.
+    #[must_use = "how did it end?"]
     pub fn wt_in(&self, dir: impl AsRef<Path>, args: &[&str]) -> Seen {
         let dir = self.path(dir);
         self.see(self.command("git", &dir).arg("wt").args(args.iter().map(|arg| ports::to_host(arg))))
     }
 
     /// Runs `git wt` in the repository `myproject`.
+    #[must_use = "how did it end?"]
     pub fn wt(&self, args: &[&str]) -> Seen {
         self.wt_in("myproject", args)
     }
