@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::world::World;
+use crate::world::{World, below};
 
 /// What every state begins with: branches, a tag, a remote, and a directory `out` of things in the way.
 const BASE: &str = "
@@ -453,38 +453,25 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn tree(root: &Path) -> Tree {
-    let mut found = Tree::new();
-    collect(root, root, &mut found);
-    found
-}
-
-fn collect(root: &Path, dir: &Path, found: &mut Tree) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
-        let path = entry.path();
-        let rel = path.strip_prefix(root).unwrap().to_owned();
+    // our own: the records, and the token that binds an entry to one
+    let is_ours = |path: &Path| path.ends_with("wt-record") || path.ends_with("wt") && path.is_dir();
+    // git leaves an empty one behind when it has failed, we do not
+    let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let is_left_out = |path: &Path| is_ours(path) || path.ends_with("worktrees") && is_empty(path);
+    let all = below(root, &|path| !is_left_out(path));
+    let told = all.into_iter().map(|path| {
         let meta = fs::symlink_metadata(&path).unwrap();
-        let name = entry.file_name();
-        // our own: the records, and the token that binds an entry to one
-        if name == "wt-record" || (name == "wt" && meta.is_dir()) {
-            continue;
-        }
-        let content = if meta.is_dir() {
-            collect(root, &path, found);
-            // git leaves an empty one behind when it has failed, we do not
-            if name == "worktrees" && fs::read_dir(&path).unwrap().next().is_none() {
-                continue;
-            }
-            Vec::new()
-        } else if meta.is_symlink() {
-            fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()
-        } else if name == "index" {
-            // it has the times and inodes of the files
+        let content = if meta.is_symlink() {
+            fs::read_link(&path).unwrap().into_os_string().into_vec()
+        } else if meta.is_dir() || path.ends_with("index") {
+            // an index has the times and inodes of the files
             Vec::new()
         } else {
             fs::read(&path).unwrap()
         };
-        found.insert(rel, (meta.mode(), content));
-    }
+        (path.strip_prefix(root).unwrap().to_owned(), (meta.mode(), content))
+    });
+    told.collect()
 }
 
 /// Says how two outcomes differ; nothing when they do not.

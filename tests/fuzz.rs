@@ -18,7 +18,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::world::World;
+use crate::world::{Everything, World};
 
 /// No command may take longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -156,31 +156,8 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 /// All that is outside of the repository and its worktrees.
-fn outside(world: &World) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for dir in ["home", "outside", "bin"] {
-        collect(&world.path(dir), &mut all);
-    }
-    all
-}
-
-fn collect(dir: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
-        let path = entry.path();
-        if entry.file_type().unwrap().is_dir() {
-            all.insert(path.clone(), Vec::new());
-            collect(&path, all);
-        } else {
-            all.insert(path.clone(), fs::read(path).unwrap());
-        }
-    }
-}
-
-/// Whether a command of the repository has been run somewhere.
-fn has_run(dir: &Path) -> bool {
-    fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| {
-        entry.file_name() == "pwned" || (entry.file_type().unwrap().is_dir() && has_run(&entry.path()))
-    })
+fn outside(world: &World) -> Everything {
+    world.everything_in(&["home", "outside", "bin"], &|_| true)
 }
 
 fn laid_out(case: &Case) -> World {
@@ -265,12 +242,10 @@ fn try_out(case: &Case) -> Result<(), String> {
     {
         run(&world, &repo, args)?;
     }
-    let now = outside(&world);
-    if now != before {
-        let changed: Vec<_> = now.iter().filter(|(path, text)| before.get(*path) != Some(text)).collect();
-        return Err(format!("outside: {changed:?}"));
+    if let Some(difference) = before.difference(&outside(&world)) {
+        return Err(format!("outside: {difference}"));
     }
-    if has_run(&world.root()) {
+    if !world.pwned().is_empty() {
         return Err("a command of the repository was run".into());
     }
     Ok(())

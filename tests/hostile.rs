@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::terminal::{SHELLS, Setup, Terminal};
-use crate::world::{Seen, World, is_here};
+use crate::world::{Everything, Seen, World, is_here};
 
 /// What stands in the files that links of the repository lead to.
 const SECRET: &str = "SECRET-7f3a91";
@@ -33,58 +33,15 @@ const OF_SHELLS: [&str; 9] = [
     ".inputrc",
 ];
 
-/// Everything that lies outside of the repository, with what is in it.
-fn outside(world: &World) -> Vec<String> {
-    let mut lines = Vec::new();
-    for dir in OUTSIDE {
-        collect(&world.path(dir), &mut lines);
-    }
-    lines.sort();
-    lines
-}
-
-fn collect(dir: &Path, lines: &mut Vec<String>) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
-        let path = entry.path();
-        if OF_SHELLS.iter().any(|name| path.file_name().is_some_and(|found| found == *name)) {
-            continue;
-        }
-        let found = fs::symlink_metadata(&path).unwrap();
-        let mode = found.permissions().mode();
-        if found.is_dir() {
-            lines.push(format!("{} {mode:o}", path.display()));
-            collect(&path, lines);
-        } else if found.is_symlink() {
-            lines.push(format!("{} -> {}", path.display(), fs::read_link(&path).unwrap().display()));
-        } else {
-            let text = fs::read(&path).unwrap();
-            lines.push(format!("{} {mode:o} {}", path.display(), String::from_utf8_lossy(&text)));
-        }
-    }
-}
-
-/// The files called `pwned`, wherever a command has been run.
-fn pwned(dir: &Path, found: &mut Vec<PathBuf>) {
-    // what was removed is being deleted meanwhile
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            pwned(&path, found);
-        } else if entry.file_name() == "pwned" {
-            found.push(path);
-        }
-    }
+/// Everything that lies outside of the repository.
+fn outside(world: &World) -> Everything {
+    world.everything_in(&OUTSIDE, &|path| !OF_SHELLS.iter().any(|name| path.ends_with(name)))
 }
 
 #[track_caller]
-fn nothing_ran(world: &World, before: &[String], when: &str) {
-    let now = outside(world);
-    let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
-    let gone: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
-    assert!(new.is_empty() && gone.is_empty(), "{when}\nnew: {new:#?}\ngone: {gone:#?}");
-    let mut found = Vec::new();
-    pwned(&world.root(), &mut found);
-    assert_eq!(found, [""; 0].map(PathBuf::from), "{when}");
+fn nothing_ran(world: &World, before: &Everything, when: &str) {
+    before.is_still(&outside(world), when);
+    assert_eq!(world.pwned(), [""; 0].map(PathBuf::from), "{when}");
 }
 
 fn executable(world: &World, rel: &str, text: &str) {
@@ -253,7 +210,7 @@ fn judge(world: &World, trace: &str, when: &str) {
 
 struct Attacked {
     world: World,
-    before: Vec<String>,
+    before: Everything,
     tracer: Option<&'static Path>,
 }
 

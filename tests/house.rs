@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::world::below;
+
 /// The folders of `src` from the bottom up. One imports only from those before it.
 const FLOORS: [&str; 14] = [
     "error",
@@ -22,11 +24,7 @@ const FLOORS: [&str; 14] = [
 ];
 
 fn sources(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap().flatten() {
-        if entry.path().is_dir() { found.extend(sources(&entry.path())) } else { found.push(entry.path()) }
-    }
-    found
+    below(dir, &|_| true).into_iter().filter(|path| path.is_file()).collect()
 }
 
 fn floor(folder: &str) -> usize {

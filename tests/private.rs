@@ -4,16 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::world::{Seen, World};
+use crate::world::{Seen, World, below};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 /// A place and all below it.
-fn all_below(path: &Path) -> Vec<PathBuf> {
-    let inside = fs::read_dir(path).into_iter().flatten().flat_map(|entry| all_below(&entry.unwrap().path()));
-    std::iter::once(path.to_owned()).chain(inside).collect()
+fn all_of(path: &Path) -> Vec<PathBuf> {
+    std::iter::once(path.to_owned()).chain(below(path, &|_| true)).collect()
 }
 
 fn with_umask(world: &World, umask: &str, line: &str) -> Seen {
@@ -25,7 +24,7 @@ fn with_umask(world: &World, umask: &str, line: &str) -> Seen {
 #[track_caller]
 fn is_private(world: &World, umask: &str, names: &[&str]) {
     let ours = [world.path("state/git-wt"), world.path("myproject/.git/wt")];
-    let all: Vec<PathBuf> = ours.iter().flat_map(|place| all_below(place)).collect();
+    let all: Vec<PathBuf> = ours.iter().flat_map(|place| all_of(place)).collect();
     for path in &all {
         let wanted = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode(path), wanted, "umask {umask}: {}", path.display());
@@ -64,7 +63,7 @@ fn whatever_the_umask_nobody_else_can_read_or_write_what_is_ours() {
         assert_eq!(mode(&world.path("myproject/.git/worktrees/myproject-x/wt-record")), 0o600);
 
         // the record is damaged, and put aside
-        let records = all_below(&world.path("myproject/.git/wt/records"));
+        let records = all_of(&world.path("myproject/.git/wt/records"));
         let record = records.iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
         fs::write(record, "{").unwrap();
         fs::set_permissions(record, fs::Permissions::from_mode(0o644)).unwrap();
@@ -82,7 +81,7 @@ fn what_was_once_made_wider_is_narrowed() {
     world.wt(&["trust", "--yes"]).ok();
     world.wt(&["add", "x"]).ok();
     for place in ["state/git-wt", "myproject/.git/wt"] {
-        for path in all_below(&world.path(place)).into_iter().filter(|path| path.is_dir()) {
+        for path in all_of(&world.path(place)).into_iter().filter(|path| path.is_dir()) {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
         }
     }

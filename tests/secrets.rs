@@ -3,16 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use crate::world::{Seen, World};
+use crate::world::{Seen, World, below};
 
-/// Whether a word stands in a file's content or name, here or below.
+/// Whether a word stands in a file, or in the content or name of one below.
 fn is_in(place: &Path, word: &str) -> bool {
-    if place.is_dir() {
-        fs::read_dir(place).unwrap().any(|entry| is_in(&entry.unwrap().path(), word))
-    } else {
-        let content = fs::read(place).unwrap_or_default();
-        place.to_string_lossy().contains(word) || String::from_utf8_lossy(&content).contains(word)
-    }
+    let has = |path: &Path| {
+        let content = fs::read(path).unwrap_or_default();
+        path.to_string_lossy().contains(word) || String::from_utf8_lossy(&content).contains(word)
+    };
+    has(place) || below(place, &|_| true).iter().any(|path| has(path))
 }
 
 #[track_caller]

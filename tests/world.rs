@@ -73,7 +73,20 @@ impl Drop for World {
     }
 }
 
-/// All that is in a world; shows only the differences when two are compared in vain.
+/// Returns the wanted paths below a directory, in order; nothing below one that is not wanted. No link is followed, and
+/// what is deleted meanwhile is left out.
+pub fn below(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut paths: Vec<_> = entries.filter(|path| wanted(path)).collect();
+    paths.sort();
+    let with_inside = |path: PathBuf| {
+        let inside = if path.is_symlink() { Vec::new() } else { below(&path, wanted) };
+        std::iter::once(path).chain(inside)
+    };
+    paths.into_iter().flat_map(with_inside).collect()
+}
+
+/// All that is in a world, or in a part of it; shows only the differences when two are compared in vain.
 #[derive(PartialEq, Eq)]
 pub struct Everything(Vec<String>);
 
@@ -81,9 +94,15 @@ impl Everything {
     /// Asserts that the world is as it was.
     #[track_caller]
     pub fn is_still(&self, now: &Self, when: &str) {
+        let difference = self.difference(now);
+        assert!(difference.is_none(), "{when}\n{}", difference.unwrap());
+    }
+
+    /// What is missing now, and what is new.
+    pub fn difference(&self, now: &Self) -> Option<String> {
         let missing: Vec<_> = self.0.iter().filter(|line| !now.0.contains(line)).collect();
         let new: Vec<_> = now.0.iter().filter(|line| !self.0.contains(line)).collect();
-        assert!(missing.is_empty() && new.is_empty(), "{when}\nmissing: {missing:#?}\nnew: {new:#?}");
+        (!missing.is_empty() || !new.is_empty()).then(|| format!("missing: {missing:#?}\nnew: {new:#?}"))
     }
 }
 
@@ -354,63 +373,71 @@ impl World {
     /// Everything that must be as before once all is undone: files, references, configuration, entries, records,
     /// claims. Logs of references and git's own caches are not part of it.
     pub fn everything(&self) -> Everything {
-        let mut lines = Vec::new();
-        self.collect(&self.root(), &mut lines);
-        lines.sort();
-        Everything(lines)
+        let passing = [
+            "/objects",
+            "/logs",
+            "ORIG_HEAD",
+            "/wt/lock",
+            "/wt-push",
+            "/wt/entries.lock",
+            "/index",
+            "COMMIT_EDITMSG",
+            "FETCH_HEAD",
+            "run/fish_universal_variables.notifier",
+        ];
+        // directories that stay once they are there, and mean nothing empty
+        let scaffold = ["/wt", "/wt/records", "state/git-wt", "/ports", "/databases", "/refs/heads"];
+        // a shell's history and caches are its own
+        let home = self.path("home");
+        let ends = |path: &Path, ends: &[&str]| ends.iter().any(|end| path.to_string_lossy().ends_with(end));
+        let paths = below(&self.root(), &|path| path != home && !ends(path, &passing));
+        self.told_of(paths.iter().filter(|path| !(path.is_dir() && ends(path, &scaffold))))
     }
 
-    fn collect(&self, dir: &Path, lines: &mut Vec<String>) {
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let rel = path.strip_prefix(self.root()).unwrap().to_string_lossy().into_owned();
-            let kind = entry.file_type().unwrap();
-            // a shell's history and caches are its own
-            if rel == "home" {
-                continue;
+    /// Everything in some directories of the world, but what is not wanted and what is below it.
+    pub fn everything_in(&self, dirs: &[&str], wanted: &dyn Fn(&Path) -> bool) -> Everything {
+        let paths: Vec<_> = dirs.iter().flat_map(|dir| below(&self.path(dir), wanted)).collect();
+        self.told_of(paths.iter())
+    }
+
+    /// A line for each of these paths: its mode, and what it holds or leads to.
+    fn told_of<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Everything {
+        let root = self.root();
+        let lines = paths.filter_map(|path| {
+            let rel = path.strip_prefix(&root).unwrap().display();
+            // it may have been deleted meanwhile
+            let meta = fs::symlink_metadata(path).ok()?;
+            let mode = meta.permissions().mode() & 0o7777;
+            if meta.is_dir() {
+                return Some(format!("{rel}/ {mode:o}"));
             }
-            let passing = [
-                "/objects",
-                "/logs",
-                "ORIG_HEAD",
-                "/wt/lock",
-                "/wt-push",
-                "/wt/entries.lock",
-                "/index",
-                "COMMIT_EDITMSG",
-                "FETCH_HEAD",
-                "run/fish_universal_variables.notifier",
-            ];
-            if passing.iter().any(|end| rel.ends_with(end)) {
-                continue;
+            if meta.is_symlink() {
+                return Some(format!("{rel} -> {}", fs::read_link(path).ok()?.display()));
             }
-            if kind.is_dir() {
-                // directories that stay once they are there, and mean nothing empty
-                let scaffold = ["/wt", "/wt/records", "state/git-wt", "/ports", "/databases", "/refs/heads"];
-                if !scaffold.iter().any(|end| rel.ends_with(end)) {
-                    lines.push(format!("{rel}/"));
+            if !meta.is_file() {
+                return Some(format!("{rel} is no regular file"));
+            }
+            let mut bytes = fs::read(path).ok()?;
+            if path.ends_with("packed-refs") {
+                // what git says of the file itself; some versions leave one that is otherwise empty
+                bytes = bytes
+                    .split_inclusive(|byte| *byte == b'\n')
+                    .filter(|line| !line.starts_with(b"#"))
+                    .flatten()
+                    .copied()
+                    .collect();
+                if bytes.is_empty() {
+                    return None;
                 }
-                self.collect(&path, lines);
-            } else if kind.is_symlink() {
-                lines.push(format!("{rel} -> {}", fs::read_link(&path).unwrap().display()));
-            } else if !kind.is_file() {
-                lines.push(format!("{rel} is no regular file"));
-            } else {
-                let mut bytes = fs::read(&path).unwrap_or_default();
-                if rel.ends_with("/packed-refs") {
-                    // what git says of the file itself; some versions leave one that is otherwise empty
-                    bytes = bytes
-                        .split_inclusive(|byte| *byte == b'\n')
-                        .filter(|line| !line.starts_with(b"#"))
-                        .flatten()
-                        .copied()
-                        .collect();
-                    if bytes.is_empty() {
-                        continue;
-                    }
-                }
-                lines.push(format!("{rel} = {}", String::from_utf8_lossy(&bytes)));
             }
-        }
+            Some(format!("{rel} {mode:o} = {}", String::from_utf8_lossy(&bytes)))
+        });
+        Everything(lines.collect())
+    }
+
+    /// The files called `pwned`, which a command of a hostile repository leaves wherever it runs.
+    pub fn pwned(&self) -> Vec<PathBuf> {
+        let all = below(&self.root(), &|_| true);
+        all.into_iter().filter(|path| path.ends_with("pwned") && !path.is_dir()).collect()
     }
 }
