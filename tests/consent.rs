@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::world::{Seen, World};
+use crate::world::{SECRET, Seen, World};
 
 /// A repository with this recipe, committed with everything else that is there.
 fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
@@ -117,10 +117,7 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
         let root = world.root().display().to_string();
         let here = |text: &str| text.replace("[ROOT]", &root);
         world.program("snake", "#!/bin/sh\nexec python3 \"$@\"\n");
-        world.program(
-            "uv",
-            "#!/bin/sh\nfor venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n",
-        );
+        world.fake_uv("");
         world.write("myproject/.gitignore", ".env\n.venv/\n*.sqlite3\n/media\n");
         world.write("myproject/.wt.toml", asked.recipe);
         for (name, text) in asked.files {
@@ -544,7 +541,7 @@ fn no_interpreter_is_taken_from_what_git_tracks() {
     world.write("myproject/env/pyvenv.cfg", &format!("home = {}\n", world.path("elsewhere").display()));
     world.write("myproject/.wt.toml", "[venv]\npath = 'env'\n");
     world.commit(&repo, "venv");
-    world.program("uv", "#!/bin/sh\necho \"$@\" >>\"$HOME/uv\"\nfor venv; do :; done\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n");
+    world.fake_uv("echo \"$@\" >>\"$HOME/uv\"");
     world.wt(&["add", "before"]).ok();
     let told = world.read("home/uv");
     assert!(told.contains("venv") && !told.contains("elsewhere"), "{told}");
@@ -583,9 +580,6 @@ fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
     assert_eq!(world.read("myproject-x/greeted.sqlite3"), "hello\n");
     assert!(world.path("myproject-x/installed.sqlite3").exists() && sets(&world, "DEBUG"));
 }
-
-/// What stands in the user's own files.
-const SECRET: &str = "SECRET-7f3a91";
 
 #[test]
 fn nothing_of_another_file_is_shown_or_taken_along() {

@@ -3,18 +3,10 @@
 use crate::terminal::{SHELLS, Setup, Terminal, adopt, export, find, world};
 use crate::world::{World, is_root};
 
-/// A stand-in for uv that makes no more of a venv than it takes to be one.
-fn fake_uv(world: &World) {
-    world.program(
-        "uv",
-        "#!/bin/sh\nfor venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n",
-    );
-}
-
 /// Has `staging` and `other` each a venv and variables of their own, and a program `seen` print what a child sees.
 fn furnished() -> World {
     let world = world();
-    fake_uv(&world);
+    world.fake_uv("");
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
     adopt(&world, "inner", "staging/inner");
     for name in ["staging", "other"] {
@@ -344,7 +336,7 @@ fn a_value_that_git_tracks_enters_nothing() {
 #[test]
 fn no_venv_goes_on_path_but_one_that_was_made_for_the_worktree() {
     let world = world();
-    fake_uv(&world);
+    world.fake_uv("");
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
     world.program(
         "used",

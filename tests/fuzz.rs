@@ -18,7 +18,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::world::{Everything, World};
+use crate::world::{Everything, SECRET, World};
 
 /// No command may take longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -163,7 +163,7 @@ fn outside(world: &World) -> Everything {
 fn laid_out(case: &Case) -> World {
     let world = World::in_memory();
     let repo = world.repo("myproject");
-    world.write("home/.ssh/id", "SECRET-7f3a91\n");
+    world.write("home/.ssh/id", &format!("{SECRET}\n"));
     world.write("outside/notes", "mine\n");
     world.write("myproject/.wt.toml", &case.recipe);
     world.write("myproject/.worktreeinclude", &case.include);
@@ -206,7 +206,7 @@ fn run(world: &World, dir: &Path, args: &[&str]) -> Result<String, String> {
     if output.status.code().is_none_or(|code| code == 101) || text[1].contains("panicked") {
         return Err(format!("{args:?}: {output:?}"));
     }
-    if text.iter().any(|text| text.contains("SECRET-7f3a91")) {
+    if text.iter().any(|text| text.contains(SECRET)) {
         return Err(format!("{args:?} shows a secret: {text:?}"));
     }
     let [stdout, _] = text;

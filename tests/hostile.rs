@@ -5,10 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::terminal::{SHELLS, Setup, Terminal};
-use crate::world::{Everything, Seen, World, is_here};
+use crate::world::{Everything, SECRET, Seen, World, is_here};
 
-/// What stands in the files that links of the repository lead to.
-const SECRET: &str = "SECRET-7f3a91";
 /// Names that a shell, a terminal or a pattern would make something of.
 const BRANCHES: [&str; 5] = [
     "$(touch${IFS}pwned)",
@@ -57,10 +55,7 @@ fn cloned() -> World {
     world.write("decoy/notes", "mine\n");
     world.write("state/another/file", "mine\n");
     fs::create_dir(world.path("pwned")).unwrap();
-    world.program(
-        "uv",
-        "#!/bin/sh\nfor venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"\n",
-    );
+    world.fake_uv("");
     let origin = world.repo("origin");
     let touch = |name: &str| format!("touch {}/{name}", world.path("pwned").display());
     let script = |name: &str| format!("#!/bin/sh\n{}\n", touch(name));

@@ -35,8 +35,7 @@ fn crowded(place: &str) -> World {
         .unwrap()
         .execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
         .unwrap();
-    let uv = "#!/bin/sh\nfor last; do :; done\nmkdir -p \"$last/bin\"\necho home = /usr/bin > \"$last/pyvenv.cfg\"\n";
-    world.program("uv", uv);
+    world.fake_uv("");
     world.trust();
     // what stays once it is there is made beforehand
     add(&world).ok();
@@ -176,14 +175,13 @@ fn a_child_that_fails_is_no_reason_to_leave_anything() {
         std::fs::remove_file(world.path("bin/git")).unwrap();
         before.is_still(&world.everything(), &format!("git {verb}: {seen:#?}"));
     }
-    let uv = world.read("bin/uv");
     world.program("uv", "#!/bin/sh\necho no space left >&2\nexit 2\n");
     let seen = add(&world).code(128).says(&[
         "cannot make the Python environment",
         "no space left",
         "undone: branch",
     ]);
-    world.program("uv", &uv);
+    world.fake_uv("");
     before.is_still(&world.everything(), &format!("{seen:#?}"));
 }
 
@@ -191,12 +189,11 @@ fn a_child_that_fails_is_no_reason_to_leave_anything() {
 fn an_add_that_is_told_to_stop_is_undone() {
     let world = crowded("../{{ repo }}-{{ name }}");
     let before = world.everything();
-    let uv = world.read("bin/uv");
     for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         // the venv maker stops its parent, and goes on for a moment
-        world.program("uv", &format!("{uv}kill -{signal} $PPID\n"));
+        world.fake_uv(&format!("kill -{signal} $PPID"));
         let seen = add(&world).code(status).says(&["error: interrupted", "undone: "]);
-        world.program("uv", &uv);
+        world.fake_uv("");
         before.is_still(&world.everything(), &format!("{signal}: {seen:#?}"));
     }
 }

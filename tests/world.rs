@@ -55,6 +55,9 @@ fn pass_on_no_ignored_signals() {
     }
 }
 
+/// What stands in the user's own files, and is shown nowhere.
+pub const SECRET: &str = "SECRET-7f3a91";
+
 /// A temporary world.
 pub struct World {
     dir: TempDir,
@@ -246,6 +249,13 @@ impl World {
     pub fn program(&self, name: &str, script: &str) {
         self.write(format!("bin/{name}"), script);
         fs::set_permissions(self.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Puts a uv into the world that makes no more of a venv than it takes to be one, and then does this.
+    pub fn fake_uv(&self, then: &str) {
+        let make =
+            "for venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"";
+        self.program("uv", &format!("#!/bin/sh\n{make}\n{then}\n"));
     }
 
     /// The git of this run, for programs of this world that stand in for it: that of `GIT_WT_TEST_GIT`, else the first
