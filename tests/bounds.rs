@@ -5,13 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::world::{Seen, World, is_here};
+use crate::world::{Seen, World, ended_within, is_here};
 
 /// What is put in the place of a file.
 #[derive(Debug, Clone, Copy)]
@@ -66,18 +65,8 @@ fn begin(world: &World, dir: &str, args: &[&str]) -> Child {
 
 #[track_caller]
 fn end_of(world: &World, child: Child) -> Seen {
-    let group = Pid::from_child(&child);
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
-    let Ok(output) = told.recv_timeout(Duration::from_secs(30)) else {
-        let _ = kill_process_group(group, Signal::KILL);
-        panic!("no answer");
-    };
-    Seen {
-        stdout: world.told(&output.stdout),
-        stderr: world.told(&output.stderr),
-        code: output.status.code().unwrap_or(-1),
-    }
+    let ended = ended_within(Duration::from_secs(30), child, kill_process_group);
+    world.seen(&ended.unwrap_or_else(|killed| panic!("no answer: {:#?}", world.seen(&killed))))
 }
 
 #[test]

@@ -9,16 +9,15 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::prelude::Strategy;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::kill_process_group;
 
-use crate::world::{Everything, SECRET, World};
+use crate::world::{Everything, SECRET, World, ended_within};
 
 /// No command may take longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -194,14 +193,8 @@ fn laid_out(case: &Case) -> World {
 fn run(world: &World, dir: &Path, args: &[&str]) -> Result<String, String> {
     let mut command = world.command("git-wt", dir);
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = command.spawn().unwrap();
-    let group = Pid::from_child(&child);
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
-    let Ok(output) = told.recv_timeout(LIMIT) else {
-        let _ = kill_process_group(group, Signal::KILL);
-        return Err(format!("{args:?}: no answer"));
-    };
+    let ended = ended_within(LIMIT, command.spawn().unwrap(), kill_process_group);
+    let output = ended.map_err(|killed| format!("{args:?}: no answer: {killed:?}"))?;
     let text = [&*output.stdout, &*output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     if output.status.code().is_none_or(|code| code == 101) || text[1].contains("panicked") {
         return Err(format!("{args:?}: {output:?}"));

@@ -444,9 +444,7 @@ fn killed_at_any_call_of_the_server_s_programs_it_leaves_nothing() {
             branch.unwrap();
             let when = format!("{verb} killed at call {at}: {seen:#?}");
             assert_eq!(cluster.names(&main), [main.as_str()], "{when}");
-            while world.path(&main).join(".git/wt/trash").exists() {
-                std::thread::yield_now();
-            }
+            world.swept_in(&main);
             before.is_still(&world.everything(), &when);
             if calls < at {
                 assert!(at > 3, "only {calls} calls");

@@ -249,9 +249,7 @@ fn a_full_disk_leaves_nothing_half() {
     let wt = |line: &[&str]| world.wt_in("disk/myproject", line);
     wt(&["add", "staging"]).ok();
     wt(&["remove", "-y", "-D", "staging"]).ok();
-    while world.path("disk/myproject/.git/wt/trash").exists() {
-        std::thread::yield_now();
-    }
+    world.swept_in("disk/myproject");
     let before = world.everything();
     let filler = world.path("disk/filler");
     let room = rustix::fs::statvfs(&place).unwrap();
@@ -268,9 +266,7 @@ fn a_full_disk_leaves_nothing_half() {
             failed += 1;
             wt(&["doctor", "--fix"]).ok();
         }
-        while world.path("disk/myproject/.git/wt/trash").exists() {
-            std::thread::yield_now();
-        }
+        world.swept_in("disk/myproject");
         before.is_still(&world.everything(), &format!("with {left} bytes left: {seen:#?}"));
     }
     assert!(failed > 5 && made > 2, "{failed} failed, {made} made");

@@ -8,13 +8,13 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, mpsc};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::kill_process;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, ended_within};
 
 const REPOSITORIES: [&str; 3] = ["one", "two", "three"];
 /// Few, so that they collide; two of them want the same place.
@@ -131,14 +131,7 @@ struct Ended {
 /// Runs a command to its end, or kills it when its time is up, and waits for what it has started.
 fn end_of(command: &mut Command, time: Duration) -> Ended {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let pid = Pid::from_child(&child);
-    let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || done.send(child.wait_with_output()));
-    let output = ended.recv_timeout(time).unwrap_or_else(|_| {
-        let _ = kill_process(pid, Signal::KILL);
-        ended.recv().unwrap()
-    });
-    let output = output.unwrap();
+    let output = ended_within(time, child, kill_process).unwrap_or_else(|killed| killed);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     Ended { status: output.status, stdout: output.stdout, stderr }
 }
@@ -294,7 +287,7 @@ fn faults_of(world: &World, repositories: &[&str]) -> Vec<String> {
         faults: Vec::new(),
     };
     for repository in repositories {
-        wait_for_the_sweep(world, repository);
+        world.swept_in(repository);
         look.repository(repository);
     }
     look.ports();
@@ -303,15 +296,6 @@ fn faults_of(world: &World, repositories: &[&str]) -> Vec<String> {
     look.directories();
     look.leftovers();
     look.faults
-}
-
-/// Waits until what was removed has been deleted in the background.
-fn wait_for_the_sweep(world: &World, repository: &str) {
-    let trash = world.path(format!("{repository}/.git/wt/trash"));
-    let start = Instant::now();
-    while trash.exists() && start.elapsed() < Duration::from_secs(20) {
-        std::thread::yield_now();
-    }
 }
 
 /// The paths in a directory that may not exist.
@@ -479,7 +463,7 @@ impl Inspection<'_> {
 /// Runs `doctor` in each repository and reports those that it finds ill.
 fn ill(world: &World, line: &[&str]) -> Vec<String> {
     for repository in REPOSITORIES {
-        wait_for_the_sweep(world, repository);
+        world.swept_in(repository);
     }
     let seen = REPOSITORIES.map(|name| (name, world.wt_in(name, line)));
     seen.iter().filter(|(_, seen)| seen.code != 0).map(|(name, seen)| format!("{name}: {seen:#?}")).collect()

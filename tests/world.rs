@@ -5,11 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock, Once};
-use std::time::Instant;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, LazyLock, Once, mpsc};
+use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use crate::ports;
@@ -74,6 +74,21 @@ impl Drop for World {
         let log = fs::File::options().create(true).append(true).open(file);
         log.and_then(|mut log| log.write_all(line.as_bytes())).unwrap();
     }
+}
+
+/// How programs are killed: one alone, or its group.
+pub type Kill = fn(Pid, Signal) -> rustix::io::Result<()>;
+
+/// Waits until a program has ended, and all that holds its output; as an error, what it had said by the time it was
+/// killed because it took longer.
+pub fn ended_within(time: Duration, child: Child, kill: Kill) -> Result<Output, Output> {
+    let pid = Pid::from_child(&child);
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
+    told.recv_timeout(time).map_err(|_| {
+        let _ = kill(pid, Signal::KILL);
+        told.recv_timeout(Duration::from_mins(1)).expect("what it has started ends")
+    })
 }
 
 /// Returns the wanted paths below a directory, in order; nothing below one that is not wanted. No link is followed, and
@@ -342,7 +357,11 @@ impl World {
     /// Runs a command and looks at it.
     #[must_use = "how did it end?"]
     pub fn see(&self, command: &mut Command) -> Seen {
-        let output = command.output().unwrap();
+        self.seen(&command.output().unwrap())
+    }
+
+    /// What a command has shown that has ended.
+    pub fn seen(&self, output: &Output) -> Seen {
         Seen {
             stdout: self.told(&output.stdout),
             stderr: self.told(&output.stderr),
@@ -373,9 +392,14 @@ impl World {
 
     /// Waits until what was removed has been deleted in the background.
     pub fn swept(&self) {
-        let trash = self.path("myproject/.git/wt/trash");
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while trash.exists() && std::time::Instant::now() < deadline {
+        self.swept_in("myproject");
+    }
+
+    /// Does so in another repository.
+    pub fn swept_in(&self, repository: &str) {
+        let trash = self.path(repository).join(".git/wt/trash");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while trash.exists() && Instant::now() < deadline {
             std::thread::yield_now();
         }
     }
