@@ -169,8 +169,11 @@ fn laid_out(case: &Case) -> World {
     if let Some(example) = &case.example {
         world.write("myproject/.env.example", example);
     }
+    // leaves its mark where no removal takes it along
+    let mark = format!("#!/bin/sh\n: >{}\n", world.path("pwned").display());
+    world.program("touch", &mark);
     for name in ["evil", "d/evil"] {
-        world.write(format!("myproject/{name}"), "#!/bin/sh\ntouch pwned\n");
+        world.write(format!("myproject/{name}"), &mark);
         fs::set_permissions(repo.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
     world.write("myproject/evil.sql", "ATTACH '../outside/pwned' AS x; CREATE TABLE x.t (a);\n");
@@ -189,12 +192,16 @@ fn laid_out(case: &Case) -> World {
     world
 }
 
-/// Runs git-wt, which must end in time, without a panic.
+/// Runs git-wt, which must end in time, without a panic, and have run nothing of the repository.
 fn run(world: &World, dir: &Path, args: &[&str]) -> Result<String, String> {
     let mut command = world.command("git-wt", dir);
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let ended = ended_within(LIMIT, command.spawn().unwrap(), kill_process_group);
     let output = ended.map_err(|killed| format!("{args:?}: no answer: {killed:?}"))?;
+    let pwned = world.pwned();
+    if !pwned.is_empty() {
+        return Err(format!("{args:?} has run a command of the repository: {pwned:?}"));
+    }
     let text = [&*output.stdout, &*output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     if output.status.code().is_none_or(|code| code == 101) || text[1].contains("panicked") {
         return Err(format!("{args:?}: {output:?}"));
@@ -210,6 +217,7 @@ fn try_out(case: &Case) -> Result<(), String> {
     let world = laid_out(case);
     let repo = world.path("myproject");
     let before = outside(&world);
+    assert_eq!(world.pwned(), [""; 0].map(PathBuf::from));
     let mut places = Vec::new();
     for args in [
         &["add", "--dry-run", &case.branch][..],
@@ -238,10 +246,21 @@ fn try_out(case: &Case) -> Result<(), String> {
     if let Some(difference) = before.difference(&outside(&world)) {
         return Err(format!("outside: {difference}"));
     }
-    if !world.pwned().is_empty() {
-        return Err("a command of the repository was run".into());
-    }
     Ok(())
+}
+
+#[test]
+fn a_command_that_runs_is_noticed_where_it_goes_with_its_worktree() {
+    for hook in ["setup", "teardown"] {
+        let recipe = format!("[hooks]\n{hook} = ['touch pwned']\n");
+        let none = String::new;
+        let case = Case { recipe, env: None, example: None, include: none(), branch: none(), tag: none() };
+        let world = laid_out(&case);
+        world.trust();
+        let add = run(&world, &world.path("myproject"), &["add", "x"]);
+        let told = add.and_then(|_| run(&world, &world.path("myproject"), &["remove", "-f", "-y", "x"]));
+        assert!(told.as_ref().is_err_and(|told| told.contains("has run a command")), "{hook}: {told:?}");
+    }
 }
 
 #[test]
