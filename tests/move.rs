@@ -6,22 +6,38 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::world::{Seen, World};
+use crate::world::{Seen, World, is_here};
+
+/// Builds what an editable install takes, as setuptools would, which not every environment has.
+const BACKEND: &str = r#"import os, zipfile
+
+def build_editable(directory, *_):
+    name = "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
+        for file, text in [
+            ("shop.pth", os.getcwd() + "\n"),
+            ("shop-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: shop\nVersion: 1\n"),
+            ("shop-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("shop-1.dist-info/entry_points.txt", "[console_scripts]\nshop = shop:main\n"),
+            ("shop-1.dist-info/RECORD", ""),
+        ]:
+            wheel.writestr(file, text)
+    return name
+"#;
 
 /// A repository whose worktrees get everything that can hold their path.
 fn crowded() -> World {
     let world = World::with_repo();
-    world
-        .write("myproject/.gitignore", ".env\n.venv/\n*.sqlite3\nmedia\n*.egg-info/\nbuild/\n__pycache__/\n");
+    world.write("myproject/.gitignore", ".env\n.venv/\n*.sqlite3\nmedia\n__pycache__/\n");
     world.write(
         "myproject/.wt.toml",
         "link = [\"media\"]\n[port]\nPORT = 8000\n[env]\nDATA_DIR = \"{{ path }}/data\"\n[venv]\n[database]\n",
     );
     world.write(
-        "myproject/setup.py",
-        "from setuptools import setup\nsetup(name='shop', version='1', py_modules=['shop'],\n      \
-         entry_points={'console_scripts': ['shop=shop:main']})\n",
+        "myproject/pyproject.toml",
+        "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
     );
+    world.write("myproject/backend.py", BACKEND);
     world.write("myproject/shop.py", "def main():\n    print(__file__)\n");
     world.commit(&world.path("myproject"), "project");
     world.write("myproject/media/photo", "x");
@@ -37,21 +53,26 @@ fn files_with(dir: &Path, text: &str) -> Vec<String> {
     String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// Whether the system's Python makes environments with pip.
+fn has_pip() -> bool {
+    let found = Command::new("/usr/bin/python3").args(["-c", "import ensurepip"]).output();
+    is_here("ensurepip of /usr/bin/python3", found.is_ok_and(|found| found.status.success()))
+}
+
 fn run(world: &World, words: &[&str]) -> Seen {
     world.wt(&[&["run", "staging", "--"], words].concat())
 }
 
 #[test]
 fn an_environment_comes_along_and_works_at_the_new_place() {
-    let world = crowded();
-    world.wt(&["add", "--note", "for the demo", "staging"]).ok();
-    let has_setuptools = run(&world, &["python", "-c", "import setuptools"]).code == 0;
-    if !has_setuptools {
-        // Python 3.12 and later make environments without it
-        eprintln!("skipped: setuptools is not in this Python's environments");
+    if !has_pip() {
         return;
     }
-    run(&world, &["python", "setup.py", "--quiet", "develop"]).ok();
+    let world = crowded();
+    // uv would download pip
+    world.program("uv", "#!/bin/sh\nfor venv; do :; done\nexec /usr/bin/python3 -m venv \"$venv\"\n");
+    world.wt(&["add", "--note", "for the demo", "staging"]).ok();
+    run(&world, &["pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--editable", "."]).ok();
     run(
         &world,
         &["python", "-c", "import sqlite3; sqlite3.connect('db.sqlite3').execute('CREATE TABLE mine (a)')"],
@@ -65,14 +86,16 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
         world.path("myproject-staging/.env").exists(),
         "git makes no parents, and we leave all as it was"
     );
+    let old = world.path("myproject-staging");
+    let naming = files_with(&old, &old.display().to_string());
+    for name in ["bin/activate", "bin/pip", "bin/shop", "shop.pth", "direct_url.json"] {
+        assert!(naming.iter().any(|file| file.ends_with(name)), "{name}: {naming:#?}");
+    }
     fs::create_dir(world.path("a place")).unwrap();
     world.wt(&["move", "staging", "../a place"]).ok().prints("");
 
     let now = world.path("a place/myproject-staging");
-    assert_eq!(
-        files_with(&now, &world.path("myproject-staging").display().to_string()),
-        Vec::<String>::new()
-    );
+    assert_eq!(files_with(&now, &old.display().to_string()), Vec::<String>::new());
     let env = world.read(now.join(".env"));
     assert!(env.contains("/a place/myproject-staging/data"), "{env}");
     assert!(env.contains("/a%20place/myproject-staging/db.sqlite3"), "{env}");
