@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::terminal::{SHELLS, Setup, Terminal};
-use crate::world::{Everything, SECRET, Seen, World, is_here};
+use crate::world::{Everything, SECRET, Seen, World, below, is_here};
 
 /// Names that a shell, a terminal or a pattern would make something of.
 const BRANCHES: [&str; 5] = [
@@ -177,36 +178,21 @@ fn cloned() -> World {
 fn tracer() -> Option<&'static Path> {
     let strace = Path::new("/usr/bin/strace");
     let traces = || {
-        let probe = std::process::Command::new(strace).args(["-qq", "-o", "/dev/null", "true"]).output();
+        let probe = Command::new(strace).args(["-qq", "-o", "/dev/null", "true"]).output();
         probe.is_ok_and(|output| output.status.success())
     };
     (strace.exists() && traces()).then_some(strace)
 }
 
-/// Asserts what was run and connected: git and what belongs to it, git-wt, and nothing else.
-#[track_caller]
-fn judge(world: &World, trace: &str, when: &str) {
-    let git = world.git(&world.root(), &["--exec-path"]);
-    let ours = [env!("CARGO_BIN_EXE_git-wt").to_owned(), World::hosts_git().display().to_string()];
-    for line in trace.lines() {
-        if line.contains("connect(") {
-            assert!(line.contains("/nscd/socket"), "{when}: {line}");
-        }
-        let Some(program) = line.split("execve(\"").nth(1).filter(|_| line.ends_with("= 0")) else {
-            continue;
-        };
-        let program = program.split('"').next().unwrap_or_default();
-        let of_git = program.starts_with(&*git) || program.ends_with("/git") && !program.contains("/bin/git");
-        let is_git =
-            of_git || (!program.starts_with(&*world.root().to_string_lossy()) && program.ends_with("/git"));
-        assert!(is_git || ours.iter().any(|known| known == program), "{when}: {line}");
-    }
-}
+/// What the user has `git wt run` run.
+const CHOSEN: &str = "true";
 
 struct Attacked {
     world: World,
     before: Everything,
     tracer: Option<&'static Path>,
+    /// Where git's own programs are.
+    git: PathBuf,
 }
 
 impl Attacked {
@@ -215,7 +201,8 @@ impl Attacked {
         let before = outside(&world);
         let tracer = tracer();
         is_here("strace", tracer.is_some());
-        Self { world, before, tracer }
+        let git = world.git(&world.root(), &["--exec-path"]).into();
+        Self { world, before, tracer, git }
     }
 
     /// Runs `git wt` as a careless user would, and looks whether anything came of it.
@@ -223,30 +210,59 @@ impl Attacked {
     fn wt(&self, dir: &str, args: &[&str]) -> Seen {
         let world = &self.world;
         let dir = world.path(dir);
-        let trace = world.path("trace");
-        let mut command = match self.tracer {
-            None => world.command("git", &dir),
-            Some(tracer) => {
-                let mut command = world.command(tracer, &dir);
-                command.args(["-f", "-qq", "-e", "trace=execve,connect", "-o"]).arg(&trace).arg("git");
-                command
-            }
-        };
-        let seen = world.see(command.arg("wt").args(args));
+        let seen = world.see(self.traced("git", &dir).arg("wt").args(args));
         self.judge(&seen, &format!("{args:?}"));
         seen
     }
 
+    /// A command that leaves a trace of each process; in one file they would break each other's lines.
+    fn traced(&self, program: &str, dir: &Path) -> Command {
+        let Some(tracer) = self.tracer else { return self.world.command(program, dir) };
+        let mut command = self.world.command(tracer, dir);
+        let calls = ["-ff", "-qq", "-e", "trace=execve,execveat,connect", "-o"];
+        command.args(calls).arg(self.world.path("trace")).arg(program);
+        command
+    }
+
     #[track_caller]
     fn judge(&self, seen: &Seen, when: &str) {
-        let ends = [0, 1, 3, 128, 129];
+        let ends = [0, 1, 3, 127, 128];
         assert!(ends.contains(&seen.code) && !seen.stderr.contains("panicked"), "{when}: {seen:#?}");
         assert!(!seen.stderr.contains(SECRET) && !seen.stdout.contains(SECRET), "{when}: {seen:#?}");
         nothing_ran(&self.world, &self.before, when);
-        let trace = self.world.path("trace");
-        if self.tracer.is_some() && trace.exists() {
-            judge(&self.world, &fs::read_to_string(&trace).unwrap(), when);
+        let is_trace = |path: &Path| path.file_stem().is_some_and(|name| name == "trace");
+        let traces = below(&self.world.root(), &is_trace);
+        assert_eq!(traces.is_empty(), self.tracer.is_none(), "{when}");
+        for trace in traces {
+            self.judge_trace(&fs::read_to_string(&trace).unwrap(), when);
             fs::remove_file(trace).unwrap();
+        }
+    }
+
+    /// Asserts what was run and connected: git, what belongs to it, git-wt, what the user has chosen, and nothing else.
+    #[track_caller]
+    fn judge_trace(&self, trace: &str, when: &str) {
+        let world = &self.world;
+        let known = [
+            PathBuf::from(env!("CARGO_BIN_EXE_git-wt")),
+            World::hosts_git().to_owned(),
+            World::gits_dir().join("git"),
+            Path::new("/usr/bin").join(CHOSEN),
+            Path::new("/bin").join(CHOSEN),
+        ];
+        let is_nscd = |line: &str| line.starts_with("connect(") && line.contains("\"/var/run/nscd/socket\"");
+        for line in trace.lines() {
+            assert!(!line.contains("connect") || is_nscd(line), "{when}: {line}");
+            if !line.contains("exec") {
+                continue;
+            }
+            let program = line.strip_prefix("execve(\"").and_then(|rest| rest.split('"').next());
+            let program = Path::new(program.unwrap_or_else(|| panic!("{when}: {line}")));
+            let is_known = program.parent() == Some(&self.git) || known.iter().any(|known| known == program);
+            // what is looked for on PATH is not everywhere
+            let is_absent = line.ends_with(" = -1 ENOENT (No such file or directory)");
+            let is_in_world = program.starts_with(world.root()) && !program.starts_with(world.path("bin"));
+            assert!(is_known || is_absent && program.is_absolute() && !is_in_world, "{when}: {line}");
         }
     }
 }
@@ -283,8 +299,8 @@ fn a_hostile_repository_does_nothing_before_it_is_trusted() {
             &["setup", "--again"],
             &["setup", "--dry-run"],
             &["env", "--json"],
-            &["run", "--", "true"],
-            &["run", "server"],
+            &["run", ".", "--", CHOSEN],
+            &["run", ".", "--", "server"],
             &["list", "--json"],
             &["doctor"],
             &["doctor", "--fix"],
@@ -293,13 +309,7 @@ fn a_hostile_repository_does_nothing_before_it_is_trusted() {
         .into_iter()
         .take(if all { usize::MAX } else { 3 })
         {
-            // a program of the user's choice is run, and finds what it finds
-            if args[0] == "run" && attacked.tracer.is_some() && args.contains(&"true") {
-                let seen = attacked.world.wt_in(place, args);
-                attacked.judge(&seen, &format!("{place}: {args:?}"));
-            } else {
-                attacked.wt(place, args);
-            }
+            attacked.wt(place, args);
         }
     }
     for words in [
@@ -309,7 +319,7 @@ fn a_hostile_repository_does_nothing_before_it_is_trusted() {
         &["add", "x", "--template", ""],
         &["run", "pr", ""],
     ] {
-        let mut command = attacked.world.command("git-wt", &attacked.world.path(&places[0]));
+        let mut command = attacked.traced("git-wt", &attacked.world.path(&places[0]));
         command.env("GIT_WT_COMPLETE", "raw").env("GIT_WT_COMPLETE_INDEX", words.len().to_string());
         let seen = attacked.world.see(command.args(["--", "git-wt"]).args(words));
         attacked.judge(&seen, &format!("{words:?}"));

@@ -289,7 +289,7 @@ impl World {
     }
 
     /// A directory in which only that git is.
-    fn gits_dir() -> &'static Path {
+    pub fn gits_dir() -> &'static Path {
         static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
             let name: String = World::hosts_git().to_string_lossy().replace('/', "-");
             let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only{name}"));
