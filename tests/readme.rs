@@ -196,10 +196,19 @@ fn the_recipe_of_the_readme_can_be_read() {
             database.name.wanted(),
             database.from.wanted(),
             database.shared.wanted(),
-            database.remote
+            database.remote,
+            database.timeout
         ),
-        (usual.variable, usual.name.wanted(), usual.from.wanted(), usual.shared.wanted(), usual.remote)
+        (
+            usual.variable,
+            usual.name.wanted(),
+            usual.from.wanted(),
+            usual.shared.wanted(),
+            usual.remote,
+            usual.timeout
+        )
     );
+    assert_eq!(written.hooks.timeout, default.hooks.timeout);
 }
 
 #[test]
