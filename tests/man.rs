@@ -1,5 +1,6 @@
 //! The manual pages are made from the command line's own words and some prose, and are committed for packagers.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,6 +111,18 @@ fn the_pages_are_what_the_command_line_says() {
     names.sort();
     assert_eq!(stems("1"), names, "a page of a verb that is gone");
     assert_eq!(stems("prose"), names, "prose of a verb that is gone");
+}
+
+#[test]
+fn no_page_has_a_heading_twice() {
+    for section in ["1", "7"] {
+        for stem in stems(section) {
+            let page = fs::read_to_string(man_dir().join(format!("{stem}.{section}"))).unwrap();
+            let mut seen = HashSet::new();
+            let twice = page.lines().find(|line| line.starts_with(".SH") && !seen.insert(*line));
+            assert_eq!(twice, None, "man/{stem}.{section}");
+        }
+    }
 }
 
 #[test]
