@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
 use git_wt::cli::Cli;
+use git_wt::recipe::DatabaseRule;
 use git_wt::text::manual::PAGES;
 
 /// The day of the release that the pages belong to.
@@ -123,6 +124,13 @@ fn no_page_has_a_heading_twice() {
             assert_eq!(twice, None, "man/{stem}.{section}");
         }
     }
+}
+
+#[test]
+fn the_page_says_how_long_a_server_has_by_default() {
+    let page = fs::read_to_string(man_dir().join("git-wt.1")).unwrap();
+    let usual = DatabaseRule::default().timeout.unwrap().as_secs();
+    assert!(page.contains(&format!("has for an answer, \\fB{usual}s\\fR if absent")), "it is {usual} s");
 }
 
 #[test]
