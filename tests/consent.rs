@@ -1,4 +1,4 @@
-//! Consent: what waits for it, what it covers, and who can give it.
+//! What waits for its user's consent, and is done with it. What consent covers and who can give it is in `trust`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use crate::world::{SECRET, Seen, World};
 
 /// A repository with this recipe, committed with everything else that is there.
-fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
+pub fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", recipe);
     for (name, text) in files {
@@ -18,7 +18,7 @@ fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
 
 /// Asserts that an agent is told who has to agree, and not how to agree in their place.
 #[track_caller]
-fn leaves_it_to_a_person(seen: &Seen) {
+pub fn leaves_it_to_a_person(seen: &Seen) {
     assert_eq!(seen.stderr.matches("a person has to agree").count(), 1, "{seen:#?}");
     let hints: Vec<_> = seen.stderr.lines().filter(|line| line.starts_with("hint:")).collect();
     assert!(!hints.iter().any(|hint| hint.contains("trust") || hint.contains("setup")), "{seen:#?}");
@@ -38,7 +38,7 @@ struct Asked {
 const NOTHING: Asked = Asked { recipe: "", files: &[], env: "", named: "", is_done: |_| false };
 
 /// Whether a variable comes into the worktree's environment.
-fn sets(world: &World, name: &str) -> bool {
+pub fn sets(world: &World, name: &str) -> bool {
     world.wt(&["run", "x", "--", "printenv", name]).code == 0
 }
 
@@ -134,12 +134,34 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
             leaves_it_to_a_person(&seen.says(&["without consent these are left out:", asked.named]));
             assert!(!(asked.is_done)(&world), "{}", asked.recipe);
         }
+        world.wt(&["setup", "--dry-run", "x"]).ok();
         world.wt(&["trust"]).code(128).says(&[asked.named, "there is no terminal to ask on"]);
+        assert!(!(asked.is_done)(&world), "{}", asked.recipe);
         world.trust();
         world.wt(&["setup", "x"]).ok();
         assert!((asked.is_done)(&world), "{}: {:#?}", asked.recipe, world.wt(&["env", "x"]));
         world.wt(&["trust"]).ok().says(&["nothing waits for your consent"]);
     }
+}
+
+#[test]
+fn nothing_is_sent_to_a_server_that_only_a_tracked_file_names() {
+    let example = "DATABASE_URL=postgres://app@db.example.invalid/shop\n";
+    let files = [(".gitignore", ".env\n"), (".env.example", example)];
+    let world = with_recipe("[database]\nremote = true\n", &files);
+    world.program("psql", "#!/bin/sh\ntouch \"$HOME/asked\"\nexit 2\n");
+    let is_asked = || world.path("home/asked").exists();
+    for verb in ["add", "setup"] {
+        world.wt(&[verb, "x"]).code(3).says(&[" on 'db.example.invalid'\n"]);
+    }
+    for line in [&["setup", "--dry-run", "x"][..], &["env", "x"], &["list"], &["doctor"]] {
+        world.wt(line).ok();
+    }
+    world.wt(&["trust"]).code(128).says(&[" on 'db.example.invalid'\n"]);
+    assert!(!is_asked());
+    world.trust();
+    world.wt(&["setup", "x"]).code(128).says(&["cannot reach the database server"]);
+    assert!(is_asked());
 }
 
 #[test]
@@ -206,6 +228,32 @@ fn worktrees_of_a_submodule_are_expected_beside_the_project_around() {
     let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "lib"];
     world.git(&world.path("myproject"), &add);
     world.wt_in("myproject/lib", &["add", "x"]).ok().prints("[ROOT]/lib-x\n");
+}
+
+#[test]
+fn values_of_tracked_files_wait_for_consent() {
+    let recipe = "[port]\nPORT = 8000\n[env]\nAPI_BASE = 'https://api.example.com'\n";
+    let example = "API_URL=https://api.example.com/v1\nPORT=8000\n";
+    let world = with_recipe(recipe, &[(".gitignore", ".env\n"), (".env.example", example)]);
+    world.wt(&["add", "x"]).code(3);
+    let shown = || {
+        let line = ["run", "x", "--", "sh", "-c", "echo $PORT $API_URL $API_BASE"];
+        (world.wt(&line).ok().stdout, world.wt(&["env", "x"]).ok())
+    };
+    let (run, env) = shown();
+    assert_eq!((&*run, &*env.stdout), ("8001\n", "PORT=8001  # .env\n"));
+    env.says(&[
+        "note: API_URL is not set: it waits for your consent, by 'git wt trust'\n",
+        "note: API_BASE is not set: it waits for your consent, by 'git wt trust'\n",
+    ]);
+    world.trust();
+    assert_eq!(shown().0, "8001 https://api.example.com/v1 https://api.example.com\n");
+    // another value is another request
+    world.write("myproject/.env.example", "API_URL=https://evil.example.com/v1\nPORT=8000\n");
+    world.commit(&world.path("myproject"), "another example");
+    world.wt(&["add", "y"]).code(3);
+    world.wt(&["trust"]).code(128).says(&["  .env.example (changed)\n"]);
+    world.wt(&["env", "y"]).ok().says(&["note: API_URL is not set: it waits for your consent"]);
 }
 
 #[test]
@@ -289,20 +337,6 @@ fn a_shared_database_that_waits_for_consent_is_still_another_worktrees() {
 }
 
 #[test]
-fn a_damaged_file_of_consents_is_forgotten() {
-    let world = with_recipe("[hooks]\nsetup = ['touch ran.sqlite3']\n", &[]);
-    world.trust();
-    let dir = fs::read_dir(world.path("state/git-wt/trust")).unwrap();
-    for file in dir.map(|found| found.unwrap().path()) {
-        fs::write(file, "{").unwrap();
-    }
-    world.wt(&["add", "x"]).code(128).says(&["hint: git wt trust --forget\n"]);
-    world.wt(&["trust", "--forget"]).ok();
-    world.wt(&["add", "x"]).code(3);
-    assert!(!world.path("myproject-x/ran.sqlite3").exists());
-}
-
-#[test]
 fn a_file_is_asked_for_only_to_fill_a_database() {
     let world = with_recipe("[database]\nfrom = '../seed.sql'\n", &[]);
     world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
@@ -349,177 +383,6 @@ fn a_file_that_fills_a_database_waits_for_consent() {
 }
 
 #[test]
-fn consent_is_asked_again_when_a_file_that_is_run_changes() {
-    for (command, changed) in [
-        ("sh x.sh", "x.sh"),
-        ("cd d && ./x.sh", "d/x.sh"),
-        ("make", "Makefile"),
-        ("cd d && make", "d/Makefile"),
-        ("cd a && cd d && make", "a/d/Makefile"),
-        ("cd a/d/../d; make", "a/d/Makefile"),
-        ("make -C a/d", "a/d/Makefile"),
-        ("make -fbuild.mk", "build.mk"),
-        ("npm run build", "package.json"),
-        ("npm --prefix=d run build", "d/package.json"),
-        ("python3 -m pkg.tool", "pkg/tool.py"),
-        ("python3 -m pkg.tool", "pkg/__init__.py"),
-        ("python3 -Im pkg.tool", "pkg/tool.py"),
-        ("python3 -mpkg.tool", "pkg/tool.py"),
-        ("cd a/d && python3 -m pkg.tool", "a/d/pkg/tool.py"),
-        ("python3 pkg", "pkg/__main__.py"),
-        ("sh linked.sh", "x.sh"),
-        ("sh linked/x.sh", "d/x.sh"),
-        ("cat <x.sh | sh", "x.sh"),
-        ("pip install -rreqs.txt", "reqs.txt"),
-    ] {
-        let world = World::with_repo();
-        let repo = world.path("myproject");
-        for name in [
-            "x.sh",
-            "d/x.sh",
-            "Makefile",
-            "d/Makefile",
-            "a/d/Makefile",
-            "build.mk",
-            "package.json",
-            "d/package.json",
-            "pkg/tool.py",
-            "pkg/__init__.py",
-            "pkg/__main__.py",
-            "a/d/pkg/tool.py",
-            "reqs.txt",
-        ] {
-            world.write(format!("myproject/{name}"), "# as it was\n");
-            fs::set_permissions(repo.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        symlink("x.sh", repo.join("linked.sh")).unwrap();
-        symlink("d", repo.join("linked")).unwrap();
-        world.write(
-            "myproject/.wt.toml",
-            &format!("[hooks]\nsetup = [\"({command}) || true; touch ran.sqlite3\"]\n"),
-        );
-        world.commit(&repo, "recipe");
-        world.trust();
-        world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
-        world.write(format!("myproject/{changed}"), "# another\n");
-        world.commit(&repo, "evil");
-        world.git(&repo, &["switch", "--quiet", "main"]);
-        world.wt(&["add", "evil"]).code(3).says(&["without consent", command]);
-        assert!(!world.path("myproject-evil/ran.sqlite3").exists(), "{command}");
-        world.wt(&["trust", "evil"]).code(128).says(&["(changed)"]);
-        world.wt(&["add", "good"]).ok();
-        assert!(world.path("myproject-good/ran.sqlite3").exists(), "{command}");
-    }
-}
-
-#[test]
-fn consent_covers_the_files_of_submodules() {
-    let world = World::with_repo();
-    let repo = world.path("myproject");
-    let part = world.repo("part");
-    world.write("part/x.sh", "true\n");
-    world.commit(&part, "script");
-    world.git(
-        &repo,
-        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", part.to_str().unwrap(), "part"],
-    );
-    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['cd part && sh x.sh && touch ran.sqlite3']\n");
-    world.commit(&repo, "recipe");
-    world.trust();
-    world.wt(&["add", "good"]).ok();
-    assert!(world.path("myproject-good/part/ran.sqlite3").exists());
-    world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
-    world.write("myproject/part/x.sh", "# another\n");
-    world.commit(&repo.join("part"), "evil");
-    world.commit(&repo, "evil");
-    world.git(&repo, &["switch", "--quiet", "main"]);
-    world.git(&repo, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update"]);
-    world.wt(&["add", "evil"]).code(3).says(&["without consent"]);
-    assert!(!world.path("myproject-evil/part/ran.sqlite3").exists());
-}
-
-#[test]
-fn a_file_that_a_hook_has_changed_is_not_run_by_the_next() {
-    let recipe = "[hooks]\nsetup = ['echo touch ran.sqlite3 >>x.sh', 'sh x.sh']\n";
-    let world = with_recipe(recipe, &[("x.sh", "true\n")]);
-    world.trust();
-    world.wt(&["add", "x"]).code(3).says(&["without consent", "run        sh x.sh"]);
-    assert!(!world.path("myproject-x/ran.sqlite3").exists());
-}
-
-#[test]
-fn consent_in_advance_is_to_what_the_hash_stands_for() {
-    let world = with_recipe("[hooks]\nsetup = ['sh x.sh']\n", &[("x.sh", "touch ran.sqlite3\n")]);
-    let told = world.wt(&["trust"]).code(128);
-    let hash = told.stderr.lines().find_map(|line| line.strip_prefix("hash ")).unwrap().to_owned();
-    world.wt(&["trust", "--hash", "0123"]).code(128).says(&["not what was consented to", &hash]);
-    world.write("myproject/x.sh", "touch ran.sqlite3 # another\n");
-    world.wt(&["trust", "--hash", &hash]).code(128);
-    world.wt(&["add", "x"]).code(3);
-    world.write("myproject/x.sh", "touch ran.sqlite3\n");
-    world.wt(&["trust", "--hash", &hash]).ok();
-    // whoever has consented is shown the same
-    world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n", &format!("hash {hash}\n")]);
-    world.wt(&["trust", "--hash", &hash]).ok();
-    world.wt(&["trust", "--hash", "0123"]).code(128);
-    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh', 'true']\n");
-    let more = world.wt(&["trust"]).code(128).stderr;
-    world.wt(&["trust", "--forget"]).ok();
-    let all = world.wt(&["trust"]).code(128).stderr;
-    let hash_in = |told: &str| told.lines().find(|line| line.starts_with("hash ")).unwrap().to_owned();
-    assert_eq!(hash_in(&more), hash_in(&all));
-    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh']\n");
-    world.wt(&["trust", "--hash", &hash]).ok();
-    world.wt(&["setup", "x"]).ok();
-    assert!(world.path("myproject-x/ran.sqlite3").exists());
-    // all of it is asked for again
-    world.wt(&["trust", "--forget"]).ok();
-    world.wt(&["add", "y"]).code(3);
-    assert!(!world.path("myproject-y/ran.sqlite3").exists());
-}
-
-/// What somebody may try, and how, with a pattern that fits all.
-type Attempt = (&'static str, fn(&World, &str));
-
-#[test]
-fn only_the_users_own_settings_trust_a_repository() {
-    let attempts: [Attempt; 5] = [
-        ("the repository's own settings", |world, all| {
-            world.git(&world.path("myproject"), &["config", "wt.trusted", all]);
-        }),
-        ("those of the worktree", |world, all| {
-            let repo = world.path("myproject");
-            world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
-            world.git(&repo, &["config", "--worktree", "wt.trusted", all]);
-        }),
-        ("a tracked file that they include", |world, _| {
-            world.git(&world.path("myproject"), &["config", "include.path", "../shared"]);
-        }),
-        ("a tracked file that the user's settings include", |world, _| {
-            let file = world.path("myproject/shared");
-            world.git(&world.root(), &["config", "--global", "include.path", file.to_str().unwrap()]);
-        }),
-        ("a pattern that is another's", |world, _| {
-            let other = world.path("another/*");
-            world.git(&world.root(), &["config", "--global", "wt.trusted", other.to_str().unwrap()]);
-        }),
-    ];
-    for (attempt, make) in attempts {
-        let world = World::with_repo();
-        let all = format!("{}/*", world.root().display());
-        world.write("myproject/shared", &format!("[wt]\n\ttrusted = {all}\n"));
-        world.write("myproject/.wt.toml", "[hooks]\nsetup = ['touch ran.sqlite3']\n");
-        world.commit(&world.path("myproject"), "recipe");
-        make(&world, &all);
-        assert_eq!(world.wt(&["add", "x"]).code, 3, "{attempt}");
-        assert!(!world.path("myproject-x/ran.sqlite3").exists(), "{attempt}");
-        world.git(&world.root(), &["config", "--global", "--replace-all", "wt.trusted", &all]);
-        world.wt(&["add", "y"]).ok();
-        assert!(world.path("myproject-y/ran.sqlite3").exists(), "{attempt}");
-    }
-}
-
-#[test]
 fn a_value_that_waits_goes_on_waiting_when_its_worktree_moves() {
     let world = with_recipe("[env]\nGREETING = 'hello from {{ path }}, {{ name }}'\n", &[]);
     world.wt(&["add", "x"]).code(3);
@@ -546,39 +409,6 @@ fn no_interpreter_is_taken_from_what_git_tracks() {
     let told = world.read("home/uv");
     assert!(told.contains("venv") && !told.contains("elsewhere"), "{told}");
     assert!(!world.path("home/pwned").exists());
-}
-
-#[test]
-fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
-    let world = World::new();
-    world.repo("origin");
-    world.write(
-        "origin/.wt.toml",
-        "[port]\nPORT = 8000\n[env]\nGREETING = 'hello'\n[hooks]\nsetup = ['sh install.sh', 'echo $GREETING >greeted.sqlite3']\n",
-    );
-    world.write("origin/.gitignore", ".env\n*.sqlite3\n");
-    world.write("origin/install.sh", "touch installed.sqlite3\n");
-    world.write("origin/.env.example", "PORT=8000\nDEBUG=1\n");
-    world.commit(&world.path("origin"), "recipe");
-    world.git(&world.root(), &["clone", "--quiet", "origin", "myproject"]);
-    let seen = world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n");
-    leaves_it_to_a_person(&seen);
-    for action in ["run        sh install.sh", "run        echo $GREETING"] {
-        assert_eq!(seen.stderr.matches(action).count(), 1, "{action}: {seen:#?}");
-    }
-    // usable: its branch, its files and its port are there
-    assert_eq!(world.git(&world.path("myproject-x"), &["branch", "--show-current"]), "x");
-    assert_eq!(
-        world.read("myproject-x/.env"),
-        "PORT=8001\nDEBUG=1\n# set by git-wt for this worktree\nGREETING=hello\n"
-    );
-    world.wt(&["run", "x", "--", "printenv", "PORT"]).ok().prints("8001\n");
-    assert!(!sets(&world, "GREETING") && !sets(&world, "DEBUG"));
-    assert!(!world.path("myproject-x/installed.sqlite3").exists());
-    world.trust();
-    world.wt(&["setup", "x"]).ok();
-    assert_eq!(world.read("myproject-x/greeted.sqlite3"), "hello\n");
-    assert!(world.path("myproject-x/installed.sqlite3").exists() && sets(&world, "DEBUG"));
 }
 
 #[test]

@@ -1,19 +1,15 @@
-//! What a repository asks for waits for its user's consent, and consent is to what was shown and nothing else.
+//! What consent covers, which is what was shown and nothing else, and who can give it.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
+use crate::consent::{leaves_it_to_a_person, sets, with_recipe};
 use crate::world::{Seen, World};
 
-/// A world whose `myproject` has committed a recipe, with a Makefile and scripts that leave a trace.
+/// A world whose `myproject` has committed a recipe, with a Makefile and a script that leave a trace.
 fn asking(recipe: &str) -> World {
-    let world = World::with_repo();
-    world.write("myproject/.gitignore", ".env\n*.sqlite3\n/media\n");
-    world.write("myproject/Makefile", "%:\n\ttouch \"$$HOME/ran\"\n");
-    world.write("myproject/tools/set-up.sh", "touch \"$HOME/ran\"\n");
-    world.write("myproject/tasks.py", "import os; open(os.environ['HOME'] + '/ran', 'w')\n");
-    asks(&world, recipe);
-    world
+    let make = "%:\n\ttouch \"$$HOME/ran\"\n";
+    with_recipe(recipe, &[("Makefile", make), ("tools/set-up.sh", "touch \"$HOME/ran\"\n")])
 }
 
 fn asks(world: &World, recipe: &str) {
@@ -38,95 +34,96 @@ fn hints(seen: &Seen) -> Vec<&str> {
 }
 
 #[test]
-fn what_reaches_outside_waits_for_consent() {
-    let world = asking("");
-    fs::create_dir_all(world.path("myproject/media")).unwrap();
-    fs::create_dir(world.path("elsewhere")).unwrap();
-    for program in ["psql", "createdb"] {
-        world.program(program, "#!/bin/sh\ntouch \"$HOME/ran\"\nexit 1\n");
-    }
-    let lite = format!("DATABASE_URL=sqlite:///{}/elsewhere/db.sqlite3\n", world.root().display());
-    let server = "DATABASE_URL=postgres://app@db.example.invalid/shop\n";
-    for (name, recipe, example, waits) in [
-        ("python", "[venv]\npython = \"make\"\n", "", "  venv by    make\n"),
-        ("link", "link = [\"media\"]\n", "", "  link       media\n"),
-        ("hook", "[hooks]\nsetup = [\"make all\"]\n", "", "  run        make all\n"),
-        ("lite", "[database]\n", &lite, "/elsewhere/db.sqlite3'\n"),
-        ("server", "[database]\nremote = true\n", server, " on 'db.example.invalid'\n"),
-        ("share", "[database]\nshared = true\n", &lite, "  share      the main worktree's database\n"),
-    ] {
-        world.write("myproject/.env.example", example);
-        asks(&world, recipe);
-        world.wt(&["add", name]).code(3).says(&["warning: without consent these are left out:\n", waits]);
-        assert!(!ran(&world), "{name}");
-        world.wt(&["setup", "--dry-run", name]).ok();
-        world.wt(&["setup", name]).code(3).says(&[waits]);
-        world.wt(&["trust"]).code(128).says(&[waits.trim_end()]);
-        assert!(!ran(&world), "{name}");
-    }
-    assert_eq!(fs::read_dir(world.path("elsewhere")).unwrap().count(), 0);
-    assert!(!world.path("myproject-link/media").exists());
-    asks(&world, "path = \"../../elsewhere/{{ name }}\"\n");
-    world.wt(&["add", "place"]).code(128).says(&["which needs your consent"]);
-    assert_eq!(world.git(&world.path("myproject"), &["branch", "--list", "place"]), "");
-    // and with consent it is done
-    asks(&world, "link = [\"media\"]\n[hooks]\nsetup = [\"make all\"]\n");
-    world.trust();
-    world.wt(&["setup", "link"]).ok();
-    assert!(ran(&world) && world.path("myproject-link/media").is_symlink());
-    asks(&world, "path = \"../elsewhere/{{ name }}\"\n");
-    world.trust();
-    world.wt(&["add", "place"]).ok().prints("[ROOT]/elsewhere/place\n");
-}
-
-#[test]
-fn values_of_tracked_files_wait_for_consent() {
-    let world = asking("[port]\nPORT = 8000\n[env]\nAPI_BASE = \"https://api.example.com\"\n");
-    world.write("myproject/.env.example", "API_URL=https://api.example.com/v1\nPORT=8000\n");
-    world.commit(&world.path("myproject"), "an example");
-    world.wt(&["add", "x"]).code(3);
-    let shown = || {
-        let line = ["run", "x", "--", "sh", "-c", "echo $PORT $API_URL $API_BASE"];
-        (world.wt(&line).ok().stdout, world.wt(&["env", "x"]).ok())
-    };
-    let (run, env) = shown();
-    assert_eq!((&*run, &*env.stdout), ("8001\n", "PORT=8001  # .env\n"));
-    env.says(&[
-        "note: API_URL is not set: it waits for your consent, by 'git wt trust'\n",
-        "note: API_BASE is not set: it waits for your consent, by 'git wt trust'\n",
-    ]);
-    world.trust();
-    assert_eq!(shown().0, "8001 https://api.example.com/v1 https://api.example.com\n");
-    // another value is another request
-    world.write("myproject/.env.example", "API_URL=https://evil.example.com/v1\nPORT=8000\n");
-    world.commit(&world.path("myproject"), "another example");
-    world.wt(&["add", "y"]).code(3);
-    world.wt(&["trust"]).code(128).says(&["  .env.example (changed)\n"]);
-    world.wt(&["env", "y"]).ok().says(&["note: API_URL is not set: it waits for your consent"]);
-}
-
-#[test]
 fn a_file_that_a_command_names_is_a_part_of_it() {
-    for (command, file) in [
-        ("sh tools/set-up.sh", "tools/set-up.sh"),
-        ("cd tools && sh ./set-up.sh", "tools/set-up.sh"),
-        ("make all", "Makefile"),
-        ("/usr/bin/python3 -m tasks", "tasks.py"),
-        ("sh linked.sh", "linked.sh"),
+    for (command, changed) in [
+        ("sh x.sh", "x.sh"),
+        ("cd d && ./x.sh", "d/x.sh"),
+        ("make", "Makefile"),
+        ("cd d && make", "d/Makefile"),
+        ("cd a && cd d && make", "a/d/Makefile"),
+        ("cd a/d/../d; make", "a/d/Makefile"),
+        ("make -C a/d", "a/d/Makefile"),
+        ("make -fbuild.mk", "build.mk"),
+        ("npm run build", "package.json"),
+        ("npm --prefix=d run build", "d/package.json"),
+        ("python3 -m pkg.tool", "pkg/tool.py"),
+        ("/usr/bin/python3 -m pkg.tool", "pkg/tool.py"),
+        ("python3 -m pkg.tool", "pkg/__init__.py"),
+        ("python3 -Im pkg.tool", "pkg/tool.py"),
+        ("python3 -mpkg.tool", "pkg/tool.py"),
+        ("cd a/d && python3 -m pkg.tool", "a/d/pkg/tool.py"),
+        ("python3 pkg", "pkg/__main__.py"),
+        ("sh linked.sh", "x.sh"),
+        ("sh linked/x.sh", "d/x.sh"),
+        ("cat <x.sh | sh", "x.sh"),
+        ("pip install -rreqs.txt", "reqs.txt"),
     ] {
-        let world = asking(&format!("[hooks]\nsetup = [\"{command}\"]\n"));
-        symlink("tools/set-up.sh", world.path("myproject/linked.sh")).unwrap();
-        world.commit(&world.path("myproject"), "a link");
+        let world = World::with_repo();
+        let repo = world.path("myproject");
+        for name in [
+            "x.sh",
+            "d/x.sh",
+            "Makefile",
+            "d/Makefile",
+            "a/d/Makefile",
+            "build.mk",
+            "package.json",
+            "d/package.json",
+            "pkg/tool.py",
+            "pkg/__init__.py",
+            "pkg/__main__.py",
+            "a/d/pkg/tool.py",
+            "reqs.txt",
+        ] {
+            world.write(format!("myproject/{name}"), "# as it was\n");
+            fs::set_permissions(repo.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        symlink("x.sh", repo.join("linked.sh")).unwrap();
+        symlink("d", repo.join("linked")).unwrap();
+        world.write(
+            "myproject/.wt.toml",
+            &format!("[hooks]\nsetup = [\"({command}) || true; touch ran.sqlite3\"]\n"),
+        );
+        world.commit(&repo, "recipe");
         world.trust();
-        world.wt(&["add", "before"]).ok();
-        assert!(ran(&world), "{command}");
-        let changed = world.read(format!("myproject/{file}")) + "\n";
-        world.write(format!("myproject/{file}"), &changed);
-        world.commit(&world.path("myproject"), "changed");
-        world.wt(&["add", "after"]).code(3).says(&["without consent"]);
-        world.wt(&["trust"]).code(128).says(&[command, &format!("{file} (changed)")]);
-        assert!(!ran(&world), "{command}");
+        world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+        world.write(format!("myproject/{changed}"), "# another\n");
+        world.commit(&repo, "evil");
+        world.git(&repo, &["switch", "--quiet", "main"]);
+        world.wt(&["add", "evil"]).code(3).says(&["without consent", command]);
+        assert!(!world.path("myproject-evil/ran.sqlite3").exists(), "{command}");
+        // a link is called by its own name
+        let called = if command == "sh linked.sh" { "linked.sh" } else { changed };
+        world.wt(&["trust", "evil"]).code(128).says(&[&format!("{called} (changed)")]);
+        world.wt(&["add", "good"]).ok();
+        assert!(world.path("myproject-good/ran.sqlite3").exists(), "{command}");
     }
+}
+
+#[test]
+fn consent_covers_the_files_of_submodules() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    let part = world.repo("part");
+    world.write("part/x.sh", "true\n");
+    world.commit(&part, "script");
+    world.git(
+        &repo,
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", part.to_str().unwrap(), "part"],
+    );
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['cd part && sh x.sh && touch ran.sqlite3']\n");
+    world.commit(&repo, "recipe");
+    world.trust();
+    world.wt(&["add", "good"]).ok();
+    assert!(world.path("myproject-good/part/ran.sqlite3").exists());
+    world.git(&repo, &["switch", "--quiet", "--create", "evil"]);
+    world.write("myproject/part/x.sh", "# another\n");
+    world.commit(&repo.join("part"), "evil");
+    world.commit(&repo, "evil");
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.git(&repo, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update"]);
+    world.wt(&["add", "evil"]).code(3).says(&["without consent"]);
+    assert!(!world.path("myproject-evil/part/ran.sqlite3").exists());
 }
 
 #[test]
@@ -181,46 +178,119 @@ fn an_agent_is_told_to_ask_a_person() {
 }
 
 #[test]
-fn consent_in_advance_is_to_exactly_that() {
-    let world = asking("[hooks]\nsetup = [\"make all\"]\n");
-    let known = hash(&world);
-    world.write("myproject/Makefile", "%:\n\ttouch \"$$HOME/ran\" more\n");
-    world.commit(&world.path("myproject"), "more");
-    let seen = world.wt(&["trust", "--hash", &known]).code(128);
-    let now = hash(&world);
-    seen.says(&["error: this is not what was consented to in advance", &now]);
-    world.wt(&["add", "x"]).code(3);
-    assert!(!ran(&world));
-    world.wt(&["trust", "--hash", &now]).ok();
+fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
+    let world = World::new();
+    world.repo("origin");
+    world.write(
+        "origin/.wt.toml",
+        "[port]\nPORT = 8000\n[env]\nGREETING = 'hello'\n[hooks]\nsetup = ['sh install.sh', 'echo $GREETING >greeted.sqlite3']\n",
+    );
+    world.write("origin/.gitignore", ".env\n*.sqlite3\n");
+    world.write("origin/install.sh", "touch installed.sqlite3\n");
+    world.write("origin/.env.example", "PORT=8000\nDEBUG=1\n");
+    world.commit(&world.path("origin"), "recipe");
+    world.git(&world.root(), &["clone", "--quiet", "origin", "myproject"]);
+    let seen = world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n");
+    leaves_it_to_a_person(&seen);
+    for action in ["run        sh install.sh", "run        echo $GREETING"] {
+        assert_eq!(seen.stderr.matches(action).count(), 1, "{action}: {seen:#?}");
+    }
+    // usable: its branch, its files and its port are there
+    assert_eq!(world.git(&world.path("myproject-x"), &["branch", "--show-current"]), "x");
+    assert_eq!(
+        world.read("myproject-x/.env"),
+        "PORT=8001\nDEBUG=1\n# set by git-wt for this worktree\nGREETING=hello\n"
+    );
+    world.wt(&["run", "x", "--", "printenv", "PORT"]).ok().prints("8001\n");
+    assert!(!sets(&world, "GREETING") && !sets(&world, "DEBUG"));
+    assert!(!world.path("myproject-x/installed.sqlite3").exists());
+    world.trust();
     world.wt(&["setup", "x"]).ok();
-    assert!(ran(&world));
-    world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n"]);
-    world.wt(&["trust", "--forget"]).ok();
-    assert_eq!(hash(&world), now);
+    assert_eq!(world.read("myproject-x/greeted.sqlite3"), "hello\n");
+    assert!(world.path("myproject-x/installed.sqlite3").exists() && sets(&world, "DEBUG"));
 }
 
 #[test]
-fn only_the_users_own_configuration_trusts_a_repository() {
-    let world = asking("[hooks]\nsetup = [\"make all\"]\n");
-    let repo = world.path("myproject");
-    let pattern = format!("{}/*", world.root().display());
-    // a repository may come with its .git, and a branch with a file that is included
-    world.git(&repo, &["config", "wt.trusted", &pattern]);
-    world.write("myproject/settings", &format!("[wt]\n\ttrusted = {pattern}\n"));
-    world.git(&repo, &["config", "include.path", "../settings"]);
-    world.git(
-        &repo,
-        &["config", "--global", "--add", "include.path", repo.join("settings").to_str().unwrap()],
-    );
-    world.commit(&repo, "settings");
-    world.wt(&["add", "x"]).code(3).says(&["without consent"]);
-    world.git(&repo, &["config", "--global", "wt.trusted", "~/code/*"]);
-    world.wt(&["setup", "x"]).code(3).says(&["without consent"]);
-    assert!(!ran(&world));
-    world.git(&repo, &["config", "--global", "wt.trusted", &pattern]);
+fn consent_in_advance_is_to_exactly_that() {
+    let world = with_recipe("[hooks]\nsetup = ['sh x.sh']\n", &[("x.sh", "touch ran.sqlite3\n")]);
+    let known = hash(&world);
+    world.wt(&["trust", "--hash", "0123"]).code(128).says(&["not what was consented to", &known]);
+    world.write("myproject/x.sh", "touch ran.sqlite3 # another\n");
+    world.wt(&["trust", "--hash", &known]).code(128);
+    world.wt(&["add", "x"]).code(3);
+    world.write("myproject/x.sh", "touch ran.sqlite3\n");
+    world.wt(&["trust", "--hash", &known]).ok();
+    // whoever has consented is shown the same
+    world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n", &format!("hash {known}\n")]);
+    world.wt(&["trust", "--hash", &known]).ok();
+    world.wt(&["trust", "--hash", "0123"]).code(128);
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh', 'true']\n");
+    let more = hash(&world);
+    world.wt(&["trust", "--forget"]).ok();
+    assert_eq!(hash(&world), more);
+    world.write("myproject/.wt.toml", "[hooks]\nsetup = ['sh x.sh']\n");
+    world.wt(&["trust", "--hash", &known]).ok();
     world.wt(&["setup", "x"]).ok();
-    assert!(ran(&world));
-    world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n"]);
+    assert!(world.path("myproject-x/ran.sqlite3").exists());
+    // all of it is asked for again
+    world.wt(&["trust", "--forget"]).ok();
+    world.wt(&["add", "y"]).code(3);
+    assert!(!world.path("myproject-y/ran.sqlite3").exists());
+}
+
+/// What somebody may try, and how, with a pattern that fits all.
+type Attempt = (&'static str, fn(&World, &str));
+
+#[test]
+fn only_the_users_own_configuration_trusts_a_repository() {
+    let attempts: [Attempt; 5] = [
+        ("the repository's own settings", |world, all| {
+            world.git(&world.path("myproject"), &["config", "wt.trusted", all]);
+        }),
+        ("those of the worktree", |world, all| {
+            let repo = world.path("myproject");
+            world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
+            world.git(&repo, &["config", "--worktree", "wt.trusted", all]);
+        }),
+        ("a tracked file that they include", |world, _| {
+            world.git(&world.path("myproject"), &["config", "include.path", "../shared"]);
+        }),
+        ("a tracked file that the user's settings include", |world, _| {
+            let file = world.path("myproject/shared");
+            world.git(&world.root(), &["config", "--global", "include.path", file.to_str().unwrap()]);
+        }),
+        ("a pattern that is another's", |world, _| {
+            let other = world.path("another/*");
+            world.git(&world.root(), &["config", "--global", "wt.trusted", other.to_str().unwrap()]);
+        }),
+    ];
+    for (attempt, make) in attempts {
+        let world = World::with_repo();
+        let all = format!("{}/*", world.root().display());
+        world.write("myproject/shared", &format!("[wt]\n\ttrusted = {all}\n"));
+        world.write("myproject/.wt.toml", "[hooks]\nsetup = ['touch ran.sqlite3']\n");
+        world.commit(&world.path("myproject"), "recipe");
+        make(&world, &all);
+        assert_eq!(world.wt(&["add", "x"]).code, 3, "{attempt}");
+        assert!(!world.path("myproject-x/ran.sqlite3").exists(), "{attempt}");
+        world.git(&world.root(), &["config", "--global", "--replace-all", "wt.trusted", &all]);
+        world.wt(&["add", "y"]).ok();
+        assert!(world.path("myproject-y/ran.sqlite3").exists(), "{attempt}");
+    }
+}
+
+#[test]
+fn a_damaged_file_of_consents_is_forgotten() {
+    let world = with_recipe("[hooks]\nsetup = ['touch ran.sqlite3']\n", &[]);
+    world.trust();
+    let dir = fs::read_dir(world.path("state/git-wt/trust")).unwrap();
+    for file in dir.map(|found| found.unwrap().path()) {
+        fs::write(file, "{").unwrap();
+    }
+    world.wt(&["add", "x"]).code(128).says(&["hint: git wt trust --forget\n"]);
+    world.wt(&["trust", "--forget"]).ok();
+    world.wt(&["add", "x"]).code(3);
+    assert!(!world.path("myproject-x/ran.sqlite3").exists());
 }
 
 #[test]
