@@ -157,6 +157,20 @@ fn json_has_a_version_and_the_fields() {
 }
 
 #[test]
+fn what_cannot_be_told_is_not_called_clean() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.write("myproject/.git/worktrees/myproject-staging/index", "no index");
+    let seen = world.wt(&["list"]).ok().says(&["warning: cannot tell what has changed in 'staging': "]);
+    let line = seen.stdout.lines().find(|line| line.contains("staging")).unwrap();
+    assert_eq!(line.split_whitespace().nth(3), Some("?"), "{line}");
+    let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
+    let status = |at: usize| json["worktrees"][at].get("status").cloned();
+    assert_eq!(status(1), Some(serde_json::Value::Null));
+    assert!(status(0).unwrap().is_object());
+}
+
+#[test]
 fn porcelain_is_git_s_own() {
     let world = crowd();
     world.wt(&["add", "staging"]).ok();

@@ -45,7 +45,7 @@ pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<
             None => Asked::Not,
             Some(Ok(summary)) => Asked::Known(summary),
             Some(Err(error)) => {
-                let name = worktrees.name(tree);
+                let (name, error) = (worktrees.name(tree), worktrees.unless_gone(tree, error));
                 context
                     .ui
                     .warn(&format!("cannot tell what has changed in '{name}': {}", error.in_one_line()));
