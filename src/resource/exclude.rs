@@ -39,8 +39,7 @@ impl Exclude {
                 match c {
                     // what no line of the file can have is any character
                     c if c.is_control() => pattern.push('?'),
-                    // a blank at the end of a line would not count
-                    '*' | '?' | '[' | '\\' | ' ' => pattern.extend(['\\', c]),
+                    '*' | '?' | '[' | '\\' => pattern.extend(['\\', c]),
                     c => pattern.push(c),
                 }
             }
@@ -54,6 +53,10 @@ impl Exclude {
     pub fn of_link(path: &Path, name: &Name) -> Self {
         let mut pattern = Self::of(path).pattern;
         pattern.pop();
+        // a blank at the end of a line does not count
+        if pattern.ends_with(' ') {
+            pattern.insert(pattern.len() - 1, '\\');
+        }
         Self { pattern, owner: Some(format!("{OWNER}link of '{}'", escaped(name.as_str()))) }
     }
 
