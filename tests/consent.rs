@@ -264,6 +264,11 @@ fn a_value_is_no_more_derived_than_its_parts() {
         "{{ ('http://evil.example/') ~ (name) | slug }}",
         "{{ 'http://evil.example' if true else name | dbname }}",
         "http://evil.example/{{ name | slug }}",
+        "{{ ('3221225986') | slug }}",
+        "{{ (48125) | slug }}",
+        "{{ ('production' ~ name) | slug }}",
+        "{{ path }}",
+        "{{ path }}/bin",
     ] {
         let world = with_recipe(&format!("[env]\nAPI_URL = \"{template}\"\n"), &[]);
         world.wt(&["add", "x"]).code(3).says(&["set        API_URL in shells and hooks"]);
@@ -419,7 +424,7 @@ fn nothing_of_another_file_is_shown_or_taken_along() {
     let cookies = rusqlite::Connection::open(world.path("home/cookies.db")).unwrap();
     cookies.execute_batch(&format!("CREATE TABLE t (a); INSERT INTO t VALUES ('{SECRET}');")).unwrap();
     drop(cookies);
-    world.write("myproject/.gitignore", ".env\n*.db\n");
+    world.write("myproject/.gitignore", ".env\n*.db\n*.sqlite3\n");
     world.write("myproject/data/keep", "");
     world.commit(&repo, "data");
     world.git(&repo, &["branch", "before"]);
@@ -449,4 +454,109 @@ fn nothing_of_another_file_is_shown_or_taken_along() {
     symlink("../home/.netrc", repo.join(".worktreeinclude")).unwrap();
     let seen = world.wt(&["add", "before"]).code(128).says(&["'.worktreeinclude' has a line"]);
     assert!(!seen.stderr.contains(SECRET), "{seen:#?}");
+}
+
+#[test]
+fn a_database_on_the_users_server_has_the_worktrees_name() {
+    let asks = |name: &str| {
+        let world = with_recipe(&format!("[database]\nname = \"{name}\"\n"), &[]);
+        world.write("myproject/.env", "DATABASE_URL=postgres://localhost:1/shop\n");
+        // no server is there: what passes is asked of one in vain
+        let seen = world.wt(&["add", "x"]);
+        assert_eq!(
+            seen.stderr.contains("cannot reach"),
+            !seen.stderr.contains("without consent"),
+            "{seen:?}"
+        );
+        seen.stderr.contains("database   ")
+    };
+    for name in [
+        "shop",
+        "billing",
+        "{{ 'billing' | dbname }}",
+        "{{ ('name') | dbname }}",
+        "{{ ('billing' if true else name) | dbname }}",
+        "{% if true %}billing{% else %}{{ name | dbname }}{% endif %}",
+    ] {
+        assert!(asks(name), "{name}");
+    }
+    for name in ["{{ (repo ~ '_' ~ name) | dbname }}", "shop_{{ name | dbname }}"] {
+        assert!(!asks(name), "{name}");
+    }
+}
+
+#[test]
+fn the_url_of_a_shared_database_is_a_value_like_any_other() {
+    let files = [(".gitignore", ".env\n"), (".env.example", "DATABASE_URL=postgres://u@evil.example/x\n")];
+    let world = with_recipe("[database]\nshared = true\n", &files);
+    world.git(&world.path("myproject"), &["config", "wt.database.shared", "true"]);
+    world.wt(&["add", "x"]).code(3).says(&["set        DATABASE_URL"]);
+    assert!(!sets(&world, "DATABASE_URL"));
+    world.trust();
+    assert!(sets(&world, "DATABASE_URL"));
+}
+
+#[test]
+fn a_copy_of_what_a_tracked_file_calls_mains_waits_for_consent() {
+    let files = [
+        (".gitignore", ".env\n"),
+        (".env.example", "DATABASE_URL=postgres://localhost:1/of_another_project\n"),
+    ];
+    let world = with_recipe("[database]\nfrom = 'main'\n", &files);
+    world.wt(&["add", "x"]).code(3).says(&["fill from  database 'of_another_project' on 'localhost:1'"]);
+}
+
+#[test]
+fn no_server_is_local_by_how_its_address_ends() {
+    for url in [
+        "postgres://app@/shop?host=192.0.2.2%2Cx.localhost",
+        "postgres://app@localhost/shop?host=192.0.2.2",
+        "postgres://app@localhost/shop?%68ost=192.0.2.2",
+        "postgres://app@localhost/shop?%68ostaddr=192.0.2.2",
+        "postgres://localhost/shop#x?host=192.0.2.2",
+        "postgres://localhost/shop?application_name=1#&host=192.0.2.2",
+        "postgres:///shop?service=prod",
+        "postgres://localhost,192.0.2.2/shop",
+    ] {
+        let files = [(".gitignore", ".env\n"), (".env.example", &*format!("DATABASE_URL={url}\n"))];
+        let world = with_recipe("[database]\nremote = true\n", &files);
+        world.wt(&["add", "x"]).code(3).says(&["database   "]);
+        assert!(!sets(&world, "DATABASE_URL"), "{url}");
+    }
+}
+
+#[test]
+fn what_the_environment_has_is_in_no_committed_name() {
+    for recipe in
+        ["path = '../{{ repo }}-{{ env.TOKEN }}'\n", "[database]\nname = \"{{ env.TOKEN | dbname }}\"\n"]
+    {
+        let world = with_recipe(recipe, &[]);
+        let before = world.everything();
+        world.wt(&["add", "x"]).code(128).says(&["'env.TOKEN' cannot stand in"]);
+        before.is_still(&world.everything(), recipe);
+    }
+    let world = World::with_repo();
+    world.git(&world.path("myproject"), &["config", "wt.path", "../{{ env.USER_DIR or 'mine' }}/{{ name }}"]);
+    world.wt(&["add", "x"]).ok();
+    assert!(world.path("mine/x").is_dir());
+}
+
+#[test]
+fn a_place_has_no_line_of_its_own_in_info_exclude() {
+    let world = with_recipe("path = \"wt\\n!/secret.txt\\n/{{ name }}\"\n", &[]);
+    let before = world.everything();
+    world.wt(&["add", "x"]).code(128).says(&["has a line break or the like in it"]);
+    before.is_still(&world.everything(), "nothing is made");
+}
+
+#[test]
+fn data_of_mains_database_comes_to_no_place_that_git_would_see() {
+    let world = with_recipe("[database]\nfrom = 'main'\n", &[(".gitignore", ".env\n")]);
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///shop.db\n");
+    world.write("myproject/shop.db", "");
+    world
+        .wt(&["add", "x"])
+        .ok()
+        .says(&["warning: no database '[ROOT]/myproject-x/shop.db': git does not ignore it there"]);
+    assert!(!world.path("myproject-x/shop.db").exists());
 }

@@ -127,6 +127,7 @@ fn with_staging() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[env]\nHERE = \"{{ path }}\"\n");
     world.commit(&world.path("myproject"), "recipe");
+    world.trust();
     world.wt(&["add", "staging"]).ok();
     world
 }

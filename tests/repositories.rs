@@ -336,6 +336,57 @@ fn submodules_that_main_has_are_there_in_a_new_worktree_without_the_network() {
 }
 
 #[test]
+fn a_branchs_gitmodules_reaches_nothing_but_its_own_submodules() {
+    let world = with_submodules();
+    let repo = world.path("myproject");
+    let pwned = world.path("home/pwned");
+    world.repo("other");
+    for dir in ["myproject", "other"] {
+        let dir = world.path(dir);
+        world.git(&dir, &["config", "remote.origin.url", "kept"]);
+        world.git(&dir, &["update-ref", "refs/remotes/origin/kept", "HEAD"]);
+    }
+    world.write("myproject/src/file", "x\n");
+    std::os::unix::fs::symlink("../other", repo.join("beside")).unwrap();
+    world.commit(&repo, "files");
+    let known = world.read("myproject/.gitmodules");
+    let second = |name: &str, path: &str| format!("[submodule \"{name}\"]\n\tpath = {path}\n\turl = kept\n");
+    // as if its author had had the submodule cloned by that name in the main worktree
+    let named = format!("x.update=!touch {}; : #", pwned.display());
+    std::fs::create_dir_all(world.path("myproject/.git/modules")).unwrap();
+    let clone = world.path("myproject/.git/modules/lib/a b");
+    std::os::unix::fs::symlink(clone, world.path("myproject/.git/modules").join(named.replace('/', "_")))
+        .unwrap();
+    for (at, modules) in [
+        known.replace("path = lib/a b", "path = src"),
+        known.replace("path = lib/a b", "path = beside"),
+        known.replace("path = lib/a b", "path = ."),
+        known.replace("path = lib/a b", "path = ../other"),
+        known.replace("path = lib/a b", "path = \"lib/a b\\n\""),
+        known.clone() + &second("x", "lib/a b"),
+        known.replace("lib/a b\"]", &format!("{}\"]", named.replace('/', "_"))),
+        known.replace("lib/a b\"]", "../../../other/.git\"]"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let branch = format!("pr-{at}");
+        world.git(&repo, &["checkout", "--quiet", "-b", &branch]);
+        world.write("myproject/.gitmodules", &modules);
+        world.commit(&repo, "another .gitmodules");
+        world.git(&repo, &["checkout", "--quiet", "main"]);
+        let seen = world.wt(&["add", &branch]).ok();
+        for dir in ["myproject", "other"] {
+            let dir = world.path(dir);
+            assert_eq!(world.git(&dir, &["config", "remote.origin.url"]), "kept", "{modules}{seen:?}");
+            let branches = world.git(&dir, &["branch", "--remotes", "--format=%(refname)"]);
+            assert_eq!(branches, "refs/remotes/origin/kept", "{modules}{seen:?}");
+        }
+        assert!(!pwned.exists(), "{modules}{seen:?}");
+    }
+}
+
+#[test]
 fn commits_that_only_its_submodules_have_keep_a_worktree() {
     let world = with_submodules();
     world.wt(&["add", "staging"]).ok();

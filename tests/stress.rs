@@ -77,6 +77,7 @@ fn world_of(repositories: &[&str]) -> World {
         );
         world.commit(&repository, "recipe");
         world.write(format!("{name}/.env"), "DATABASE_URL=sqlite:///db.sqlite3\n");
+        world.wt_in(name, &["trust", "--yes"]).ok();
     }
     world
 }

@@ -320,6 +320,7 @@ fn a_dump_opens_no_other_file() {
         let statement = statement.replace("{}", other.to_str().unwrap());
         world.write("myproject/seed.sql", &format!("CREATE TABLE a (n);\n{statement};\n"));
         world.commit(&world.path("myproject"), "a dump");
+        world.trust();
         world.wt(&["add", "x"]).code(128).says(&["too many attached databases"]);
         assert!(!other.exists() && !world.path("myproject-x").exists(), "{statement}");
     }
