@@ -26,7 +26,7 @@ use crate::text::reserved;
 
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum VariableOrigin {
     /// The port claimed for it.
     Port,
     /// This env file, relative to the worktree.
@@ -35,7 +35,7 @@ pub enum Origin {
     Venv,
 }
 
-impl Origin {
+impl VariableOrigin {
     /// The origin as the user reads it.
     pub fn describe(&self) -> &str {
         match self {
@@ -54,7 +54,7 @@ pub struct Variable {
     /// Its value.
     pub value: String,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: VariableOrigin,
 }
 
 /// What programs of a worktree get.
@@ -85,7 +85,7 @@ impl Environment {
         let tracked = repo.tracked(root)?;
         let ports = record.map(Record::ports).unwrap_or_default();
         for (name, number) in ports.into_iter().filter(|(name, _)| reserved::may_be_set(name)) {
-            environment.set(name, number.to_string(), Origin::Port);
+            environment.set(name, number.to_string(), VariableOrigin::Port);
         }
         let recorded: Vec<&str> = record
             .map(|record| record.env_files().map(|file| file.path.as_str()).collect())
@@ -123,7 +123,7 @@ impl Environment {
                 "is tracked by git"
             } else {
                 for (name, path) in venv::variables(root, path) {
-                    self.set(name.into(), path.to_string_lossy().into_owned(), Origin::Venv);
+                    self.set(name.into(), path.to_string_lossy().into_owned(), VariableOrigin::Venv);
                 }
                 self.bin = Some(venv::bin_dir(root, path));
                 self.made_its_venv =
@@ -157,7 +157,7 @@ impl Environment {
                 Value::Text(value) if waits(&name, &value) => {
                     self.left_out.push((name, "it waits for your consent, by 'git wt trust'".into()));
                 }
-                Value::Text(value) => self.set(name, value, Origin::File(path.to_owned())),
+                Value::Text(value) => self.set(name, value, VariableOrigin::File(path.to_owned())),
                 // programs expand it by rules of their own: half an answer would override theirs
                 Value::Dynamic(_) => {
                     let why = "its value has an expansion, which programs read differently";
@@ -172,8 +172,8 @@ impl Environment {
         self.known.get(name) == Some(&true)
     }
 
-    fn set(&mut self, name: String, value: String, origin: Origin) {
-        if self.known.insert(name.clone(), matches!(origin, Origin::File(_))).is_some() {
+    fn set(&mut self, name: String, value: String, origin: VariableOrigin) {
+        if self.known.insert(name.clone(), matches!(origin, VariableOrigin::File(_))).is_some() {
             self.variables.retain(|known| known.name != name);
         }
         self.variables.push(Variable { name, value, origin });

@@ -17,7 +17,6 @@ pub mod worktrees;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -27,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
 use crate::host::exec::{self, Output, Program};
-use crate::text::name::Branch;
+use crate::host::identity::Identity;
+use crate::text::name::BranchName;
 
 /// An object id in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,22 +60,6 @@ impl Oid {
 impl Display for Oid {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
-    }
-}
-
-/// What a file or directory is on this machine: a path may be a copy's or a link's, this may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
-    /// Device number.
-    pub dev: u64,
-    /// Inode number.
-    pub ino: u64,
-}
-
-impl Identity {
-    /// Looks at `path`, following links; `None` when there is nothing.
-    pub fn of(path: &Path) -> Option<Self> {
-        std::fs::metadata(path).ok().map(|meta| Self { dev: meta.dev(), ino: meta.ino() })
     }
 }
 
@@ -369,16 +353,16 @@ impl Repo {
     }
 
     /// Whether a branch tracks another one, be that known here or not.
-    pub fn has_upstream(&self, branch: &Branch) -> bool {
+    pub fn has_upstream(&self, branch: &BranchName) -> bool {
         self.setting(&format!("branch.{branch}.merge")).is_some()
     }
 
     /// The local branches that track another one.
-    pub fn tracking(&self) -> Vec<Branch> {
+    pub fn tracking(&self) -> Vec<BranchName> {
         let settings = self.settings("branch").into_iter();
         let names = settings.filter_map(|(key, _)| {
             let name = key.strip_prefix("branch.")?.strip_suffix(".merge")?;
-            Branch::parse(name).ok()
+            BranchName::parse(name).ok()
         });
         names.collect()
     }
@@ -415,7 +399,7 @@ impl Repo {
     }
 
     /// The commit of a local branch.
-    pub fn branch(&self, branch: &Branch) -> Option<Oid> {
+    pub fn branch(&self, branch: &BranchName) -> Option<Oid> {
         self.reference(&branch.full())
     }
 

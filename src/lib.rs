@@ -75,8 +75,8 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
     let verb = match parse(args)? {
         Ok(cli) => cli.verb.unwrap_or_else(|| Verb::List(command::list::Args::default())),
-        Err(told) if told.kind() == ErrorKind::DisplayVersion => return command::version::run(ui),
-        Err(told) => return Ok(tell(&told, ui)),
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => return command::version::run(ui),
+        Err(error) => return Ok(tell(&error, ui)),
     };
     match verb {
         Verb::ShellInit(args) => return command::shell_init::run(&args, ui),
@@ -151,31 +151,31 @@ fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
     let mut args = git_mode::written_out(verb, args);
     let mut passed_on = Vec::new();
     loop {
-        let (unknown, told) = match Cli::try_parse_from(&args) {
+        let (unknown, error) = match Cli::try_parse_from(&args) {
             Ok(mut cli) => {
                 let option = passed_on.first().cloned().unwrap_or_default();
                 let taken = cli.verb.as_mut().is_some_and(|verb| verb.pass_on(passed_on));
                 return if taken { Ok(Ok(cli)) } else { Err(git_mode::only_gits(verb, &option)) };
             }
-            Err(told) => match (told.kind(), told.get(ContextKind::InvalidArg)) {
-                (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => (option.clone(), told),
-                _ => return Ok(Err(told)),
+            Err(error) => match (error.kind(), error.get(ContextKind::InvalidArg)) {
+                (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => (option.clone(), error),
+                _ => return Ok(Err(error)),
             },
         };
         match git_mode::take_unknown(verb, &mut args, &unknown)? {
             Some(taken) => passed_on.extend(taken),
-            None => return Ok(Err(told)),
+            None => return Ok(Err(error)),
         }
     }
 }
 
 /// Prints what clap has to say: help and version on stdout, a wrong command line on stderr with git's status for it.
-fn tell(told: &clap::Error, ui: Ui) -> u8 {
-    if told.use_stderr() {
-        ui.tell(&told.render().ansi().to_string());
+fn tell(error: &clap::Error, ui: Ui) -> u8 {
+    if error.use_stderr() {
+        ui.tell(&error.render().ansi().to_string());
         Error::USAGE
     } else {
-        let _ = ui.show(&told.render().ansi().to_string());
+        let _ = ui.show(&error.render().ansi().to_string());
         0
     }
 }

@@ -18,12 +18,12 @@ use crate::recipe::consent::{Action, Consent, Granted, Requested};
 use crate::recipe::{DatabaseRule, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, Copy, Exclude, FirstPush, Link, Port, Resource, Venv};
+use crate::resource::{self, Checkout, CopiedFile, Exclude, FirstPush, Link, Port, Resource, Venv};
 use crate::text::dotenv::EnvText;
-use crate::text::name::{Branch, Name};
+use crate::text::name::{BranchName, Name};
 
 pub use place::{Around, Ground, Place, candidates};
-pub use start::{Head, Known, Refs, Start};
+pub use start::{Known, Refs, Start, StartPoint};
 
 /// What the first word of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Request {
     /// `--path`: the place, whatever the name.
     pub path: Option<PathBuf>,
     /// `-b` or `-B`.
-    pub new_branch: Option<Branch>,
+    pub new_branch: Option<BranchName>,
     /// `-B`: the branch is reset if it exists.
     pub reset: bool,
     /// `--detach`.
@@ -148,7 +148,7 @@ pub struct AddFacts {
     /// Whether the user has said what the first push of a branch does.
     pub configures_first_push: bool,
     /// The branches that have an upstream.
-    pub tracking: Vec<Branch>,
+    pub tracking: Vec<BranchName>,
 }
 
 /// What is not done by making: hooks that are to run, and what waits for consent.
@@ -168,7 +168,7 @@ pub struct Plan {
     /// Its directory.
     pub path: PathBuf,
     /// Its branch, if any.
-    pub branch: Option<Branch>,
+    pub branch: Option<BranchName>,
     /// What a new branch starts from.
     pub base: Option<String>,
     /// A vanished worktree whose entry stands in the way and is removed first.
@@ -216,7 +216,7 @@ impl Plan {
         let branch = plan.branch_resource(request, start, add)?;
         let env = request.env && recipe.env_enabled;
         let mut checkout = plan.checkout(request, start);
-        if env && !matches!(start.head, Head::Orphan(_)) {
+        if env && !matches!(start.head, StartPoint::Orphan(_)) {
             checkout.sparse.clone_from(&recipe.sparse);
         }
         let checkout = Resource::Checkout(checkout);
@@ -232,7 +232,7 @@ impl Plan {
         }
         plan.resources.push(checkout);
         if env && !request.no_checkout {
-            plan.environment(matches!(start.head, Head::Orphan(_)), recipe, facts, &words)?;
+            plan.environment(matches!(start.head, StartPoint::Orphan(_)), recipe, facts, &words)?;
             if request.hooks {
                 plan.pending.hooks.clone_from(&recipe.hooks.setup);
             }
@@ -243,7 +243,7 @@ impl Plan {
             plan.push(start, add);
         }
         if let Some(word) = &request.commit_ish
-            && matches!(start.head, Head::Detached(_))
+            && matches!(start.head, StartPoint::Detached(_))
             && !request.detach
         {
             plan.notes.push(format!("HEAD is detached: '--base {word}' would begin a branch there"));
@@ -270,7 +270,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn nothing(name: &Name, path: PathBuf, branch: Option<&Branch>, recipe: &Recipe) -> Self {
+    fn nothing(name: &Name, path: PathBuf, branch: Option<&BranchName>, recipe: &Recipe) -> Self {
         Self {
             name: name.clone(),
             path,
@@ -297,16 +297,16 @@ impl Plan {
     /// Plans the push of a new branch, which `--push` asks for.
     fn push(&mut self, start: &Start, add: &AddFacts) {
         let note = match &start.head {
-            Head::New(..) if add.push_remote.is_some() => {
+            StartPoint::New(..) if add.push_remote.is_some() => {
                 self.push.clone_from(&add.push_remote);
                 return;
             }
-            Head::New(..) => "there is no remote to push to".into(),
-            Head::Existing(branch) | Head::Tracking(branch, _) => {
+            StartPoint::New(..) => "there is no remote to push to".into(),
+            StartPoint::Existing(branch) | StartPoint::Tracking(branch, _) => {
                 format!("'{branch}' is not new, and is not pushed")
             }
-            Head::Orphan(branch) => format!("'{branch}' has no commit to push yet"),
-            Head::Detached(_) => "there is no branch to push".into(),
+            StartPoint::Orphan(branch) => format!("'{branch}' has no commit to push yet"),
+            StartPoint::Detached(_) => "there is no branch to push".into(),
         };
         self.notes.push(note);
     }
@@ -318,13 +318,13 @@ impl Plan {
         add: &AddFacts,
     ) -> Result<Option<resource::Branch>> {
         match &start.head {
-            Head::Existing(_) | Head::Detached(_) | Head::Orphan(_) => Ok(None),
-            Head::Tracking(branch, remote) => {
+            StartPoint::Existing(_) | StartPoint::Detached(_) | StartPoint::Orphan(_) => Ok(None),
+            StartPoint::Tracking(branch, remote) => {
                 let tracking = resource::Branch::tracking(branch.clone(), remote);
                 let upstream = tracking.upstream.clone().filter(|_| request.track != Some(false));
                 Ok(Some(resource::Branch { upstream, ..tracking }))
             }
-            Head::New(branch, was) => {
+            StartPoint::New(branch, was) => {
                 let Some((base, oid)) = &add.base else {
                     let hint = if add.makes_orphans {
                         Hint::of("git wt add --orphan").name(branch.as_str())
@@ -349,12 +349,14 @@ impl Plan {
         args.extend(request.passed_on.iter().cloned());
         let mut commit_ish = None;
         match &start.head {
-            Head::Orphan(branch) => args.extend(["--orphan".into(), "-b".into(), branch.as_str().into()]),
-            Head::Detached(oid) => {
+            StartPoint::Orphan(branch) => {
+                args.extend(["--orphan".into(), "-b".into(), branch.as_str().into()]);
+            }
+            StartPoint::Detached(oid) => {
                 args.push("--detach".into());
                 commit_ish = Some(oid.as_str().to_owned());
             }
-            Head::Existing(branch) | Head::Tracking(branch, _) | Head::New(branch, _) => {
+            StartPoint::Existing(branch) | StartPoint::Tracking(branch, _) | StartPoint::New(branch, _) => {
                 commit_ish = Some(branch.as_str().to_owned());
             }
         }
@@ -401,7 +403,7 @@ impl Plan {
 
     fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
         for path in &facts.copies.files {
-            self.resources.push(Resource::Copy(Copy::new(path)));
+            self.resources.push(Resource::Copy(CopiedFile::new(path)));
         }
         self.notes.extend(facts.left_out.iter().cloned());
         for (path, why) in &facts.copies.skipped {
@@ -428,7 +430,7 @@ impl Plan {
     }
 }
 
-fn words(name: &Name, branch: Option<&Branch>, facts: &Facts) -> Words {
+fn words(name: &Name, branch: Option<&BranchName>, facts: &Facts) -> Words {
     Words {
         repo: facts.repo_name.clone(),
         name: name.as_str().to_owned(),

@@ -21,11 +21,18 @@ pub mod venv;
 
 use std::path::Path;
 
+use relocation::Relocation;
 use serde::{Deserialize, Serialize};
+use tree::Tree;
+
+use crate::error::Result;
+use crate::git::{Repo, is_ignored};
+use crate::host::claims::{Claims, Owner};
+use crate::ui::Ui;
 
 pub use branch::Branch;
 pub use checkout::Checkout;
-pub use copy::Copy;
+pub use copy::CopiedFile;
 pub use database::Database;
 pub use database_name::DatabaseName;
 pub use env_file::EnvFile;
@@ -36,20 +43,13 @@ pub use port::Port;
 pub use server_database::ServerDatabase;
 pub use venv::Venv;
 
-use crate::error::Result;
-use crate::git::{Repo, is_ignored};
-use crate::host::claims::{Claims, Owner};
-use crate::ui::Ui;
-use relocation::Relocation;
-use tree::Tree;
-
 /// How gently a thing is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Care {
+pub enum Unwind {
     /// Made seconds ago by an add that failed: may be rough.
-    JustMade,
+    Rollback,
     /// Somebody has worked with it.
-    LivedIn,
+    Removal,
 }
 
 /// What became of `create`.
@@ -105,7 +105,7 @@ pub enum Resource {
     /// The directory and git's entry.
     Checkout(Checkout),
     /// An ignored file copied from the main worktree.
-    Copy(Copy),
+    Copy(CopiedFile),
     /// A link to something of the main worktree.
     Link(Link),
     /// A Python environment.
@@ -201,13 +201,13 @@ impl Resource {
     }
 
     /// Takes it away.
-    pub fn destroy(&self, site: &Site, care: Care) -> Result<Destroyed> {
+    pub fn destroy(&self, site: &Site, unwind: Unwind) -> Result<Destroyed> {
         match self {
             Self::Port(port) => port.destroy(site.claims, site.owner),
-            Self::Branch(branch) => branch.destroy(site.repo, care),
+            Self::Branch(branch) => branch.destroy(site.repo, unwind),
             Self::FirstPush(push) => push.destroy(site.repo),
             Self::Exclude(exclude) => exclude.destroy(site.repo),
-            Self::Checkout(checkout) => checkout.destroy(site.repo, &site.owner.record, care),
+            Self::Checkout(checkout) => checkout.destroy(site.repo, &site.owner.record, unwind),
             Self::Copy(copy) => in_trees(site, |main, own| copy.destroy(main, own)),
             Self::Link(link) => in_trees(site, |main, own| link.destroy(main, own)),
             Self::Venv(venv) => in_trees(site, |_, own| venv.destroy(own)),

@@ -2,6 +2,6 @@
 
 pub mod channel;
 pub mod complete;
+pub mod current_dir;
 pub mod functions;
-pub mod standing;
 pub mod state;

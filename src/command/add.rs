@@ -12,7 +12,7 @@ use crate::ops::add;
 use crate::ops::context::Context;
 use crate::plan::Request;
 use crate::shell::complete;
-use crate::text::name::{Branch, random_hex};
+use crate::text::name::{BranchName, random_hex};
 
 /// Make a worktree with its own environment
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -149,7 +149,7 @@ fn request(args: &Args, repo: &Repo) -> Result<Request> {
     Ok(Request {
         commit_ish: args.commit_ish.as_deref().map(|word| add::previous(word, repo)).transpose()?,
         path: args.path.clone(),
-        new_branch: new_branch.map(|name| Branch::parse(name)).transpose()?,
+        new_branch: new_branch.map(|name| BranchName::parse(name)).transpose()?,
         reset: args.reset_branch.is_some(),
         detach: args.detach,
         orphan: args.orphan,

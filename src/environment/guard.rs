@@ -6,7 +6,7 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use crate::environment::{Environment, Origin};
+use crate::environment::{Environment, VariableOrigin};
 use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, absolute};
@@ -118,7 +118,7 @@ impl Watch<'_> {
     pub fn strays(&self, environment: &Environment, shell: &dyn Fn(&str) -> Option<String>) -> Vec<Stray> {
         let mut strays = Vec::new();
         for variable in &environment.variables {
-            if let Origin::File(file) = &variable.origin
+            if let VariableOrigin::File(file) = &variable.origin
                 && let Some(to) = self.leads_to(&variable.name, &variable.value)
             {
                 strays.push(self.stray(&variable.name, Some(file.clone()), to));
@@ -172,7 +172,7 @@ impl Watch<'_> {
 
     fn anothers_port(&self, port: u16, of_any_repository: bool) -> Option<String> {
         let owner = self.another(&Thing::Port(port))?;
-        let whose = self.of_ours(&owner);
+        let whose = self.worktree_of(&owner);
         let whose = whose.or_else(|| of_any_repository.then(|| owner.to_string()))?;
         Some(format!("port {port} of {whose}"))
     }
@@ -180,16 +180,16 @@ impl Watch<'_> {
     fn anothers_database(&self, url: &str) -> Option<String> {
         let place = place(url, &self.tree.path)?;
         if let Some(owner) = self.another(&Thing::Database(place.clone())) {
-            let whose = self.of_ours(&owner).unwrap_or_else(|| owner.to_string());
+            let whose = self.worktree_of(&owner).unwrap_or_else(|| owner.to_string());
             return Some(format!("the database of {whose}"));
         }
         let main = self.worktrees.listing.main();
-        let is_mains = !self.tree.is_main() && self.mains_place().as_ref() == Some(&place);
+        let is_mains = !self.tree.is_main() && self.main_database().as_ref() == Some(&place);
         is_mains.then(|| format!("the database of {}", self.named(main)))
     }
 
     /// Where main's own database is.
-    fn mains_place(&self) -> Option<String> {
+    fn main_database(&self) -> Option<String> {
         let main = self.main?;
         let text = EnvText::parse(file::read(&main.join(&self.recipe.env.from)).ok()??);
         match text.get(self.database_variable()?)? {
@@ -206,7 +206,7 @@ impl Watch<'_> {
     }
 
     /// The name of the owner that is a record of this repository.
-    fn of_ours(&self, owner: &Owner) -> Option<String> {
+    fn worktree_of(&self, owner: &Owner) -> Option<String> {
         let record = self.worktrees.records.iter().find(|record| record.owner(self.repo).is(owner))?;
         Some(format!("'{}'", record.name))
     }

@@ -3,7 +3,7 @@
 use super::{Oid, RemoteBranch, Repo};
 use crate::error::Result;
 use crate::host::exec::Output;
-use crate::text::name::Branch;
+use crate::text::name::BranchName;
 
 /// How a branch's work has come into another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Merged {
 impl Repo {
     /// Finds out where the work of `branch` lives on: in its upstream (unless that goes too), in the default branch of
     /// a remote or here, or in what the main worktree has checked out. `None` when it is nowhere else.
-    pub fn merged(&self, branch: &Branch, upstream_goes: bool) -> Result<Option<Merged>> {
+    pub fn merged(&self, branch: &BranchName, upstream_goes: bool) -> Result<Option<Merged>> {
         let places = self.places_for(branch, upstream_goes)?;
         for (name, place) in &places {
             if self.ask(&["merge-base", "--is-ancestor", &branch.full(), place.as_str()])?.code == 0 {
@@ -33,7 +33,7 @@ impl Repo {
     }
 
     /// Where the work of a branch may live on, each place once, as it is called and where it stands.
-    fn places_for(&self, branch: &Branch, upstream_goes: bool) -> Result<Vec<(String, Oid)>> {
+    fn places_for(&self, branch: &BranchName, upstream_goes: bool) -> Result<Vec<(String, Oid)>> {
         let upstream = self.upstream(branch)?;
         let default = self.default_branch();
         let mut names: Vec<String> = Vec::new();
@@ -50,13 +50,13 @@ impl Repo {
     }
 
     /// The remote branch that a branch tracks, if it is known here.
-    pub fn upstream(&self, branch: &Branch) -> Result<Option<RemoteBranch>> {
+    pub fn upstream(&self, branch: &BranchName) -> Result<Option<RemoteBranch>> {
         let output = self.ask(&["for-each-ref", "--format=%(upstream:short)", &branch.full()])?;
         Ok(self.remote_branch(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
     /// Whether the changes of a branch are in `place` under other commits: each of them, or all in one.
-    fn has_changes_of(&self, branch: &Branch, place: &Oid) -> Result<bool> {
+    fn has_changes_of(&self, branch: &BranchName, place: &Oid) -> Result<bool> {
         let each = self.ask(&["cherry", place.as_str(), &branch.full()])?;
         if each.code == 0 && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+")) {
             return Ok(true);

@@ -9,16 +9,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Identity, Oid, Repo, absolute, one_line};
+use super::{Oid, Repo, absolute, one_line};
 use crate::error::{Explain, Result};
 use crate::host::file::{Dir, read_each, read_small};
-use crate::text::name::Branch;
+use crate::host::identity::Identity;
+use crate::text::name::BranchName;
 
 /// What a worktree has checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Head {
     /// A branch, and its commit if it has one yet.
-    Branch(Branch, Option<Oid>),
+    Branch(BranchName, Option<Oid>),
     /// A commit.
     Detached(Oid),
     /// A main repository without a worktree.
@@ -29,7 +30,7 @@ pub enum Head {
 
 impl Head {
     /// The branch, if one is checked out.
-    pub fn branch(&self) -> Option<&Branch> {
+    pub fn branch(&self) -> Option<&BranchName> {
         match self {
             Self::Branch(branch, _) => Some(branch),
             _ => None,
@@ -155,7 +156,7 @@ impl Listing {
     }
 
     /// The worktree that has `branch` checked out.
-    pub fn holder(&self, branch: &Branch) -> Option<&Worktree> {
+    pub fn holder(&self, branch: &BranchName) -> Option<&Worktree> {
         self.worktrees.iter().find(|tree| tree.head.branch() == Some(branch))
     }
 }
@@ -413,7 +414,7 @@ fn head_by_git(git_dir: &Path) -> Head {
             .filter(|o| o.code == 0)
             .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
     };
-    if let Some(branch) = ask(&["symbolic-ref", "-q", "HEAD"]).and_then(|full| Branch::of_ref(&full)) {
+    if let Some(branch) = ask(&["symbolic-ref", "-q", "HEAD"]).and_then(|full| BranchName::of_ref(&full)) {
         return Head::Branch(branch, None);
     }
     ask(&["rev-parse", "--verify", "-q", "HEAD"])
@@ -433,7 +434,9 @@ fn head_file(content: std::io::Result<Vec<u8>>) -> Head {
     let content = String::from_utf8_lossy(&content);
     let content = content.trim();
     match content.strip_prefix("ref:") {
-        Some(full) => Branch::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None)),
+        Some(full) => {
+            BranchName::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None))
+        }
         // git writes zeros at first, before it says what is checked out
         None => Oid::parse(content).filter(|oid| !oid.is_null()).map_or(Head::Unknown, Head::Detached),
     }

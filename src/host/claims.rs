@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Explain, Result};
 use crate::host::exec::variable;
 use crate::host::file;
+use crate::host::identity::Identity;
 use crate::text::name::hash;
 
 /// A temporary file older than this was left by a process that died.
@@ -120,7 +121,7 @@ pub struct Claims {
 
 /// A claim's file.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct ClaimFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     owner: Owner,
@@ -162,7 +163,7 @@ impl Claims {
         let names = names_in(&dir)?;
         let claims = names.into_iter().filter_map(|name| {
             let bytes = read(&dir.join(&name))?;
-            let written = serde_json::from_slice::<Written>(&bytes).ok();
+            let written = serde_json::from_slice::<ClaimFile>(&bytes).ok();
             let place = written.and_then(|written| written.place).unwrap_or(name);
             Some(parse(&Thing::Database(place), &bytes))
         });
@@ -258,7 +259,7 @@ impl Claims {
             Thing::Port(_) => None,
             Thing::Database(place) => Some(place.clone()),
         };
-        let text = serde_json::to_vec(&Written { place, owner: owner.clone() })
+        let text = serde_json::to_vec(&ClaimFile { place, owner: owner.clone() })
             .explain(|| format!("cannot claim {thing}"))?;
         let file = dir.join(temporary_name());
         file::open_private(OpenOptions::new().write(true).create_new(true), &file)
@@ -342,7 +343,7 @@ fn read(file: &Path) -> Option<Vec<u8>> {
 
 /// Reads a claim from its file's bytes; one that tells of another place than asked for is damaged.
 fn parse(thing: &Thing, bytes: &[u8]) -> Claim {
-    let written = serde_json::from_slice::<Written>(bytes).ok().filter(|written| match thing {
+    let written = serde_json::from_slice::<ClaimFile>(bytes).ok().filter(|written| match thing {
         Thing::Port(_) => true,
         Thing::Database(place) => written.place.as_ref() == Some(place),
     });
@@ -432,6 +433,36 @@ pub(crate) mod path_text {
         let digit = |c: u8| char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? * 16 + digit(*low)?);
         pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
+    }
+}
+
+/// What has become of the repository that a claim belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepositoryState {
+    /// It is where it was.
+    Present,
+    /// The directory around it is there, on its disk, and has it no more.
+    Gone,
+    /// Something else may be the matter, such as a disk that is not mounted.
+    Unknown,
+}
+
+impl RepositoryState {
+    /// Looks for the repository of an owner.
+    pub fn of(owner: &Owner) -> Self {
+        if Identity::of(&owner.common_dir) == Some(Identity { dev: owner.dev, ino: owner.ino }) {
+            return Self::Present;
+        }
+        let root = owner.common_dir.parent().filter(|_| owner.common_dir.ends_with(".git"));
+        let root = root.unwrap_or(&owner.common_dir);
+        let is_absent =
+            fs::symlink_metadata(root).is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound);
+        let around = root.parent().and_then(Identity::of);
+        if is_absent && around.is_some_and(|around| around.dev == owner.dev) {
+            Self::Gone
+        } else {
+            Self::Unknown
+        }
     }
 }
 

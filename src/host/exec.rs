@@ -120,11 +120,12 @@ fn pass_on(signal: Signal, child: Pid) {
     let ours = rustix::process::getpgrp();
     let in_front =
         |terminal: BorrowedFd| rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group == ours);
-    let told = signal == Signal::INT && (in_front(io::stdin().as_fd()) || in_front(io::stderr().as_fd()));
+    let is_from_terminal =
+        signal == Signal::INT && (in_front(io::stdin().as_fd()) || in_front(io::stderr().as_fd()));
     let (group, others) = Family::held_still(child).split(ours);
     // what has left the group knows nothing of our terminal
     others.tell(Some(Signal::TERM));
-    group.tell(Some(signal).filter(|_| !told));
+    group.tell(Some(signal).filter(|_| !is_from_terminal));
 }
 
 /// Fails with status 128+n once a signal has asked us to stop.
@@ -469,21 +470,21 @@ impl Program {
         Ok(if ended_by_us { Ending::TimedOut } else { Ending::Status(code_of(status)) })
     }
 
-    /// Runs to the end with nothing on stdin, perhaps beside others; each line that it prints is told as it comes, with a
+    /// Runs to the end with nothing on stdin, perhaps beside others; each line that it prints is on_line as it comes, with a
     /// line break at its end.
-    pub fn each_line(mut self, told: &(dyn Fn(Stream, &[u8]) + Sync)) -> Result<u8> {
+    pub fn each_line(mut self, on_line: &(dyn Fn(Stream, &[u8]) + Sync)) -> Result<u8> {
         let name = self.name();
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, _waiting) = {
             let mut known = children();
-            // whoever is told to stop starts no more
+            // whoever is on_line to stop starts no more
             check_stopped()?;
             self.start(&mut known)?
         };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         std::thread::scope(|scope| {
-            scope.spawn(|| lines_of(stdout, &|line| told(Stream::Stdout, line)));
-            lines_of(stderr, &|line| told(Stream::Stderr, line));
+            scope.spawn(|| lines_of(stdout, &|line| on_line(Stream::Stdout, line)));
+            lines_of(stderr, &|line| on_line(Stream::Stderr, line));
         });
         child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
@@ -546,13 +547,13 @@ fn output_within(mut child: Child, limit: Option<Duration>) -> io::Result<Output
     let Some(limit) = limit else { return child.wait_with_output().map(Output::from) };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let deadline = Instant::now() + limit;
-    let (tell, told) = mpsc::channel();
+    let (tell, ended) = mpsc::channel();
     std::thread::scope(|scope| {
         let also = tell.clone();
         let stdout = scope.spawn(move || (read_all(stdout), drop(tell)).0);
         let stderr = scope.spawn(move || (read_all(stderr), drop(also)).0);
         // both are closed when it ends
-        let _: Result<(), _> = told.recv_timeout(limit);
+        let _: Result<(), _> = ended.recv_timeout(limit);
         let mut timed_out = false;
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -595,7 +596,7 @@ fn pour(mut from: impl Read, mut to: impl Write, passed: &AtomicU64) {
     }
 }
 
-fn lines_of(pipe: Option<impl Read>, told: &dyn Fn(&[u8])) {
+fn lines_of(pipe: Option<impl Read>, on_line: &dyn Fn(&[u8])) {
     let Some(pipe) = pipe else { return };
     let mut pipe = io::BufReader::new(pipe);
     let mut line = Vec::new();
@@ -603,7 +604,7 @@ fn lines_of(pipe: Option<impl Read>, told: &dyn Fn(&[u8])) {
         if line.last() != Some(&b'\n') {
             line.push(b'\n');
         }
-        told(&line);
+        on_line(&line);
         line.clear();
     }
 }

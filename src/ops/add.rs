@@ -13,8 +13,8 @@ use crate::ops::facts::{self, Gets};
 use crate::ops::{hooks, remove};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
-use crate::record::{Held, Record, Stage, State};
-use crate::resource::{Care, Created, Destroyed, Resource};
+use crate::record::{LockedRecord, Record, RecordState, StepState};
+use crate::resource::{Created, Destroyed, Resource, Unwind};
 
 /// How often a port may be snatched away by another repository before we give up.
 const TRIES: usize = 8;
@@ -154,7 +154,7 @@ fn plan(
 }
 
 /// Plans and writes the record, so that from here on whatever is made can be unmade.
-fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, Held<'a>)> {
+fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRecord<'a>)> {
     let (recipe, start) = recipe_and_start(request, context)?;
     if request.env && !request.no_checkout {
         context.ask_for_recipe(&recipe, None)?;
@@ -194,7 +194,7 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     match record.map(|record| context.records.hold(&record.id)).transpose()?.flatten() {
         Some(mut held) => {
             held.checkout_for(vanished);
-            remove::take_back(held, &vanished.path, true, context)
+            remove::unwind(held, &vanished.path, true, context)
         }
         None => crate::resource::checkout::put_aside(&context.repo, vanished).map(drop),
     }
@@ -234,7 +234,7 @@ pub struct Failure {
 pub fn make(
     root: &Path,
     pending: &Pending,
-    held: &mut Held,
+    held: &mut LockedRecord,
     context: &Context,
 ) -> std::result::Result<Made, Failure> {
     let owner = held.record.owner(&context.repo);
@@ -263,7 +263,7 @@ pub fn make(
         Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, pending: pending.clone() }),
         Err(error) => {
             // another repository may have claimed the port since we looked
-            let at = held.record.steps.iter().find(|step| step.state != State::Made);
+            let at = held.record.steps.iter().find(|step| step.state != StepState::Made);
             let port_taken = at.is_some_and(|step| matches!(step.resource, Resource::Port(_)));
             Err(Failure { error, port_taken })
         }
@@ -271,7 +271,7 @@ pub fn make(
 }
 
 /// Sets what the new branch tracks, alone: git does not wait for its own `config.lock`.
-fn set_upstream(held: &Held, context: &Context) -> Result<()> {
+fn set_upstream(held: &LockedRecord, context: &Context) -> Result<()> {
     let branch = held.record.made().find_map(|resource| match resource {
         Resource::Branch(branch) if branch.upstream.is_some() => Some(branch.clone()),
         _ => None,
@@ -282,8 +282,8 @@ fn set_upstream(held: &Held, context: &Context) -> Result<()> {
 }
 
 /// Takes back what was made and returns the error, which then says so.
-fn undo(held: Held, mut error: Error, context: &Context) -> Error {
-    match take_back(held, context) {
+fn undo(held: LockedRecord, mut error: Error, context: &Context) -> Error {
+    match roll_back(held, context) {
         Ok((undone, left)) => {
             error.undone = undone.into();
             for why in left {
@@ -299,14 +299,14 @@ fn undo(held: Held, mut error: Error, context: &Context) -> Error {
 }
 
 /// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.
-pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
+pub fn roll_back(mut held: LockedRecord, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
     let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     let root = held.record.path.clone();
     let site = context.site(&owner, &root);
     let mut undone = Vec::new();
-    held.record.stage = Stage::Adding;
-    let left = held.unwind(&site, Care::JustMade, &mut |resource, destroyed| {
+    held.record.stage = RecordState::Adding;
+    let left = held.unwind(&site, Unwind::Rollback, &mut |resource, destroyed| {
         if *destroyed == Destroyed::Gone {
             undone.push(resource.describe());
         }
@@ -316,7 +316,7 @@ pub fn take_back(mut held: Held, context: &Context) -> Result<(Vec<String>, Vec<
 }
 
 /// Past the commit point: whatever happens now, the worktree stays.
-fn finish(mut held: Held, made: &Made, request: &Request, context: &Context) -> Result<u8> {
+fn finish(mut held: LockedRecord, made: &Made, request: &Request, context: &Context) -> Result<u8> {
     let status = if request.env { hooks::run_all(&mut held, &made.path, &made.pending, context)? } else { 0 };
     push(&mut held, &made.path, context)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
@@ -324,7 +324,7 @@ fn finish(mut held: Held, made: &Made, request: &Request, context: &Context) -> 
 
 /// Pushes the new branch where that was asked for. What fails is the user's to repeat: the record, and so `list`, says
 /// that it is not pushed.
-fn push(held: &mut Held, root: &Path, context: &Context) -> Result<()> {
+fn push(held: &mut LockedRecord, root: &Path, context: &Context) -> Result<()> {
     let (Some(remote), Some(branch)) = (held.record.push.clone(), held.record.branch.clone()) else {
         return Ok(());
     };

@@ -11,7 +11,7 @@ use crate::ops::context::Context;
 use crate::ops::{add, follow, hooks, mend, provision};
 use crate::plan::Pending;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Held, Record};
+use crate::record::{LockedRecord, Record};
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::{Checkout, Resource};
 use crate::text::name::Name;
@@ -78,7 +78,7 @@ pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context)
         Ok(made) => made,
         Err(failure) => {
             let status = failure.error.exit;
-            add::take_back(held, context)?;
+            add::roll_back(held, context)?;
             return Ok(status);
         }
     };
@@ -89,7 +89,7 @@ pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context)
 }
 
 /// Applies a recipe that somebody wrote; nothing is guessed here.
-fn apply_recipe(held: &mut Held, path: &Path, context: &Context) -> Result<()> {
+fn apply_recipe(held: &mut LockedRecord, path: &Path, context: &Context) -> Result<()> {
     let listing = context.repo.worktrees()?;
     let Some(tree) = listing.at(path) else { return Ok(()) };
     held.record.branch = tree.head.branch().cloned();

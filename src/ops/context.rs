@@ -19,8 +19,8 @@ use crate::record::worktrees::Worktrees;
 use crate::record::{Record, Records};
 use crate::resource::Site;
 use crate::shell::channel::Channel;
-use crate::shell::standing::Standing;
-use crate::text::name::{Branch, Name, escaped};
+use crate::shell::current_dir::CurrentDir;
+use crate::text::name::{BranchName, Name, escaped};
 use crate::ui::Ui;
 
 /// What every verb works with.
@@ -38,7 +38,7 @@ pub struct Context {
     /// The shell that may follow us.
     pub channel: Channel,
     /// Where it stands.
-    standing: Option<Standing>,
+    current_dir: Option<CurrentDir>,
     /// The user has said no, and is not asked again.
     has_declined: Cell<bool>,
 }
@@ -50,14 +50,14 @@ impl Context {
             Some(root) => Some(root),
             None => repo.main_or_default(&repo.worktrees()?),
         };
-        let standing = Standing::now();
+        let current_dir = CurrentDir::now();
         Ok(Self {
             records: Records::of(&repo),
             claims: Claims::open()?,
             main,
             ui,
             channel,
-            standing,
+            current_dir,
             repo,
             has_declined: Cell::new(false),
         })
@@ -74,7 +74,12 @@ impl Context {
     }
 
     /// The recipe of one worktree; with nothing configured, what the project visibly needs.
-    pub fn recipe_for(&self, name: &str, branch: Option<&Branch>, template: Option<&str>) -> Result<Recipe> {
+    pub fn recipe_for(
+        &self,
+        name: &str,
+        branch: Option<&BranchName>,
+        template: Option<&str>,
+    ) -> Result<Recipe> {
         let source = self.recipe()?;
         let base = match &self.main {
             Some(main) if !source.configured() => {
@@ -82,7 +87,7 @@ impl Context {
             }
             _ => Recipe::default(),
         };
-        let mut recipe = source.for_worktree(base, name, branch.map(Branch::as_str), template)?;
+        let mut recipe = source.for_worktree(base, name, branch.map(BranchName::as_str), template)?;
         if let Some(main) = &self.main {
             recipe.more_env.extend(facts::overriding_env_file(main, &recipe)?);
         }
@@ -91,7 +96,7 @@ impl Context {
 
     /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was
     /// written.
-    pub fn recipe_of(&self, record: &Record, branch: Option<&Branch>) -> Result<Recipe> {
+    pub fn recipe_of(&self, record: &Record, branch: Option<&BranchName>) -> Result<Recipe> {
         let source = self.recipe()?;
         let was_ignored = |path: &str| {
             record.env_files().any(|file| file.path == path)
@@ -102,17 +107,17 @@ impl Context {
             _ => Recipe::default(),
         };
         let (name, template) = (record.name.as_str(), record.template.as_deref());
-        source.for_worktree(base, name, branch.map(Branch::as_str), template)
+        source.for_worktree(base, name, branch.map(BranchName::as_str), template)
     }
 
     /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
     pub fn plain_recipe_for(
         &self,
         name: &str,
-        branch: Option<&Branch>,
+        branch: Option<&BranchName>,
         template: Option<&str>,
     ) -> Result<Recipe> {
-        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(Branch::as_str), template)
+        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(BranchName::as_str), template)
     }
 
     /// What the user has consented to in this repository.
@@ -311,10 +316,10 @@ impl Context {
     /// A shell that follows keeps the subdirectory it was in, where the worktree has that too, and the links by which it
     /// came there. A script is told the worktree's own path, from wherever it asks.
     pub fn arrive(&self, root: &Path) -> Result<()> {
-        let path = match &self.standing {
-            Some(standing) if self.channel.is_open() => {
+        let path = match &self.current_dir {
+            Some(current_dir) if self.channel.is_open() => {
                 let from = self.repo.root().unwrap_or(root);
-                standing.name_of(&standing.counterpart(from, root))
+                current_dir.name_of(&current_dir.counterpart(from, root))
             }
             _ => root.to_owned(),
         };

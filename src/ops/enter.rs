@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::environment::{Environment, Origin, drift};
+use crate::environment::{Environment, VariableOrigin, drift};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::host::{exec, file};
@@ -61,7 +61,7 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
     if !is_off() && !is_loaded_by_another(root, direnv) {
         let made_its_venv = environment.made_its_venv;
         let (venv, others): (Vec<_>, Vec<_>) =
-            environment.variables.into_iter().partition(|variable| variable.origin == Origin::Venv);
+            environment.variables.into_iter().partition(|variable| variable.origin == VariableOrigin::Venv);
         wanted.variables = others.into_iter().map(|v| (v.name, v.value)).collect();
         if made_its_venv {
             wanted.own = venv.into_iter().map(|v| (v.name, v.value)).collect();

@@ -10,17 +10,18 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::git::version::{self, Version};
 use crate::git::worktrees::{self, Worktree};
-use crate::git::{self, Identity, Oid, RemoteBranch, Repo, is_ignored};
-use crate::host::claims::{Claims, Thing};
+use crate::git::{self, Oid, RemoteBranch, Repo, is_ignored};
+use crate::host::claims::{Claims, RepositoryState, Thing};
+use crate::host::identity::Identity;
 use crate::host::{exec, file};
 use crate::plan::{self, AddFacts, Around, Facts, Ground, Known, Place, Refs, Request, Start, What};
 use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
 use crate::recipe::{EnvRule, Recipe};
-use crate::record::{Fate, Record, Records};
+use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::{port, server_database};
 use crate::text::dotenv::{EnvText, Value};
-use crate::text::name::Branch;
+use crate::text::name::BranchName;
 use crate::text::url::{Engine, Url};
 
 impl Known {
@@ -204,7 +205,7 @@ fn free_ports(recipe: &Recipe, own: Option<&Record>, claims: &Claims) -> Result<
         claims: &claims.ports()?,
         ephemeral: port::ephemeral(),
         bound: &port::is_bound,
-        gone: &|owner| Fate::of(owner) == Fate::Gone,
+        gone: &|owner| RepositoryState::of(owner) == RepositoryState::Gone,
     };
     port::choose(variables, recipe.port.range.as_ref(), &host)
 }
@@ -287,7 +288,7 @@ pub fn fetched_base(repo: &Repo, asked: &str) -> Result<Option<RemoteBranch>> {
     };
     let branch = match branch {
         Some(here) => here.head.branch().cloned(),
-        None => Branch::parse(asked).ok(),
+        None => BranchName::parse(asked).ok(),
     };
     branch.map(|branch| repo.upstream(&branch)).transpose().map(Option::flatten)
 }
@@ -365,9 +366,10 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
 /// Whether git ignores a directory of the main worktree by a pattern that a link of that name does not fit, as `media/`.
 fn is_ignored_as_directory(main: &Path, path: &Path) -> bool {
     let git = git::looking_at(main).args(["check-ignore", "--verbose", "--"]).arg(path);
-    let told = git.output().map(|output| output.stdout).unwrap_or_default();
+    let output = git.output().map(|output| output.stdout).unwrap_or_default();
     // 'source:line:pattern', a tab, and the path, in which a tab is quoted
-    let by_directory = told.rsplitn(2, |b| *b == b'\t').nth(1).is_some_and(|pattern| pattern.ends_with(b"/"));
+    let by_directory =
+        output.rsplitn(2, |b| *b == b'\t').nth(1).is_some_and(|pattern| pattern.ends_with(b"/"));
     let around = path.parent().filter(|around| !around.as_os_str().is_empty());
     by_directory && !around.is_some_and(|around| is_ignored(main, around))
 }
@@ -470,7 +472,7 @@ fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> R
     match engine(recipe, sources) {
         Some(Engine::Sqlite) if is_repositorys => Action::fill(file, main).map(Some),
         Some(engine @ (Engine::Postgres | Engine::Mysql)) => {
-            server_database::Origin::of_file(engine, file)?;
+            server_database::Content::of_file(engine, file)?;
             let action = Action::fill(file, main);
             action.map(Some).map_err(|error| error.because("'from' under [database] names it"))
         }

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::git;
 use crate::git::worktrees::Worktree;
-use crate::git::{self, Identity};
 use crate::host::claims::{Claims, Owner, Thing};
 use crate::host::file;
+use crate::host::identity::Identity;
 use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Held, Record, Stage};
+use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
@@ -70,7 +71,11 @@ fn entry(tree: &Worktree, context: &Context) -> Result<Option<Worktree>> {
 }
 
 /// Takes hold of a worktree's record, so that nobody removes meanwhile what is moved.
-pub fn hold<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Option<Held<'a>>> {
+pub fn hold<'a>(
+    tree: &Worktree,
+    worktrees: &Worktrees,
+    context: &'a Context,
+) -> Result<Option<LockedRecord<'a>>> {
     match worktrees.readable_record(tree)? {
         Some(record) => context.records.hold(&record.id),
         None => Ok(None),
@@ -78,12 +83,12 @@ pub fn hold<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) ->
 }
 
 /// Brings a worktree's environment along from where it was to where it is.
-pub fn follow(held: Option<Held>, from: &Path, tree: &Worktree, context: &Context) -> Result<()> {
+pub fn follow(held: Option<LockedRecord>, from: &Path, tree: &Worktree, context: &Context) -> Result<()> {
     if tree.missing || from == tree.path {
         return Ok(());
     }
     rehome_others(held.as_ref(), from, tree)?;
-    let Some(mut held) = held.filter(|held| held.record.stage == Stage::Ready) else { return Ok(()) };
+    let Some(mut held) = held.filter(|held| held.record.stage == RecordState::Ready) else { return Ok(()) };
     let owner = held.record.owner(&context.repo);
     let site = context.site(&owner, &tree.path);
     for note in held.follow(&site, exclude(tree, context))? {
@@ -94,7 +99,7 @@ pub fn follow(held: Option<Held>, from: &Path, tree: &Worktree, context: &Contex
 }
 
 /// Environments that no record tells of break by a move like ours: those of the usual names come along.
-fn rehome_others(held: Option<&Held>, from: &Path, tree: &Worktree) -> Result<()> {
+fn rehome_others(held: Option<&LockedRecord>, from: &Path, tree: &Worktree) -> Result<()> {
     let moved = Relocation::new(from, &tree.path);
     let recorded =
         |name: &str| held.is_some_and(|held| held.record.venvs().any(|venv| venv.path == Path::new(name)));

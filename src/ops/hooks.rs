@@ -17,7 +17,7 @@ use crate::plan::Pending;
 use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
 use crate::record::worktrees::Worktrees;
-use crate::record::{Ended, Held, HookRun, Record};
+use crate::record::{HookRun, HookStatus, LockedRecord, Record};
 
 /// Puts the hooks of a recipe on a record: what ended well before stays done, as far as the list is the same.
 /// Returns whether that changed the record.
@@ -26,9 +26,9 @@ pub fn schedule(record: &mut Record, commands: &[Requested<String>]) -> bool {
         .hooks
         .iter()
         .zip(commands)
-        .take_while(|(run, command)| run.ended == Ended::Done && run.command == *command.wanted())
+        .take_while(|(run, command)| run.ended == HookStatus::Done && run.command == *command.wanted())
         .count();
-    let ended = |at| if at < done { Ended::Done } else { Ended::Pending };
+    let ended = |at| if at < done { HookStatus::Done } else { HookStatus::Pending };
     let hooks: Vec<HookRun> = commands
         .iter()
         .enumerate()
@@ -68,17 +68,17 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Runs those of the hooks that have not ended well, in order, and stops at the first that fails or is not consented
-    /// to. The record has them in the same order. `told` hears of each when it begins, and again with its time when it has
+    /// to. The record has them in the same order. `report` hears of each when it begins, and again with its time when it has
     /// ended.
     pub fn run_pending(
         &self,
         hooks: &[Requested<String>],
-        held: &mut Held,
-        told: &mut dyn FnMut(&str, Option<Duration>),
+        held: &mut LockedRecord,
+        report: &mut dyn FnMut(&str, Option<Duration>),
     ) -> Result<Outcome> {
         let mut log = self.new_log()?;
         for (at, hook) in hooks.iter().enumerate() {
-            if held.record.hooks[at].ended == Ended::Done {
+            if held.record.hooks[at].ended == HookStatus::Done {
                 continue;
             }
             // only now: the hook before may have changed what this one runs
@@ -86,10 +86,10 @@ impl Surroundings<'_> {
                 Ok(command) => command,
                 Err(action) => return Ok(Outcome::Waiting(action)),
             };
-            held.record.hooks[at].ended = self.run(&command, &mut log, told)?;
+            held.record.hooks[at].ended = self.run(&command, &mut log, report)?;
             held.write()?;
             exec::check_stopped()?;
-            if held.record.hooks[at].ended != Ended::Done {
+            if held.record.hooks[at].ended != HookStatus::Done {
                 return Ok(Outcome::Failed(held.record.hooks[at].clone()));
             }
         }
@@ -111,25 +111,25 @@ impl Surroundings<'_> {
         &self,
         command: &Granted<String>,
         log: &mut File,
-        told: &mut dyn FnMut(&str, Option<Duration>),
-    ) -> Result<Ended> {
+        report: &mut dyn FnMut(&str, Option<Duration>),
+    ) -> Result<HookStatus> {
         let command = self.words.render_command(command.get())?;
-        told(&command, None);
+        report(&command, None);
         let begun = Instant::now();
         log.write_all(format!("$ {command}\n").as_bytes()).explain(|| self.unwritten())?;
         let shell = Program::new("sh").arg("-c").arg(&command).dir(self.root);
         let ending = self.environment.apply(shell).tee(log, self.limit)?;
-        told(&command, Some(begun.elapsed()));
+        report(&command, Some(begun.elapsed()));
         Ok(match ending {
-            Ending::Status(0) => Ended::Done,
-            Ending::Status(status) => Ended::Failed(status),
-            Ending::TimedOut => Ended::TimedOut(self.limit.unwrap_or_default().as_secs()),
+            Ending::Status(0) => HookStatus::Done,
+            Ending::Status(status) => HookStatus::Failed(status),
+            Ending::TimedOut => HookStatus::TimedOut(self.limit.unwrap_or_default().as_secs()),
         })
     }
 }
 
 /// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
-pub fn run_all(held: &mut Held, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
+pub fn run_all(held: &mut LockedRecord, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
     if schedule(&mut held.record, &pending.hooks) {
         held.write()?;
     }
@@ -157,7 +157,7 @@ pub fn not_consented_to(
     let consent = context.consent()?;
     let mut missing = Vec::new();
     for (hook, run) in hooks.iter().zip(&record.hooks) {
-        if run.ended != Ended::Done
+        if run.ended != HookStatus::Done
             && let Err(action) = consent.command(Kind::Run, hook, root)?
         {
             missing.push(*action);
@@ -167,7 +167,7 @@ pub fn not_consented_to(
 }
 
 fn run_unfinished(
-    held: &mut Held,
+    held: &mut LockedRecord,
     root: &Path,
     hooks: &[Requested<String>],
     waiting: &mut Vec<Action>,
@@ -193,7 +193,7 @@ fn run_unfinished(
         return Ok(Error::HOOK);
     }
     let words = context.words(&held.record, root);
-    let mut told = |command: &str, took: Option<Duration>| match took {
+    let mut report = |command: &str, took: Option<Duration>| match took {
         None => ui.say(&format!("$ {command}")),
         Some(time) => ui.took(time),
     };
@@ -201,7 +201,7 @@ fn run_unfinished(
     let limit = recipe.hooks.timeout;
     let surroundings =
         Surroundings { root, environment: &environment, words: &words, consent: &consent, limit, log: &log };
-    let failed = match surroundings.run_pending(hooks, held, &mut told)? {
+    let failed = match surroundings.run_pending(hooks, held, &mut report)? {
         Outcome::Done => return Ok(0),
         Outcome::Waiting(action) => {
             waiting.push(*action);
@@ -210,7 +210,7 @@ fn run_unfinished(
         Outcome::Failed(failed) => failed,
     };
     ui.warn(&format!("the hook '{}' {}; the worktree stays", failed.command, failed.ended.describe()));
-    if matches!(failed.ended, Ended::TimedOut(_)) {
+    if matches!(failed.ended, HookStatus::TimedOut(_)) {
         ui.say("note: its limit is 'timeout' under [hooks], or wt.hooks.timeout in git config");
     }
     ui.say(&format!("note: its output is in '{}'", log.display()));
@@ -219,7 +219,7 @@ fn run_unfinished(
 }
 
 /// Runs the teardown hooks that the user trusts. A failing one does not keep a worktree alive.
-pub fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
+pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
     let record = &held.record;
     let torn_down = || -> Result<()> {
         let recipe =
@@ -241,7 +241,7 @@ pub fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
             limit,
             log: &log,
         };
-        let mut told = |command: &str, took: Option<Duration>| match took {
+        let mut report = |command: &str, took: Option<Duration>| match took {
             None => context.ui.say(&format!("$ {command}")),
             Some(time) => context.ui.took(time),
         };
@@ -252,9 +252,9 @@ pub fn run_teardown(held: &Held, tree: &Worktree, context: &Context) {
                 context.ui.warn(&format!("the teardown hook '{hook}' was not run without your consent"));
                 continue;
             };
-            let ended = surroundings.run(&command, &mut log, &mut told)?;
+            let ended = surroundings.run(&command, &mut log, &mut report)?;
             exec::check_stopped()?;
-            if ended != Ended::Done {
+            if ended != HookStatus::Done {
                 context.ui.warn(&format!("the hook '{}' {}", hook.wanted(), ended.describe()));
             }
         }

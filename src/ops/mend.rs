@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::environment::Environment;
 use crate::environment::stray_venv::StrayVenv;
 use crate::error::{Error, Hint, Result};
-use crate::git::Identity;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
+use crate::host::identity::Identity;
 use crate::ops::context::Context;
 use crate::ops::{add, follow, prune, remove};
 use crate::record::worktrees::Worktrees;
-use crate::record::{Destination, Held, Record, Stage};
+use crate::record::{Destination, LockedRecord, Record, RecordState};
 use crate::resource::Resource;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::text::name::Name;
@@ -217,10 +217,10 @@ impl<'a> Findings<'a> {
     /// An add that was killed is undone; a removal that was killed is finished.
     fn halves(&mut self) -> Result<()> {
         for record in self.context.records.own(&self.context.repo)? {
-            if record.stage == Stage::Ready {
+            if record.stage == RecordState::Ready {
                 continue;
             }
-            let verb = if record.stage == Stage::Adding { "adding" } else { "removing" };
+            let verb = if record.stage == RecordState::Adding { "adding" } else { "removing" };
             if !self.tally.fix {
                 if let Ok(Some(_held)) = self.context.records.hold(&record.id) {
                     self.tally.problem(&format!("{verb} '{}' was cut short", record.name));
@@ -230,10 +230,12 @@ impl<'a> Findings<'a> {
             let Some(held) = self.hold(&record)? else { continue };
             let root = held.record.path.clone();
             let left = match held.record.stage {
-                Stage::Adding => add::take_back(held, self.context).map(|(_, left)| left),
-                Stage::Removing => remove::take_back(held, &root, false, self.context).map(|()| Vec::new()),
+                RecordState::Adding => add::roll_back(held, self.context).map(|(_, left)| left),
+                RecordState::Removing => {
+                    remove::unwind(held, &root, false, self.context).map(|()| Vec::new())
+                }
                 // it came to its end while we waited
-                Stage::Ready => continue,
+                RecordState::Ready => continue,
             };
             let what = format!("{verb} '{}' was cut short", record.name);
             match left {
@@ -250,7 +252,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Takes hold of a record; says so where it waits for a child of a killed git-wt.
-    fn hold(&self, record: &Record) -> Result<Option<Held<'a>>> {
+    fn hold(&self, record: &Record) -> Result<Option<LockedRecord<'a>>> {
         self.context.records.hold(&record.id).or_else(|_| {
             self.context.ui.say(&format!("waiting for what still works on '{}'", record.name));
             self.context.records.hold_patiently(&record.id, PATIENCE)
@@ -284,7 +286,7 @@ impl<'a> Findings<'a> {
             self.await_moves()?;
         }
         let worktrees = Worktrees::read(&self.context.repo)?;
-        for record in worktrees.records.iter().filter(|record| record.stage == Stage::Ready) {
+        for record in worktrees.records.iter().filter(|record| record.stage == RecordState::Ready) {
             let Some(tree) = record.worktree(&worktrees.listing) else { continue };
             if tree.missing {
                 self.lost_on_the_way(record, tree)?;
@@ -344,7 +346,7 @@ impl<'a> Findings<'a> {
     fn unbound(&mut self, drop_databases: bool) -> Result<()> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
-        for record in worktrees.records.iter().filter(|r| r.stage == Stage::Ready).filter(bound) {
+        for record in worktrees.records.iter().filter(|r| r.stage == RecordState::Ready).filter(bound) {
             let held = match self.context.records.hold(&record.id) {
                 Err(_) if self.tally.fix => self.hold(record)?,
                 // somebody is at work on it
@@ -363,8 +365,7 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let root = held.record.path.clone();
-            let done =
-                if self.tally.fix { remove::take_back(held, &root, false, self.context) } else { Ok(()) };
+            let done = if self.tally.fix { remove::unwind(held, &root, false, self.context) } else { Ok(()) };
             match done {
                 Ok(()) => drop(self.tally.problem(&what)),
                 Err(error) => self.tally.cannot_fix(&what, &error),
@@ -438,7 +439,7 @@ impl<'a> Findings<'a> {
     /// Claims that records tell of, and that are damaged or gone.
     fn damaged_claims(&mut self) -> Result<()> {
         let records = self.context.records.own(&self.context.repo)?;
-        for record in records.into_iter().filter(|record| record.stage == Stage::Ready) {
+        for record in records.into_iter().filter(|record| record.stage == RecordState::Ready) {
             let owner = record.owner(&self.context.repo);
             self.misplaced_claims(&record, &owner)?;
             for (_, number) in record.ports() {
@@ -501,7 +502,9 @@ impl<'a> Findings<'a> {
             let Some(owner) = &claim.owner else { continue };
             let why = match records.iter().find(|record| record.id == owner.record) {
                 // another git-wt may be changing it right now
-                Some(record) if record.stage != Stage::Ready || record.claimed().contains(&claim.thing) => {
+                Some(record)
+                    if record.stage != RecordState::Ready || record.claimed().contains(&claim.thing) =>
+                {
                     continue;
                 }
                 Some(_) => "which does not have it any more",

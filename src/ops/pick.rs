@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::record::worktrees::Worktrees;
-use crate::ui::picker::{self, Answer, Choice};
+use crate::ui::picker::{self, Answer, Candidate};
 
 /// Has the user pick a worktree; `None` when none is wanted after all.
 pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
@@ -30,12 +30,12 @@ pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
     })
 }
 
-fn choice(worktrees: &Worktrees, tree: &Worktree, used: Option<SystemTime>) -> Choice {
+fn choice(worktrees: &Worktrees, tree: &Worktree, used: Option<SystemTime>) -> Candidate {
     let mut marks = worktrees.marks(tree);
     if worktrees.is_current(tree) {
         marks.push("here");
     }
-    Choice {
+    Candidate {
         name: worktrees.name(tree),
         branch: tree.head.branch().map_or("(detached)".into(), ToString::to_string),
         changes: None,

@@ -11,7 +11,7 @@ use crate::git::{absolute, looking_at};
 use crate::host::file;
 use crate::ops::context::Context;
 use crate::ops::provision::{self, Options};
-use crate::record::Stage;
+use crate::record::RecordState;
 use crate::record::worktrees::Worktrees;
 
 /// What the hook does: only where HEAD was nothing before, without a question, and it never fails a checkout.
@@ -74,8 +74,9 @@ pub fn uninstall(context: &Context) -> Result<u8> {
 pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
-    let in_the_making =
-        || worktrees.records.iter().any(|record| record.stage == Stage::Adding && tree.is_at(&record.path));
+    let in_the_making = || {
+        worktrees.records.iter().any(|record| record.stage == RecordState::Adding && tree.is_at(&record.path))
+    };
     if tree.is_main() || tree.record.is_some() || in_the_making() {
         return Ok(0);
     }

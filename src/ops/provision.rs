@@ -14,7 +14,7 @@ use crate::ops::hooks;
 use crate::plan::{Facts, Pending, Plan};
 use crate::recipe::Recipe;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Held, Record, Stage, State, Step};
+use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
 use crate::resource::{Created, EnvFile, Resource};
 use crate::ui::Ui;
 
@@ -36,7 +36,7 @@ pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context:
             .ok_or_else(|| Error::new(format!("the record of '{}' has just gone", record.name)))?,
         None => adopt(tree, worktrees, context)?,
     };
-    if held.record.stage != Stage::Ready {
+    if held.record.stage != RecordState::Ready {
         // half made or half removed by one who was killed: there is nothing to finish, only to undo or to end
         let name = &held.record.name;
         return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
@@ -58,12 +58,12 @@ fn fresh(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Re
     let name = crate::text::name::Name::of_place(&worktrees.name(tree));
     let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
     record.branch = tree.head.branch().cloned();
-    record.stage = Stage::Ready;
+    record.stage = RecordState::Ready;
     Ok(record)
 }
 
 /// Writes a record for a worktree that something else has made.
-fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<Held<'a>> {
+fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Result<LockedRecord<'a>> {
     let record = fresh(tree, worktrees, context)?;
     let lock = context.records.lock()?;
     let now = context.repo.worktrees()?;
@@ -85,7 +85,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
 }
 
 /// Makes what the recipe has and the worktree has not; returns what comes after that.
-pub fn provision(held: &mut Held, tree: &Worktree, context: &Context) -> Result<Pending> {
+pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<Pending> {
     let record = &held.record;
     let recipe = context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
     context.ask_for_recipe(&recipe, Some(record))?;
@@ -145,7 +145,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                     file.followers = wanted.followers;
                     file.moved = wanted.moved;
                     file.required = wanted.required;
-                    step.state = State::Begun;
+                    step.state = StepState::Begun;
                 }
             }
             (Some(step), Resource::ServerDatabase(wanted)) => {
@@ -156,9 +156,9 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
             (Some(_), _) => {}
             // it goes after the checkout: without it a link counts as a new file
             (None, Resource::Exclude(line)) => {
-                record.steps.insert(0, Step { state: State::Planned, resource: Resource::Exclude(line) });
+                record.steps.insert(0, Step { state: StepState::Planned, resource: Resource::Exclude(line) });
             }
-            (None, resource) => record.steps.push(Step { state: State::Planned, resource }),
+            (None, resource) => record.steps.push(Step { state: StepState::Planned, resource }),
         }
     }
 }

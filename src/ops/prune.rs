@@ -74,7 +74,7 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
     match held {
         Some(mut held) => {
             held.checkout_for(tree);
-            remove::take_back(held, &tree.path, false, context)?;
+            remove::unwind(held, &tree.path, false, context)?;
         }
         None => drop(put_aside(&context.repo, tree)?),
     }

@@ -10,7 +10,7 @@ use crate::git;
 use crate::host::{exec, file};
 use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
-use crate::text::name::{Branch, escaped};
+use crate::text::name::{BranchName, escaped};
 
 /// The variable with which the user says that this push is meant.
 const OVERRIDE: &str = "GIT_WT_PUSH";
@@ -53,7 +53,7 @@ pub fn judge(context: &Context) -> Result<u8> {
 
 /// The first branch of the remote that a push changes and that is not `own`. Each line is
 /// `LOCAL-REF LOCAL-OID REMOTE-REF REMOTE-OID`.
-fn foreign(pushed: &str, own: Option<&Branch>) -> Option<String> {
+fn foreign(pushed: &str, own: Option<&BranchName>) -> Option<String> {
     let references = pushed.lines().filter_map(|line| line.split(' ').nth(2));
     let mut branches = references.filter_map(|reference| reference.strip_prefix("refs/heads/"));
     branches.find(|branch| own.is_none_or(|own| own.as_str() != *branch)).map(escaped)
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn only_other_branches_are_foreign() {
         let line = |remote: &str| format!("refs/heads/x {0} {remote} {0}\n", "0".repeat(40));
-        let own = Branch::parse("release/2").unwrap();
+        let own = BranchName::parse("release/2").unwrap();
         for (pushed, own, want) in [
             (String::new(), Some(&own), None),
             (line("refs/heads/release/2"), Some(&own), None),

@@ -16,10 +16,10 @@ use crate::host::file;
 use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Held, Record, Stage};
+use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
-use crate::resource::{Care, Destroyed, Resource};
-use crate::text::name::Branch;
+use crate::resource::{Destroyed, Resource, Unwind};
+use crate::text::name::BranchName;
 
 /// Which worktrees go.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ fn named<'a>(
 /// Finishes a removal of that name that was cut short after git's entry was gone; says whether there was one.
 fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, context: &Context) -> Result<bool> {
     let cut_short = |record: &&Record| {
-        record.stage == Stage::Removing
+        record.stage == RecordState::Removing
             && record.name.as_str() == target
             && record.worktree(&worktrees.listing).is_none()
     };
@@ -118,7 +118,7 @@ fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, contex
     };
     if let Some(held) = context.records.hold(&record.id)? {
         let root = held.record.path.clone();
-        take_back(held, &root, options.keep_db, context)?;
+        unwind(held, &root, options.keep_db, context)?;
         context.ui.say(&format!("removed '{target}'"));
     }
     Ok(true)
@@ -172,7 +172,7 @@ pub struct Removal<'a> {
     /// Programs that work in it.
     occupants: Vec<Occupant>,
     /// The branch that goes with it, and where it stands.
-    branch: Option<(Branch, Oid)>,
+    branch: Option<(BranchName, Oid)>,
     /// The remote's branch that goes with it.
     remote_branch: Option<RemoteBranch>,
 }
@@ -406,7 +406,7 @@ impl<'a> Removal<'a> {
                 exec::check_stopped()
                     .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
                 held.checkout_for(self.tree);
-                take_back(held, &self.tree.path, options.keep_db, context)?;
+                unwind(held, &self.tree.path, options.keep_db, context)?;
             }
             None => {
                 if let Destroyed::Left(why) = put_aside(&context.repo, self.tree)? {
@@ -437,16 +437,16 @@ fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<(
 }
 
 /// Unwinds a worktree's record to its end. Past this point a crash is finished, not undone.
-pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) -> Result<()> {
+pub fn unwind(mut held: LockedRecord, root: &Path, keep_db: bool, context: &Context) -> Result<()> {
     let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
     if keep_db {
         held.record.release_databases(&context.claims, &owner)?;
     }
-    held.record.stage = Stage::Removing;
+    held.record.stage = RecordState::Removing;
     held.write()?;
     let site = context.site(&owner, root);
-    held.unwind(&site, Care::LivedIn, &mut |resource, destroyed| match destroyed {
+    held.unwind(&site, Unwind::Removal, &mut |resource, destroyed| match destroyed {
         Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
         Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),
         Destroyed::Left(why) => context.ui.warn(&format!("left: {why}")),
@@ -455,7 +455,7 @@ pub fn take_back(mut held: Held, root: &Path, keep_db: bool, context: &Context) 
 }
 
 /// Deletes a branch where it was judged to stand; one that has moved since stays.
-fn delete_branch(branch: &Branch, judged: &Oid, context: &Context) -> Result<()> {
+fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result<()> {
     if context.repo.branch(branch).as_ref() != Some(judged) {
         context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));
         return Ok(());

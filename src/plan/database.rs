@@ -90,10 +90,10 @@ impl Plan {
         let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
         let origin = match (rule.from.wanted().as_str(), url.sqlite_place()) {
             ("main", Some(SqlitePlace::Relative(path) | SqlitePlace::Absolute(path))) => {
-                database::Origin::Main(from_root(&path).to_string_lossy().into_owned())
+                database::Content::Main(from_root(&path).to_string_lossy().into_owned())
             }
-            ("empty" | "main", _) => database::Origin::Empty,
-            (dump, _) => database::Origin::Dump(from_root(dump)),
+            ("empty" | "main", _) => database::Content::Empty,
+            (dump, _) => database::Content::Dump(from_root(dump)),
         };
         let fill =
             facts.unusual_fill(|made| matches!(made, Resource::Database(made) if made.place == place))?;
@@ -131,11 +131,11 @@ impl Plan {
         let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
         let own = url.with_database(&name);
         let from = match rule.from.wanted().as_str() {
-            "empty" => server_database::Origin::Empty,
-            "main" => server_database::Origin::Main(url.database()),
+            "empty" => server_database::Content::Empty,
+            "main" => server_database::Content::Main(url.database()),
             file => {
                 let root = facts.main.as_deref().unwrap_or(&facts.cwd);
-                server_database::Origin::of_file(engine, &absolute(root, Path::new(file)))?
+                server_database::Content::of_file(engine, &absolute(root, Path::new(file)))?
             }
         };
         let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);

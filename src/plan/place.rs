@@ -3,13 +3,13 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{AddFacts, Facts, Head, Plan, Request, Start, What, words};
+use super::{AddFacts, Facts, Plan, Request, Start, StartPoint, What, words};
 use crate::error::{Error, Hint, Result};
 use crate::git::absolute;
 use crate::git::worktrees::Worktree;
 use crate::recipe::Recipe;
 use crate::recipe::consent::{Consent, Granted};
-use crate::record::{Record, Stage};
+use crate::record::{Record, RecordState};
 use crate::resource::Exclude;
 use crate::text::name::hash;
 
@@ -179,10 +179,9 @@ fn is_usual(ground: &Ground, facts: &Facts, add: &AddFacts) -> bool {
 /// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
 fn is_taken(ground: &Ground, start: &Start, facts: &Facts) -> bool {
     let path = &ground.path;
-    let unfinished = facts
-        .records
-        .iter()
-        .any(|record| record.stage != Stage::Ready && record.path == *path && record.name != start.name);
+    let unfinished = facts.records.iter().any(|record| {
+        record.stage != RecordState::Ready && record.path == *path && record.name != start.name
+    });
     let ours = facts.listing.at(path).is_some_and(|tree| {
         // a vanished worktree of the same name is healed instead
         let name =
@@ -196,7 +195,7 @@ fn is_taken(ground: &Ground, start: &Start, facts: &Facts) -> bool {
 fn refuse_place<'a>(ground: &Ground, request: &Request, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
     let path = &ground.path;
     let shown = path.display();
-    if facts.records.iter().any(|record| record.stage != Stage::Ready && record.path == *path) {
+    if facts.records.iter().any(|record| record.stage != RecordState::Ready && record.path == *path) {
         return Err(
             Error::new(format!("'{shown}' is being made or removed by another git-wt")).hint("git wt doctor")
         );
@@ -248,7 +247,8 @@ pub(super) fn refuse_branch_in_use(
     facts: &Facts,
 ) -> Result<()> {
     let Some(branch) = start.head.branch() else { return Ok(()) };
-    let adding = |record: &&Record| record.stage == Stage::Adding && record.branch.as_ref() == Some(branch);
+    let adding =
+        |record: &&Record| record.stage == RecordState::Adding && record.branch.as_ref() == Some(branch);
     if let Some(record) = facts.records.iter().find(adding) {
         return Err(Error::new(format!(
             "'{branch}' is being added by another git-wt, at '{}'",
@@ -257,7 +257,7 @@ pub(super) fn refuse_branch_in_use(
         .hint("git wt doctor"));
     }
     // one that is only half there may go again, so that no force helps
-    if request.force > 0 && !matches!(start.head, Head::New(..)) {
+    if request.force > 0 && !matches!(start.head, StartPoint::New(..)) {
         return Ok(());
     }
     let Some(holder) = facts.listing.holder(branch) else { return Ok(()) };

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Request, What};
 use crate::error::{Error, Hint, Result};
 use crate::git::{Oid, RemoteBranch};
-use crate::text::name::{Branch, Name, slug};
+use crate::text::name::{BranchName, Name, slug};
 
 /// What a word names in the repository.
 #[derive(Debug, Clone, Default)]
@@ -37,22 +37,22 @@ pub struct Refs {
 
 /// What the worktree starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Head {
+pub enum StartPoint {
     /// A branch that exists.
-    Existing(Branch),
+    Existing(BranchName),
     /// A branch to be made where a remote's stands.
-    Tracking(Branch, RemoteBranch),
+    Tracking(BranchName, RemoteBranch),
     /// A branch to be made at the base, or reset to it from where it stands.
-    New(Branch, Option<Oid>),
+    New(BranchName, Option<Oid>),
     /// A commit.
     Detached(Oid),
     /// A branch without a commit.
-    Orphan(Branch),
+    Orphan(BranchName),
 }
 
-impl Head {
+impl StartPoint {
     /// The branch, if there will be one.
-    pub fn branch(&self) -> Option<&Branch> {
+    pub fn branch(&self) -> Option<&BranchName> {
         match self {
             Self::Existing(b) | Self::Tracking(b, _) | Self::New(b, _) | Self::Orphan(b) => Some(b),
             Self::Detached(_) => None,
@@ -66,7 +66,7 @@ pub struct Start {
     /// The worktree's name.
     pub name: Name,
     /// What it starts with.
-    pub head: Head,
+    pub head: StartPoint,
 }
 
 impl Start {
@@ -84,7 +84,7 @@ impl Start {
         let head = Self::head(request, refs, &word).map_err(|error| with_a_way_out(error, &word, refs))?;
         let name = match &head {
             // origin/x is called x
-            Head::Tracking(branch, _) | Head::Existing(branch) if refs.what.remote.is_some() => {
+            StartPoint::Tracking(branch, _) | StartPoint::Existing(branch) if refs.what.remote.is_some() => {
                 branch.as_str()
             }
             _ => &word,
@@ -101,12 +101,12 @@ impl Start {
         Ok(Self { name, head })
     }
 
-    fn head(request: &Request, refs: &Refs, word: &str) -> Result<Head> {
+    fn head(request: &Request, refs: &Refs, word: &str) -> Result<StartPoint> {
         if let Some(branch) = &request.new_branch {
             return Self::new_branch(request, &refs.new_branch, branch.clone());
         }
         if request.orphan {
-            return Self::new_branch(request, &refs.what, Branch::parse(word)?);
+            return Self::new_branch(request, &refs.what, BranchName::parse(word)?);
         }
         if let Some(commit_ish) = &request.commit_ish {
             return Self::from_commit_ish(request, &refs.commit_ish, commit_ish);
@@ -116,46 +116,50 @@ impl Start {
             what.branch.clone().or(what.remote.as_ref().map(|r| r.oid.clone())).or(what.commit.clone());
         if request.detach {
             return match commit {
-                Some(oid) => Ok(Head::Detached(oid)),
+                Some(oid) => Ok(StartPoint::Detached(oid)),
                 None => Err(Error::new(format!("'{word}' names no commit")).hint("git log --oneline --all")),
             };
         }
         if what.branch.is_some() {
-            return Ok(Head::Existing(Branch::parse(word)?));
+            return Ok(StartPoint::Existing(BranchName::parse(word)?));
         }
         if let Some(remote) = &what.remote {
-            let branch = Branch::parse(&remote.branch)?;
+            let branch = BranchName::parse(&remote.branch)?;
             let exists = refs.new_branch.branch.is_some();
-            return Ok(if exists { Head::Existing(branch) } else { Head::Tracking(branch, remote.clone()) });
+            return Ok(if exists {
+                StartPoint::Existing(branch)
+            } else {
+                StartPoint::Tracking(branch, remote.clone())
+            });
         }
         let by_path = matches!(request.what, Some(What::Path(_)));
         // git looks for the branch of a path only when it is told to; a name is looked for everywhere
         if request.guess_remote.unwrap_or(!by_path || refs.guess_remote)
             && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
         {
-            return Ok(Head::Tracking(Branch::parse(word)?, remote));
+            return Ok(StartPoint::Tracking(BranchName::parse(word)?, remote));
         }
         match &what.commit {
-            Some(oid) if !by_path => Ok(Head::Detached(oid.clone())),
-            _ => Ok(Head::New(Branch::parse(&branch_name(request, word))?, None)),
+            Some(oid) if !by_path => Ok(StartPoint::Detached(oid.clone())),
+            _ => Ok(StartPoint::New(BranchName::parse(&branch_name(request, word))?, None)),
         }
     }
 
-    fn new_branch(request: &Request, known: &Known, branch: Branch) -> Result<Head> {
+    fn new_branch(request: &Request, known: &Known, branch: BranchName) -> Result<StartPoint> {
         let option = if request.orphan { "--orphan" } else { "-b" };
         match &known.branch {
             Some(_) if !request.reset => Err(Error::new(format!("a branch named '{branch}' already exists"))
                 .advise(format!("without {option} it is checked out"))
                 .hint(Hint::of("git wt add").name(branch.as_str()))),
-            _ if request.orphan => Ok(Head::Orphan(branch)),
-            was => Ok(Head::New(branch, was.clone())),
+            _ if request.orphan => Ok(StartPoint::Orphan(branch)),
+            was => Ok(StartPoint::New(branch, was.clone())),
         }
     }
 
-    fn from_commit_ish(request: &Request, known: &Known, word: &str) -> Result<Head> {
+    fn from_commit_ish(request: &Request, known: &Known, word: &str) -> Result<StartPoint> {
         match (&known.branch, &known.commit) {
-            (Some(_), _) if !request.detach => Ok(Head::Existing(Branch::parse(word)?)),
-            (_, Some(oid)) => Ok(Head::Detached(oid.clone())),
+            (Some(_), _) if !request.detach => Ok(StartPoint::Existing(BranchName::parse(word)?)),
+            (_, Some(oid)) => Ok(StartPoint::Detached(oid.clone())),
             _ => Err(Error::new(format!("invalid reference: {word}")).hint("git fetch --all")),
         }
     }
@@ -226,8 +230,8 @@ mod tests {
         Request { what: Some(What::Name(word.into())), ..Request::default() }
     }
 
-    fn branch(name: &str) -> Branch {
-        Branch::parse(name).unwrap()
+    fn branch(name: &str) -> BranchName {
+        BranchName::parse(name).unwrap()
     }
 
     #[test]
@@ -238,16 +242,16 @@ mod tests {
         let spelled = Known { remote: Some(origin()), ..Known::default() };
         let tag = Known { commit: Some(oid()), ..Known::default() };
         for (word, what, name, head) in [
-            ("x", exists.clone(), "x", Head::Existing(branch("x"))),
+            ("x", exists.clone(), "x", StartPoint::Existing(branch("x"))),
             (
                 "x",
                 Known { commit: Some(oid()), ..on_one.clone() },
                 "x",
-                Head::Tracking(branch("x"), origin()),
+                StartPoint::Tracking(branch("x"), origin()),
             ),
-            ("origin/x", spelled, "x", Head::Tracking(branch("x"), origin())),
-            ("v1.0", tag.clone(), "v1.0", Head::Detached(oid())),
-            ("x", Known::default(), "x", Head::New(branch("x"), None)),
+            ("origin/x", spelled, "x", StartPoint::Tracking(branch("x"), origin())),
+            ("v1.0", tag.clone(), "v1.0", StartPoint::Detached(oid())),
+            ("x", Known::default(), "x", StartPoint::New(branch("x"), None)),
         ] {
             let refs = Refs { what, ..Refs::default() };
             let start = Start::of(&request(word), &refs).unwrap();
@@ -257,10 +261,10 @@ mod tests {
         let by_path = Request { what: Some(What::Path("../x".into())), ..Request::default() };
         for what in [on_one.clone(), tag] {
             let refs = Refs { what, ..Refs::default() };
-            assert_eq!(Start::of(&by_path, &refs).unwrap().head, Head::New(branch("x"), None));
+            assert_eq!(Start::of(&by_path, &refs).unwrap().head, StartPoint::New(branch("x"), None));
         }
         let refs = Refs { what: on_one, guess_remote: true, ..Refs::default() };
-        assert!(matches!(Start::of(&by_path, &refs).unwrap().head, Head::Tracking(..)));
+        assert!(matches!(Start::of(&by_path, &refs).unwrap().head, StartPoint::Tracking(..)));
     }
 
     #[test]
@@ -271,7 +275,7 @@ mod tests {
         assert!(error.what.contains("a/x, b/x"), "{error:?}");
         refs.default_remote = Some("b".into());
         assert!(
-            matches!(Start::of(&request("x"), &refs).unwrap().head, Head::Tracking(_, hit) if hit.remote == "b")
+            matches!(Start::of(&request("x"), &refs).unwrap().head, StartPoint::Tracking(_, hit) if hit.remote == "b")
         );
     }
 
@@ -281,13 +285,16 @@ mod tests {
         let asked = Request { new_branch: Some(branch("x")), ..Request::default() };
         assert!(Start::of(&asked, &refs).is_err());
         let reset = Request { reset: true, ..asked };
-        assert_eq!(Start::of(&reset, &refs).unwrap().head, Head::New(branch("x"), Some(oid())));
+        assert_eq!(Start::of(&reset, &refs).unwrap().head, StartPoint::New(branch("x"), Some(oid())));
     }
 
     #[test]
     fn prefix_and_suffix_make_the_branch_and_the_suffix_the_name() {
         let asked = Request { prefix: "me/".into(), unique: Some("a1b2".into()), ..request("fix") };
         let start = Start::of(&asked, &Refs::default()).unwrap();
-        assert_eq!((start.name.as_str(), start.head), ("fix-a1b2", Head::New(branch("me/fix-a1b2"), None)));
+        assert_eq!(
+            (start.name.as_str(), start.head),
+            ("fix-a1b2", StartPoint::New(branch("me/fix-a1b2"), None))
+        );
     }
 }

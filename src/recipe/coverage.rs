@@ -286,9 +286,9 @@ fn module(module: &str) -> Vec<PathBuf> {
 /// is told of, and what an interpreter is told to load besides.
 fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<String> {
     let variables = variables(command);
-    let mut told = Vec::new();
+    let mut parts = Vec::new();
     if !variables.is_empty() {
-        told.push(format!("what {} stands for", variables.join(", ")));
+        parts.push(format!("what {} stands for", variables.join(", ")));
     }
     let plain: Vec<&str> = command.split(|c: char| c.is_whitespace() || ";&|()<>'\"".contains(c)).collect();
     for (at, word) in plain.iter().enumerate() {
@@ -296,8 +296,8 @@ fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<Strin
         let goes_there = at > 0 && GO_THERE.contains(&plain[at - 1]);
         let is_dir = |file: &PathBuf| !word.is_empty() && file != Path::new(word) && file.starts_with(word);
         let what = format!("what is in '{word}'");
-        if !goes_there && at > 0 && tracked.iter().any(is_dir) && !told.contains(&what) {
-            told.push(what);
+        if !goes_there && at > 0 && tracked.iter().any(is_dir) && !parts.contains(&what) {
+            parts.push(what);
         }
     }
     let loads = |word: &&String| {
@@ -308,9 +308,9 @@ fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<Strin
     if words.iter().any(|word| LOADERS.contains(&program(word)))
         && let Some(option) = words.iter().find(loads)
     {
-        told.push(format!("what '{option}' loads"));
+        parts.push(format!("what '{option}' loads"));
     }
-    (!told.is_empty()).then(|| told.join(", "))
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What takes a directory to go to, or to make, and runs nothing that is in it.
@@ -431,8 +431,8 @@ mod tests {
             ("node --require ./hook app", Some("what '--require' loads")),
         ] {
             let tracked = ["hooks.d/a", "lib/Foo.pm"].map(PathBuf::from);
-            let told = unknown(command, &words(command), &tracked);
-            assert_eq!(told.as_deref(), want, "{command}");
+            let parts = unknown(command, &words(command), &tracked);
+            assert_eq!(parts.as_deref(), want, "{command}");
         }
     }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::{Error, Result};
-use crate::text::name::escaped;
-
 use super::consent::Author;
 use super::layer::{
-    DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, VenvLayer, Written, path_fault, pattern_fault,
+    self, DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, TemplateText, VenvLayer, path_fault,
+    pattern_fault,
 };
-use super::{is_variable, layer, nearest};
+use super::{is_variable, nearest};
+use crate::error::{Error, Result};
+use crate::text::name::escaped;
 
 const TOP: [&str; 14] = [
     "path",
@@ -249,8 +249,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    fn written(&self) -> Result<Written> {
-        Ok(Written { text: self.text()?, at: self.file.at(&self.value.span()) })
+    fn written(&self) -> Result<TemplateText> {
+        Ok(TemplateText { text: self.text()?, at: self.file.at(&self.value.span()) })
     }
 
     fn path(&self) -> Result<String> {
@@ -302,14 +302,14 @@ impl<'a> Item<'a> {
         Ok(texts.into_iter().map(|written| written.text).collect())
     }
 
-    fn commands(&self) -> Result<Vec<Written>> {
+    fn commands(&self) -> Result<Vec<TemplateText>> {
         let DeValue::Array(list) = self.value.get_ref() else {
             return Err(self.fault("must be a list of texts"));
         };
         list.iter()
             .map(|value| match value.get_ref() {
                 DeValue::String(text) => {
-                    Ok(Written { text: text.to_string(), at: self.file.at(&value.span()) })
+                    Ok(TemplateText { text: text.to_string(), at: self.file.at(&value.span()) })
                 }
                 _ => Err(self.fault("must be a list of texts")),
             })

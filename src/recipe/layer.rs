@@ -7,11 +7,10 @@ use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 use std::time::Duration;
 
-use crate::error::Error;
-
 use super::consent::{Author, Requested};
 use super::template::Scope;
 use super::{EnvRule, Recipe};
+use crate::error::Error;
 
 /// What a whole file, or all of git config, says.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(super) struct GivenTemplate {
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
     pub(super) author: Author,
-    pub(super) path: Option<Written>,
+    pub(super) path: Option<TemplateText>,
     pub(super) base: Option<String>,
     pub(super) prefix: Option<String>,
     pub(super) env_enabled: Option<bool>,
@@ -43,15 +42,15 @@ pub(super) struct Layer {
     pub(super) port_range: Option<RangeInclusive<u16>>,
     pub(super) env_file: Option<String>,
     pub(super) env_from: Option<String>,
-    pub(super) values: Entries<Written>,
+    pub(super) values: Entries<TemplateText>,
     /// Of further env files, by path.
     pub(super) more_env: Entries<EnvLayer>,
     pub(super) venv: Option<VenvLayer>,
     pub(super) database: Option<DatabaseLayer>,
-    pub(super) setup: Option<Vec<Written>>,
-    pub(super) teardown: Option<Vec<Written>>,
+    pub(super) setup: Option<Vec<TemplateText>>,
+    pub(super) teardown: Option<Vec<TemplateText>>,
     pub(super) timeout: Option<Duration>,
-    pub(super) run: Entries<Written>,
+    pub(super) run: Entries<TemplateText>,
     pub(super) protected: Option<bool>,
 }
 
@@ -59,7 +58,7 @@ pub(super) struct Layer {
 #[derive(Debug, Clone, Default)]
 pub(super) struct EnvLayer {
     pub(super) from: Option<String>,
-    pub(super) values: Entries<Written>,
+    pub(super) values: Entries<TemplateText>,
 }
 
 /// What is said about the Python environment.
@@ -73,7 +72,7 @@ pub(super) struct VenvLayer {
 #[derive(Debug, Clone, Default)]
 pub(super) struct DatabaseLayer {
     pub(super) variable: Option<String>,
-    pub(super) name: Option<Written>,
+    pub(super) name: Option<TemplateText>,
     pub(super) from: Option<String>,
     pub(super) shared: Option<bool>,
     pub(super) remote: Option<bool>,
@@ -82,7 +81,7 @@ pub(super) struct DatabaseLayer {
 
 /// A template, and the words of an error that say where it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
+pub(super) struct TemplateText {
     pub(super) text: String,
     pub(super) at: String,
 }
@@ -108,7 +107,7 @@ impl Given {
     }
 }
 
-impl Written {
+impl TemplateText {
     /// Adds to a fault where it is.
     pub(super) fn place(&self, mut fault: Error) -> Error {
         fault.what = format!("{} {}", fault.what, self.at);
@@ -261,11 +260,11 @@ impl Layer {
         says_which || self.author == Author::Repository
     }
 
-    fn commands(&self, written: Option<&Vec<Written>>) -> Option<Vec<Requested<String>>> {
+    fn commands(&self, written: Option<&Vec<TemplateText>>) -> Option<Vec<Requested<String>>> {
         written.map(|list| list.iter().map(|written| self.template(written)).collect())
     }
 
-    fn template(&self, written: &Written) -> Requested<String> {
+    fn template(&self, written: &TemplateText) -> Requested<String> {
         Requested::by(self.author, written.text.clone())
     }
 
@@ -280,7 +279,7 @@ impl Layer {
     }
 
     /// Returns all templates, with what each may speak of.
-    pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &Written)> {
+    pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &TemplateText)> {
         let path = self.path.iter().map(|path| (Scope::Path(self.author), path));
         let database =
             self.database.iter().filter_map(|rule| Some((Scope::Database(self.author), rule.name.as_ref()?)));

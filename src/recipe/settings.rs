@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use super::consent::Author;
+use super::layer::{
+    Given, GivenTemplate, Layer, TemplateText, path_fault, pattern_fault, port, port_range, time,
+};
+use super::{is_variable, nearest};
 use crate::error::{Error, Hint, Result};
 use crate::text::name::escaped;
-
-use super::consent::Author;
-use super::layer::{Given, GivenTemplate, Layer, Written, path_fault, pattern_fault, port, port_range, time};
-use super::{is_variable, nearest};
 
 const KEYS: [&str; 26] = [
     "path",
@@ -180,12 +181,12 @@ impl Setting<'_> {
         self.value.to_owned()
     }
 
-    fn written(&self) -> Written {
+    fn written(&self) -> TemplateText {
         self.written_as(self.value)
     }
 
-    fn written_as(&self, text: &str) -> Written {
-        Written { text: text.to_owned(), at: format!("in git config '{}'", self.key) }
+    fn written_as(&self, text: &str) -> TemplateText {
+        TemplateText { text: text.to_owned(), at: format!("in git config '{}'", self.key) }
     }
 
     fn path(&self) -> Result<String> {

@@ -3,16 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Care, Created, Destroyed};
+use super::{Created, Destroyed, Unwind};
 use crate::error::{Error, Result};
 use crate::git::{Oid, RemoteBranch, Repo};
-use crate::text::name::Branch as Name;
+use crate::text::name::BranchName;
 
 /// A local branch that `add` creates or, with `-B`, resets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Branch {
     /// Its name.
-    pub name: Name,
+    pub name: BranchName,
     /// The commit it starts at.
     pub oid: Oid,
     /// Where it stood before `-B` reset it.
@@ -25,12 +25,12 @@ pub struct Branch {
 
 impl Branch {
     /// Returns a branch to be created at `oid`.
-    pub fn new(name: Name, oid: Oid) -> Self {
+    pub fn new(name: BranchName, oid: Oid) -> Self {
         Self { name, oid, was: None, upstream: None }
     }
 
     /// Returns a branch to be created where a remote's stands, tracking it.
-    pub fn tracking(name: Name, remote: &RemoteBranch) -> Self {
+    pub fn tracking(name: BranchName, remote: &RemoteBranch) -> Self {
         Self { upstream: Some(remote.short()), ..Self::new(name, remote.oid.clone()) }
     }
 
@@ -74,15 +74,15 @@ impl Branch {
 
     /// Takes the branch back after a failed add: deleted, or put where it was, if it still stands where we put it.
     /// A worktree that was lived in leaves its branch behind.
-    pub fn destroy(&self, repo: &Repo, care: Care) -> Result<Destroyed> {
+    pub fn destroy(&self, repo: &Repo, unwind: Unwind) -> Result<Destroyed> {
         let now = repo.branch(&self.name);
-        match (now, care) {
+        match (now, unwind) {
             (None, _) => return Ok(Destroyed::Gone),
-            (Some(_), Care::LivedIn) => return Ok(Destroyed::Kept),
-            (Some(now), Care::JustMade) if now != self.oid => {
+            (Some(_), Unwind::Removal) => return Ok(Destroyed::Kept),
+            (Some(now), Unwind::Rollback) if now != self.oid => {
                 return Ok(Destroyed::Left(format!("branch '{}' has moved to {}", self.name, now.short())));
             }
-            (Some(_), Care::JustMade) => {}
+            (Some(_), Unwind::Rollback) => {}
         }
         // what is to go goes, even where no lock is to be had
         let _alone = super::checkout::entries_at_rest(repo).ok();

@@ -7,21 +7,21 @@ mod sparse;
 mod submodules;
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Care, Created, Destroyed};
+use super::{Created, Destroyed, Unwind};
 use crate::error::{Error, Explain, Result};
+use crate::git::Repo;
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
-use crate::git::{Identity, Repo};
 use crate::host::claims::path_text;
 use crate::host::exec::{self, Program};
 use crate::host::file::{self, read_small};
+use crate::host::identity::Identity;
 
 /// A directory with a working tree, registered with git.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Checkout {
         let replaced = |name: &OsString| repo.entry_named(name).filter(|tree| self.is_ours(tree, record));
         let made = new_one().or_else(|| known.iter().filter(|_| status == 0).find_map(replaced));
         let Some(tree) = made else {
-            self.take_back(repo, record)?;
+            self.remove_half_made(repo, record)?;
             exec::check_stopped()?;
             let shown = self.path.display();
             let error = Error::new(format!("git could not make the worktree '{shown}'"))
@@ -174,10 +174,10 @@ impl Checkout {
     }
 
     /// Takes the worktree away: at once when it was just made, by renaming it aside when it was lived in.
-    pub fn destroy(&self, repo: &Repo, record: &str, care: Care) -> Result<Destroyed> {
-        match care {
-            Care::JustMade => self.take_back(repo, record),
-            Care::LivedIn => match entry_of(repo, record)? {
+    pub fn destroy(&self, repo: &Repo, record: &str, unwind: Unwind) -> Result<Destroyed> {
+        match unwind {
+            Unwind::Rollback => self.remove_half_made(repo, record),
+            Unwind::Removal => match entry_of(repo, record)? {
                 Some(tree) => put_aside(repo, &tree),
                 None => {
                     delete_empty_entries(repo);
@@ -187,7 +187,7 @@ impl Checkout {
         }
     }
 
-    fn take_back(&self, repo: &Repo, record: &str) -> Result<Destroyed> {
+    fn remove_half_made(&self, repo: &Repo, record: &str) -> Result<Destroyed> {
         let entry = entry_of(repo, record)?;
         if let Some(tree) = &entry {
             if is_linked(&tree.path, tree) {

@@ -39,7 +39,7 @@ const NEVER: [&str; 11] = [
 
 /// A regular file, copied from the main worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copy {
+pub struct CopiedFile {
     /// Where it is, in both worktrees.
     #[serde(with = "path_text")]
     pub path: PathBuf,
@@ -70,7 +70,7 @@ impl Original {
     }
 }
 
-impl Copy {
+impl CopiedFile {
     /// A copy of this file, to be made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), before: Before::default(), made: None }
@@ -312,12 +312,12 @@ mod tests {
             path
         }
 
-        fn create(&self, copy: &mut Copy) -> Created {
+        fn create(&self, copy: &mut CopiedFile) -> Created {
             copy.create(&self.main, &self.worktree).unwrap()
         }
 
-        fn destroy(&self, copy: &Copy) -> Destroyed {
-            let read = serde_json::from_str::<Copy>(&serde_json::to_string(copy).unwrap()).unwrap();
+        fn destroy(&self, copy: &CopiedFile) -> Destroyed {
+            let read = serde_json::from_str::<CopiedFile>(&serde_json::to_string(copy).unwrap()).unwrap();
             assert_eq!(&read, copy);
             read.destroy(&self.main, &self.worktree).unwrap()
         }
@@ -337,7 +337,7 @@ mod tests {
             fs::set_permissions(&from, PermissionsExt::from_mode(mode)).unwrap();
             let time = UNIX_EPOCH + Duration::new(1_600_000_000, 5000);
             File::open(&from).unwrap().set_modified(time).unwrap();
-            let mut copy = Copy::new(name);
+            let mut copy = CopiedFile::new(name);
             assert_eq!(world.create(&mut copy), Created::Made, "{name}");
             let found = fs::symlink_metadata(world.worktree.path().join(name)).unwrap();
             assert!(found.is_file());
@@ -356,7 +356,7 @@ mod tests {
         world.write("main/.env", "main");
         world.write("victim", "theirs");
         world.write("wt/.env", "main");
-        let mut copy = Copy::new(".env");
+        let mut copy = CopiedFile::new(".env");
         assert_eq!(world.create(&mut copy), Created::Found);
         assert!(matches!(world.destroy(&copy), Destroyed::Left(_)));
         assert_eq!(world.in_worktree(".env").as_deref(), Some("main"));
@@ -368,15 +368,15 @@ mod tests {
         assert_eq!(fs::read_to_string(world.dir.path().join("victim")).unwrap(), "theirs");
 
         symlink("../victim", world.main.path().join("link")).unwrap();
-        assert!(Copy::new("link").create(&world.main, &world.worktree).is_err());
-        assert!(matches!(world.create(&mut Copy::new("none")), Created::Skipped(_)));
+        assert!(CopiedFile::new("link").create(&world.main, &world.worktree).is_err());
+        assert!(matches!(world.create(&mut CopiedFile::new("none")), Created::Skipped(_)));
     }
 
     #[test]
     fn an_edited_copy_stays() {
         let world = world();
         world.write("main/.env", "A=1\n");
-        let mut copy = Copy::new(".env");
+        let mut copy = CopiedFile::new(".env");
         world.create(&mut copy);
         world.write("main/.env", "A=2\n");
         world.write("wt/.env", "A=3\n");
@@ -397,7 +397,7 @@ mod tests {
         for (looked, half, removed) in cases {
             let world = world();
             world.write("main/a/.env", "A=1\nB=2\n");
-            let mut copy = Copy::new("a/.env");
+            let mut copy = CopiedFile::new("a/.env");
             if looked {
                 copy.look(&world.worktree).unwrap();
             }
@@ -423,7 +423,7 @@ mod tests {
             if !made && name != "db.sqlite3" {
                 world.write(&format!("main/{name}"), "x");
             }
-            assert_eq!(world.create(&mut Copy::new(name)) == Created::Made, made, "{name}");
+            assert_eq!(world.create(&mut CopiedFile::new(name)) == Created::Made, made, "{name}");
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Engine {
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum Content {
     /// Nothing.
     Empty,
     /// What is in the main worktree's database at this place.
@@ -54,7 +54,7 @@ pub struct Database {
     /// Where it is: the absolute path of an SQLite file.
     pub place: String,
     /// What it begins with.
-    pub from: Origin,
+    pub from: Content,
     /// Nothing was there when we looked.
     absent: bool,
     mark: Option<Mark>,
@@ -62,7 +62,7 @@ pub struct Database {
 
 impl Database {
     /// A database at this place, to be made.
-    pub fn new(engine: Engine, place: Granted<String>, from: Granted<Origin>) -> Self {
+    pub fn new(engine: Engine, place: Granted<String>, from: Granted<Content>) -> Self {
         Self { engine, place: place.into_inner(), from: from.into_inner(), absent: false, mark: None }
     }
 
@@ -95,7 +95,7 @@ impl Database {
     /// The path in the worktree at `root` that the data of another database comes to.
     pub fn copied_into<'a>(&'a self, root: &Path) -> Option<&'a Path> {
         let inside = self.path().strip_prefix(root).ok()?;
-        (!matches!(self.from, Origin::Empty) && !self.exists()).then_some(inside)
+        (!matches!(self.from, Content::Empty) && !self.exists()).then_some(inside)
     }
 
     /// Says how far the making is, while it lasts.
@@ -103,9 +103,9 @@ impl Database {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
         let half = sqlite::half(self.path(), &owner.record);
         let deed = match &self.from {
-            Origin::Empty => self.describe(),
-            Origin::Main(main) => format!("copying database '{main}' ({})", bytes(length(Path::new(main)))),
-            Origin::Dump(dump) => format!("loading '{}' ({})", dump.display(), bytes(length(dump))),
+            Content::Empty => self.describe(),
+            Content::Main(main) => format!("copying database '{main}' ({})", bytes(length(Path::new(main)))),
+            Content::Dump(dump) => format!("loading '{}' ({})", dump.display(), bytes(length(dump))),
         };
         move || format!("{deed}: {}", bytes(length(&half)))
     }
@@ -246,7 +246,7 @@ mod tests {
             Database::new(
                 Engine::Sqlite,
                 granted(self.at(rel).to_str().unwrap().to_owned()),
-                granted(Origin::Empty),
+                granted(Content::Empty),
             )
         }
 
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_failure_leaves_nothing_once_destroyed() {
         let world = world();
-        for from in [Origin::Main("/nonexistent/db".into()), Origin::Dump("/nonexistent.sql".into())] {
+        for from in [Content::Main("/nonexistent/db".into()), Content::Dump("/nonexistent.sql".into())] {
             let mut database = Database { from, ..world.database("wt/db.sqlite3") };
             assert!(world.create(&mut database).is_err());
             assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
@@ -375,7 +375,7 @@ mod tests {
         symlink("../victim", world.at("wt/data")).unwrap();
         symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
         let relative =
-            Database::new(Engine::Sqlite, granted("db.sqlite3".to_owned()), granted(Origin::Empty));
+            Database::new(Engine::Sqlite, granted("db.sqlite3".to_owned()), granted(Content::Empty));
         let databases = [
             world.database("wt/data/db.sqlite3"),
             world.database("wt/db.sqlite3"),

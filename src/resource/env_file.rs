@@ -23,25 +23,25 @@ use crate::text::url::with_ports;
 
 /// The variables that git-wt wrote, each with the SHA-256 of its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Written>", into = "Vec<Written>")]
+#[serde(from = "Vec<WrittenHashes>", into = "Vec<WrittenHashes>")]
 pub struct Hashes(BTreeMap<String, String>);
 
 /// One of them, as a record has it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Written {
+struct WrittenHashes {
     name: String,
     hash: String,
 }
 
-impl From<Vec<Written>> for Hashes {
-    fn from(list: Vec<Written>) -> Self {
+impl From<Vec<WrittenHashes>> for Hashes {
+    fn from(list: Vec<WrittenHashes>) -> Self {
         Self(list.into_iter().map(|written| (written.name, written.hash)).collect())
     }
 }
 
-impl From<Hashes> for Vec<Written> {
+impl From<Hashes> for Vec<WrittenHashes> {
     fn from(hashes: Hashes) -> Self {
-        hashes.0.into_iter().map(|(name, hash)| Written { name, hash }).collect()
+        hashes.0.into_iter().map(|(name, hash)| WrittenHashes { name, hash }).collect()
     }
 }
 
@@ -372,8 +372,8 @@ impl EnvFile {
         if was_as_written {
             self.content = hash(text.as_bytes());
         }
-        let told = |name| format!("{name} in '{}' still names the old place: its value is yours", self.path);
-        Ok(stay.into_iter().map(told).collect())
+        let note = |name| format!("{name} in '{}' still names the old place: its value is yours", self.path);
+        Ok(stay.into_iter().map(note).collect())
     }
 
     /// Whether the file is still just what we wrote.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Created, Destroyed};
 use crate::error::{Error, Explain, Result};
 use crate::git::{PUSH_SETTINGS, Repo};
-use crate::text::name::Branch;
+use crate::text::name::BranchName;
 
 /// How git's configuration is told of it.
 const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
@@ -18,7 +18,7 @@ const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FirstPush {
     /// The branch.
-    pub branch: Branch,
+    pub branch: BranchName,
     /// Where it goes, as far as is known now: git looks itself.
     pub remote: String,
 }

@@ -80,14 +80,14 @@ pub fn choose(
     host: &Host<'_>,
 ) -> Result<Vec<u16>> {
     let main: Vec<u16> = variables.iter().map(|(_, number)| *number).collect();
-    let choice = Choice { main: &main, range: range.unwrap_or(&ORDINARY), chosen: range.is_some(), host };
+    let choice = Search { main: &main, range: range.unwrap_or(&ORDINARY), chosen: range.is_some(), host };
     let found =
         choice.blocks().find(|block| block.iter().zip(&main).all(|(port, of)| choice.is_free(*port, *of)));
     found.ok_or_else(|| choice.exhausted(variables))
 }
 
 /// A choice to be made.
-struct Choice<'a> {
+struct Search<'a> {
     main: &'a [u16],
     range: &'a RangeInclusive<u16>,
     /// The user chose the range.
@@ -95,7 +95,7 @@ struct Choice<'a> {
     host: &'a Host<'a>,
 }
 
-impl Choice<'_> {
+impl Search<'_> {
     /// Every set of ports inside the range: upwards from main's, then from the range's beginning.
     fn blocks(&self) -> impl Iterator<Item = Vec<u16>> {
         let lowest = self.main.iter().min().copied().unwrap_or(0);

@@ -30,7 +30,7 @@ use crate::ui::{Ui, bytes};
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum Content {
     /// Nothing.
     Empty,
     /// What is in the main worktree's database, of this name on the same server.
@@ -41,7 +41,7 @@ pub enum Origin {
     Script(#[serde(with = "path_text")] PathBuf),
 }
 
-impl Origin {
+impl Content {
     /// What a file is to a server: SQL goes through its client, anything else is an archive of PostgreSQL's.
     pub fn of_file(engine: Engine, file: &Path) -> Result<Self> {
         let shown = file.display();
@@ -164,7 +164,7 @@ pub struct ServerDatabase {
     /// That env file, relative to a worktree.
     pub file: String,
     /// What it begins with.
-    pub from: Origin,
+    pub from: Content,
     /// How long the server has for an answer.
     #[serde(default)]
     pub timeout: Timeout,
@@ -189,7 +189,7 @@ impl ServerDatabase {
         url: &str,
         variable: &str,
         file: &str,
-        from: Granted<Origin>,
+        from: Granted<Content>,
     ) -> Self {
         let server = Url::of_server(url).map(|url| url.address()).unwrap_or_default();
         let (variable, file) = (variable.to_owned(), file.to_owned());
@@ -217,7 +217,9 @@ impl ServerDatabase {
     /// Notes what is there now, where the server itself cannot tell later what was made half.
     pub fn look(&mut self, site: &Site) -> Result<()> {
         self.absent = match self.engine {
-            Engine::Mysql => !mysql::Server::of(&self.url(site)?, self.timeout, site.ui)?.has(&self.name)?,
+            Engine::Mysql => {
+                !mysql::MysqlServer::of(&self.url(site)?, self.timeout, site.ui)?.has(&self.name)?
+            }
             Engine::Postgres | Engine::Sqlite => false,
         };
         Ok(())
@@ -281,11 +283,11 @@ impl ServerDatabase {
         place(self.engine, &self.server, name)
     }
 
-    fn server<'a>(&self, url: &'a str, ui: Ui) -> Result<Server<'a>> {
+    fn server<'a>(&self, url: &'a str, ui: Ui) -> Result<AnyServer<'a>> {
         Ok(match self.engine {
-            Engine::Mysql => Server::Mysql(mysql::Server::of(url, self.timeout, ui)?),
+            Engine::Mysql => AnyServer::Mysql(mysql::MysqlServer::of(url, self.timeout, ui)?),
             Engine::Postgres | Engine::Sqlite => {
-                Server::Postgres(postgres::Server::of(url, &self.from, self.timeout, ui)?)
+                AnyServer::Postgres(postgres::PostgresServer::of(url, &self.from, self.timeout, ui)?)
             }
         })
     }
@@ -329,13 +331,13 @@ pub fn place(engine: Engine, server: &str, name: &str) -> String {
 }
 
 /// A server, logged in to.
-enum Server<'a> {
-    Postgres(postgres::Server<'a>),
-    Mysql(mysql::Server<'a>),
+enum AnyServer<'a> {
+    Postgres(postgres::PostgresServer<'a>),
+    Mysql(mysql::MysqlServer<'a>),
 }
 
-impl Server<'_> {
-    fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+impl AnyServer<'_> {
+    fn create(&self, name: &str, from: &Content, record: &str) -> Result<bool> {
         match self {
             Self::Postgres(server) => server.create(name, from, record),
             Self::Mysql(server) => server.create(name, from, record),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::error::{Error, Explain, Result};
-use crate::git::Identity;
+use crate::host::identity::Identity;
 use crate::text::name::escaped;
 use crate::text::quote;
 

@@ -19,7 +19,7 @@ pub struct Name(String);
 /// The short name of a local branch, valid by `git check-ref-format --branch`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Branch(String);
+pub struct BranchName(String);
 
 impl Name {
     /// Parses a name from which a branch or a place is derived.
@@ -46,7 +46,7 @@ impl Name {
     }
 }
 
-impl Branch {
+impl BranchName {
     /// Parses a branch name by the rules of `git check-ref-format --branch`.
     pub fn parse(text: &str) -> Result<Self> {
         match fault(text) {
@@ -79,7 +79,7 @@ impl Display for Name {
     }
 }
 
-impl Display for Branch {
+impl Display for BranchName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
     }

@@ -24,7 +24,7 @@ const PROMPT: &str = "> ";
 
 /// One of those to choose from.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct Candidate {
     /// Its name.
     pub name: String,
     /// What it has checked out.
@@ -55,7 +55,11 @@ pub fn can_ask() -> bool {
 
 /// Has the user choose, from the first on in the order given. What is shown is looked at with `look`, once, and what
 /// that finds of a choice's changes comes in through `found`.
-pub fn pick(choices: Vec<Choice>, look: impl Fn(usize), found: &Receiver<(usize, String)>) -> Result<Answer> {
+pub fn pick(
+    choices: Vec<Candidate>,
+    look: impl Fn(usize),
+    found: &Receiver<(usize, String)>,
+) -> Result<Answer> {
     exec::watch_signals()?;
     let mut looked_at = vec![false; choices.len()];
     let mut picker = Picker::new(choices);
@@ -99,7 +103,7 @@ pub fn pick(choices: Vec<Choice>, look: impl Fn(usize), found: &Receiver<(usize,
 
 /// What is typed, what it leaves, and which of that is meant.
 struct Picker {
-    choices: Vec<Choice>,
+    choices: Vec<Candidate>,
     query: String,
     /// Those that fit, the best first.
     fitting: Vec<usize>,
@@ -109,7 +113,7 @@ struct Picker {
 }
 
 impl Picker {
-    fn new(choices: Vec<Choice>) -> Self {
+    fn new(choices: Vec<Candidate>) -> Self {
         let fitting = (0..choices.len()).collect();
         Self { choices, query: String::new(), fitting, chosen: 0, matcher: Matcher::new(Config::DEFAULT) }
     }
@@ -189,7 +193,7 @@ impl Picker {
 }
 
 /// Name, branch, changes, port, age, marks.
-fn cells_of(choice: &Choice) -> [Span; 6] {
+fn cells_of(choice: &Candidate) -> [Span; 6] {
     let port = choice.port.map(|port| format!(":{port}")).unwrap_or_default();
     let age = choice.age.map(ago).unwrap_or_default();
     let changes = choice.changes.as_deref().unwrap_or("…");
@@ -218,10 +222,10 @@ mod tests {
     use super::*;
 
     fn picker(names: &[(&str, &str)]) -> Picker {
-        let choice = |(name, branch): &(&str, &str)| Choice {
+        let choice = |(name, branch): &(&str, &str)| Candidate {
             name: (*name).into(),
             branch: (*branch).into(),
-            ..Choice::default()
+            ..Candidate::default()
         };
         Picker::new(names.iter().map(choice).collect())
     }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::Tally;
 use crate::error::{Hint, Result};
-use crate::git::Identity;
-use crate::host::claims::{Claim, Claims, Owner, Thing};
-use crate::record::Fate;
+use crate::host::claims::{Claim, Claims, Owner, RepositoryState, Thing};
+use crate::host::identity::Identity;
 
 /// Looks at all claims but those of the repository `here`; with `yes` databases are forgotten.
 pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, yes: bool) -> Result<()> {
@@ -19,10 +18,10 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
         if here == Some(Identity { dev: owner.dev, ino: owner.ino }) {
             continue;
         }
-        match Fate::of(owner) {
-            Fate::There => {}
-            Fate::Unknown => *away.entry(owner.common_dir.clone()).or_default() += 1,
-            Fate::Gone => release(tally, claims, &claim, owner, yes)?,
+        match RepositoryState::of(owner) {
+            RepositoryState::Present => {}
+            RepositoryState::Unknown => *away.entry(owner.common_dir.clone()).or_default() += 1,
+            RepositoryState::Gone => release(tally, claims, &claim, owner, yes)?,
         }
     }
     for (common_dir, number) in away {

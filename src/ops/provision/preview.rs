@@ -10,7 +10,7 @@ use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Ended, HookRun, State};
+use crate::record::{HookRun, HookStatus, StepState};
 use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
 
@@ -26,7 +26,7 @@ pub fn preview(
     let pending = note_missing(&mut record, tree, context)?;
     let mut waiting = pending.waiting;
     let mut lines = Vec::new();
-    for step in record.steps.iter().filter(|step| step.state != State::Made) {
+    for step in record.steps.iter().filter(|step| step.state != StepState::Made) {
         match &step.resource {
             Resource::EnvFile(file) => lines.extend(env_file(file, &tree.path)?),
             resource if is_there(resource, &tree.path) => {}
@@ -40,7 +40,7 @@ pub fn preview(
         hooks::schedule(&mut record, &pending.hooks);
         let missing = hooks::not_consented_to(&record, &tree.path, &pending.hooks, context)?;
         let waits = |hook: &&HookRun| missing.iter().any(|action| action.text == hook.command);
-        let unfinished = record.hooks.iter().filter(|hook| hook.ended != Ended::Done);
+        let unfinished = record.hooks.iter().filter(|hook| hook.ended != HookStatus::Done);
         lines.extend(unfinished.filter(|hook| !waits(hook)).map(|hook| format!("run {}", hook.command)));
         waiting.extend(missing);
     }
@@ -62,11 +62,11 @@ fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {
     if changes.is_new {
         return Ok(vec![format!("make {}", Resource::EnvFile(file.clone()).describe())]);
     }
-    let told = |verb: &str, names: Vec<String>| {
+    let line = |verb: &str, names: Vec<String>| {
         (!names.is_empty()).then(|| format!("{verb} in '{}': {}", file.path, names.join(", ")))
     };
     let lines =
-        [told("add", changes.added), told("change", changes.changed), told("keep yours", changes.kept)];
+        [line("add", changes.added), line("change", changes.changed), line("keep yours", changes.kept)];
     Ok(lines.into_iter().flatten().collect())
 }
 

@@ -16,13 +16,13 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
+use statements::Statements;
 
-use super::Origin;
+use super::Content;
 use crate::error::{Error, Explain, Hint, Result};
 use crate::host::exec::{Stoppable, check_stopped};
 use crate::host::file;
 use crate::resource::mark::Birthmark;
-use statements::Statements;
 
 /// What SQLite keeps beside a database while it is in use.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -37,7 +37,7 @@ pub(super) fn exists(place: &Path) -> bool {
 }
 
 /// Makes a database; `None` when one is there already.
-pub(super) fn create(place: &Path, from: &Origin, record: &str) -> Result<Option<Birthmark>> {
+pub(super) fn create(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
     let failed = || format!("cannot make database '{}'", place.display());
     match fs::symlink_metadata(place) {
         Ok(found) if found.is_file() => return Ok(None),
@@ -123,13 +123,13 @@ fn check_surroundings(place: &Path) -> Result<()> {
     }
 }
 
-fn fill(half: &Path, from: &Origin) -> Result<()> {
+fn fill(half: &Path, from: &Content) -> Result<()> {
     match from {
-        Origin::Empty => {
+        Content::Empty => {
             new_file(half, PRIVATE).map(drop).explain(|| format!("cannot create '{}'", half.display()))
         }
-        Origin::Main(main) => copy(Path::new(main), half),
-        Origin::Dump(dump) => load(dump, half),
+        Content::Main(main) => copy(Path::new(main), half),
+        Content::Dump(dump) => load(dump, half),
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     /// Makes a database to its end.
-    fn make(place: &Path, from: &Origin, record: &str) -> Result<Option<Birthmark>> {
+    fn make(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
         let made = create(place, from, record)?;
         settle(place, record)?;
         Ok(made)
@@ -287,19 +287,19 @@ mod tests {
         connection.query_row(query, [], |row| row.get(0)).unwrap()
     }
 
-    fn from_main(main: &Path) -> Origin {
-        Origin::Main(main.to_str().unwrap().into())
+    fn from_main(main: &Path) -> Content {
+        Content::Main(main.to_str().unwrap().into())
     }
 
     #[test]
     fn an_empty_one_is_a_valid_database() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("db");
-        let made = make(&place, &Origin::Empty, "a").unwrap().unwrap();
+        let made = make(&place, &Content::Empty, "a").unwrap().unwrap();
         assert_eq!(names(dir.path()), ["db"]);
         assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
         drop(run(&place, "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES (1)"));
-        assert_eq!(make(&place, &Origin::Empty, "a").unwrap(), None);
+        assert_eq!(make(&place, &Content::Empty, "a").unwrap(), None);
         assert!(destroy(&place, &made, "a").unwrap());
         assert!(destroy(&place, &made, "a").unwrap());
         assert!(names(dir.path()).is_empty());
@@ -407,7 +407,7 @@ mod tests {
         ];
         for (statements, loads) in cases {
             fs::write(&dump, &statements).unwrap();
-            let made = make(&place, &Origin::Dump(dump.clone()), "a");
+            let made = make(&place, &Content::Dump(dump.clone()), "a");
             assert_eq!(made.is_ok(), loads, "{statements}");
             if let Ok(made) = made {
                 assert_eq!(names(dir.path()), ["db", "dump.sql", "other"], "{statements}");
@@ -422,7 +422,7 @@ mod tests {
     fn a_stale_journal_is_not_applied_to_a_new_database() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("db-journal"), "stale").unwrap();
-        let error = make(&dir.path().join("db"), &Origin::Empty, "a").unwrap_err();
+        let error = make(&dir.path().join("db"), &Content::Empty, "a").unwrap_err();
         assert!(error.what.contains("db-journal' is left of an earlier database"), "{}", error.what);
         assert_eq!(names(dir.path()), ["db-journal"]);
     }
@@ -445,7 +445,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("db");
         fs::write(half(&place, "b"), "theirs").unwrap();
-        make(&place, &Origin::Empty, "a").unwrap().unwrap();
+        make(&place, &Content::Empty, "a").unwrap().unwrap();
         assert!(destroy_half(&place, true, "a").unwrap());
         assert_eq!(names(dir.path()), [".db.git-wt-b"]);
     }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Origin, Timeout};
+use super::{Content, Timeout};
 use crate::error::{Error, Explain, Result};
 use crate::host::exec::{Output, Program, check_stopped};
 use crate::host::file;
@@ -18,13 +18,13 @@ const CLIENT: [&str; 2] = ["mariadb", "mysql"];
 const DUMP: [&str; 2] = ["mariadb-dump", "mysqldump"];
 
 /// A server, and how to log in there.
-pub(super) struct Server<'a> {
+pub(super) struct MysqlServer<'a> {
     url: Url<'a>,
     timeout: Timeout,
     ui: Ui,
 }
 
-impl<'a> Server<'a> {
+impl<'a> MysqlServer<'a> {
     /// The server of a URL; connects to find out whether it is there.
     pub(super) fn of(url: &'a str, timeout: Timeout, ui: Ui) -> Result<Self> {
         let url =
@@ -46,15 +46,15 @@ impl<'a> Server<'a> {
     }
 
     /// Makes a database; false when one of that name is there already.
-    pub(super) fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+    pub(super) fn create(&self, name: &str, from: &Content, record: &str) -> Result<bool> {
         if self.has(name)? {
             return Ok(self.mark(name)? == Some(mark(record)));
         }
         let like = match from {
-            Origin::Main(main) => self.character_set(main)?,
-            Origin::Empty | Origin::Archive(_) | Origin::Script(_) => String::new(),
+            Content::Main(main) => self.character_set(main)?,
+            Content::Empty | Content::Archive(_) | Content::Script(_) => String::new(),
         };
-        if let Origin::Script(file) = from {
+        if let Content::Script(file) = from {
             super::refuse_choice(
                 file,
                 uses,
@@ -72,10 +72,10 @@ impl<'a> Server<'a> {
             };
         }
         let filled = match from {
-            Origin::Empty => Ok(()),
-            Origin::Main(main) => self.copy(main, name),
-            Origin::Script(file) => self.load(file, name, record),
-            Origin::Archive(file) => {
+            Content::Empty => Ok(()),
+            Content::Main(main) => self.copy(main, name),
+            Content::Script(file) => self.load(file, name, record),
+            Content::Archive(file) => {
                 Err(Error::new(format!("'{}' is not loaded into a MySQL server by itself", file.display())))
             }
         };

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{Origin, Timeout, script};
+use super::{Content, Timeout, script};
 use crate::error::{Error, Explain, Hint, Result};
 use crate::host::exec::{Output, Program, Stoppable, check_stopped};
 use crate::text::name::random_hex;
@@ -22,7 +22,7 @@ const EXISTS: &str = "42P04";
 const NOT_CONNECTED: u8 = 2;
 
 /// A server, and how to log in there.
-pub(super) struct Server<'a> {
+pub(super) struct PostgresServer<'a> {
     url: Url<'a>,
     /// The database that questions are put to: one that is certainly there.
     home: String,
@@ -30,13 +30,13 @@ pub(super) struct Server<'a> {
     ui: Ui,
 }
 
-impl<'a> Server<'a> {
+impl<'a> PostgresServer<'a> {
     /// The server of a URL; connects to find out which database questions can be put to.
-    pub(super) fn of(url: &'a str, from: &Origin, timeout: Timeout, ui: Ui) -> Result<Self> {
+    pub(super) fn of(url: &'a str, from: &Content, timeout: Timeout, ui: Ui) -> Result<Self> {
         let parsed =
             Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
         let main = match from {
-            Origin::Main(name) => name.clone(),
+            Content::Main(name) => name.clone(),
             _ => parsed.database(),
         };
         let mut server = Self { url: parsed, home: "postgres".into(), timeout, ui };
@@ -64,7 +64,7 @@ impl<'a> Server<'a> {
     }
 
     /// Makes a database; false when one of that name is there already.
-    pub(super) fn create(&self, name: &str, from: &Origin, record: &str) -> Result<bool> {
+    pub(super) fn create(&self, name: &str, from: &Content, record: &str) -> Result<bool> {
         let half = half(name, record);
         let mark = mark(record);
         match self.comment(name)? {
@@ -86,18 +86,18 @@ impl<'a> Server<'a> {
         if sqlstate(&done) == EXISTS { Ok(false) } else { Err(self.failure("make", name, &done)) }
     }
 
-    fn fill(&self, half: &str, from: &Origin) -> Result<()> {
+    fn fill(&self, half: &str, from: &Content) -> Result<()> {
         match from {
-            Origin::Empty => self.run("make", half, "CREATE DATABASE :\"half\";", &[("half", half)]),
-            Origin::Main(main) => self.copy(main, half),
-            Origin::Archive(file) => {
-                self.fill(half, &Origin::Empty)?;
+            Content::Empty => self.run("make", half, "CREATE DATABASE :\"half\";", &[("half", half)]),
+            Content::Main(main) => self.copy(main, half),
+            Content::Archive(file) => {
+                self.fill(half, &Content::Empty)?;
                 let restore = self.restore(half)?.arg(file).output()?;
                 check_stopped()?;
                 self.restored(&restore, &file.display().to_string())
             }
-            Origin::Script(file) => {
-                self.fill(half, &Origin::Empty)?;
+            Content::Script(file) => {
+                self.fill(half, &Content::Empty)?;
                 self.load(file, half)
             }
         }

@@ -2,16 +2,16 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::git::Identity;
 use crate::host::exec;
+use crate::host::identity::Identity;
 
 /// The current directory, as the kernel names it and as the user came there.
-pub struct Standing {
+pub struct CurrentDir {
     physical: PathBuf,
     logical: PathBuf,
 }
 
-impl Standing {
+impl CurrentDir {
     /// Looks at the current directory; `None` where it has gone.
     pub fn now() -> Option<Self> {
         let physical = std::env::current_dir().ok()?;

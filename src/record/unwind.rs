@@ -1,0 +1,209 @@
+//! Making what is on a record, step by step, and unmaking it, the last first.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Destination, Record, RecordState, Records, Step, StepState};
+use crate::error::{Explain, Result};
+use crate::git::Repo;
+use crate::git::worktrees::Worktree;
+use crate::host::file;
+use crate::resource::relocation::Relocation;
+use crate::resource::{Checkout, Created, Destroyed, Exclude, Resource, Site, Unwind};
+
+/// A record whose lock we hold.
+#[derive(Debug)]
+pub struct LockedRecord<'a> {
+    pub(super) records: &'a Records,
+    pub(super) file: Arc<File>,
+    /// What it says.
+    pub record: Record,
+}
+
+impl LockedRecord<'_> {
+    /// Writes the record.
+    pub fn write(&mut self) -> Result<()> {
+        self.record.updated = super::now();
+        let path = self.records.file(&self.record.id, "json");
+        let mut bytes = serde_json::to_vec_pretty(&self.record).explain(|| "cannot write a record".into())?;
+        bytes.push(b'\n');
+        file::replace_private(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))
+    }
+
+    /// Deletes the record: nothing of it is left to undo.
+    pub fn forget(self) -> Result<()> {
+        self.records.delete(&self.record.id)
+    }
+
+    /// Makes what is not there yet, in order; `report` hears of each thing. Stops at the first failure.
+    pub fn make(&mut self, site: &Site, report: &mut dyn FnMut(&Resource, &Created)) -> Result<()> {
+        let _inherited = Inherited::by_children(self.file.clone())?;
+        let mut made = Vec::new();
+        for at in 0..self.record.steps.len() {
+            if self.record.steps[at].state == StepState::Made {
+                continue;
+            }
+            made.push(at);
+            crate::host::exec::check_stopped()?;
+            self.record.steps[at].resource.look(site)?;
+            self.record.steps[at].state = StepState::Begun;
+            self.write()?;
+            let shared = self.record.steps[at].resource.needs_repository_lock();
+            let lock = if shared { Some(self.records.lock()?) } else { None };
+            let created = self.record.steps[at].resource.create(site);
+            drop(lock);
+            let step = &mut self.record.steps[at];
+            let created = created.inspect_err(|_| {
+                if !step.resource.knows_its_own() {
+                    step.state = StepState::Planned;
+                }
+            })?;
+            step.state = if created == Created::Made { StepState::Made } else { StepState::Planned };
+            report(&step.resource, &created);
+            if let (Created::Made, Resource::Database(database)) = (created, &step.resource) {
+                let database = database.clone();
+                self.write()?;
+                database.settle(site.owner)?;
+            }
+        }
+        for at in made {
+            self.record.steps[at].resource.settle(site)?;
+        }
+        // what was found or left out is no part of the undo
+        self.record.steps.retain(|step| step.state == StepState::Made);
+        self.record.stage = RecordState::Ready;
+        self.write()
+    }
+
+    /// Takes back everything that is or may be there, last first; returns what had to be left, with the reasons.
+    ///
+    /// What lies in the checkout goes with it, whole or not at all.
+    pub fn unwind(
+        &mut self,
+        site: &Site,
+        unwind: Unwind,
+        report: &mut dyn FnMut(&Resource, &Destroyed),
+    ) -> Result<Vec<String>> {
+        let _inherited = Inherited::by_children(self.file.clone())?;
+        let has_checkout =
+            self.record.steps.iter().any(|step| matches!(step.resource, Resource::Checkout(_)));
+        let mut left = Vec::new();
+        for at in (0..self.record.steps.len()).rev() {
+            let step = &self.record.steps[at];
+            if step.state == StepState::Planned || (has_checkout && step.resource.is_inside()) {
+                continue;
+            }
+            let lock = if step.resource.needs_repository_lock() { Some(self.records.lock()?) } else { None };
+            let destroyed = step.resource.destroy(site, unwind)?;
+            drop(lock);
+            if let Destroyed::Left(why) = &destroyed {
+                left.push(why.clone());
+            }
+            report(&step.resource, &destroyed);
+            self.record.steps[at].state = StepState::Planned;
+            self.write()?;
+        }
+        Ok(left)
+    }
+
+    /// Brings along what names the worktree's place, after it went from the recorded one to `site.root`, where `hidden`
+    /// keeps it out of a worktree around it. Returns what the user should know. May be called again after a crash.
+    pub fn follow(&mut self, site: &Site, hidden: Option<Exclude>) -> Result<Vec<String>> {
+        let moved = Relocation::new(&self.record.path, site.root);
+        let mut notes = Vec::new();
+        for at in 0..self.record.steps.len() {
+            let step = &mut self.record.steps[at];
+            if step.state != StepState::Made {
+                continue;
+            }
+            let given_up = match &mut step.resource {
+                Resource::Database(database) => database.follow(site.claims, site.owner, &moved)?,
+                resource => {
+                    notes.extend(resource.follow(site, &moved)?);
+                    None
+                }
+            };
+            self.write()?;
+            if let Some(before) = given_up {
+                before.release(site.claims, site.owner)?;
+            }
+        }
+        self.hide(hidden, site.repo)?;
+        site.root.clone_into(&mut self.record.path);
+        self.record.destination = None;
+        self.write()?;
+        Ok(notes)
+    }
+
+    /// Has git move the worktree to or into `destination` by running `go`; whatever is killed, the record tells where it
+    /// went, and repair waits for a git that still moves.
+    pub fn moving<T>(&mut self, destination: &Path, go: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _inherited = Inherited::by_children(self.file.clone())?;
+        self.record.destination = Some(Destination(destination.to_owned()));
+        self.write()?;
+        go()
+    }
+
+    /// Exchanges the line in `info/exclude` for this one, or none.
+    fn hide(&mut self, wanted: Option<Exclude>, repo: &Repo) -> Result<()> {
+        let _lock = self.records.lock()?;
+        let mut wanted = wanted;
+        for at in (0..self.record.steps.len()).rev() {
+            let Resource::Exclude(there) = &self.record.steps[at].resource else { continue };
+            if there.is_of_link() {
+                continue;
+            }
+            if wanted.as_ref().is_some_and(|wanted| wanted.pattern == there.pattern) {
+                wanted = None;
+                continue;
+            }
+            there.destroy(repo)?;
+            self.record.steps.remove(at);
+        }
+        let Some(exclude) = wanted else { return Ok(()) };
+        self.record
+            .steps
+            .push(Step { state: StepState::Begun, resource: Resource::Exclude(exclude.clone()) });
+        self.write()?;
+        match exclude.create(repo)? {
+            Created::Made => self.record.steps.last_mut().expect("just pushed").state = StepState::Made,
+            // somebody else's line
+            Created::Found | Created::Skipped(_) => drop(self.record.steps.pop()),
+        }
+        Ok(())
+    }
+
+    /// The checkout on the list; one is put on it for a worktree that was adopted.
+    pub fn checkout_for(&mut self, tree: &Worktree) {
+        if self.record.steps.iter().any(|step| matches!(step.resource, Resource::Checkout(_))) {
+            return;
+        }
+        let checkout = Resource::Checkout(Checkout::registered(tree));
+        self.record.steps.insert(0, Step { state: StepState::Made, resource: checkout });
+    }
+}
+
+impl Drop for LockedRecord<'_> {
+    fn drop(&mut self) {
+        // the lock file goes before the lock: see `try_hold`
+        let _ = fs::remove_file(self.records.file(&self.record.id, "lock"));
+    }
+}
+
+/// While this lives, children inherit the lock, so that repair waits for a git that still writes.
+struct Inherited(Arc<File>);
+
+impl Inherited {
+    fn by_children(lock: Arc<File>) -> Result<Self> {
+        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())
+            .explain(|| "cannot share a lock".into())?;
+        Ok(Self(lock))
+    }
+}
+
+impl Drop for Inherited {
+    fn drop(&mut self) {
+        let _ = rustix::io::fcntl_setfd(&self.0, rustix::io::FdFlags::CLOEXEC);
+    }
+}
