@@ -18,7 +18,7 @@ use crate::recipe::consent::{Action, Consent, Granted, Requested};
 use crate::recipe::{DatabaseRule, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, CopiedFile, Exclude, FirstPush, Link, Port, Resource, Venv};
+use crate::resource::{self, Checkout, CopiedFile, Database, Exclude, FirstPush, Link, Port, Resource, Venv};
 use crate::text::dotenv::EnvText;
 use crate::text::name::{BranchName, Name};
 
@@ -194,7 +194,7 @@ impl Facts {
     }
 
     /// What needs consent of the file that a database begins as, unless this worktree has it already.
-    fn unusual_fill(&self, is_it: impl Fn(&Resource) -> bool) -> Result<Option<Action>> {
+    fn unusual_fill(&self, is_it: impl Fn(&Database) -> bool) -> Result<Option<Action>> {
         if self.own.iter().flat_map(Record::databases).any(is_it) { Ok(None) } else { self.fill.clone() }
     }
 }

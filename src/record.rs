@@ -19,7 +19,7 @@ use crate::git::Repo;
 use crate::git::worktrees::{Listing, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing, path_text};
 use crate::host::identity::Identity;
-use crate::resource::{EnvFile, Port, Resource, Venv};
+use crate::resource::{Database, EnvFile, Port, Resource, Venv};
 use crate::text::name::{BranchName, Name, random_hex, slug};
 
 /// The format written by this version; a record of a newer one is left alone.
@@ -201,16 +201,15 @@ impl Record {
     }
 
     /// The databases that are there.
-    pub fn databases(&self) -> impl Iterator<Item = &Resource> {
-        self.made().filter(|resource| resource.is_database())
+    pub fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.made().filter_map(Resource::database)
     }
 
     /// The name of its database on a server.
     pub fn server_database(&self) -> Option<String> {
-        self.made().find_map(|resource| match resource {
-            Resource::ServerDatabase(database) => Some(database.name.clone()),
-            Resource::DatabaseName(name) => name.place.rsplit('/').next().map(str::to_owned),
-            _ => None,
+        self.databases().find_map(|database| match database {
+            Database::Server(database) => Some(database.name.clone()),
+            Database::Sqlite(_) => None,
         })
     }
 
@@ -224,14 +223,10 @@ impl Record {
 
     /// Lets go of the databases: they stay, and are nobody's.
     pub fn release_databases(&mut self, claims: &Claims, owner: &Owner) -> Result<()> {
-        for step in &self.steps {
-            match &step.resource {
-                Resource::Database(database) => database.release(claims, owner)?,
-                Resource::ServerDatabase(database) => database.release(claims, owner)?,
-                _ => {}
-            }
+        for database in self.steps.iter().filter_map(|step| step.resource.database()) {
+            database.release(claims, owner)?;
         }
-        self.steps.retain(|step| !step.resource.is_database());
+        self.steps.retain(|step| step.resource.database().is_none());
         Ok(())
     }
 
@@ -250,14 +245,7 @@ impl Record {
 
     /// What on its list is claimed on this host.
     pub fn claimed(&self) -> Vec<Thing> {
-        let thing = |step: &Step| match &step.resource {
-            Resource::Port(port) => Some(Thing::Port(port.number)),
-            Resource::Database(database) => Some(Thing::Database(database.claimed())),
-            Resource::ServerDatabase(database) => Some(Thing::Database(database.claimed())),
-            Resource::DatabaseName(name) => Some(Thing::Database(name.place.clone())),
-            _ => None,
-        };
-        self.steps.iter().filter_map(thing).collect()
+        self.steps.iter().filter_map(|step| step.resource.claimed()).collect()
     }
 
     /// The env files that are there.

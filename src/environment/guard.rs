@@ -14,7 +14,7 @@ use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::file;
 use crate::recipe::{DatabaseRule, Recipe};
 use crate::record::worktrees::Worktrees;
-use crate::resource::server_database;
+use crate::resource::database;
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{Engine, SqlitePlace, Url};
 
@@ -236,9 +236,9 @@ fn place(text: &str, root: &Path) -> Option<String> {
                 Some(format!("sqlite:{}", absolute(root, Path::new(&path)).display()))
             }
         },
-        engine => {
+        Engine::Server(engine) => {
             let url = Url::of_server(text).ok()?;
-            Some(server_database::place(engine, &url.address(), &url.database()))
+            Some(database::place(engine, &url.address(), &url.database()))
         }
     }
 }

@@ -19,7 +19,8 @@ use crate::recipe::consent::{Action, Author, Consent, ConsentFile, Requested};
 use crate::recipe::{EnvRule, Recipe};
 use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
-use crate::resource::{port, server_database};
+use crate::resource::database::Content;
+use crate::resource::port;
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::name::BranchName;
 use crate::text::url::{Engine, Url};
@@ -471,8 +472,8 @@ fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> R
     let is_repositorys = rule.from.is_repositorys();
     match engine(recipe, sources) {
         Some(Engine::Sqlite) if is_repositorys => Action::fill(file, main).map(Some),
-        Some(engine @ (Engine::Postgres | Engine::Mysql)) => {
-            server_database::Content::of_file(engine, file)?;
+        Some(Engine::Server(engine)) => {
+            Content::of_file(engine, file)?;
             let action = Action::fill(file, main);
             action.map(Some).map_err(|error| error.because("'from' under [database] names it"))
         }
@@ -487,7 +488,7 @@ fn copy_of_another(recipe: &Recipe, sources: &Sources) -> Option<Action> {
     let (file, text) = with_database(&sources.texts, recipe)?;
     let Value::Text(url) = text.get(&rule.variable)? else { return None };
     let url = Url::of_server(&url).ok()?;
-    let is_servers = Engine::of(url.scheme()) != Some(Engine::Sqlite);
+    let is_servers = matches!(Engine::of(url.scheme()), Some(Engine::Server(_)));
     (is_servers && sources.is_tracked(&file)).then(|| Action::copy(&url.database(), &url.address()))
 }
 

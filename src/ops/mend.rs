@@ -15,7 +15,7 @@ use crate::ops::context::Context;
 use crate::ops::{add, follow, prune, remove};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, LockedRecord, Record, RecordState};
-use crate::resource::Resource;
+use crate::resource::Database;
 use crate::resource::checkout::{Trash, is_linked, names_entry};
 use crate::text::name::Name;
 use crate::ui::Ui;
@@ -331,7 +331,7 @@ impl<'a> Findings<'a> {
         for tree in worktrees.listing.worktrees.iter().filter(gone) {
             let what = format!("the directory of '{}' is gone", worktrees.name(tree));
             let has_database =
-                worktrees.record(tree).is_some_and(|record| record.databases().any(Resource::has_data));
+                worktrees.record(tree).is_some_and(|record| record.databases().any(Database::has_data));
             if has_database && !drop_databases {
                 self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
                 self.context.ui.hint("git wt doctor --fix --yes");
@@ -359,7 +359,7 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
-            if record.databases().any(Resource::has_data) && !drop_databases {
+            if record.databases().any(Database::has_data) && !drop_databases {
                 self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
                 self.context.ui.hint("git wt doctor --fix --yes");
                 continue;

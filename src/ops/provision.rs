@@ -15,7 +15,7 @@ use crate::plan::{Facts, Pending, Plan};
 use crate::recipe::Recipe;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
-use crate::resource::{Created, EnvFile, Resource};
+use crate::resource::{Created, Database, EnvFile, Resource};
 use crate::ui::Ui;
 
 /// What is done with the recipe's hooks.
@@ -148,8 +148,8 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                     step.state = StepState::Begun;
                 }
             }
-            (Some(step), Resource::ServerDatabase(wanted)) => {
-                if let Resource::ServerDatabase(database) = &mut step.resource {
+            (Some(step), Resource::Database(Database::Server(wanted))) => {
+                if let Resource::Database(Database::Server(database)) = &mut step.resource {
                     database.timeout = wanted.timeout;
                 }
             }

@@ -7,7 +7,7 @@ use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::{mend, remove};
 use crate::record::worktrees::Worktrees;
-use crate::resource::Resource;
+use crate::resource::Database;
 use crate::resource::checkout::put_aside;
 
 /// What may go, and how.
@@ -52,7 +52,7 @@ fn reason_to_keep(tree: &Worktree, options: &Options, worktrees: &Worktrees) -> 
     if is_disk_absent(tree) {
         Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
     } else if !options.drop_databases
-        && record.is_some_and(|record| record.databases().any(Resource::has_data))
+        && record.is_some_and(|record| record.databases().any(Database::has_data))
     {
         Some("it has a database; git wt prune --yes drops it".into())
     } else {

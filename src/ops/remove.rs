@@ -18,7 +18,7 @@ use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
-use crate::resource::{Destroyed, Resource, Unwind};
+use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
 use crate::text::name::BranchName;
 
 /// Which worktrees go.
@@ -295,7 +295,7 @@ impl<'a> Removal<'a> {
                 }
                 Resource::Link(link) => link.path == path,
                 Resource::Venv(venv) => venv.path == path,
-                Resource::Database(database) => database.covers(&root.join(path)),
+                Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),
                 _ => false,
             })
         };
@@ -303,15 +303,15 @@ impl<'a> Removal<'a> {
     }
 
     /// The databases that go.
-    fn databases(&self, options: &Options) -> impl Iterator<Item = &Resource> {
+    fn databases(&self, options: &Options) -> impl Iterator<Item = &Database> {
         let keep_db = options.keep_db;
         let databases = self.record.iter().flat_map(Record::databases);
         databases.filter(move |database| database.has_data() && !(keep_db && self.can_be_kept(database)))
     }
 
     /// Whether a database may stay: one in the worktree's own directory goes with it.
-    fn can_be_kept(&self, database: &Resource) -> bool {
-        !matches!(database, Resource::Database(file) if Path::new(&file.place).starts_with(&self.tree.path))
+    fn can_be_kept(&self, database: &Database) -> bool {
+        !matches!(database, Database::Sqlite(file) if Path::new(&file.place).starts_with(&self.tree.path))
     }
 
     /// Names the data that would be lost, and asks.
@@ -352,7 +352,7 @@ impl<'a> Removal<'a> {
 
     /// What goes that nothing brings back, and who is disturbed.
     fn losses(&self, options: &Options) -> Vec<String> {
-        self.databases(options).map(Resource::describe).chain(self.unrecorded()).collect()
+        self.databases(options).map(Reversible::describe).chain(self.unrecorded()).collect()
     }
 
     /// What goes that no record tells of.

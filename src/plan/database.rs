@@ -9,12 +9,11 @@ use crate::recipe::consent::{self, Action};
 use crate::recipe::{Recipe, Words};
 use crate::record::Record;
 use crate::resource::Resource;
-use crate::resource::database::{self, Database};
+use crate::resource::database::{Content, Database, ServerDatabase, SqliteDatabase, place};
 use crate::resource::env_file::MovedPort;
-use crate::resource::server_database::{self, ServerDatabase, place};
 use crate::text::dotenv::Value;
 use crate::text::name::{escaped, hash};
-use crate::text::url::{Engine, SqlitePlace, Url, with_ports};
+use crate::text::url::{Engine, ServerEngine, SqlitePlace, Url, with_ports};
 
 /// The variable that names a worktree's own database.
 pub(super) struct OwnUrl {
@@ -79,7 +78,7 @@ impl Plan {
         }
         let consent = facts.unusual_database.as_ref().map(Action::key);
         let own_url = |value| OwnUrl { variable: rule.variable.clone(), value, consent };
-        if engine != Engine::Sqlite {
+        if let Engine::Server(engine) = engine {
             Url::of_server(&text).map_err(|why| {
                 Error::new(format!("{} is no URL of a database", rule.variable)).because(why)
             })?;
@@ -90,19 +89,19 @@ impl Plan {
         let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
         let origin = match (rule.from.wanted().as_str(), url.sqlite_place()) {
             ("main", Some(SqlitePlace::Relative(path) | SqlitePlace::Absolute(path))) => {
-                database::Content::Main(from_root(&path).to_string_lossy().into_owned())
+                Content::Main(from_root(&path).to_string_lossy().into_owned())
             }
-            ("empty" | "main", _) => database::Content::Empty,
-            (dump, _) => database::Content::Dump(from_root(dump)),
+            ("empty" | "main", _) => Content::Empty,
+            (dump, _) => Content::Script(from_root(dump)),
         };
         let fill =
-            facts.unusual_fill(|made| matches!(made, Resource::Database(made) if made.place == place))?;
+            facts.unusual_fill(|made| matches!(made, Database::Sqlite(made) if made.place == place))?;
         let granted = facts.consent.database(place, facts.unusual_database.clone());
         let made = granted.and_then(|place| Ok((place, facts.consent.database(origin, fill)?)));
         match made {
             Ok((place, origin)) => {
-                let database = Database::new(database::Engine::Sqlite, place, origin);
-                self.resources.push(Resource::Database(database));
+                let database = SqliteDatabase::new(place, origin);
+                self.resources.push(Resource::Database(Database::Sqlite(database)));
             }
             Err(action) => self.pending.waiting.push(*action),
         }
@@ -112,7 +111,7 @@ impl Plan {
     /// Plans a database on the server of main's; returns its URL.
     fn server_database(
         &mut self,
-        engine: Engine,
+        engine: ServerEngine,
         url: &Url,
         text: &str,
         name: String,
@@ -121,7 +120,11 @@ impl Plan {
     ) -> Result<String> {
         let rule = recipe.database.as_ref().expect("a database is planned only by a rule");
         if !url.is_local() && !rule.remote {
-            return Err(Error::new(format!("the database server '{}' is not on this machine", url.server()))
+            let server = match url.server() {
+                "" => "that the URL's parameters name",
+                server => &format!("'{}'", escaped(server)),
+            };
+            return Err(Error::new(format!("the database server {server} is not on this machine"))
                 .because("a database there is made, copied and dropped only if you say so")
                 .advise("'shared = true' under [database] uses the main worktree's")
                 .hint("git config wt.database.remote true"));
@@ -131,23 +134,23 @@ impl Plan {
         let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
         let own = url.with_database(&name);
         let from = match rule.from.wanted().as_str() {
-            "empty" => server_database::Content::Empty,
-            "main" => server_database::Content::Main(url.database()),
+            "empty" => Content::Empty,
+            "main" => Content::Main(url.database()),
             file => {
                 let root = facts.main.as_deref().unwrap_or(&facts.cwd);
-                server_database::Content::of_file(engine, &absolute(root, Path::new(file)))?
+                Content::of_file(engine, &absolute(root, Path::new(file)))?
             }
         };
         let file = facts.env_source.as_ref().map_or(&recipe.env.file, |(file, _)| file);
         let server = url.address();
-        let filling = facts
-            .unusual_fill(|made| matches!(made, Resource::ServerDatabase(made) if made.server == server))?;
+        let filling =
+            facts.unusual_fill(|made| matches!(made, Database::Server(made) if made.server == server))?;
         let database = facts.consent.database(name, facts.unusual_database.clone()).and_then(|name| {
             let from = facts.consent.database(from, filling)?;
             Ok(ServerDatabase::new(engine, name, text, &rule.variable, file, from).within(rule.timeout))
         });
         match database {
-            Ok(database) => self.resources.push(Resource::ServerDatabase(database)),
+            Ok(database) => self.resources.push(Resource::Database(Database::Server(database))),
             Err(action) => self.pending.waiting.push(*action),
         }
         Ok(own)
@@ -177,7 +180,7 @@ impl Plan {
 }
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
-fn free_name(path: &Path, engine: Engine, url: &Url, name: String, facts: &Facts) -> String {
+fn free_name(path: &Path, engine: ServerEngine, url: &Url, name: String, facts: &Facts) -> String {
     if name != url.database() && !facts.databases.contains(&place(engine, &url.address(), &name)) {
         return name;
     }
@@ -195,7 +198,7 @@ fn shared_with_main(url: &str) -> bool {
     let Some(url) = Url::parse(url) else { return false };
     match Engine::of(url.scheme()) {
         Some(Engine::Sqlite) => matches!(url.sqlite_place(), Some(SqlitePlace::Absolute(_))),
-        Some(_) => true,
+        Some(Engine::Server(_)) => true,
         None => false,
     }
 }

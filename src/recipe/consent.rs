@@ -363,13 +363,13 @@ impl Consent {
                     format!("{} beside '{path}'", rule.name.wanted)
                 }
             },
-            Engine::Postgres | Engine::Mysql
+            Engine::Server(_)
                 if (url.author == Author::User || parsed.is_local())
                     && (rule.name.author == Author::User || is_named_after_worktree(&rule.name.wanted)) =>
             {
                 return None;
             }
-            Engine::Postgres | Engine::Mysql => {
+            Engine::Server(_) => {
                 format!("{} on '{}'", rule.name.wanted, Url::of_server(&url.wanted).ok()?.address())
             }
         };

@@ -10,7 +10,7 @@ use crate::git::Repo;
 use crate::git::worktrees::Worktree;
 use crate::host::file;
 use crate::resource::relocation::Relocation;
-use crate::resource::{Checkout, Created, Destroyed, Exclude, Resource, Site, Unwind};
+use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site, Unwind};
 
 /// A record whose lock we hold.
 #[derive(Debug)]
@@ -61,7 +61,8 @@ impl LockedRecord<'_> {
             })?;
             step.state = if created == Created::Made { StepState::Made } else { StepState::Planned };
             report(&step.resource, &created);
-            if let (Created::Made, Resource::Database(database)) = (created, &step.resource) {
+            if let (Created::Made, Resource::Database(Database::Sqlite(database))) = (created, &step.resource)
+            {
                 let database = database.clone();
                 self.write()?;
                 database.settle(site.owner)?;
@@ -158,7 +159,7 @@ impl LockedRecord<'_> {
                 wanted = None;
                 continue;
             }
-            there.destroy(repo)?;
+            there.destroy_in(repo)?;
             self.record.steps.remove(at);
         }
         let Some(exclude) = wanted else { return Ok(()) };
@@ -166,7 +167,7 @@ impl LockedRecord<'_> {
             .steps
             .push(Step { state: StepState::Begun, resource: Resource::Exclude(exclude.clone()) });
         self.write()?;
-        match exclude.create(repo)? {
+        match exclude.create_in(repo)? {
             Created::Made => self.record.steps.last_mut().expect("just pushed").state = StepState::Made,
             // somebody else's line
             Created::Found | Created::Skipped(_) => drop(self.record.steps.pop()),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed, Unwind};
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Result};
 use crate::git::{Oid, RemoteBranch, Repo};
 use crate::text::name::BranchName;
@@ -35,7 +35,7 @@ impl Branch {
     }
 
     /// Creates or resets the branch; fails where a branch that was absent has appeared meanwhile.
-    pub fn create(&self, repo: &Repo) -> Result<Created> {
+    fn create_in(&self, repo: &Repo) -> Result<Created> {
         let git = repo.git().args(["branch", "--no-track", "--quiet"]);
         let git = if self.was.is_some() { git.arg("--force") } else { git };
         let _alone = super::checkout::entries_at_rest(repo)?;
@@ -74,7 +74,7 @@ impl Branch {
 
     /// Takes the branch back after a failed add: deleted, or put where it was, if it still stands where we put it.
     /// A worktree that was lived in leaves its branch behind.
-    pub fn destroy(&self, repo: &Repo, unwind: Unwind) -> Result<Destroyed> {
+    fn destroy_in(&self, repo: &Repo, unwind: Unwind) -> Result<Destroyed> {
         let now = repo.branch(&self.name);
         match (now, unwind) {
             (None, _) => return Ok(Destroyed::Gone),
@@ -102,5 +102,26 @@ impl Branch {
             }
         }
         Ok(Destroyed::Gone)
+    }
+}
+
+impl Reversible for Branch {
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.create_in(site.repo)
+    }
+
+    fn destroy(&self, site: &Site, unwind: Unwind) -> Result<Destroyed> {
+        self.destroy_in(site.repo, unwind)
+    }
+
+    fn knows_its_own(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        match &self.upstream {
+            Some(upstream) => format!("branch '{}' tracking '{upstream}'", self.name),
+            None => format!("branch '{}' at {}", self.name, self.oid.short()),
+        }
     }
 }

@@ -14,7 +14,8 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed, Unwind};
+use super::relocation::Relocation;
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
@@ -461,5 +462,37 @@ fn gone(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
+    }
+}
+
+impl Reversible for Checkout {
+    fn look(&mut self, _: &Site) -> Result<()> {
+        self.look();
+        Ok(())
+    }
+
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.create(site.repo, &site.owner.record)
+    }
+
+    fn settle(&self, site: &Site) -> Result<()> {
+        self.settle(site.repo)
+    }
+
+    fn destroy(&self, site: &Site, unwind: Unwind) -> Result<Destroyed> {
+        self.destroy(site.repo, &site.owner.record, unwind)
+    }
+
+    fn follow(&mut self, site: &Site, _: &Relocation) -> Result<Vec<String>> {
+        site.root.clone_into(&mut self.path);
+        Ok(Vec::new())
+    }
+
+    fn describe(&self) -> String {
+        let shown = self.path.display();
+        if self.sparse.is_empty() {
+            return format!("worktree '{shown}'");
+        }
+        format!("worktree '{shown}' with {} alone", self.sparse.join(", "))
     }
 }

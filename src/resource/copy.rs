@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::{Before, Birthmark};
 use super::tree::{Kind, Tree};
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind, in_trees, with_trees};
 use crate::error::{Error, Explain, Result};
+use crate::git::is_ignored;
 use crate::host::claims::path_text;
 use crate::host::exec::check_stopped;
 
@@ -279,6 +280,35 @@ impl Walk<'_> {
 
     fn skip(&mut self, path: &Path, why: &str) {
         self.skipped.push((path.to_owned(), why.to_owned()));
+    }
+}
+
+impl Reversible for CopiedFile {
+    fn look(&mut self, site: &Site) -> Result<()> {
+        self.look(&Tree::open(site.root)?)
+    }
+
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        with_trees(site, |main, own| {
+            // another branch ignores other files, and what it does not ignore is one `git add` from a push
+            if matches!(own.kind(&self.path), Ok(None)) && !is_ignored(site.root, &self.path) {
+                return Ok(Created::Skipped("git does not ignore it there".into()));
+            }
+            // a file that cannot be copied is no reason to be without a worktree
+            self.create(main, own).or_else(|error| Ok(Created::Skipped(error.in_one_line())))
+        })
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        in_trees(site, |main, own| self.destroy(main, own))
+    }
+
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("copy of '{}'", self.path.display())
     }
 }
 

@@ -1,30 +1,24 @@
 //! A database of a worktree's own, of whichever engine.
 //!
 //! It is dropped only when three agree: the record, our claim on its place, and a mark that the database itself
-//! carries. Places hold no passwords: they are written into claims and records.
+//! carries. Records and claims hold no passwords.
+
+mod server;
+mod sqlite;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::mark::Birthmark;
 use super::relocation::Relocation;
-use super::tree::{Kind, Tree};
-use super::{Created, Destroyed};
-use crate::error::{Error, Result};
-use crate::host::claims::{Claimed, Claims, Owner, Thing, path_text};
-use crate::recipe::consent::Granted;
-use crate::ui::bytes;
+use super::{Created, Destroyed, Reversible, Site, Unwind};
+use crate::error::{Error, Hint, Result};
+use crate::host::claims::{Claims, Owner, Thing, path_text};
+use crate::text::quote;
+use crate::text::url::ServerEngine;
 
-mod sqlite;
-
-/// What keeps the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// A file.
-    Sqlite,
-}
+pub use server::{ServerDatabase, place};
+pub use sqlite::SqliteDatabase;
 
 /// What a new database begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,118 +26,59 @@ pub enum Engine {
 pub enum Content {
     /// Nothing.
     Empty,
-    /// What is in the main worktree's database at this place.
+    /// What is in the main worktree's: the path of an SQLite file, or a name on the same server.
     Main(String),
+    /// What `pg_restore` makes of this file.
+    Archive(#[serde(with = "path_text")] PathBuf),
     /// What the statements in this file make.
-    Dump(#[serde(with = "path_text")] PathBuf),
+    #[serde(alias = "dump")]
+    Script(#[serde(with = "path_text")] PathBuf),
 }
 
-/// What tells that a database is the one we made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mark {
-    /// It is this file.
-    File(Birthmark),
+impl Content {
+    /// What a file is to a server: SQL goes through its client, anything else is an archive of PostgreSQL's.
+    pub fn of_file(engine: ServerEngine, file: &Path) -> Result<Self> {
+        let shown = file.display();
+        match (file.extension().and_then(|ending| ending.to_str()), engine) {
+            (Some("sql"), _) => Ok(Self::Script(file.to_owned())),
+            (Some("gz"), _) => Err(Error::new(format!("'{shown}' is compressed"))
+                .because("a new database is filled from SQL, or from an archive of pg_dump")
+                .advise("unpack it, and name it without '.gz' in 'from' under [database]")
+                .hint(Hint::of("gunzip --keep").name(file))),
+            (_, ServerEngine::Mysql) => Err(Error::new(format!("'{shown}' is no script of SQL"))
+                .advise("'from' under [database] names one, as in 'seed.sql'")
+                .hint("mysqldump DATABASE > seed.sql")),
+            (_, ServerEngine::Postgres) => Ok(Self::Archive(file.to_owned())),
+        }
+    }
+
+    /// What is done with the file, in the words of a shell.
+    pub fn command(&self, engine: ServerEngine) -> String {
+        match (self, engine) {
+            (Self::Empty | Self::Main(_), _) => String::new(),
+            (Self::Archive(file), _) => format!("pg_restore {}", quote::path(file)),
+            (Self::Script(file), ServerEngine::Mysql) => format!("mysql < {}", quote::path(file)),
+            (Self::Script(file), ServerEngine::Postgres) => format!("psql --file={}", quote::path(file)),
+        }
+    }
 }
 
 /// A database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Database {
-    /// What keeps it.
-    pub engine: Engine,
-    /// Where it is: the absolute path of an SQLite file.
-    pub place: String,
-    /// What it begins with.
-    pub from: Content,
-    /// Nothing was there when we looked.
-    absent: bool,
-    mark: Option<Mark>,
+#[serde(untagged)]
+pub enum Database {
+    /// A file.
+    Sqlite(SqliteDatabase),
+    /// One on a PostgreSQL, MySQL or MariaDB server.
+    Server(ServerDatabase),
 }
 
 impl Database {
-    /// A database at this place, to be made.
-    pub fn new(engine: Engine, place: Granted<String>, from: Granted<Content>) -> Self {
-        Self { engine, place: place.into_inner(), from: from.into_inner(), absent: false, mark: None }
-    }
-
-    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
-    pub fn look(&mut self) {
-        self.absent = match self.engine {
-            Engine::Sqlite => !sqlite::exists(self.path()),
-        };
-    }
-
-    /// Makes the database, unless one is there: that one is used, and never ours.
-    pub fn create(&mut self, worktree: &Tree, claims: &Claims, owner: &Owner) -> Result<Created> {
-        self.check_place(worktree)?;
-        self.look();
-        if let Claimed::Taken(claim) = claims.claim_database(&self.claimed(), owner)? {
-            return Err(Error::new(claim.to_string()).hint("git wt doctor"));
-        }
-        let made = match self.engine {
-            Engine::Sqlite => sqlite::create(self.path(), &self.from, &owner.record)?,
-        };
-        self.mark = made.map(Mark::File);
-        if self.mark.is_some() {
-            return Ok(Created::Made);
-        }
-        self.absent = false;
-        claims.release_database(&self.claimed(), owner)?;
-        Ok(Created::Found)
-    }
-
-    /// The path in the worktree at `root` that the data of another database comes to.
-    pub fn copied_into<'a>(&'a self, root: &Path) -> Option<&'a Path> {
-        let inside = self.path().strip_prefix(root).ok()?;
-        (!matches!(self.from, Content::Empty) && !self.exists()).then_some(inside)
-    }
-
-    /// Says how far the making is, while it lasts.
-    pub fn how_far(&self, owner: &Owner) -> impl Fn() -> String + Sync + use<> {
-        let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-        let half = sqlite::half(self.path(), &owner.record);
-        let deed = match &self.from {
-            Content::Empty => self.describe(),
-            Content::Main(main) => format!("copying database '{main}' ({})", bytes(length(Path::new(main)))),
-            Content::Dump(dump) => format!("loading '{}' ({})", dump.display(), bytes(length(dump))),
-        };
-        move || format!("{deed}: {}", bytes(length(&half)))
-    }
-
-    /// Ends the making, once the record has our mark on disk.
-    pub fn settle(&self, owner: &Owner) -> Result<()> {
-        match self.engine {
-            Engine::Sqlite => sqlite::settle(self.path(), &owner.record),
-        }
-    }
-
-    /// Drops the database, if it is the one that we made, and releases its place.
-    pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
-        let claim = claims.find(&Thing::Database(self.claimed()));
-        if !claim.as_ref().is_some_and(|claim| claim.is_of(owner)) {
-            let why =
-                claim.map_or_else(|| "no claim says that it is ours".to_owned(), |claim| claim.to_string());
-            return Ok(if self.exists() { self.left(&why) } else { Destroyed::Gone });
-        }
-        let gone = match (self.engine, &self.mark) {
-            (Engine::Sqlite, Some(Mark::File(made))) => sqlite::destroy(self.path(), made, &owner.record)?,
-            (Engine::Sqlite, None) => sqlite::destroy_half(self.path(), self.absent, &owner.record)?,
-        };
-        claims.release_database(&self.claimed(), owner)?;
-        Ok(if gone { Destroyed::Gone } else { self.left("it is not the database that was made") })
-    }
-
-    /// Claims the place it has now, if it went along with its worktree; returns the place to give up once the record
-    /// tells of the new one.
-    pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
-        let Some(place) = moved.of(self.path()).and_then(|path| path.to_str().map(str::to_owned)) else {
-            return Ok(None);
-        };
-        let before = self.clone();
-        self.place = place;
-        match claims.claim_database(&self.claimed(), owner)? {
-            Claimed::Ours => Ok(Some(before)),
-            Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),
+    /// Its place as claims know it, apart from those of other engines.
+    pub fn claimed(&self) -> String {
+        match self {
+            Self::Sqlite(database) => database.claimed(),
+            Self::Server(database) => database.claimed(),
         }
     }
 
@@ -152,242 +87,66 @@ impl Database {
         claims.release_database(&self.claimed(), owner).map(drop)
     }
 
-    /// Whether this file belongs to it: itself, or one that SQLite keeps beside it.
-    pub fn covers(&self, path: &Path) -> bool {
-        ["", "-wal", "-shm", "-journal"]
-            .iter()
-            .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
-    }
-
-    /// Whether anything has been written into it.
+    /// Whether anything has been written into it, as far as can be told without asking a server.
     pub fn has_data(&self) -> bool {
-        std::fs::metadata(self.path()).is_ok_and(|found| found.len() > 0)
-    }
-
-    /// Says what it is, as in "database '/path/db.sqlite3'".
-    pub fn describe(&self) -> String {
-        format!("database '{}'", crate::text::name::escaped(&self.place))
-    }
-
-    /// Refuses a place that a branch has led elsewhere by a link.
-    fn check_place(&self, worktree: &Tree) -> Result<()> {
-        let path = self.path();
-        if !path.is_absolute() {
-            return Err(Error::new(format!("the place of database '{}' is not absolute", path.display())));
-        }
-        match path.strip_prefix(worktree.path()) {
-            Ok(rel) if worktree.kind(rel)? == Some(Kind::Link) => {
-                Err(Error::new(format!("'{}' is a symbolic link", rel.display()))
-                    .because("the database would be another worktree's")
-                    .advise("'shared = true' under [database] uses that one on purpose"))
-            }
-            _ => Ok(()),
+        match self {
+            Self::Sqlite(database) => database.has_data(),
+            Self::Server(_) => true,
         }
     }
 
-    fn exists(&self) -> bool {
-        match self.engine {
-            Engine::Sqlite => sqlite::exists(self.path()),
+    /// Claims the place it has now, if it went along with its worktree; returns the one to give up once the record tells
+    /// of the new one.
+    pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
+        match self {
+            Self::Sqlite(database) => Ok(database.follow(claims, owner, moved)?.map(Self::Sqlite)),
+            Self::Server(_) => Ok(None),
         }
     }
 
-    fn left(&self, why: &str) -> Destroyed {
-        Destroyed::Left(format!("database '{}': {why}", self.path().display()))
-    }
-
-    /// The place as claims know it, apart from those of other engines.
-    pub fn claimed(&self) -> String {
-        match self.engine {
-            Engine::Sqlite => format!("sqlite:{}", self.place),
+    /// Whether both are a worktree's one database, though perhaps under another name.
+    pub fn is_same_thing(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(a), Self::Sqlite(b)) => a.place == b.place,
+            (Self::Server(a), Self::Server(b)) => a.server == b.server,
+            _ => false,
         }
-    }
-
-    fn path(&self) -> &Path {
-        Path::new(&self.place)
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
-mod tests {
-    use super::*;
-    use crate::recipe::consent::Consent;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    struct World {
-        dir: tempfile::TempDir,
-        worktree: Tree,
-        claims: Claims,
-    }
-
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("wt")).unwrap();
-        let worktree = Tree::open(&dir.path().join("wt")).unwrap();
-        let claims = Claims::at(dir.path().join("state"));
-        World { dir, worktree, claims }
-    }
-
-    fn owner(record: &str, ino: u64) -> Owner {
-        Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
-    }
-
-    fn granted<T>(part: T) -> Granted<T> {
-        Consent::default().database(part, None).unwrap()
-    }
-
-    impl World {
-        fn at(&self, rel: &str) -> PathBuf {
-            self.dir.path().join(rel)
-        }
-
-        fn database(&self, rel: &str) -> Database {
-            Database::new(
-                Engine::Sqlite,
-                granted(self.at(rel).to_str().unwrap().to_owned()),
-                granted(Content::Empty),
-            )
-        }
-
-        fn create(&self, database: &mut Database) -> Result<Created> {
-            database.create(&self.worktree, &self.claims, &owner("a", 2))
-        }
-
-        fn destroy(&self, database: &Database, owner: &Owner) -> Destroyed {
-            let read: Database = serde_json::from_str(&serde_json::to_string(database).unwrap()).unwrap();
-            assert_eq!(&read, database);
-            read.destroy(&self.claims, owner).unwrap()
-        }
-
-        fn is_claimed(&self) -> bool {
-            !self.claims.databases().unwrap().is_empty()
-        }
-    }
-
-    #[test]
-    fn ours_is_made_claimed_and_dropped() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
-        assert!(world.is_claimed());
-        fs::write(world.at("wt/db.sqlite3"), "used").unwrap();
-        fs::write(world.at("wt/db.sqlite3-wal"), "used").unwrap();
-        for _ in 0..2 {
-            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
-        }
-        assert!(!world.is_claimed());
-        assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn an_existing_one_is_used_and_never_ours() {
-        let world = world();
-        fs::write(world.at("wt/db.sqlite3"), "").unwrap();
-        let mut database = world.database("wt/db.sqlite3");
-        database.look();
-        assert_eq!(world.create(&mut database).unwrap(), Created::Found);
-        assert!(!world.is_claimed());
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert!(world.at("wt/db.sqlite3").exists());
-    }
-
-    #[test]
-    fn anothers_is_refused_and_kept() {
-        let world = world();
-        let mut database = world.database("shared.sqlite3");
-        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
-        let error = database.clone().create(&world.worktree, &world.claims, &owner("b", 2)).unwrap_err();
-        assert!(error.what.ends_with("is claimed by 'staging' of /p/.git"), "{}", error.what);
-        // the record of a repository copied with `cp -a` says the same of the same file
-        assert!(matches!(world.destroy(&database, &owner("a", 3)), Destroyed::Left(_)));
-        assert!(world.at("shared.sqlite3").exists());
-        assert!(world.is_claimed());
-    }
-
-    #[test]
-    fn without_a_claim_nothing_is_dropped() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        world.create(&mut database).unwrap();
-        Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("state")).unwrap();
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert!(world.at("wt/db.sqlite3").exists());
-    }
-
-    #[test]
-    fn a_database_put_in_its_place_stays() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        world.create(&mut database).unwrap();
-        fs::write(world.at("wt/new"), "theirs").unwrap();
-        fs::rename(world.at("wt/new"), world.at("wt/db.sqlite3")).unwrap();
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert_eq!(fs::read_to_string(world.at("wt/db.sqlite3")).unwrap(), "theirs");
-        assert!(!world.is_claimed());
-    }
-
-    #[test]
-    fn what_a_crash_left_goes_only_when_nothing_is_in_it() {
-        type File<'a> = (&'a str, &'a str);
-        let half = ".db.sqlite3.git-wt-a";
-        let cases: [(bool, &[File<'_>], bool); 7] = [
-            (true, &[], true),
-            (true, &[("db.sqlite3", "")], true),
-            (true, &[(half, "half"), (".db.sqlite3.git-wt-a-journal", "half")], true),
-            (true, &[("db.sqlite3", "data")], false),
-            (true, &[("db.sqlite3", ""), ("db.sqlite3-wal", "data")], false),
-            (false, &[("db.sqlite3", "")], false),
-            (false, &[(half, "half")], true),
-        ];
-        for (looked, files, gone) in cases {
-            let world = world();
-            let mut begun = world.database("wt/db.sqlite3");
-            if looked {
-                begun.look();
+impl Reversible for Database {
+    fn look(&mut self, site: &Site) -> Result<()> {
+        match self {
+            Self::Sqlite(database) => {
+                database.look();
+                Ok(())
             }
-            world.claims.claim_database(&begun.claimed(), &owner("a", 2)).unwrap();
-            for (name, text) in files {
-                fs::write(world.at("wt").join(name), text).unwrap();
-            }
-            assert_eq!(world.destroy(&begun, &owner("a", 2)) == Destroyed::Gone, gone, "{looked} {files:?}");
-            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count() == 0, gone, "{looked} {files:?}");
-            assert!(!world.is_claimed());
+            Self::Server(database) => database.look(site),
         }
     }
 
-    #[test]
-    fn a_failure_leaves_nothing_once_destroyed() {
-        let world = world();
-        for from in [Content::Main("/nonexistent/db".into()), Content::Dump("/nonexistent.sql".into())] {
-            let mut database = Database { from, ..world.database("wt/db.sqlite3") };
-            assert!(world.create(&mut database).is_err());
-            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
-            assert!(!world.is_claimed());
-            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        match self {
+            Self::Sqlite(database) => database.create_in(site),
+            Self::Server(database) => database.create(site),
         }
     }
 
-    #[test]
-    fn places_that_lead_elsewhere_are_refused() {
-        let world = world();
-        fs::create_dir(world.at("victim")).unwrap();
-        symlink("../victim", world.at("wt/data")).unwrap();
-        symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
-        let relative =
-            Database::new(Engine::Sqlite, granted("db.sqlite3".to_owned()), granted(Content::Empty));
-        let databases = [
-            world.database("wt/data/db.sqlite3"),
-            world.database("wt/db.sqlite3"),
-            world.database("wt/.git/db"),
-            world.database("wt/missing/db"),
-            relative,
-        ];
-        for mut database in databases {
-            assert!(world.create(&mut database).is_err(), "{database:?}");
-            world.destroy(&database, &owner("a", 2));
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        match self {
+            Self::Sqlite(database) => database.destroy(site.claims, site.owner),
+            Self::Server(database) => database.destroy(site),
         }
-        assert_eq!(fs::read_dir(world.at("victim")).unwrap().count(), 0);
-        assert!(!world.is_claimed());
+    }
+
+    fn claimed(&self) -> Option<Thing> {
+        Some(Thing::Database(self.claimed()))
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(database) => database.describe(),
+            Self::Server(database) => database.describe(),
+        }
     }
 }

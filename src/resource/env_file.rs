@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::relocation::Relocation;
 use super::tree::Tree;
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git;
 use crate::host::claims::path_text;
@@ -445,4 +445,34 @@ fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {
 fn read_text(file: File) -> std::io::Result<(EnvText, u32)> {
     let mode = file.metadata()?.permissions().mode() & 0o700;
     Ok((EnvText::parse(file::read_open(file)?), mode | 0o600))
+}
+
+impl Reversible for EnvFile {
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.create(site.root)
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        self.destroy(site.root)
+    }
+
+    fn follow(&mut self, site: &Site, moved: &Relocation) -> Result<Vec<String>> {
+        self.follow(site.root, moved)
+    }
+
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn knows_its_own(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        let names = self.values.iter().chain(&self.followers).map(|(name, _)| name.as_str());
+        match names.collect::<Vec<_>>().as_slice() {
+            [] => format!("env file '{}'", self.path),
+            names => format!("env file '{}' with {}", self.path, names.join(", ")),
+        }
+    }
 }

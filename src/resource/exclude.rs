@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Explain, Result};
 use crate::git::Repo;
 use crate::host::file::read_text;
@@ -82,7 +82,7 @@ impl Exclude {
     }
 
     /// Appends the line. The caller holds the repository lock.
-    pub fn create(&self, repo: &Repo) -> Result<Created> {
+    pub fn create_in(&self, repo: &Repo) -> Result<Created> {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
         let content = read_text(&file)?.unwrap_or_default();
@@ -97,7 +97,7 @@ impl Exclude {
     }
 
     /// Takes the line out again, all others as they were. The caller holds the repository lock.
-    pub fn destroy(&self, repo: &Repo) -> Result<Destroyed> {
+    pub fn destroy_in(&self, repo: &Repo) -> Result<Destroyed> {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
         let content = read_text(&file)?.unwrap_or_default();
@@ -109,5 +109,28 @@ impl Exclude {
             crate::host::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }
         Ok(Destroyed::Gone)
+    }
+}
+
+/// The record replaces the line of a worktree that was moved, under the repository lock.
+impl Reversible for Exclude {
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.create_in(site.repo)
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        self.destroy_in(site.repo)
+    }
+
+    fn knows_its_own(&self) -> bool {
+        false
+    }
+
+    fn needs_repository_lock(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("'{}' in .git/info/exclude", self.pattern)
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Explain, Result};
 use crate::git::{PUSH_SETTINGS, Repo};
 use crate::text::name::BranchName;
@@ -29,7 +29,7 @@ impl FirstPush {
     }
 
     /// Has git include the setting. The caller holds the repository lock.
-    pub fn create(&self, repo: &Repo) -> Result<Created> {
+    fn create_in(&self, repo: &Repo) -> Result<Created> {
         if repo.setting(&self.key()).is_some_and(|path| path == PUSH_SETTINGS) {
             return Ok(Created::Found);
         }
@@ -49,12 +49,34 @@ impl FirstPush {
     }
 
     /// Takes the setting back. The caller holds the repository lock.
-    pub fn destroy(&self, repo: &Repo) -> Result<Destroyed> {
+    fn destroy_in(&self, repo: &Repo) -> Result<Destroyed> {
         let unset = ["config", "--local", "--fixed-value", "--unset-all", &self.key(), PUSH_SETTINGS];
         match repo.patiently(255, &unset)?.code {
             // 5: there is none
             0 | 5 => Ok(Destroyed::Gone),
             _ => Ok(Destroyed::Left(format!("the setting '{}' of '.git/config'", self.key()))),
         }
+    }
+}
+
+impl Reversible for FirstPush {
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.create_in(site.repo)
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        self.destroy_in(site.repo)
+    }
+
+    fn knows_its_own(&self) -> bool {
+        false
+    }
+
+    fn needs_repository_lock(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("upstream '{}/{}', set by the first push", self.remote, self.branch)
     }
 }

@@ -8,9 +8,11 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::mark::Before;
+use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind, in_trees, with_trees};
 use crate::error::{Explain, Result};
+use crate::git::is_ignored;
 use crate::host::claims::path_text;
 use crate::recipe::consent::Granted;
 
@@ -114,6 +116,43 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| Component::ParentDir);
     up.chain(to.components().skip(shared)).collect()
+}
+
+impl Reversible for Link {
+    fn look(&mut self, site: &Site) -> Result<()> {
+        self.look(&Tree::open(site.root)?)
+    }
+
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        with_trees(site, |main, own| {
+            // it would be untracked, and git would refuse to remove the worktree
+            if matches!(own.kind(&self.path), Ok(None)) && !is_ignored(site.root, &self.path) {
+                let pattern = self.path.display();
+                let why = format!(
+                    "git does not ignore a link there; a line '{pattern}' in .gitignore does, '{pattern}/' does not"
+                );
+                return Ok(Created::Skipped(why));
+            }
+            self.create(main, own)
+        })
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        in_trees(site, |main, own| self.destroy(main, own))
+    }
+
+    fn follow(&mut self, site: &Site, _: &Relocation) -> Result<Vec<String>> {
+        with_trees(site, |main, own| self.follow(main, own))?;
+        Ok(Vec::new())
+    }
+
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("link to '{}'", self.path.display())
+    }
 }
 
 #[cfg(test)]

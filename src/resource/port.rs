@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Result};
-use crate::host::claims::{Claim, Claimed, Claims, Owner, Released};
+use crate::host::claims::{Claim, Claimed, Claims, Owner, Released, Thing};
 use crate::host::file::read_proc;
 
 /// The distance between worktrees where one has several ports: dev servers like to take the next one.
@@ -38,24 +38,6 @@ pub struct Port {
     pub variable: String,
     /// The port.
     pub number: u16,
-}
-
-impl Port {
-    /// Claims the port; one that is ours already is fine.
-    pub fn create(&self, claims: &Claims, owner: &Owner) -> Result<Created> {
-        match claims.claim_port(self.number, owner)? {
-            Claimed::Ours => Ok(Created::Made),
-            Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),
-        }
-    }
-
-    /// Releases the port, if the claim is ours.
-    pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
-        Ok(match claims.release_port(self.number, owner)? {
-            Released::Done => Destroyed::Gone,
-            Released::Another(claim) => Destroyed::Left(claim.to_string()),
-        })
-    }
 }
 
 /// What of this host's ports is not to be had.
@@ -203,6 +185,42 @@ fn try_bind(address: IpAddr, port: u16) -> Result<(), Errno> {
     // else a server that stopped a minute ago would still count
     sockopt::set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &SocketAddr::new(address, port))
+}
+
+impl Port {
+    /// Claims the port; one that is ours already is fine.
+    fn claim(&self, claims: &Claims, owner: &Owner) -> Result<Created> {
+        match claims.claim_port(self.number, owner)? {
+            Claimed::Ours => Ok(Created::Made),
+            Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),
+        }
+    }
+
+    /// Releases the port, if the claim is ours.
+    fn release(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
+        Ok(match claims.release_port(self.number, owner)? {
+            Released::Done => Destroyed::Gone,
+            Released::Another(claim) => Destroyed::Left(claim.to_string()),
+        })
+    }
+}
+
+impl Reversible for Port {
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        self.claim(site.claims, site.owner)
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        self.release(site.claims, site.owner)
+    }
+
+    fn claimed(&self) -> Option<Thing> {
+        Some(Thing::Port(self.number))
+    }
+
+    fn describe(&self) -> String {
+        format!("port {} ({})", self.number, self.variable)
+    }
 }
 
 #[cfg(test)]
@@ -372,15 +390,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let claims = Claims::at(dir.path());
         let port = Port { variable: "PORT".into(), number: 8001 };
-        assert_eq!(port.destroy(&claims, &owner("a")).unwrap(), Destroyed::Gone, "begun only");
+        assert_eq!(port.release(&claims, &owner("a")).unwrap(), Destroyed::Gone, "begun only");
         for _ in 0..2 {
-            assert_eq!(port.create(&claims, &owner("a")).unwrap(), Created::Made);
+            assert_eq!(port.claim(&claims, &owner("a")).unwrap(), Created::Made);
         }
-        let error = port.create(&claims, &owner("b")).unwrap_err();
+        let error = port.claim(&claims, &owner("b")).unwrap_err();
         assert_eq!(error.what, "port 8001 is claimed by 'staging' of /p/.git");
-        assert!(matches!(port.destroy(&claims, &owner("b")).unwrap(), Destroyed::Left(_)));
+        assert!(matches!(port.release(&claims, &owner("b")).unwrap(), Destroyed::Left(_)));
         for _ in 0..2 {
-            assert_eq!(port.destroy(&claims, &owner("a")).unwrap(), Destroyed::Gone);
+            assert_eq!(port.release(&claims, &owner("a")).unwrap(), Destroyed::Gone);
         }
     }
 }

@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use rehome::{other_places, rehome};
-
 use super::mark::{Before, Birthmark};
 use super::relocation::Relocation;
 use super::tree::{Kind, Tree};
-use super::{Created, Destroyed};
+use super::{Created, Destroyed, Reversible, Site, Unwind, in_trees, with_trees};
 use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
 use crate::host::claims::path_text;
 use crate::host::exec::{Program, check_stopped};
 use crate::host::file;
 use crate::recipe::consent::Granted;
+
+pub use rehome::{other_places, rehome};
 
 /// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
 const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)";
@@ -291,6 +291,33 @@ fn ask(python: &Path, worktree: &Path) -> Result<PathBuf, String> {
         return Ok(String::from_utf8_lossy(&output.stdout).trim_end().into());
     }
     Err(format!("'{}' ended with status {}: {}", python.display(), output.code, output.stderr.trim()))
+}
+
+impl Reversible for Venv {
+    fn look(&mut self, site: &Site) -> Result<()> {
+        self.look(&Tree::open(site.root)?)
+    }
+
+    fn create(&mut self, site: &Site) -> Result<Created> {
+        with_trees(site, |main, own| self.create(site.repo, main, own))
+    }
+
+    fn destroy(&self, site: &Site, _: Unwind) -> Result<Destroyed> {
+        in_trees(site, |_, own| self.destroy(own))
+    }
+
+    fn follow(&mut self, site: &Site, moved: &Relocation) -> Result<Vec<String>> {
+        Venv::follow(self, &Tree::open(site.root)?, moved)?;
+        Ok(Vec::new())
+    }
+
+    fn is_inside(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        format!("venv '{}'", self.path.display())
+    }
 }
 
 #[cfg(test)]

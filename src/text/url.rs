@@ -23,11 +23,18 @@ pub struct Url<'a> {
 }
 
 /// What keeps a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// A file.
     Sqlite,
+    /// A server.
+    Server(ServerEngine),
+}
+
+/// What kind of server keeps a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerEngine {
     /// PostgreSQL and what speaks like it.
     Postgres,
     /// MySQL and MariaDB.
@@ -52,8 +59,10 @@ impl Engine {
         match family.as_str() {
             "sqlite" | "sqlite3" | "spatialite" => Some(Self::Sqlite),
             "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "postgresqls" | "cockroach"
-            | "cockroachdb" | "timescale" | "timescalegis" => Some(Self::Postgres),
-            "mysql" | "mysql2" | "mysqlgis" | "mysql-connector" | "mariadb" => Some(Self::Mysql),
+            | "cockroachdb" | "timescale" | "timescalegis" => Some(Self::Server(ServerEngine::Postgres)),
+            "mysql" | "mysql2" | "mysqlgis" | "mysql-connector" | "mariadb" => {
+                Some(Self::Server(ServerEngine::Mysql))
+            }
             _ => None,
         }
     }
@@ -265,7 +274,7 @@ const LIBPQ: [&str; 18] = [
 /// One name for all ways to write the address of a server: this machine's own, and the default port.
 ///
 /// A socket in the usual place is the server that `localhost` leads to; one elsewhere may be another.
-pub fn canonical(engine: Engine, address: &str) -> String {
+pub fn canonical(engine: ServerEngine, address: &str) -> String {
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => {
             (host, port)
@@ -277,8 +286,8 @@ pub fn canonical(engine: Engine, address: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let host = if SPELLINGS_OF_LOCALHOST.contains(&bare) { "localhost" } else { &host };
     match (port, engine) {
-        ("", Engine::Mysql) => format!("{host}:3306"),
-        ("", _) => format!("{host}:5432"),
+        ("", ServerEngine::Mysql) => format!("{host}:3306"),
+        ("", ServerEngine::Postgres) => format!("{host}:5432"),
         _ => format!("{host}:{port}"),
     }
 }
@@ -523,7 +532,10 @@ mod tests {
         let same = |urls: &[&str]| {
             let names = urls.iter().map(|text| {
                 let url = Url::parse(text).unwrap();
-                canonical(Engine::of(url.scheme()).unwrap(), &url.address())
+                {
+                    let Some(Engine::Server(engine)) = Engine::of(url.scheme()) else { panic!("{text}") };
+                    canonical(engine, &url.address())
+                }
             });
             let mut names: Vec<String> = names.collect();
             names.dedup();
@@ -575,9 +587,9 @@ mod tests {
 
     #[test]
     fn engines_by_scheme() {
-        assert_eq!(Engine::of("postgresql+psycopg"), Some(Engine::Postgres));
+        assert_eq!(Engine::of("postgresql+psycopg"), Some(Engine::Server(ServerEngine::Postgres)));
         assert_eq!(Engine::of("sqlite"), Some(Engine::Sqlite));
-        assert_eq!(Engine::of("mysql2"), Some(Engine::Mysql));
+        assert_eq!(Engine::of("mysql2"), Some(Engine::Server(ServerEngine::Mysql)));
         assert_eq!(Engine::of("redis"), None);
     }
 }

@@ -11,8 +11,8 @@ use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, StepState};
-use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
+use crate::resource::{Database, Resource};
 
 /// Says in lines what would be done to a worktree.
 pub fn preview(
@@ -76,7 +76,7 @@ fn is_there(resource: &Resource, root: &Path) -> bool {
         Resource::Copy(copy) => root.join(&copy.path),
         Resource::Link(link) => root.join(&link.path),
         Resource::Venv(venv) => root.join(&venv.path),
-        Resource::Database(database) => Path::new(&database.place).to_owned(),
+        Resource::Database(Database::Sqlite(database)) => Path::new(&database.place).to_owned(),
         _ => return false,
     };
     path.symlink_metadata().is_ok()

@@ -1,452 +1,359 @@
-//! SQLite databases: files, with journals beside them.
-//!
-//! A new one is filled under a name that tells the record, then renamed to its place at once, so that a half-made
-//! one is never mistaken for a database, nor a database for a half-made one. A live database is never copied as a file.
+//! An SQLite database of a worktree's own: a file, marked by being the very one that was made.
 
+mod file;
 mod statements;
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{CWD, RenameFlags};
-use rustix::io::Errno;
-use statements::Statements;
+use serde::{Deserialize, Serialize};
 
 use super::Content;
-use crate::error::{Error, Explain, Hint, Result};
-use crate::host::exec::{Stoppable, check_stopped};
-use crate::host::file;
+use crate::error::{Error, Result};
+use crate::git::is_ignored;
+use crate::host::claims::{Claimed, Claims, Owner, Thing};
+use crate::recipe::consent::Granted;
 use crate::resource::mark::Birthmark;
+use crate::resource::relocation::Relocation;
+use crate::resource::tree::{self, Tree};
+use crate::resource::{Created, Destroyed, Site};
+use crate::ui::bytes;
 
-/// What SQLite keeps beside a database while it is in use.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// How long we wait for a writer of main's database.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// What a new database may hold is nobody else's business.
-const PRIVATE: u32 = 0o600;
-
-/// Tells whether something is at the place.
-pub(super) fn exists(place: &Path) -> bool {
-    fs::symlink_metadata(place).is_ok()
+/// A database in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqliteDatabase {
+    /// The absolute path of the file.
+    pub place: String,
+    /// What it begins with.
+    pub from: Content,
+    /// Nothing was there when we looked.
+    absent: bool,
+    /// Which file was made.
+    mark: Option<Birthmark>,
 }
 
-/// Makes a database; `None` when one is there already.
-pub(super) fn create(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
-    let failed = || format!("cannot make database '{}'", place.display());
-    match fs::symlink_metadata(place) {
-        Ok(found) if found.is_file() => return Ok(None),
-        Ok(_) => return Err(Error::new(failed()).because("something that is not a file is there")),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(Error::new(failed()).because(cause)),
+impl SqliteDatabase {
+    /// A database at this place, to be made.
+    pub fn new(place: Granted<String>, from: Granted<Content>) -> Self {
+        Self { place: place.into_inner(), from: from.into_inner(), absent: false, mark: None }
     }
-    check_surroundings(place)?;
-    let half = half(place, record);
-    remove_with_journals(&half).explain(failed)?;
-    let made = fill(&half, from).and_then(|()| {
-        let made = fs::metadata(&half).explain(failed)?;
-        let placed = put_in_place(&half, place).explain(failed)?;
-        Ok(placed.then(|| Birthmark::of(&made)))
-    });
-    if !matches!(made, Ok(Some(_))) {
-        remove_with_journals(&half).explain(failed)?;
+
+    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
+    pub fn look(&mut self) {
+        self.absent = !file::exists(self.path());
     }
-    made
-}
 
-/// Takes away the name that tells whose a half-made database is, once the record tells it.
-pub(super) fn settle(place: &Path, record: &str) -> Result<()> {
-    remove_with_journals(&half(place, record))
-        .explain(|| format!("cannot make database '{}'", place.display()))
-}
-
-/// Gives a finished database its name, unless something has it; tells whether it did.
-///
-/// It keeps its first name too, which carries the record's: a crash before the record knows of it leaves no doubt.
-fn put_in_place(half: &Path, place: &Path) -> io::Result<bool> {
-    match fs::hard_link(half, place) {
-        Ok(()) => Ok(true),
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        // a file system without hard links
-        Err(_) => rename_new(half, place),
-    }
-}
-
-/// Removes a database with its journals if it is the one we made; tells whether nothing is there now.
-pub(super) fn destroy(place: &Path, made: &Birthmark, record: &str) -> Result<bool> {
-    remove_if(place, record, |found| made.is(found))
-}
-
-/// Removes what a crash left of a database that the record only says was begun.
-///
-/// It is ours if it still has the name that carries the record's. Else it may be the user's from a moment later: it
-/// goes only when it is empty, and nothing was there before.
-pub(super) fn destroy_half(place: &Path, was_absent: bool, record: &str) -> Result<bool> {
-    let unused = !BESIDE.iter().any(|suffix| exists(&beside(place, suffix)));
-    let named_by_us = fs::symlink_metadata(half(place, record)).ok().map(|found| Birthmark::of(&found));
-    remove_if(place, record, |found| {
-        named_by_us.as_ref().is_some_and(|made| made.is(found)) || (was_absent && unused && found.len() == 0)
-    })
-}
-
-fn remove_if(place: &Path, record: &str, is_ours: impl Fn(&fs::Metadata) -> bool) -> Result<bool> {
-    let failed = || format!("cannot remove database '{}'", place.display());
-    remove_with_journals(&half(place, record)).explain(failed)?;
-    match fs::symlink_metadata(place) {
-        Ok(found) if found.is_file() && is_ours(&found) => {
-            remove_with_journals(place).explain(failed)?;
-            Ok(true)
+    /// Makes the database, unless one is there: that one is used, and never ours.
+    fn create(&mut self, worktree: &Tree, claims: &Claims, owner: &Owner) -> Result<Created> {
+        self.check_place(worktree)?;
+        self.look();
+        if let Claimed::Taken(claim) = claims.claim_database(&self.claimed(), owner)? {
+            return Err(Error::new(claim.to_string()).hint("git wt doctor"));
         }
-        Ok(_) => Ok(false),
-        Err(cause) if is_absent(&cause) => Ok(true),
-        Err(cause) => Err(Error::new(failed()).because(cause)),
-    }
-}
-
-/// Refuses a place without a directory, or with the journal of an earlier database, which SQLite would apply to ours.
-fn check_surroundings(place: &Path) -> Result<()> {
-    let dir = place.parent().unwrap_or(place);
-    if !dir.is_dir() {
-        return Err(Error::new(format!("the directory of database '{}' does not exist", place.display()))
-            .hint(Hint::of("mkdir -p").name(dir)));
-    }
-    match BESIDE.iter().map(|suffix| beside(place, suffix)).find(|path| exists(path)) {
-        Some(stale) => Err(Error::new(format!("'{}' is left of an earlier database", stale.display()))
-            .because("SQLite would apply it to the new one")
-            .hint(Hint::of("rm").name(&stale))),
-        None => Ok(()),
-    }
-}
-
-fn fill(half: &Path, from: &Content) -> Result<()> {
-    match from {
-        Content::Empty => {
-            new_file(half, PRIVATE).map(drop).explain(|| format!("cannot create '{}'", half.display()))
+        self.mark = file::create(self.path(), &self.from, &owner.record)?;
+        if self.mark.is_some() {
+            return Ok(Created::Made);
         }
-        Content::Main(main) => copy(Path::new(main), half),
-        Content::Dump(dump) => load(dump, half),
+        self.absent = false;
+        claims.release_database(&self.claimed(), owner)?;
+        Ok(Created::Found)
     }
-}
 
-/// Copies a database that may be in use: one snapshot, however busy its writers are.
-fn copy(main: &Path, half: &Path) -> Result<()> {
-    let failed = || format!("cannot copy database '{}'", main.display());
-    let mode = fs::metadata(main).explain(failed)?.permissions().mode();
-    new_file(half, mode & 0o644).explain(failed)?;
-    let text = half.to_str().ok_or_else(|| Error::new(failed()).because("its copy's path is not UTF-8"))?;
-    // as any client opens it, so that it leaves no journals behind; a read-only one would
-    let source = open(main).explain(failed)?;
-    let copied = source.execute("VACUUM INTO ?1", [text]);
-    check_stopped()?;
-    copied.explain(failed)?;
-    let journal: String = source.query_row("PRAGMA journal_mode", [], |row| row.get(0)).explain(failed)?;
-    if journal == "wal" {
-        let copy = open(half).explain(failed)?;
-        copy.pragma_update(None, "journal_mode", "wal").explain(failed)?;
-        close(copy).explain(failed)?;
+    /// Makes it in a worktree, unless git would see there what is in main's.
+    pub fn create_in(&mut self, site: &Site) -> Result<Created> {
+        if let Some(inside) = self.copied_into(site.root)
+            && !is_ignored(site.root, inside)
+        {
+            return Ok(Created::Skipped("git does not ignore it there".into()));
+        }
+        let worktree = Tree::open(site.root)?;
+        let how_far = self.how_far(site.owner);
+        site.ui.watch(&how_far, || self.create(&worktree, site.claims, site.owner))
     }
-    close(source).explain(failed)
-}
 
-/// Runs the statements of a dump.
-fn load(dump: &Path, half: &Path) -> Result<()> {
-    let failed = || format!("cannot load '{}'", dump.display());
-    let script = file::open(dump).explain(failed)?;
-    new_file(half, PRIVATE).explain(failed)?;
-    let database = open(half).explain(failed)?;
-    // a dump is text of the repository: it makes its own database, and by no ATTACH or VACUUM INTO another
-    database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).explain(failed)?;
-    for statement in Statements::of(Stoppable(script)) {
-        // why, and not the statement itself: that may be of any file, or hold anything
-        let run = |statement: String| {
-            let done = database.execute_batch(&statement);
-            done.map_err(|cause| match cause {
-                rusqlite::Error::SqlInputError { msg, .. } => Error::new(failed()).because(msg),
-                other => Error::new(failed()).because(other),
-            })
+    /// The path in the worktree at `root` that the data of another database comes to.
+    fn copied_into<'a>(&'a self, root: &Path) -> Option<&'a Path> {
+        let inside = self.path().strip_prefix(root).ok()?;
+        (!matches!(self.from, Content::Empty) && !self.exists()).then_some(inside)
+    }
+
+    /// Says how far the making is, while it lasts.
+    fn how_far(&self, owner: &Owner) -> impl Fn() -> String + Sync + use<> {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let half = file::half(self.path(), &owner.record);
+        let deed = match &self.from {
+            Content::Empty => self.describe(),
+            Content::Main(main) => format!("copying database '{main}' ({})", bytes(length(Path::new(main)))),
+            Content::Archive(file) | Content::Script(file) => {
+                format!("loading '{}' ({})", file.display(), bytes(length(file)))
+            }
         };
-        let loaded = statement.explain(failed).and_then(run);
-        check_stopped()?;
-        loaded?;
+        move || format!("{deed}: {}", bytes(length(&half)))
     }
-    if !database.is_autocommit() {
-        return Err(Error::new(failed()).because("it ends inside a transaction"));
+
+    /// Ends the making, once the record has our mark on disk.
+    pub fn settle(&self, owner: &Owner) -> Result<()> {
+        file::settle(self.path(), &owner.record)
     }
-    close(database).explain(failed)
-}
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.progress_handler(100_000, Some(|| check_stopped().is_err()))?;
-    Ok(connection)
-}
-
-fn close(connection: Connection) -> rusqlite::Result<()> {
-    connection.close().map_err(|(_, cause)| cause)
-}
-
-fn new_file(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-}
-
-/// Renames, unless something has the new name; tells whether it did.
-fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
-        // NFS cannot: a second name does as well, and the first is removed by the caller
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::hard_link(from, to) {
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            linked => linked.map(|()| true),
-        },
-        Err(cause) => Err(cause.into()),
+    /// Drops the database, if it is the one that we made, and releases its place.
+    pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
+        let claim = claims.find(&Thing::Database(self.claimed()));
+        if !claim.as_ref().is_some_and(|claim| claim.is_of(owner)) {
+            let why =
+                claim.map_or_else(|| "no claim says that it is ours".to_owned(), |claim| claim.to_string());
+            return Ok(if self.exists() { self.left(&why) } else { Destroyed::Gone });
+        }
+        let gone = match &self.mark {
+            Some(made) => file::destroy(self.path(), made, &owner.record)?,
+            None => file::destroy_half(self.path(), self.absent, &owner.record)?,
+        };
+        claims.release_database(&self.claimed(), owner)?;
+        Ok(if gone { Destroyed::Gone } else { self.left("it is not the database that was made") })
     }
-}
 
-/// The database with its journals goes, journals first: the file is what tells whose they are.
-fn remove_with_journals(place: &Path) -> io::Result<()> {
-    let files = BESIDE.iter().map(|suffix| beside(place, suffix)).chain([place.to_owned()]);
-    for file in files {
-        match fs::remove_file(file) {
-            Err(cause) if !is_absent(&cause) => return Err(cause),
-            _ => {}
+    /// Claims the place it has now, if it went along with its worktree; returns the place to give up once the record
+    /// tells of the new one.
+    pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
+        let Some(place) = moved.of(self.path()).and_then(|path| path.to_str().map(str::to_owned)) else {
+            return Ok(None);
+        };
+        let before = self.clone();
+        self.place = place;
+        match claims.claim_database(&self.claimed(), owner)? {
+            Claimed::Ours => Ok(Some(before)),
+            Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),
         }
     }
-    Ok(())
-}
 
-/// Nothing is there, nor perhaps the directory for it.
-fn is_absent(cause: &io::Error) -> bool {
-    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
+    /// Whether this file belongs to it: itself, or one that SQLite keeps beside it.
+    pub fn covers(&self, path: &Path) -> bool {
+        ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
+    }
 
-/// Where a database is made before it is renamed to its place.
-pub(super) fn half(place: &Path, record: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(place.file_name().unwrap_or_default());
-    name.push(format!(".git-wt-{record}"));
-    place.with_file_name(name)
-}
+    /// Whether anything has been written into it.
+    pub fn has_data(&self) -> bool {
+        std::fs::metadata(self.path()).is_ok_and(|found| found.len() > 0)
+    }
 
-fn beside(place: &Path, suffix: &str) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    /// Says what it is, as in "database '/path/db.sqlite3'".
+    pub fn describe(&self) -> String {
+        format!("database '{}'", crate::text::name::escaped(&self.place))
+    }
+
+    /// Refuses a place that a branch has led elsewhere by a link.
+    fn check_place(&self, worktree: &Tree) -> Result<()> {
+        let path = self.path();
+        if !path.is_absolute() {
+            return Err(Error::new(format!("the place of database '{}' is not absolute", path.display())));
+        }
+        match path.strip_prefix(worktree.path()) {
+            Ok(rel) if worktree.kind(rel)? == Some(tree::Kind::Link) => {
+                Err(Error::new(format!("'{}' is a symbolic link", rel.display()))
+                    .because("the database would be another worktree's")
+                    .advise("'shared = true' under [database] uses that one on purpose"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn exists(&self) -> bool {
+        file::exists(self.path())
+    }
+
+    fn left(&self, why: &str) -> Destroyed {
+        Destroyed::Left(format!("database '{}': {why}", self.path().display()))
+    }
+
+    /// The place as claims know it, apart from those of other engines.
+    pub fn claimed(&self) -> String {
+        format!("sqlite:{}", self.place)
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(&self.place)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::recipe::consent::Consent;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
 
-    /// Makes a database to its end.
-    fn make(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
-        let made = create(place, from, record)?;
-        settle(place, record)?;
-        Ok(made)
-    }
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    /// Stops the writer, also when an assertion fails.
-    struct Stop<'a>(&'a AtomicBool);
-
-    impl Drop for Stop<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
+    struct World {
+        dir: tempfile::TempDir,
+        worktree: Tree,
+        claims: Claims,
     }
 
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn run(path: &Path, statements: &str) -> Connection {
-        let connection = Connection::open(path).unwrap();
-        connection.busy_timeout(PATIENCE).unwrap();
-        connection.execute_batch(statements).unwrap();
-        connection
-    }
-
-    fn number(connection: &Connection, query: &str) -> i64 {
-        connection.query_row(query, [], |row| row.get(0)).unwrap()
-    }
-
-    fn text(connection: &Connection, query: &str) -> String {
-        connection.query_row(query, [], |row| row.get(0)).unwrap()
-    }
-
-    fn from_main(main: &Path) -> Content {
-        Content::Main(main.to_str().unwrap().into())
-    }
-
-    #[test]
-    fn an_empty_one_is_a_valid_database() {
+    fn world() -> World {
         let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("db");
-        let made = make(&place, &Content::Empty, "a").unwrap().unwrap();
-        assert_eq!(names(dir.path()), ["db"]);
-        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(run(&place, "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES (1)"));
-        assert_eq!(make(&place, &Content::Empty, "a").unwrap(), None);
-        assert!(destroy(&place, &made, "a").unwrap());
-        assert!(destroy(&place, &made, "a").unwrap());
-        assert!(names(dir.path()).is_empty());
+        fs::create_dir(dir.path().join("wt")).unwrap();
+        let worktree = Tree::open(&dir.path().join("wt")).unwrap();
+        let claims = Claims::at(dir.path().join("state"));
+        World { dir, worktree, claims }
     }
 
-    #[test]
-    fn a_live_database_is_copied_whole() {
-        for mode in ["wal", "delete"] {
-            let dir = tempfile::tempdir().unwrap();
-            let main = dir.path().join("main");
-            let setup = format!(
-                "PRAGMA journal_mode = {mode}; PRAGMA synchronous = off; CREATE TABLE a(n INTEGER, x); CREATE TABLE b(n INTEGER, x);
-                 CREATE INDEX i ON a(x);"
-            );
-            let writer = run(&main, &setup);
-            let (stop, begun) = (AtomicBool::new(false), std::sync::Barrier::new(2));
-            std::thread::scope(|scope| {
-                let (stop_writer, writer_begun) = (&stop, &begun);
-                scope.spawn(move || {
-                    for n in 0_u32.. {
-                        // both or neither: a torn copy has one without the other
-                        let pair = format!(
-                            "BEGIN IMMEDIATE; INSERT INTO a VALUES ({n}, randomblob(900));
-                             INSERT INTO b VALUES ({n}, randomblob(900)); COMMIT;"
-                        );
-                        writer.execute_batch(&pair).unwrap();
-                        if n == 50 {
-                            writer_begun.wait();
-                        }
-                        if stop_writer.load(Ordering::Relaxed) {
-                            return;
-                        }
-                    }
-                });
-                begun.wait();
-                let _stop = Stop(&stop);
-                for copy in 0..5 {
-                    let place = dir.path().join(format!("copy{copy}"));
-                    make(&place, &from_main(&main), "a").unwrap().unwrap();
-                    let copy = run(&place, "");
-                    assert_eq!(text(&copy, "PRAGMA integrity_check"), "ok", "{mode}");
-                    assert!(number(&copy, "SELECT count(*) FROM a") > 50, "{mode}");
-                    assert_eq!(
-                        number(&copy, "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)"),
-                        0
-                    );
-                    assert_eq!(text(&copy, "PRAGMA journal_mode"), mode);
-                }
-            });
+    fn owner(record: &str, ino: u64) -> Owner {
+        Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
+    }
+
+    fn granted<T>(part: T) -> Granted<T> {
+        Consent::default().database(part, None).unwrap()
+    }
+
+    impl World {
+        fn at(&self, rel: &str) -> PathBuf {
+            self.dir.path().join(rel)
+        }
+
+        fn database(&self, rel: &str) -> SqliteDatabase {
+            SqliteDatabase::new(granted(self.at(rel).to_str().unwrap().to_owned()), granted(Content::Empty))
+        }
+
+        fn create(&self, database: &mut SqliteDatabase) -> Result<Created> {
+            database.create(&self.worktree, &self.claims, &owner("a", 2))
+        }
+
+        fn destroy(&self, database: &SqliteDatabase, owner: &Owner) -> Destroyed {
+            let read: SqliteDatabase =
+                serde_json::from_str(&serde_json::to_string(database).unwrap()).unwrap();
+            assert_eq!(&read, database);
+            read.destroy(&self.claims, owner).unwrap()
+        }
+
+        fn is_claimed(&self) -> bool {
+            !self.claims.databases().unwrap().is_empty()
         }
     }
 
     #[test]
-    fn copying_leaves_main_as_it_was() {
-        for mode in ["wal", "delete"] {
-            let dir = tempfile::tempdir().unwrap();
-            let main = dir.path().join("main");
-            drop(run(
-                &main,
-                &format!("PRAGMA journal_mode = {mode}; CREATE TABLE t(a); PRAGMA user_version = 7"),
-            ));
-            fs::set_permissions(&main, PermissionsExt::from_mode(0o640)).unwrap();
-            let before = fs::read(&main).unwrap();
-            let place = dir.path().join("copy");
-            make(&place, &from_main(&main), "a").unwrap().unwrap();
-            assert_eq!(names(dir.path()), ["copy", "main"], "{mode}");
-            assert_eq!(fs::read(&main).unwrap(), before, "{mode}");
-            assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o640, "{mode}");
-            assert_eq!(number(&run(&place, ""), "PRAGMA user_version"), 7);
+    fn ours_is_made_claimed_and_dropped() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
+        assert!(world.is_claimed());
+        fs::write(world.at("wt/db.sqlite3"), "used").unwrap();
+        fs::write(world.at("wt/db.sqlite3-wal"), "used").unwrap();
+        for _ in 0..2 {
+            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
         }
+        assert!(!world.is_claimed());
+        assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
     }
 
     #[test]
-    fn what_is_no_database_is_not_copied() {
-        let dir = tempfile::tempdir().unwrap();
-        let main = dir.path().join("main");
-        let place = dir.path().join("copy");
-        fs::write(&main, "x".repeat(5000)).unwrap();
-        for main in [main.clone(), dir.path().join("missing"), dir.path().to_owned()] {
-            assert!(make(&place, &from_main(&main), "a").is_err(), "{main:?}");
-        }
-        assert_eq!(names(dir.path()), ["main"]);
-        fs::write(&main, "").unwrap();
-        assert!(make(&place, &from_main(&main), "a").unwrap().is_some());
-        assert_eq!(text(&run(&place, ""), "PRAGMA integrity_check"), "ok");
+    fn an_existing_one_is_used_and_never_ours() {
+        let world = world();
+        fs::write(world.at("wt/db.sqlite3"), "").unwrap();
+        let mut database = world.database("wt/db.sqlite3");
+        database.look();
+        assert_eq!(world.create(&mut database).unwrap(), Created::Found);
+        assert!(!world.is_claimed());
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(world.at("wt/db.sqlite3").exists());
     }
 
     #[test]
-    fn a_dump_is_run_in_its_own_database_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let (dump, place, other) =
-            (dir.path().join("dump.sql"), dir.path().join("db"), dir.path().join("other"));
-        drop(run(&other, "CREATE TABLE theirs(a)"));
-        let theirs = fs::read(&other).unwrap();
-        let attach = |path: &Path, then: &str| format!("ATTACH '{}' AS x; {then}", path.display());
-        let cases = [
-            ("BEGIN; CREATE TABLE t(a); INSERT INTO t VALUES ('a;b'); COMMIT; -- end".to_owned(), true),
-            ("PRAGMA journal_mode = wal; CREATE TABLE t(a);".to_owned(), true),
-            (String::new(), true),
-            ("BEGIN; CREATE TABLE t(a);".to_owned(), false),
-            ("CREATE TABLE t(a); nonsense".to_owned(), false),
-            (attach(&other, "INSERT INTO x.theirs VALUES (1);"), false),
-            (attach(&dir.path().join("new"), "CREATE TABLE x.t(a);"), false),
-            (format!("CREATE TABLE t(a); VACUUM INTO '{}';", dir.path().join("new").display()), false),
+    fn anothers_is_refused_and_kept() {
+        let world = world();
+        let mut database = world.database("shared.sqlite3");
+        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
+        let error = database.clone().create(&world.worktree, &world.claims, &owner("b", 2)).unwrap_err();
+        assert!(error.what.ends_with("is claimed by 'staging' of /p/.git"), "{}", error.what);
+        // the record of a repository copied with `cp -a` says the same of the same file
+        assert!(matches!(world.destroy(&database, &owner("a", 3)), Destroyed::Left(_)));
+        assert!(world.at("shared.sqlite3").exists());
+        assert!(world.is_claimed());
+    }
+
+    #[test]
+    fn without_a_claim_nothing_is_dropped() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        world.create(&mut database).unwrap();
+        Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("state")).unwrap();
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(world.at("wt/db.sqlite3").exists());
+    }
+
+    #[test]
+    fn a_database_put_in_its_place_stays() {
+        let world = world();
+        let mut database = world.database("wt/db.sqlite3");
+        world.create(&mut database).unwrap();
+        fs::write(world.at("wt/new"), "theirs").unwrap();
+        fs::rename(world.at("wt/new"), world.at("wt/db.sqlite3")).unwrap();
+        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
+        assert_eq!(fs::read_to_string(world.at("wt/db.sqlite3")).unwrap(), "theirs");
+        assert!(!world.is_claimed());
+    }
+
+    #[test]
+    fn what_a_crash_left_goes_only_when_nothing_is_in_it() {
+        type File<'a> = (&'a str, &'a str);
+        let half = ".db.sqlite3.git-wt-a";
+        let cases: [(bool, &[File<'_>], bool); 7] = [
+            (true, &[], true),
+            (true, &[("db.sqlite3", "")], true),
+            (true, &[(half, "half"), (".db.sqlite3.git-wt-a-journal", "half")], true),
+            (true, &[("db.sqlite3", "data")], false),
+            (true, &[("db.sqlite3", ""), ("db.sqlite3-wal", "data")], false),
+            (false, &[("db.sqlite3", "")], false),
+            (false, &[(half, "half")], true),
         ];
-        for (statements, loads) in cases {
-            fs::write(&dump, &statements).unwrap();
-            let made = make(&place, &Content::Dump(dump.clone()), "a");
-            assert_eq!(made.is_ok(), loads, "{statements}");
-            if let Ok(made) = made {
-                assert_eq!(names(dir.path()), ["db", "dump.sql", "other"], "{statements}");
-                assert!(destroy(&place, &made.unwrap(), "a").unwrap());
+        for (looked, files, gone) in cases {
+            let world = world();
+            let mut begun = world.database("wt/db.sqlite3");
+            if looked {
+                begun.look();
             }
-            assert_eq!(names(dir.path()), ["dump.sql", "other"], "{statements}");
-            assert_eq!(fs::read(&other).unwrap(), theirs, "{statements}");
+            world.claims.claim_database(&begun.claimed(), &owner("a", 2)).unwrap();
+            for (name, text) in files {
+                fs::write(world.at("wt").join(name), text).unwrap();
+            }
+            assert_eq!(world.destroy(&begun, &owner("a", 2)) == Destroyed::Gone, gone, "{looked} {files:?}");
+            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count() == 0, gone, "{looked} {files:?}");
+            assert!(!world.is_claimed());
         }
     }
 
     #[test]
-    fn a_stale_journal_is_not_applied_to_a_new_database() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("db-journal"), "stale").unwrap();
-        let error = make(&dir.path().join("db"), &Content::Empty, "a").unwrap_err();
-        assert!(error.what.contains("db-journal' is left of an earlier database"), "{}", error.what);
-        assert_eq!(names(dir.path()), ["db-journal"]);
+    fn a_failure_leaves_nothing_once_destroyed() {
+        let world = world();
+        for from in [Content::Main("/nonexistent/db".into()), Content::Script("/nonexistent.sql".into())] {
+            let mut database = SqliteDatabase { from, ..world.database("wt/db.sqlite3") };
+            assert!(world.create(&mut database).is_err());
+            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
+            assert!(!world.is_claimed());
+            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+        }
     }
 
     #[test]
-    fn renaming_never_replaces() {
-        let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        fs::write(&from, "new").unwrap();
-        fs::write(&to, "old").unwrap();
-        assert!(!rename_new(&from, &to).unwrap());
-        assert_eq!(fs::read_to_string(&to).unwrap(), "old");
-        fs::remove_file(&to).unwrap();
-        assert!(rename_new(&from, &to).unwrap());
-        assert_eq!(names(dir.path()), ["to"]);
-    }
-
-    #[test]
-    fn the_half_of_another_record_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("db");
-        fs::write(half(&place, "b"), "theirs").unwrap();
-        make(&place, &Content::Empty, "a").unwrap().unwrap();
-        assert!(destroy_half(&place, true, "a").unwrap());
-        assert_eq!(names(dir.path()), [".db.git-wt-b"]);
+    fn places_that_lead_elsewhere_are_refused() {
+        let world = world();
+        fs::create_dir(world.at("victim")).unwrap();
+        symlink("../victim", world.at("wt/data")).unwrap();
+        symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
+        let relative = SqliteDatabase::new(granted("db.sqlite3".to_owned()), granted(Content::Empty));
+        let databases = [
+            world.database("wt/data/db.sqlite3"),
+            world.database("wt/db.sqlite3"),
+            world.database("wt/.git/db"),
+            world.database("wt/missing/db"),
+            relative,
+        ];
+        for mut database in databases {
+            assert!(world.create(&mut database).is_err(), "{database:?}");
+            world.destroy(&database, &owner("a", 2));
+        }
+        assert_eq!(fs::read_dir(world.at("victim")).unwrap().count(), 0);
+        assert!(!world.is_claimed());
     }
 }

@@ -10,64 +10,22 @@ mod script;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Destroyed, Site};
-use crate::error::{Error, Explain, Hint, Result};
-use crate::host::claims::{Claimed, Claims, Owner, path_text};
+use super::Content;
+use crate::error::{Error, Explain, Result};
+use crate::host::claims::Claimed;
 use crate::host::exec::{Output, Program, Stoppable, check_stopped};
 use crate::host::file;
 use crate::recipe::consent::Granted;
+use crate::resource::{Created, Destroyed, Site};
 use crate::text::dotenv::{EnvText, Value};
-use crate::text::quote;
-use crate::text::url::{Engine, Url, canonical};
+use crate::text::url::{ServerEngine, Url, canonical};
 use crate::ui::{Ui, bytes};
-
-/// What a new database begins with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Content {
-    /// Nothing.
-    Empty,
-    /// What is in the main worktree's database, of this name on the same server.
-    Main(String),
-    /// What `pg_restore` makes of this file.
-    Archive(#[serde(with = "path_text")] PathBuf),
-    /// What the statements in this file make.
-    Script(#[serde(with = "path_text")] PathBuf),
-}
-
-impl Content {
-    /// What a file is to a server: SQL goes through its client, anything else is an archive of PostgreSQL's.
-    pub fn of_file(engine: Engine, file: &Path) -> Result<Self> {
-        let shown = file.display();
-        match file.extension().and_then(|ending| ending.to_str()) {
-            Some("sql") => Ok(Self::Script(file.to_owned())),
-            Some("gz") => Err(Error::new(format!("'{shown}' is compressed"))
-                .because("a new database is filled from SQL, or from an archive of pg_dump")
-                .advise("unpack it, and name it without '.gz' in 'from' under [database]")
-                .hint(Hint::of("gunzip --keep").name(file))),
-            _ if engine == Engine::Mysql => Err(Error::new(format!("'{shown}' is no script of SQL"))
-                .advise("'from' under [database] names one, as in 'seed.sql'")
-                .hint("mysqldump DATABASE > seed.sql")),
-            _ => Ok(Self::Archive(file.to_owned())),
-        }
-    }
-
-    /// What is done with the file, in the words of a shell.
-    pub fn command(&self, engine: Engine) -> String {
-        match (self, engine) {
-            (Self::Empty | Self::Main(_), _) => String::new(),
-            (Self::Archive(file), _) => format!("pg_restore {}", quote::path(file)),
-            (Self::Script(file), Engine::Mysql) => format!("mysql < {}", quote::path(file)),
-            (Self::Script(file), _) => format!("psql --file={}", quote::path(file)),
-        }
-    }
-}
 
 /// Copies a database by way of a pipe between two programs. `size` is what the server says of it.
 fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> Result<(Output, Output)> {
@@ -150,11 +108,14 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The way out where a server cannot be reached.
+const NO_ENV: &str = "git wt add --no-env NAME";
+
 /// A database on a PostgreSQL, MySQL or MariaDB server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerDatabase {
     /// What kind of server it is on.
-    pub engine: Engine,
+    pub engine: ServerEngine,
     /// Its name there.
     pub name: String,
     /// Host and port, as the URL spells them.
@@ -184,7 +145,7 @@ pub struct ServerDatabase {
 impl ServerDatabase {
     /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
     pub fn new(
-        engine: Engine,
+        engine: ServerEngine,
         name: Granted<String>,
         url: &str,
         variable: &str,
@@ -216,12 +177,12 @@ impl ServerDatabase {
 
     /// Notes what is there now, where the server itself cannot tell later what was made half.
     pub fn look(&mut self, site: &Site) -> Result<()> {
-        self.absent = match self.engine {
-            Engine::Mysql => {
-                !mysql::MysqlServer::of(&self.url(site)?, self.timeout, site.ui)?.has(&self.name)?
-            }
-            Engine::Postgres | Engine::Sqlite => false,
-        };
+        if self.engine == ServerEngine::Mysql {
+            let url = self.url(site)?;
+            let server =
+                mysql::MysqlServer::of(&url, self.timeout, site.ui).map_err(|error| error.hint(NO_ENV))?;
+            self.absent = !server.has(&self.name)?;
+        }
         Ok(())
     }
 
@@ -232,7 +193,7 @@ impl ServerDatabase {
         }
         self.is_untouched = true;
         let url = self.url(site)?;
-        let server = self.server(&url, site.ui).map_err(|error| error.hint("git wt add --no-env NAME"))?;
+        let server = self.server(&url, site.ui).map_err(|error| error.hint(NO_ENV))?;
         self.tests_absent = server.tests_of(&self.name)?.is_empty();
         self.is_untouched = false;
         if server.create(&self.name, &self.from, &site.owner.record)? {
@@ -269,11 +230,6 @@ impl ServerDatabase {
         })
     }
 
-    /// Gives its name up without dropping it.
-    pub fn release(&self, claims: &Claims, owner: &Owner) -> Result<()> {
-        claims.release_database(&self.claimed(), owner).map(drop)
-    }
-
     /// Its place as claims know it, without user and password.
     pub fn claimed(&self) -> String {
         self.claimed_as(&self.name)
@@ -285,8 +241,8 @@ impl ServerDatabase {
 
     fn server<'a>(&self, url: &'a str, ui: Ui) -> Result<AnyServer<'a>> {
         Ok(match self.engine {
-            Engine::Mysql => AnyServer::Mysql(mysql::MysqlServer::of(url, self.timeout, ui)?),
-            Engine::Postgres | Engine::Sqlite => {
+            ServerEngine::Mysql => AnyServer::Mysql(mysql::MysqlServer::of(url, self.timeout, ui)?),
+            ServerEngine::Postgres => {
                 AnyServer::Postgres(postgres::PostgresServer::of(url, &self.from, self.timeout, ui)?)
             }
         })
@@ -321,11 +277,11 @@ impl ServerDatabase {
 }
 
 /// A database as claims know it, without user and password: the same for all ways to write its server.
-pub fn place(engine: Engine, server: &str, name: &str) -> String {
+pub fn place(engine: ServerEngine, server: &str, name: &str) -> String {
     let server = canonical(engine, server);
     let engine = match engine {
-        Engine::Mysql => "mysql",
-        Engine::Postgres | Engine::Sqlite => "postgres",
+        ServerEngine::Mysql => "mysql",
+        ServerEngine::Postgres => "postgres",
     };
     format!("{engine}:{server}/{name}")
 }
