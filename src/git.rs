@@ -109,7 +109,7 @@ impl Repo {
     }
 
     /// The same repository, seen from its own directory: no worktree's removal pulls that away.
-    pub fn from_outside(&self) -> Result<Self> {
+    pub fn seen_from_outside(&self) -> Result<Self> {
         let gix = gix::open_opts(
             &self.common_dir,
             gix::open::Options::default().open_path_as_is(true).cli_overrides(overrides()),

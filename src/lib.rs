@@ -22,20 +22,22 @@
 //! and repair after a crash walk that list backwards. And: what a committed file asks for is `Requested`; who acts on what
 //! reaches outside of the worktree takes `Granted`, which the gate alone makes.
 
-pub mod cli;
-pub mod command;
-pub mod environment;
-pub mod error;
-pub mod git;
-pub mod host;
-pub mod ops;
-pub mod plan;
-pub mod recipe;
-pub mod record;
-pub mod resource;
-pub mod shell;
-pub mod text;
-pub mod ui;
+mod cli;
+mod command;
+mod environment;
+mod error;
+mod git;
+mod host;
+mod ops;
+mod plan;
+#[cfg(test)]
+mod properties;
+mod recipe;
+mod record;
+mod resource;
+mod shell;
+mod text;
+mod ui;
 
 use std::ffi::OsString;
 
@@ -49,6 +51,14 @@ use crate::git::{Repo, version};
 use crate::ops::context::Context;
 use crate::shell::channel::Channel;
 use crate::ui::Ui;
+
+pub use crate::text::manual::PAGES;
+pub use crate::text::quote::{nu, posix, powershell};
+
+/// The command line, as man pages and completion are made of it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs one command line and returns its exit status.
 pub fn run(args: &[OsString]) -> u8 {

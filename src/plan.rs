@@ -34,6 +34,16 @@ pub enum What {
     Path(PathBuf),
 }
 
+impl What {
+    /// The name, or the last part of the path.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        }
+    }
+}
+
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -67,8 +77,8 @@ pub struct Request {
     pub fetch: bool,
     /// `--unique`: the suffix drawn for it.
     pub unique: Option<String>,
-    /// `--prefix` or `wt.prefix`.
-    pub prefix: String,
+    /// `--prefix`.
+    pub prefix: Option<String>,
     /// Whether the worktree gets an environment.
     pub env: bool,
     /// Whether hooks run.

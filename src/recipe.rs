@@ -5,6 +5,8 @@
 pub mod consent;
 mod coverage;
 pub mod detect;
+#[cfg(test)]
+mod documents;
 mod file;
 mod layer;
 mod settings;

@@ -515,3 +515,21 @@ fn a_refusal_names_the_way_out() {
     }
     world.wt(&["add", "-d", "../head", "HEAD"]).ok();
 }
+
+#[test]
+fn the_recipe_puts_a_prefix_before_the_names_of_new_branches() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "prefix = 'feature'\n");
+    let branch_of = |name: &str| {
+        let dir = world.path(&format!("myproject-{name}"));
+        world.git(&dir, &["branch", "--show-current"])
+    };
+    world.wt(&["add", "a"]).ok();
+    assert_eq!(branch_of("a"), "feature/a");
+    // over the file the user's settings, over those the command line
+    world.git(&world.path("myproject"), &["config", "wt.prefix", "me/"]);
+    world.wt(&["add", "b"]).ok();
+    world.wt(&["add", "--prefix", "x", "c"]).ok();
+    world.wt(&["add", "--prefix", "", "d"]).ok();
+    assert_eq!(["b", "c", "d"].map(branch_of), ["me/b", "x/c", "d"]);
+}

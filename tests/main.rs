@@ -42,7 +42,6 @@ mod powershell;
 mod private;
 mod project;
 mod prompt;
-mod properties;
 mod prune;
 mod push;
 mod push_guard;

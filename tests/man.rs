@@ -4,10 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, Parser};
-use git_wt::cli::Cli;
-use git_wt::recipe::DatabaseRule;
-use git_wt::text::manual::PAGES;
+use git_wt::PAGES;
 
 /// The day of the release that the pages belong to.
 const DATE: &str = "2026-11-21";
@@ -86,7 +83,7 @@ fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
 
 #[test]
 fn the_pages_are_what_the_command_line_says() {
-    let mut command = Cli::command();
+    let mut command = git_wt::command();
     command.build();
     let verbs: Vec<String> = shown(&command).map(|verb| format!("git-wt-{}", verb.get_name())).collect();
     let see: String =
@@ -127,20 +124,13 @@ fn no_page_has_a_heading_twice() {
 }
 
 #[test]
-fn the_page_says_how_long_a_server_has_by_default() {
-    let page = fs::read_to_string(man_dir().join("git-wt.1")).unwrap();
-    let usual = DatabaseRule::default().timeout.unwrap().as_secs();
-    assert!(page.contains(&format!("has for an answer, \\fB{usual}s\\fR if absent")), "it is {usual} s");
-}
-
-#[test]
 fn the_binary_has_every_page() {
     let mut names: Vec<String> = PAGES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let of_section = |section| stems(section).into_iter().map(move |stem| format!("{stem}.{section}"));
     let mut files: Vec<String> = of_section("1").chain(of_section("7")).collect();
     names.sort();
     files.sort();
-    assert_eq!(names, files, "the table in src/command/help.rs");
+    assert_eq!(names, files, "the table in src/text/manual.rs");
 }
 
 #[test]
@@ -187,7 +177,7 @@ fn the_examples_are_command_lines() {
         for example in examples {
             let words = example.replacen("git wt", "git-wt", 1);
             let words: Vec<&str> = words.split_whitespace().collect();
-            let parsed = Cli::try_parse_from(&words);
+            let parsed = git_wt::command().try_get_matches_from(&words);
             assert!(parsed.is_ok(), "{name}: {example}: {}", parsed.unwrap_err());
             let verb = name.strip_prefix("git-wt-");
             let about = verb.is_none() || words.get(1).copied() == verb;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use git_wt::text::quote::{nu, posix, powershell};
+use git_wt::{nu, posix, powershell};
 
 use crate::terminal::find;
 use crate::world::World;

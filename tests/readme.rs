@@ -5,10 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use clap::CommandFactory;
-use git_wt::cli::Cli;
-use git_wt::recipe::Recipe;
-
 use crate::world::{World, is_here};
 
 /// A console block after `<!-- test: NAME -->`.
@@ -159,78 +155,11 @@ fn the_example_of_the_readme_works_and_leaves_nothing() {
 }
 
 #[test]
-fn the_recipe_of_the_readme_can_be_read() {
+fn the_readme_knows_every_verb() {
     let readme = readme();
-    let (_, rest) = readme.split_once("```toml\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
-    let source = Recipe::read(Some((Path::new("README.md"), text)), &[]).unwrap();
-    assert_eq!(source.template_names().collect::<Vec<_>>(), ["production"]);
-    // what it calls the default is the default
-    let (written, default) =
-        (source.for_worktree(Recipe::default(), "x", None, None).unwrap(), Recipe::default());
-    assert_eq!(
-        (
-            written.path.wanted(),
-            written.base,
-            written.prefix,
-            written.copy,
-            written.link.wanted(),
-            written.sparse
-        ),
-        (
-            default.path.wanted(),
-            default.base,
-            default.prefix,
-            default.copy,
-            default.link.wanted(),
-            default.sparse
-        )
-    );
-    assert_eq!((written.env.file, written.env.from), (default.env.file, default.env.from));
-    let (venv, database) = (written.venv.unwrap(), written.database.unwrap());
-    let (usual_venv, usual) = (git_wt::recipe::VenvRule::default(), git_wt::recipe::DatabaseRule::default());
-    assert_eq!((venv.path, venv.python.wanted()), (usual_venv.path, usual_venv.python.wanted()));
-    assert_eq!(
-        (
-            database.variable,
-            database.name.wanted(),
-            database.from.wanted(),
-            database.shared.wanted(),
-            database.remote,
-            database.timeout
-        ),
-        (
-            usual.variable,
-            usual.name.wanted(),
-            usual.from.wanted(),
-            usual.shared.wanted(),
-            usual.remote,
-            usual.timeout
-        )
-    );
-    assert_eq!(written.hooks.timeout, default.hooks.timeout);
-}
-
-#[test]
-fn the_readme_knows_every_verb_and_setting() {
-    let readme = readme();
-    for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+    for verb in git_wt::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
         let name = verb.get_name();
         let known = [format!("`{name}`"), format!("`{name} ")].iter().any(|word| readme.contains(word));
         assert!(known, "the README does not say what '{name}' does");
-    }
-    // each setting as it is written, with a value that serves
-    let settings = readme.split('`').filter(|word| word.starts_with("wt.") && !word.contains(['…', '|']));
-    for setting in settings {
-        let (key, value) = setting.split_once(' ').unwrap_or((setting, ""));
-        let value = match (key, value) {
-            ("wt.port.range", "") => "3000-3010",
-            ("wt.database.variable" | "wt.database.name" | "wt.database.from", "") => "X",
-            (key, "") if key.ends_with("file") || key.ends_with("from") || key.ends_with("venv.path") => "x",
-            (_, value) => value,
-        };
-        let read = Recipe::read(None, &[(key.to_owned(), value.to_owned())]);
-        let unknown = read.unwrap_or_else(|fault| panic!("{setting}: {}", fault.what));
-        assert!(unknown.unknown_settings().is_empty(), "the README names '{setting}', which means nothing");
     }
 }

@@ -161,7 +161,7 @@ fn request(args: &Args, repo: &Repo) -> Result<Request> {
         base: args.base.clone(),
         fetch: args.fetch,
         unique: if args.unique { Some(random_hex(4)?) } else { None },
-        prefix: args.prefix.clone().unwrap_or(usual.prefix),
+        prefix: args.prefix.clone(),
         env: !args.no_env,
         hooks: !args.no_hooks,
         note: args.note.clone(),

@@ -56,7 +56,7 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
             None => Err(as_git()),
         },
         Some("move" | "prune" | "remove" | "repair") => {
-            as_git::change(args, &Context::with(repo, QUIET, channel)?.from_outside()?)
+            as_git::change(args, &Context::with(repo, QUIET, channel)?.seen_from_outside()?)
         }
         _ => Err(as_git::at_rest(args, &repo)),
     }

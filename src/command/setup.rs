@@ -101,7 +101,7 @@ fn one(
     context: &Context,
 ) -> Result<u8> {
     if dry_run {
-        context.ui.print_lines(provision::preview(tree, worktrees, &options, context)?)?;
+        context.ui.print_lines(provision::preview(tree, worktrees, options, context)?)?;
         return Ok(0);
     }
     provision::set_up(tree, worktrees, options, context)

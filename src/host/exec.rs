@@ -70,11 +70,6 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// All variables of our own environment.
-pub fn variables() -> impl Iterator<Item = (OsString, OsString)> {
-    std::env::vars_os()
-}
-
 /// Makes Ctrl-C and friends a flag, so that what is half made can be taken back, and passes them on to our children
 /// and to all that they have started. What we were started to ignore, as by nohup(1), is ignored.
 pub fn watch_signals() -> Result<()> {

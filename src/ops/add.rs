@@ -23,7 +23,6 @@ const TRIES: usize = 8;
 pub fn request_for(word: Option<&OsStr>, repo: &Repo) -> Result<Request> {
     Ok(Request {
         what: word.map(|word| what(word, repo)).transpose()?,
-        prefix: repo.setting("wt.prefix").unwrap_or_default(),
         push: repo.flag("wt.push") == Some(true),
         env: true,
         hooks: true,
@@ -65,11 +64,8 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
 /// Fetches from the remote that the base is on. Without it the worktree is made all the same, from what is known here.
 fn fetch(request: &Request, context: &Context) -> Result<()> {
     let repo = &context.repo;
-    let name = match &request.what {
-        Some(What::Name(name)) => name,
-        _ => "",
-    };
-    let recipe = context.plain_recipe_for(name, None, request.template.as_deref())?;
+    let name = request.what.as_ref().map(What::word).unwrap_or_default();
+    let recipe = context.plain_recipe_for(&name, None, request.template.as_deref())?;
     let base = facts::fetched_base(repo, facts::asked_base(request, &recipe))?;
     let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
         context.ui.say("note: there is no remote to fetch from");
@@ -124,7 +120,12 @@ pub fn previous(word: &str, repo: &Repo) -> Result<String> {
 /// What the words of a request mean, and the recipe for it. It may ask git, and needs no lock: it is what the words meant
 /// when they were typed.
 fn recipe_and_start(request: &Request, context: &Context) -> Result<(Recipe, Start)> {
-    let start = Start::of(request, &facts::refs(&context.repo, request))?;
+    let mut refs = facts::refs(&context.repo, request);
+    if request.prefix.is_none() {
+        let name = request.what.as_ref().map(What::word).unwrap_or_default();
+        refs.prefix = context.plain_recipe_for(&name, None, request.template.as_deref())?.prefix;
+    }
+    let start = Start::of(request, &refs)?;
     let (name, branch, template) = (start.name.as_str(), start.head.branch(), request.template.as_deref());
     let recipe = if request.env {
         context.recipe_for(name, branch, template)?

@@ -64,8 +64,8 @@ impl Context {
     }
 
     /// The same repository, seen from where no worktree can be pulled away.
-    pub fn from_outside(&self) -> Result<Self> {
-        Self::with(self.repo.from_outside()?, self.ui, self.channel.clone())
+    pub fn seen_from_outside(&self) -> Result<Self> {
+        Self::with(self.repo.seen_from_outside()?, self.ui, self.channel.clone())
     }
 
     /// Reads the recipe: `.wt.toml` under `git config wt.*`.

@@ -76,6 +76,7 @@ pub fn refs(repo: &Repo, request: &Request) -> Refs {
         new_branch,
         default_remote: repo.setting("checkout.defaultRemote"),
         guess_remote: repo.flag("worktree.guessRemote").unwrap_or(false),
+        prefix: String::new(),
     }
 }
 

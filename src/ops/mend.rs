@@ -34,7 +34,7 @@ pub struct Options {
 
 /// Examines the repository; returns 1 when something stays broken.
 pub fn examine(options: Options, context: &Context) -> Result<u8> {
-    let outside = context.from_outside()?;
+    let outside = context.seen_from_outside()?;
     let mut found = Findings { tally: Tally::new(options, outside.ui), context: &outside };
     let drop_databases = options.drop_databases;
     found.foreign_records()?;

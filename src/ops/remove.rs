@@ -77,7 +77,7 @@ pub fn remove(removals: &[Removal], options: &Options, context: &Context) -> Res
         removal.delete_remote_branch(context)?;
     }
     // from here on nothing stands in a directory that goes
-    let outside = context.from_outside()?;
+    let outside = context.seen_from_outside()?;
     std::env::set_current_dir(outside.repo.common_dir())
         .explain(|| "cannot leave the current directory".into())?;
     for removal in removals {

@@ -33,6 +33,8 @@ pub struct Refs {
     pub default_remote: Option<String>,
     /// `worktree.guessRemote`: whether the branch of a path is derived from a remote's.
     pub guess_remote: bool,
+    /// What the recipe puts before the name of a new branch.
+    pub prefix: String,
 }
 
 /// What the worktree starts with.
@@ -141,7 +143,7 @@ impl Start {
         }
         match &what.commit {
             Some(oid) if !by_path => Ok(StartPoint::Detached(oid.clone())),
-            _ => Ok(StartPoint::New(BranchName::parse(&branch_name(request, word))?, None)),
+            _ => Ok(StartPoint::New(BranchName::parse(&branch_name(request, refs, word))?, None)),
         }
     }
 
@@ -177,9 +179,9 @@ fn with_a_way_out(error: Error, word: &str, refs: &Refs) -> Error {
     })
 }
 
-fn branch_name(request: &Request, word: &str) -> String {
+fn branch_name(request: &Request, refs: &Refs, word: &str) -> String {
     let suffix = request.unique.as_ref().map(|suffix| format!("-{suffix}")).unwrap_or_default();
-    match request.prefix.trim_end_matches('/') {
+    match request.prefix.as_ref().unwrap_or(&refs.prefix).trim_end_matches('/') {
         "" => format!("{word}{suffix}"),
         prefix => format!("{prefix}/{word}{suffix}"),
     }
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn prefix_and_suffix_make_the_branch_and_the_suffix_the_name() {
-        let asked = Request { prefix: "me/".into(), unique: Some("a1b2".into()), ..request("fix") };
+        let asked = Request { prefix: Some("me/".into()), unique: Some("a1b2".into()), ..request("fix") };
         let start = Start::of(&asked, &Refs::default()).unwrap();
         assert_eq!(
             (start.name.as_str(), start.head),

@@ -18,7 +18,7 @@ use crate::recipe::consent::Requested;
 use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
 use crate::text::name::escaped;
 
-pub use choice::{Choice, Topic};
+pub use choice::Topic;
 use env_file::{EnvFile, NamedDatabase};
 use install::Install;
 use template::Template;

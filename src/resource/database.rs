@@ -14,7 +14,6 @@ use super::relocation::Relocation;
 use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Hint, Result};
 use crate::host::claims::{Claims, Owner, Thing, path_text};
-use crate::text::quote;
 use crate::text::url::ServerEngine;
 
 pub use server::{ServerDatabase, place};
@@ -49,16 +48,6 @@ impl Content {
                 .advise("'from' under [database] names one, as in 'seed.sql'")
                 .hint("mysqldump DATABASE > seed.sql")),
             (_, ServerEngine::Postgres) => Ok(Self::Archive(file.to_owned())),
-        }
-    }
-
-    /// What is done with the file, in the words of a shell.
-    pub fn command(&self, engine: ServerEngine) -> String {
-        match (self, engine) {
-            (Self::Empty | Self::Main(_), _) => String::new(),
-            (Self::Archive(file), _) => format!("pg_restore {}", quote::path(file)),
-            (Self::Script(file), ServerEngine::Mysql) => format!("mysql < {}", quote::path(file)),
-            (Self::Script(file), ServerEngine::Postgres) => format!("psql --file={}", quote::path(file)),
         }
     }
 }

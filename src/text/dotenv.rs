@@ -103,13 +103,8 @@ impl EnvText {
         firsts.collect()
     }
 
-    /// Sets a variable: in each of its assignments, since programs disagree on which counts; at the end of the file
-    /// if it has none. Every other byte stays. What is refused changes nothing.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.set_all(&[(name, value)])
-    }
-
-    /// Sets variables, all or none.
+    /// Sets variables, all or none: each in all of its assignments, since programs disagree on which counts; at the end of
+    /// the file if it has none. Every other byte stays. What is refused changes nothing.
     pub fn set_all(&mut self, values: &[(&str, &str)]) -> Result<()> {
         let edited = self.with_values(values)?;
         if !edited.is_with(values, self) {
@@ -447,11 +442,11 @@ mod tests {
             ("# set by git-wt for this worktree\nB=2", "1", "# set by git-wt for this worktree\nB=2\nA=1\n"),
         ] {
             let mut env = EnvText::parse(before.into());
-            env.set("A", value).unwrap();
+            env.set_all(&[("A", value)]).unwrap();
             assert_eq!(String::from_utf8_lossy(env.as_bytes()), after, "{before:?}");
             assert_eq!(env.get("A"), text(value));
             let once = env.clone();
-            env.set("A", value).unwrap();
+            env.set_all(&[("A", value)]).unwrap();
             assert_eq!(env, once, "a second time");
         }
     }
@@ -483,19 +478,19 @@ mod tests {
     #[test]
     fn what_cannot_be_written_portably_is_refused_and_not_shown() {
         for value in ["a\nb", "a$b", "a\\b", "a`b", "'\"", "\0"] {
-            let error = EnvText::parse(b"A=1\n".to_vec()).set("A", value).unwrap_err();
+            let error = EnvText::parse(b"A=1\n".to_vec()).set_all(&[("A", value)]).unwrap_err();
             assert!(error.what.contains('A') && !error.in_one_line().contains(value), "{error:?}");
         }
-        assert!(EnvText::parse(Vec::new()).set("A B", "1").is_err());
+        assert!(EnvText::parse(Vec::new()).set_all(&[("A B", "1")]).is_err());
     }
 
     #[test]
     fn a_quote_without_an_end_takes_no_quoted_value_in() {
         let before = EnvText::parse(b"B=\"x\nA=1\n".to_vec());
         let mut env = before.clone();
-        assert!(env.set("A", " # y").is_err());
+        assert!(env.set_all(&[("A", " # y")]).is_err());
         assert_eq!(env, before);
-        env.set("A", "2").unwrap();
+        env.set_all(&[("A", "2")]).unwrap();
         assert_eq!(env.as_bytes(), b"B=\"x\nA=2\n");
     }
 }

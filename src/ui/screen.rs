@@ -89,7 +89,7 @@ impl Span {
         self.text.width()
     }
 
-    /// Its text.
+    #[cfg(test)]
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -18,7 +18,7 @@ use crate::resource::{Database, Resource};
 pub fn preview(
     tree: &Worktree,
     worktrees: &Worktrees,
-    options: &Options,
+    options: Options,
     context: &Context,
 ) -> Result<Vec<String>> {
     let known = worktrees.readable_record(tree)?;

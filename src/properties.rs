@@ -7,10 +7,10 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use git_wt::recipe::{Recipe, Words};
-use git_wt::resource::relocation::Relocation;
-use git_wt::text::dotenv::{EnvText, Value};
-use git_wt::text::url::Url;
+use crate::recipe::{Recipe, Words};
+use crate::resource::relocation::Relocation;
+use crate::text::dotenv::{EnvText, Value};
+use crate::text::url::Url;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::{Index, select};
@@ -28,7 +28,8 @@ fn for_any<S: Strategy<Value: Debug>>(inputs: &S, property: impl Fn(S::Value)) {
         done.unwrap_or_else(|failure| panic!("{failure}"));
     };
     attempt(TestRunner::new_with_rng(config(), TestRng::deterministic_rng(RngAlgorithm::default())));
-    let seconds = std::env::var_os("GIT_WT_TEST_FUZZ").and_then(|seconds| seconds.to_str()?.parse().ok());
+    let seconds =
+        crate::host::exec::variable("GIT_WT_TEST_FUZZ").and_then(|seconds| seconds.to_str()?.parse().ok());
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
     while Instant::now() < end {
         attempt(TestRunner::new(config()));
@@ -101,7 +102,7 @@ fn a_variable_that_is_set_is_read_back_and_the_others_stay() {
     for_any(&(env_file(), value()), |(bytes, value)| {
         let before = EnvText::parse(bytes);
         let mut after = before.clone();
-        if after.set(NAME, &value).is_err() {
+        if after.set_all(&[(NAME, &value)]).is_err() {
             assert_eq!(after, before, "refused, and yet changed");
             return;
         }
@@ -111,7 +112,7 @@ fn a_variable_that_is_set_is_read_back_and_the_others_stay() {
             assert!(is_with_something_put_in(before.as_bytes(), after.as_bytes()), "{after:?}");
         }
         let once = after.clone();
-        after.set(NAME, &value).unwrap();
+        after.set_all(&[(NAME, &value)]).unwrap();
         assert_eq!(after, once, "twice");
     });
 }
@@ -137,7 +138,7 @@ fn only_the_value_of_a_variable_changes() {
         let (front, blank) = front.split_at(place);
         let (front, back) = (format!("{head}{front}"), format!("{blank}{back}{tail}"));
         let mut env = EnvText::parse(format!("{front}{old}{back}").into_bytes());
-        if env.set(NAME, &value).is_ok() {
+        if env.set_all(&[(NAME, &value)]).is_ok() {
             let text = std::str::from_utf8(env.as_bytes()).unwrap();
             let new = text.strip_prefix(&front).and_then(|rest| rest.strip_suffix(&back));
             let new = new.unwrap_or_else(|| panic!("more than the value has changed: {text:?}"));
