@@ -19,6 +19,7 @@ mod django;
 mod doctor;
 mod entering;
 mod env_files;
+mod face;
 mod fuzz;
 mod git_mode;
 mod guard;
