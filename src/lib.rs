@@ -35,6 +35,8 @@ mod properties;
 mod recipe;
 mod record;
 mod resource;
+#[cfg(test)]
+mod sandbox;
 mod shell;
 mod text;
 mod ui;

@@ -7,8 +7,6 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
-use git_wt::cli::Cli;
 use snapbox::{Data, assert_data_eq, str};
 
 use crate::world::World;
@@ -75,7 +73,7 @@ fn steady(shown: &str) -> String {
 
 #[test]
 fn every_verb_is_here() {
-    for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+    for verb in git_wt::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
         let typed = format!("\n$ git wt {}", verb.get_name());
         assert!(include_str!("face.rs").contains(&typed), "no screen of '{}'", verb.get_name());
     }

@@ -418,19 +418,17 @@ fn venv(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Venv {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::sandbox::Sandbox;
 
     /// Makes a project of these files and looks at it, where git ignores `ignored`.
     pub(super) fn look(files: &[(&str, &str)], ignored: &[&str]) -> Project {
-        let root = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::new();
         for (name, text) in files {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
+            sandbox.write(&format!("main/{name}"), text);
         }
-        Project::look_with(root.path(), &|path| ignored.contains(&path), true).unwrap()
+        Project::look_with(sandbox.main.path(), &|path| ignored.contains(&path), true).unwrap()
     }
 
     /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
@@ -690,9 +688,9 @@ mod tests {
 
     #[test]
     fn without_uv_pip_installs() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::File::create(root.path().join("requirements.txt")).unwrap();
-        let project = Project::look_with(root.path(), &|_| false, false).unwrap();
+        let sandbox = Sandbox::new();
+        sandbox.write("main/requirements.txt", "");
+        let project = Project::look_with(sandbox.main.path(), &|_| false, false).unwrap();
         assert_eq!(project.setup_commands(), ["python -m pip install -r requirements.txt"]);
     }
 

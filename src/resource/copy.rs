@@ -316,102 +316,72 @@ impl Reversible for CopiedFile {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::sandbox::{Sandbox, reread};
     use std::os::unix::fs::symlink;
 
-    struct World {
-        dir: tempfile::TempDir,
-        main: Tree,
-        worktree: Tree,
+    fn create(sandbox: &Sandbox, copy: &mut CopiedFile) -> Created {
+        copy.create(&sandbox.main, &sandbox.worktree).unwrap()
     }
 
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let open = |name: &str| {
-            fs::create_dir(dir.path().join(name)).unwrap();
-            Tree::open(&dir.path().join(name)).unwrap()
-        };
-        let (main, worktree) = (open("main"), open("wt"));
-        World { dir, main, worktree }
-    }
-
-    impl World {
-        fn write(&self, rel: &str, text: &str) -> PathBuf {
-            let path = self.dir.path().join(rel);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            path
-        }
-
-        fn create(&self, copy: &mut CopiedFile) -> Created {
-            copy.create(&self.main, &self.worktree).unwrap()
-        }
-
-        fn destroy(&self, copy: &CopiedFile) -> Destroyed {
-            let read = serde_json::from_str::<CopiedFile>(&serde_json::to_string(copy).unwrap()).unwrap();
-            assert_eq!(&read, copy);
-            read.destroy(&self.main, &self.worktree).unwrap()
-        }
-
-        fn in_worktree(&self, rel: &str) -> Option<String> {
-            fs::read_to_string(self.dir.path().join("wt").join(rel)).ok()
-        }
+    fn destroy(sandbox: &Sandbox, copy: &CopiedFile) -> Destroyed {
+        reread(copy).destroy(&sandbox.main, &sandbox.worktree).unwrap()
     }
 
     #[test]
     fn a_copy_keeps_content_mode_and_time() {
-        let world = world();
+        let sandbox = Sandbox::new();
         for (name, mode) in
             [("config/local/.env", 0o600), ("run", 0o755), ("read-only", 0o444), ("root", 0o4755)]
         {
-            let from = world.write(&format!("main/{name}"), "A=1\n");
+            let from = sandbox.write(&format!("main/{name}"), "A=1\n");
             fs::set_permissions(&from, PermissionsExt::from_mode(mode)).unwrap();
             let time = UNIX_EPOCH + Duration::new(1_600_000_000, 5000);
             File::open(&from).unwrap().set_modified(time).unwrap();
             let mut copy = CopiedFile::new(name);
-            assert_eq!(world.create(&mut copy), Created::Made, "{name}");
-            let found = fs::symlink_metadata(world.worktree.path().join(name)).unwrap();
+            assert_eq!(create(&sandbox, &mut copy), Created::Made, "{name}");
+            let found = fs::symlink_metadata(sandbox.worktree.path().join(name)).unwrap();
             assert!(found.is_file());
             assert_eq!(found.permissions().mode() & 0o7777, mode & 0o777, "{name}");
             assert_eq!(found.modified().unwrap(), time, "{name}");
-            assert_eq!(world.in_worktree(name).as_deref(), Some("A=1\n"));
-            assert_eq!(world.destroy(&copy), Destroyed::Gone);
-            assert_eq!(world.destroy(&copy), Destroyed::Gone);
+            assert_eq!(sandbox.read(&format!("wt/{name}")).as_deref(), Some("A=1\n"));
+            assert_eq!(destroy(&sandbox, &copy), Destroyed::Gone);
+            assert_eq!(destroy(&sandbox, &copy), Destroyed::Gone);
         }
-        assert_eq!(fs::read_dir(world.worktree.path()).unwrap().count(), 0);
+        assert!(sandbox.names("wt").is_empty());
     }
 
     #[test]
     fn nothing_is_overwritten_and_no_link_followed() {
-        let world = world();
-        world.write("main/.env", "main");
-        world.write("victim", "theirs");
-        world.write("wt/.env", "main");
+        let sandbox = Sandbox::new();
+        sandbox.write("main/.env", "main");
+        sandbox.write("victim", "theirs");
+        sandbox.write("wt/.env", "main");
         let mut copy = CopiedFile::new(".env");
-        assert_eq!(world.create(&mut copy), Created::Found);
-        assert!(matches!(world.destroy(&copy), Destroyed::Left(_)));
-        assert_eq!(world.in_worktree(".env").as_deref(), Some("main"));
+        assert_eq!(create(&sandbox, &mut copy), Created::Found);
+        assert!(matches!(destroy(&sandbox, &copy), Destroyed::Left(_)));
+        assert_eq!(sandbox.read("wt/.env").as_deref(), Some("main"));
 
-        fs::remove_file(world.worktree.path().join(".env")).unwrap();
-        symlink("../victim", world.worktree.path().join(".env")).unwrap();
-        assert_eq!(world.create(&mut copy), Created::Found);
-        assert!(matches!(world.destroy(&copy), Destroyed::Left(_)));
-        assert_eq!(fs::read_to_string(world.dir.path().join("victim")).unwrap(), "theirs");
+        fs::remove_file(sandbox.at("wt/.env")).unwrap();
+        symlink("../victim", sandbox.at("wt/.env")).unwrap();
+        assert_eq!(create(&sandbox, &mut copy), Created::Found);
+        assert!(matches!(destroy(&sandbox, &copy), Destroyed::Left(_)));
+        assert_eq!(sandbox.read("victim").as_deref(), Some("theirs"));
 
-        symlink("../victim", world.main.path().join("link")).unwrap();
-        assert!(CopiedFile::new("link").create(&world.main, &world.worktree).is_err());
-        assert!(matches!(world.create(&mut CopiedFile::new("none")), Created::Skipped(_)));
+        symlink("../victim", sandbox.at("main/link")).unwrap();
+        assert!(CopiedFile::new("link").create(&sandbox.main, &sandbox.worktree).is_err());
+        assert!(matches!(create(&sandbox, &mut CopiedFile::new("none")), Created::Skipped(_)));
     }
 
     #[test]
     fn an_edited_copy_stays() {
-        let world = world();
-        world.write("main/.env", "A=1\n");
+        let sandbox = Sandbox::new();
+        sandbox.write("main/.env", "A=1\n");
         let mut copy = CopiedFile::new(".env");
-        world.create(&mut copy);
-        world.write("main/.env", "A=2\n");
-        world.write("wt/.env", "A=3\n");
-        assert!(matches!(world.destroy(&copy), Destroyed::Left(why) if why.contains("changed")));
-        assert_eq!(world.in_worktree(".env").as_deref(), Some("A=3\n"));
+        create(&sandbox, &mut copy);
+        sandbox.write("main/.env", "A=2\n");
+        sandbox.write("wt/.env", "A=3\n");
+        assert!(matches!(destroy(&sandbox, &copy), Destroyed::Left(why) if why.contains("changed")));
+        assert_eq!(sandbox.read("wt/.env").as_deref(), Some("A=3\n"));
     }
 
     #[test]
@@ -425,25 +395,29 @@ mod tests {
             (false, "A=1\nB=2\n", false),
         ];
         for (looked, half, removed) in cases {
-            let world = world();
-            world.write("main/a/.env", "A=1\nB=2\n");
+            let sandbox = Sandbox::new();
+            sandbox.write("main/a/.env", "A=1\nB=2\n");
             let mut copy = CopiedFile::new("a/.env");
             if looked {
-                copy.look(&world.worktree).unwrap();
+                copy.look(&sandbox.worktree).unwrap();
             }
-            assert_eq!(world.destroy(&copy), Destroyed::Gone, "begun only");
-            world.write("wt/a/.env", half);
-            assert_eq!(world.destroy(&copy) == Destroyed::Gone, removed, "{looked} {half:?}");
-            assert_eq!(world.in_worktree("a/.env").is_none(), removed, "{looked} {half:?}");
-            assert_eq!(world.worktree.kind(Path::new("a")).unwrap().is_none(), removed, "{looked} {half:?}");
+            assert_eq!(destroy(&sandbox, &copy), Destroyed::Gone, "begun only");
+            sandbox.write("wt/a/.env", half);
+            assert_eq!(destroy(&sandbox, &copy) == Destroyed::Gone, removed, "{looked} {half:?}");
+            assert_eq!(sandbox.read("wt/a/.env").is_none(), removed, "{looked} {half:?}");
+            assert_eq!(
+                sandbox.worktree.kind(Path::new("a")).unwrap().is_none(),
+                removed,
+                "{looked} {half:?}"
+            );
         }
     }
 
     #[test]
     fn sqlite_files_are_not_copied_as_files() {
-        let world = world();
-        world.write("main/db.sqlite3", "SQLite format 3\0 and more");
-        world.write("main/notes-wal", "no database");
+        let sandbox = Sandbox::new();
+        sandbox.write("main/db.sqlite3", "SQLite format 3\0 and more");
+        sandbox.write("main/notes-wal", "no database");
         for (name, made) in [
             ("db.sqlite3", false),
             ("db.sqlite3-wal", false),
@@ -451,15 +425,15 @@ mod tests {
             ("notes-wal", true),
         ] {
             if !made && name != "db.sqlite3" {
-                world.write(&format!("main/{name}"), "x");
+                sandbox.write(&format!("main/{name}"), "x");
             }
-            assert_eq!(world.create(&mut CopiedFile::new(name)) == Created::Made, made, "{name}");
+            assert_eq!(create(&sandbox, &mut CopiedFile::new(name)) == Created::Made, made, "{name}");
         }
     }
 
     #[test]
     fn patterns_select_as_gitignore_does() {
-        let world = world();
+        let sandbox = Sandbox::new();
         let files = [
             ".env",
             ".env.local",
@@ -481,7 +455,7 @@ mod tests {
             "secrets/deep/er/key",
         ];
         for file in files {
-            world.write(&format!("main/{file}"), "");
+            sandbox.write(&format!("main/{file}"), "");
         }
         let ignored: Vec<PathBuf> = [
             ".env",
@@ -530,28 +504,28 @@ mod tests {
         ];
         for (patterns, expected) in cases {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            let selection = matching(world.main.path(), &ignored, &patterns).unwrap();
+            let selection = matching(sandbox.main.path(), &ignored, &patterns).unwrap();
             let expected: Vec<_> = expected.iter().map(PathBuf::from).collect();
             assert_eq!(selection.files, expected, "{patterns:?}");
         }
         for bad in ["../x", "a/../../x", "[z-a]"] {
-            assert!(matching(world.main.path(), &ignored, &[bad.into()]).is_err(), "{bad}");
+            assert!(matching(sandbox.main.path(), &ignored, &[bad.into()]).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn what_is_not_copied_is_told_when_it_was_asked_for() {
-        let world = world();
-        world.write("main/.env", "");
-        symlink("/etc/passwd", world.main.path().join(".env.local")).unwrap();
-        fs::create_dir_all(world.main.path().join("media")).unwrap();
-        symlink("/etc", world.main.path().join("media/out")).unwrap();
-        world.write("main/build/x", "");
+        let sandbox = Sandbox::new();
+        sandbox.write("main/.env", "");
+        symlink("/etc/passwd", sandbox.at("main/.env.local")).unwrap();
+        sandbox.make_dir("main/media");
+        symlink("/etc", sandbox.at("main/media/out")).unwrap();
+        sandbox.write("main/build/x", "");
         let ignored: Vec<PathBuf> =
             [".env", ".env.local", "media/", "build/"].iter().map(PathBuf::from).collect();
         let select = |patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            let selection = matching(world.main.path(), &ignored, &patterns).unwrap();
+            let selection = matching(sandbox.main.path(), &ignored, &patterns).unwrap();
             selection
                 .skipped
                 .into_iter()

@@ -160,39 +160,27 @@ impl Reversible for Link {
 mod tests {
     use super::*;
     use crate::recipe::consent::{Consent, Requested};
+    use crate::sandbox::{Sandbox, reread};
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    struct World {
-        dir: tempfile::TempDir,
-        main: Tree,
-        worktree: Tree,
+    /// A sandbox with a directory `media` in main, where the worktree is reached by a link: `alias/wt` is `trees/wt`.
+    fn with_media() -> Sandbox {
+        let mut sandbox = Sandbox::new();
+        sandbox.make_dir("main/media/deep");
+        sandbox.write("main/media/photo", "x");
+        sandbox.make_dir("trees/wt");
+        symlink("trees", sandbox.at("alias")).unwrap();
+        sandbox.worktree = Tree::open(&sandbox.at("alias/wt")).unwrap();
+        sandbox
     }
 
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("repo/media/deep")).unwrap();
-        fs::write(dir.path().join("repo/media/photo"), "x").unwrap();
-        fs::create_dir_all(dir.path().join("trees/wt")).unwrap();
-        symlink("trees", dir.path().join("alias")).unwrap();
-        let main = Tree::open(&dir.path().join("repo")).unwrap();
-        let worktree = Tree::open(&dir.path().join("alias/wt")).unwrap();
-        World { dir, main, worktree }
+    fn create(sandbox: &Sandbox, link: &mut Link) -> Created {
+        link.create(&sandbox.main, &sandbox.worktree).unwrap()
     }
 
-    impl World {
-        fn create(&self, link: &mut Link) -> Created {
-            link.create(&self.main, &self.worktree).unwrap()
-        }
-
-        fn destroy(&self, link: &Link) -> Destroyed {
-            let read: Link = serde_json::from_str(&serde_json::to_string(link).unwrap()).unwrap();
-            read.destroy(&self.main, &self.worktree).unwrap()
-        }
-
-        fn wt(&self, rel: &str) -> PathBuf {
-            self.dir.path().join("trees/wt").join(rel)
-        }
+    fn destroy(sandbox: &Sandbox, link: &Link) -> Destroyed {
+        reread(link).destroy(&sandbox.main, &sandbox.worktree).unwrap()
     }
 
     fn granted(path: &str) -> Granted<PathBuf> {
@@ -209,70 +197,72 @@ mod tests {
 
     #[test]
     fn a_link_leads_to_main_and_its_removal_leaves_main_alone() {
-        let world = world();
+        let sandbox = with_media();
         for path in ["media", "media/photo", "media/deep"] {
             let mut link = Link::new(granted(path));
-            assert_eq!(world.create(&mut link), Created::Made, "{path}");
-            let target = fs::read_link(world.wt(path)).unwrap();
-            assert!(target.is_relative());
-            let there = world.wt(path).canonicalize().unwrap();
-            assert_eq!(there, world.main.path().canonicalize().unwrap().join(path));
-            assert_eq!(world.create(&mut Link::new(granted(path))), Created::Found);
-            assert_eq!(world.destroy(&link), Destroyed::Gone);
-            assert_eq!(world.destroy(&link), Destroyed::Gone);
-            assert_eq!(fs::read_dir(world.wt("")).unwrap().count(), 0, "{path}");
+            assert_eq!(create(&sandbox, &mut link), Created::Made, "{path}");
+            let place = sandbox.at("trees/wt").join(path);
+            assert!(fs::read_link(&place).unwrap().is_relative());
+            let there = place.canonicalize().unwrap();
+            assert_eq!(there, sandbox.main.path().canonicalize().unwrap().join(path));
+            assert_eq!(create(&sandbox, &mut Link::new(granted(path))), Created::Found);
+            assert_eq!(destroy(&sandbox, &link), Destroyed::Gone);
+            assert_eq!(destroy(&sandbox, &link), Destroyed::Gone);
+            assert_eq!(sandbox.names("trees/wt"), [""; 0], "{path}");
         }
-        assert_eq!(fs::read_to_string(world.dir.path().join("repo/media/photo")).unwrap(), "x");
+        assert_eq!(sandbox.read("main/media/photo").as_deref(), Some("x"));
     }
 
     #[test]
     fn what_is_there_stays() {
-        let world = world();
-        fs::create_dir(world.wt("media")).unwrap();
+        let sandbox = with_media();
+        sandbox.make_dir("trees/wt/media");
         let mut link = Link::new(granted("media"));
-        assert!(matches!(world.create(&mut link), Created::Skipped(why) if why.contains("not linked into")));
-        assert!(matches!(world.destroy(&link), Destroyed::Left(_)));
-        assert_eq!(fs::read_dir(world.wt("media")).unwrap().count(), 0);
+        assert!(
+            matches!(create(&sandbox, &mut link), Created::Skipped(why) if why.contains("not linked into"))
+        );
+        assert!(matches!(destroy(&sandbox, &link), Destroyed::Left(_)));
+        assert!(sandbox.names("trees/wt/media").is_empty());
 
-        fs::remove_dir(world.wt("media")).unwrap();
-        symlink("elsewhere", world.wt("media")).unwrap();
-        assert!(matches!(world.create(&mut link), Created::Skipped(_)));
-        assert!(matches!(world.destroy(&link), Destroyed::Left(_)));
-        assert!(fs::symlink_metadata(world.wt("media")).is_ok());
+        fs::remove_dir(sandbox.at("trees/wt/media")).unwrap();
+        symlink("elsewhere", sandbox.at("trees/wt/media")).unwrap();
+        assert!(matches!(create(&sandbox, &mut link), Created::Skipped(_)));
+        assert!(matches!(destroy(&sandbox, &link), Destroyed::Left(_)));
+        assert!(fs::symlink_metadata(sandbox.at("trees/wt/media")).is_ok());
     }
 
     #[test]
     fn a_link_found_is_not_ours() {
-        let world = world();
-        world.create(&mut Link::new(granted("media")));
+        let sandbox = with_media();
+        create(&sandbox, &mut Link::new(granted("media")));
         let mut found = Link::new(granted("media"));
-        found.look(&world.worktree).unwrap();
-        assert_eq!(world.create(&mut found), Created::Found);
-        assert!(matches!(world.destroy(&found), Destroyed::Left(_)));
+        found.look(&sandbox.worktree).unwrap();
+        assert_eq!(create(&sandbox, &mut found), Created::Found);
+        assert!(matches!(destroy(&sandbox, &found), Destroyed::Left(_)));
     }
 
     #[test]
     fn what_a_crash_left_is_removed_when_we_had_looked() {
         for looked in [true, false] {
-            let world = world();
+            let sandbox = with_media();
             let mut begun = Link::new(granted("media"));
             if looked {
-                begun.look(&world.worktree).unwrap();
+                begun.look(&sandbox.worktree).unwrap();
             }
-            assert_eq!(world.destroy(&begun), Destroyed::Gone);
-            world.create(&mut Link::new(granted("media")));
-            assert_eq!(world.destroy(&begun) == Destroyed::Gone, looked);
-            assert_eq!(fs::symlink_metadata(world.wt("media")).is_err(), looked);
+            assert_eq!(destroy(&sandbox, &begun), Destroyed::Gone);
+            create(&sandbox, &mut Link::new(granted("media")));
+            assert_eq!(destroy(&sandbox, &begun) == Destroyed::Gone, looked);
+            assert_eq!(fs::symlink_metadata(sandbox.at("trees/wt/media")).is_err(), looked);
         }
     }
 
     #[test]
     fn links_in_main_are_not_passed_on() {
-        let world = world();
-        symlink("/etc", world.dir.path().join("repo/out")).unwrap();
-        assert!(matches!(world.create(&mut Link::new(granted("out"))), Created::Skipped(_)));
-        assert!(matches!(world.create(&mut Link::new(granted("none"))), Created::Skipped(_)));
-        assert!(Link::new(granted("out/passwd")).create(&world.main, &world.worktree).is_err());
-        assert!(Link::new(granted("../x")).create(&world.main, &world.worktree).is_err());
+        let sandbox = with_media();
+        symlink("/etc", sandbox.at("main/out")).unwrap();
+        assert!(matches!(create(&sandbox, &mut Link::new(granted("out"))), Created::Skipped(_)));
+        assert!(matches!(create(&sandbox, &mut Link::new(granted("none"))), Created::Skipped(_)));
+        assert!(Link::new(granted("out/passwd")).create(&sandbox.main, &sandbox.worktree).is_err());
+        assert!(Link::new(granted("../x")).create(&sandbox.main, &sandbox.worktree).is_err());
     }
 }

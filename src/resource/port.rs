@@ -227,6 +227,7 @@ impl Reversible for Port {
 mod tests {
     use super::*;
     use crate::host::claims::Thing;
+    use crate::sandbox::Sandbox;
     use std::net::TcpListener;
 
     fn owner(record: &str) -> Owner {
@@ -387,8 +388,8 @@ mod tests {
 
     #[test]
     fn a_port_is_claimed_and_released_by_its_owner_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let claims = Claims::at(dir.path());
+        let sandbox = Sandbox::new();
+        let claims = sandbox.claims();
         let port = Port { variable: "PORT".into(), number: 8001 };
         assert_eq!(port.release(&claims, &owner("a")).unwrap(), Destroyed::Gone, "begun only");
         for _ in 0..2 {

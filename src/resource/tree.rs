@@ -353,42 +353,21 @@ fn not_entered(dir: &OwnedFd, name: &OsStr, walked: &Path, cause: Errno) -> Erro
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::sandbox::Sandbox;
     use std::fs;
     use std::io::Read;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    /// A tree `wt` beside a `victim` directory that must stay as it is.
-    struct World {
-        dir: tempfile::TempDir,
-        tree: Tree,
+    /// A sandbox with a directory `victim` that must stay as it is.
+    fn with_victim() -> Sandbox {
+        let sandbox = Sandbox::new();
+        sandbox.write("victim/conf", "theirs");
+        sandbox
     }
 
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("wt")).unwrap();
-        fs::create_dir_all(dir.path().join("victim")).unwrap();
-        fs::write(dir.path().join("victim/conf"), "theirs").unwrap();
-        let tree = Tree::open(&dir.path().join("wt")).unwrap();
-        World { dir, tree }
-    }
-
-    impl World {
-        fn at(&self, rel: &str) -> PathBuf {
-            self.dir.path().join(rel)
-        }
-
-        fn names(&self, rel: &str) -> Vec<String> {
-            let entries = fs::read_dir(self.at(rel)).unwrap();
-            let mut names: Vec<_> =
-                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        }
-
-        fn check_victim(&self) {
-            assert_eq!(self.names("victim"), ["conf"]);
-            assert_eq!(fs::read_to_string(self.at("victim/conf")).unwrap(), "theirs");
-        }
+    fn check_victim(sandbox: &Sandbox) {
+        assert_eq!(sandbox.names("victim"), ["conf"]);
+        assert_eq!(sandbox.read("victim/conf").as_deref(), Some("theirs"));
     }
 
     fn path(text: &str) -> &Path {
@@ -413,11 +392,11 @@ mod tests {
 
     #[test]
     fn links_are_never_followed() {
-        let world = world();
-        symlink("../victim", world.at("wt/dir")).unwrap();
-        symlink("../victim/conf", world.at("wt/.env")).unwrap();
-        symlink("../victim/new", world.at("wt/dangling")).unwrap();
-        let tree = &world.tree;
+        let sandbox = with_victim();
+        symlink("../victim", sandbox.at("wt/dir")).unwrap();
+        symlink("../victim/conf", sandbox.at("wt/.env")).unwrap();
+        symlink("../victim/new", sandbox.at("wt/dangling")).unwrap();
+        let tree = &sandbox.worktree;
         assert!(tree.create_new(path("dir/new"), 0o600).is_err());
         assert!(tree.create_new(path("dangling"), 0o600).is_err());
         assert!(tree.create_new(path(".env"), 0o600).is_err());
@@ -434,60 +413,63 @@ mod tests {
         assert!(tree.kind(path("dir/conf")).is_err());
         tree.remove_dir_all(path("dir")).unwrap();
         tree.remove_file(path(".env")).unwrap();
-        assert_eq!(world.names("wt"), ["dangling"]);
-        world.check_victim();
+        assert_eq!(sandbox.names("wt"), ["dangling"]);
+        check_victim(&sandbox);
     }
 
     #[test]
     fn errors_name_the_link() {
-        let world = world();
-        symlink("../victim", world.at("wt/dir")).unwrap();
-        let error = world.tree.create_new(path("dir/a/b"), 0o600).unwrap_err();
+        let sandbox = with_victim();
+        symlink("../victim", sandbox.at("wt/dir")).unwrap();
+        let error = sandbox.worktree.create_new(path("dir/a/b"), 0o600).unwrap_err();
         assert_eq!(error.what, "'dir' is a symbolic link, not a directory");
-        fs::write(world.at("wt/file"), "").unwrap();
-        let error = world.tree.create_new(path("file/a"), 0o600).unwrap_err();
+        sandbox.write("wt/file", "");
+        let error = sandbox.worktree.create_new(path("file/a"), 0o600).unwrap_err();
         assert_eq!(error.what, "'file' is a regular file, not a directory");
     }
 
     #[test]
     fn a_new_file_has_its_mode_and_its_parents() {
-        let world = world();
-        assert_eq!(world.tree.missing_parents(path("a/b/c")).unwrap(), 2);
-        world.tree.create_new(path("a/b/c"), 0o600).unwrap().write_all(b"x").unwrap();
-        assert_eq!(mode(&world.at("wt/a/b/c")), 0o600);
-        assert_eq!(world.tree.missing_parents(path("a/b/c")).unwrap(), 0);
-        assert_eq!(world.tree.create_new(path("a/b/c"), 0o600).unwrap_err().what, "'a/b/c' exists already");
-        world.tree.remove_empty_parents(path("a/b/c"), 2).unwrap();
-        assert_eq!(world.names("wt/a/b"), ["c"]);
-        world.tree.remove_file(path("a/b/c")).unwrap();
-        world.tree.remove_empty_parents(path("a/b/c"), 2).unwrap();
-        assert!(world.names("wt").is_empty());
+        let sandbox = with_victim();
+        assert_eq!(sandbox.worktree.missing_parents(path("a/b/c")).unwrap(), 2);
+        sandbox.worktree.create_new(path("a/b/c"), 0o600).unwrap().write_all(b"x").unwrap();
+        assert_eq!(mode(&sandbox.at("wt/a/b/c")), 0o600);
+        assert_eq!(sandbox.worktree.missing_parents(path("a/b/c")).unwrap(), 0);
+        assert_eq!(
+            sandbox.worktree.create_new(path("a/b/c"), 0o600).unwrap_err().what,
+            "'a/b/c' exists already"
+        );
+        sandbox.worktree.remove_empty_parents(path("a/b/c"), 2).unwrap();
+        assert_eq!(sandbox.names("wt/a/b"), ["c"]);
+        sandbox.worktree.remove_file(path("a/b/c")).unwrap();
+        sandbox.worktree.remove_empty_parents(path("a/b/c"), 2).unwrap();
+        assert!(sandbox.names("wt").is_empty());
     }
 
     #[test]
     fn replacing_is_whole_and_keeps_no_leftovers() {
-        let world = world();
-        world.tree.replace(path("a/.env"), b"one", 0o600).unwrap();
-        let open = world.tree.open_file(path("a/.env")).unwrap();
-        world.tree.replace(path("a/.env"), b"two", 0o4666).unwrap();
+        let sandbox = with_victim();
+        sandbox.worktree.replace(path("a/.env"), b"one", 0o600).unwrap();
+        let open = sandbox.worktree.open_file(path("a/.env")).unwrap();
+        sandbox.worktree.replace(path("a/.env"), b"two", 0o4666).unwrap();
         let mut text = String::new();
         open.unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "one");
-        assert_eq!(fs::read_to_string(world.at("wt/a/.env")).unwrap(), "two");
-        assert_eq!(mode(&world.at("wt/a/.env")), 0o666);
-        fs::create_dir(world.at("wt/dir")).unwrap();
-        assert!(world.tree.replace(path("dir"), b"", 0o600).is_err());
-        assert_eq!(world.names("wt/a"), [".env"]);
-        assert_eq!(world.names("wt"), ["a", "dir"]);
+        assert_eq!(sandbox.read("wt/a/.env").as_deref(), Some("two"));
+        assert_eq!(mode(&sandbox.at("wt/a/.env")), 0o666);
+        sandbox.make_dir("wt/dir");
+        assert!(sandbox.worktree.replace(path("dir"), b"", 0o600).is_err());
+        assert_eq!(sandbox.names("wt/a"), [".env"]);
+        assert_eq!(sandbox.names("wt"), ["a", "dir"]);
     }
 
     #[test]
     fn kinds_are_told_apart() {
-        let world = world();
-        world.tree.make_dir(path("dir")).unwrap();
-        world.tree.symlink(path("deep/link"), path("../nowhere")).unwrap();
-        world.tree.create_new(path("file"), 0o600).unwrap();
-        let fifo = world.at("wt/fifo");
+        let sandbox = with_victim();
+        sandbox.worktree.make_dir(path("dir")).unwrap();
+        sandbox.worktree.symlink(path("deep/link"), path("../nowhere")).unwrap();
+        sandbox.worktree.create_new(path("file"), 0o600).unwrap();
+        let fifo = sandbox.at("wt/fifo");
         let made = crate::host::exec::Program::new("mkfifo").arg(&fifo).output().unwrap();
         assert_eq!(made.code, 0);
         let cases = [
@@ -499,25 +481,28 @@ mod tests {
             ("none/at/all", None),
         ];
         for (rel, kind) in cases {
-            assert_eq!(world.tree.kind(path(rel)).unwrap(), kind, "{rel}");
+            assert_eq!(sandbox.worktree.kind(path(rel)).unwrap(), kind, "{rel}");
         }
-        assert!(world.tree.open_file(path("fifo")).is_err());
-        assert!(world.tree.open_file(path("none/at")).unwrap().is_none());
-        assert_eq!(world.tree.read_link(path("deep/link")).unwrap().as_deref(), Some(path("../nowhere")));
-        assert_eq!(world.tree.read_link(path("file")).unwrap(), None);
-        assert!(world.tree.make_dir(path("dir")).is_err());
-        assert!(world.tree.symlink(path("file"), path("x")).is_err());
+        assert!(sandbox.worktree.open_file(path("fifo")).is_err());
+        assert!(sandbox.worktree.open_file(path("none/at")).unwrap().is_none());
+        assert_eq!(
+            sandbox.worktree.read_link(path("deep/link")).unwrap().as_deref(),
+            Some(path("../nowhere"))
+        );
+        assert_eq!(sandbox.worktree.read_link(path("file")).unwrap(), None);
+        assert!(sandbox.worktree.make_dir(path("dir")).is_err());
+        assert!(sandbox.worktree.symlink(path("file"), path("x")).is_err());
     }
 
     #[test]
     fn removing_a_directory_takes_links_as_links() {
-        let world = world();
-        world.tree.create_new(path("venv/lib/deep/file"), 0o600).unwrap();
-        symlink("../../victim", world.at("wt/venv/lib/link")).unwrap();
-        symlink("nowhere", world.at("wt/venv/dangling")).unwrap();
-        world.tree.remove_dir_all(path("venv")).unwrap();
-        world.tree.remove_dir_all(path("venv")).unwrap();
-        assert!(world.names("wt").is_empty());
-        world.check_victim();
+        let sandbox = with_victim();
+        sandbox.worktree.create_new(path("venv/lib/deep/file"), 0o600).unwrap();
+        symlink("../../victim", sandbox.at("wt/venv/lib/link")).unwrap();
+        symlink("nowhere", sandbox.at("wt/venv/dangling")).unwrap();
+        sandbox.worktree.remove_dir_all(path("venv")).unwrap();
+        sandbox.worktree.remove_dir_all(path("venv")).unwrap();
+        assert!(sandbox.names("wt").is_empty());
+        check_victim(&sandbox);
     }
 }

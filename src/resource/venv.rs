@@ -325,59 +325,15 @@ impl Reversible for Venv {
 mod tests {
     use super::*;
     use crate::recipe::consent::{Consent, Requested};
+    use crate::sandbox::{Sandbox, reread};
     use std::os::unix::fs::symlink;
 
-    struct World {
-        dir: tempfile::TempDir,
-        main: Tree,
-        worktree: Tree,
+    fn foreign(sandbox: &Sandbox) -> Foreign {
+        Foreign { roots: vec![real(sandbox.main.path()), real(sandbox.worktree.path())] }
     }
 
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let open = |name: &str| {
-            fs::create_dir(dir.path().join(name)).unwrap();
-            Tree::open(&dir.path().join(name)).unwrap()
-        };
-        let (main, worktree) = (open("main"), open("wt"));
-        World { dir, main, worktree }
-    }
-
-    impl World {
-        fn at(&self, rel: &str) -> PathBuf {
-            self.dir.path().join(rel)
-        }
-
-        fn write(&self, rel: &str, text: &str) {
-            fs::create_dir_all(self.at(rel).parent().unwrap()).unwrap();
-            fs::write(self.at(rel), text).unwrap();
-        }
-
-        /// Writes a script through a child: a script that a fork of ours has open for writing cannot be run.
-        fn script(&self, rel: &str, body: &str) -> PathBuf {
-            let path = self.at(rel);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            let write = ["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"];
-            let text = format!("#!/bin/sh\n{body}\n");
-            let done = Program::new("sh").args(write).arg(&path).output_of(text.as_bytes()).unwrap();
-            assert_eq!(done.code, 0);
-            path
-        }
-
-        fn foreign(&self) -> Foreign {
-            Foreign { roots: vec![real(self.main.path()), real(self.worktree.path())] }
-        }
-
-        fn destroy(&self, venv: &Venv) -> Destroyed {
-            let read: Venv = serde_json::from_str(&serde_json::to_string(venv).unwrap()).unwrap();
-            assert_eq!(&read, venv);
-            read.destroy(&self.worktree).unwrap()
-        }
-
-        fn names(&self, rel: &str) -> Vec<String> {
-            let entries = fs::read_dir(self.at(rel)).unwrap().flatten();
-            entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
-        }
+    fn destroy(sandbox: &Sandbox, venv: &Venv) -> Destroyed {
+        reread(venv).destroy(&sandbox.worktree).unwrap()
     }
 
     fn venv() -> Venv {
@@ -386,8 +342,8 @@ mod tests {
 
     #[test]
     fn the_interpreter_is_the_one_of_mains_environment() {
-        let world = world();
-        let home = world.at("system");
+        let sandbox = Sandbox::new();
+        let home = sandbox.at("system");
         let cases: [(&str, &[&str], Option<&str>); 6] = [
             ("home = HOME\nversion = 3.11.7\n", &["python3", "python3.11"], Some("python3.11")),
             (
@@ -401,46 +357,46 @@ mod tests {
             ("version = 3.11\n", &["python3"], None),
         ];
         for (config, programs, expected) in cases {
-            let _ = Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("system"));
+            let _ = fs::remove_dir_all(sandbox.at("system"));
             for program in programs {
-                world.script(&format!("system/{program}"), "exit 1");
+                sandbox.script(&format!("system/{program}"), "exit 1");
             }
-            world.write("main/.venv/pyvenv.cfg", &config.replace("HOME", home.to_str().unwrap()));
-            let found = base_interpreter(&world.at("main/.venv"), &world.foreign());
+            sandbox.write("main/.venv/pyvenv.cfg", &config.replace("HOME", home.to_str().unwrap()));
+            let found = base_interpreter(&sandbox.at("main/.venv"), &foreign(&sandbox));
             assert_eq!(found, expected.map(|name| home.join(name)), "{config:?}");
         }
     }
 
     #[test]
     fn no_program_of_the_repository_is_run() {
-        let world = world();
-        let evil = world.script("main/tools/python3", "touch \"$0.ran\"");
-        symlink(world.at("main/tools"), world.at("alias")).unwrap();
-        for home in [world.at("main/tools"), world.at("alias"), "tools".into()] {
-            world.write("main/.venv/pyvenv.cfg", &format!("home = {}\n", home.display()));
-            assert_eq!(base_interpreter(&world.at("main/.venv"), &world.foreign()), None, "{home:?}");
+        let sandbox = Sandbox::new();
+        let evil = sandbox.script("main/tools/python3", "touch \"$0.ran\"");
+        symlink(sandbox.at("main/tools"), sandbox.at("alias")).unwrap();
+        for home in [sandbox.at("main/tools"), sandbox.at("alias"), "tools".into()] {
+            sandbox.write("main/.venv/pyvenv.cfg", &format!("home = {}\n", home.display()));
+            assert_eq!(base_interpreter(&sandbox.at("main/.venv"), &foreign(&sandbox)), None, "{home:?}");
         }
         for python in [evil.to_str().unwrap(), "./tools/python3", "tools/python3", ""] {
-            assert!(find_interpreter(python, world.main.path(), &world.foreign()).is_err(), "{python}");
+            assert!(find_interpreter(python, sandbox.main.path(), &foreign(&sandbox)).is_err(), "{python}");
         }
-        assert!(!world.names("main/tools").contains(&"python3.ran".to_owned()));
+        assert!(!sandbox.names("main/tools").contains(&"python3.ran".to_owned()));
     }
 
     #[test]
     fn an_interpreter_is_taken_at_its_word() {
-        let world = world();
-        let real = world.script("system/real", "exit 0");
-        let shim = world.script("shims/python3", &format!("echo '{}'", real.display()));
+        let sandbox = Sandbox::new();
+        let real = sandbox.script("system/real", "exit 0");
+        let shim = sandbox.script("shims/python3", &format!("echo '{}'", real.display()));
         let find = |python: &Path| {
-            find_interpreter(python.to_str().unwrap(), world.worktree.path(), &world.foreign())
+            find_interpreter(python.to_str().unwrap(), sandbox.worktree.path(), &foreign(&sandbox))
         };
         assert_eq!(find(&shim).unwrap(), real);
-        let broken = world.script("shims/broken", "echo 'pyenv: 3.12: command not found' >&2; exit 127");
+        let broken = sandbox.script("shims/broken", "echo 'pyenv: 3.12: command not found' >&2; exit 127");
         let error = find(&broken).unwrap_err();
         assert!(error.why[0].contains("127: pyenv"), "{:?}", error.why);
         assert!(!error.hints.is_empty());
-        assert!(find(&world.script("shims/liar", "echo nowhere")).is_err());
-        assert!(find_interpreter("no-such-python", world.worktree.path(), &world.foreign()).is_err());
+        assert!(find(&sandbox.script("shims/liar", "echo nowhere")).is_err());
+        assert!(find_interpreter("no-such-python", sandbox.worktree.path(), &foreign(&sandbox)).is_err());
     }
 
     #[test]
@@ -449,9 +405,9 @@ mod tests {
             (false, "venv --quiet --no-project --python /usr/bin/python3 "),
             (true, "venv --quiet --no-project --seed --python /usr/bin/python3 "),
         ] {
-            let world = world();
-            let log = world.at("log");
-            let uv = world.script(
+            let sandbox = Sandbox::new();
+            let log = sandbox.at("log");
+            let uv = sandbox.script(
                 "uv",
                 &format!(
                     "echo \"$@\" > '{}'; pwd >> '{0}'; for p; do :; done; touch \"$p/pyvenv.cfg\"",
@@ -460,48 +416,48 @@ mod tests {
             );
             let mut venv = venv();
             let made =
-                venv.make(&world.worktree, &maker(Some(&uv), "/usr/bin/python3".into(), seed)).unwrap();
+                venv.make(&sandbox.worktree, &maker(Some(&uv), "/usr/bin/python3".into(), seed)).unwrap();
             assert_eq!(made, Created::Made);
-            let path = world.worktree.path().join("env/.venv");
+            let path = sandbox.worktree.path().join("env/.venv");
             assert_eq!(fs::read_to_string(log).unwrap(), format!("{expected}{}\n/\n", path.display()));
-            assert_eq!(world.destroy(&venv), Destroyed::Gone);
-            assert_eq!(world.destroy(&venv), Destroyed::Gone);
-            assert!(world.names("wt").is_empty());
+            assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
+            assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
+            assert!(sandbox.names("wt").is_empty());
         }
     }
 
     #[test]
     fn what_is_there_is_neither_used_nor_removed() {
-        let world = world();
-        world.write("wt/env/.venv/pyvenv.cfg", "");
+        let sandbox = Sandbox::new();
+        sandbox.write("wt/env/.venv/pyvenv.cfg", "");
         let mut venv = venv();
         let python = maker(None, "/bin/false".into(), false);
-        assert_eq!(venv.make(&world.worktree, &python).unwrap_err().what, "'env/.venv' exists already");
-        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
-        assert_eq!(world.names("wt/env/.venv"), ["pyvenv.cfg"]);
+        assert_eq!(venv.make(&sandbox.worktree, &python).unwrap_err().what, "'env/.venv' exists already");
+        assert!(matches!(destroy(&sandbox, &venv), Destroyed::Left(_)));
+        assert_eq!(sandbox.names("wt/env/.venv"), ["pyvenv.cfg"]);
     }
 
     #[test]
     fn a_failure_is_explained_and_can_be_undone() {
-        let world = world();
-        let debian = world.script(
+        let sandbox = Sandbox::new();
+        let debian = sandbox.script(
             "python3",
             "[ \"$2\" = -c ] && exit 1; for p; do [ \"$p\" = --without-pip ] && exit 0; done; \
              echo 'ensurepip is not available'; mkdir \"$p/bin\"; exit 1",
         );
         let mut venv = venv();
-        let error = venv.make(&world.worktree, &maker(None, debian.clone(), true)).unwrap_err();
+        let error = venv.make(&sandbox.worktree, &maker(None, debian.clone(), true)).unwrap_err();
         assert!(error.why.iter().any(|why| why == "ensurepip is not available"), "{:?}", error.why);
         assert_eq!(error.hints, ["sudo apt install python3-venv".into()]);
-        assert_eq!(world.destroy(&venv), Destroyed::Gone);
-        assert!(world.names("wt").is_empty());
+        assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
+        assert!(sandbox.names("wt").is_empty());
 
         // where nothing calls pip, an environment without it will do
-        assert_eq!(venv.make(&world.worktree, &maker(None, debian, false)).unwrap(), Created::Made);
-        assert_eq!(world.destroy(&venv), Destroyed::Gone);
+        assert_eq!(venv.make(&sandbox.worktree, &maker(None, debian, false)).unwrap(), Created::Made);
+        assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
 
-        let other = world.script("uv", "echo 'no space left' >&2; exit 2");
-        let error = venv.make(&world.worktree, &maker(Some(&other), "/x".into(), false)).unwrap_err();
+        let other = sandbox.script("uv", "echo 'no space left' >&2; exit 2");
+        let error = venv.make(&sandbox.worktree, &maker(Some(&other), "/x".into(), false)).unwrap_err();
         assert_eq!(error.why[1], "no space left");
         assert!(error.hints.is_empty());
     }
@@ -515,53 +471,53 @@ mod tests {
             (false, &["pyvenv.cfg"], false),
         ];
         for (looked, files, removed) in cases {
-            let world = world();
+            let sandbox = Sandbox::new();
             let mut begun = venv();
             if looked {
-                begun.look(&world.worktree).unwrap();
+                begun.look(&sandbox.worktree).unwrap();
             }
-            assert_eq!(world.destroy(&begun), Destroyed::Gone);
-            fs::create_dir_all(world.at("wt/env/.venv")).unwrap();
+            assert_eq!(destroy(&sandbox, &begun), Destroyed::Gone);
+            sandbox.make_dir("wt/env/.venv");
             for file in files {
-                world.write(&format!("wt/env/.venv/{file}"), "");
+                sandbox.write(&format!("wt/env/.venv/{file}"), "");
             }
-            assert_eq!(world.destroy(&begun) == Destroyed::Gone, removed, "{looked} {files:?}");
-            assert_eq!(world.at("wt/env/.venv").exists(), !removed, "{looked} {files:?}");
+            assert_eq!(destroy(&sandbox, &begun) == Destroyed::Gone, removed, "{looked} {files:?}");
+            assert_eq!(sandbox.at("wt/env/.venv").exists(), !removed, "{looked} {files:?}");
         }
     }
 
     #[test]
     fn another_directory_in_its_place_stays() {
-        let world = world();
+        let sandbox = Sandbox::new();
         let mut venv = venv();
-        venv.make(&world.worktree, &maker(Some(Path::new("true")), "/x".into(), false)).unwrap();
-        fs::rename(world.at("wt/env/.venv"), world.at("wt/env/old")).unwrap();
-        world.write("wt/env/.venv/pyvenv.cfg", "theirs");
-        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
-        symlink("old", world.at("wt/env/link")).unwrap();
-        fs::rename(world.at("wt/env/.venv"), world.at("wt/env/theirs")).unwrap();
-        fs::rename(world.at("wt/env/link"), world.at("wt/env/.venv")).unwrap();
-        assert!(matches!(world.destroy(&venv), Destroyed::Left(_)));
+        venv.make(&sandbox.worktree, &maker(Some(Path::new("true")), "/x".into(), false)).unwrap();
+        fs::rename(sandbox.at("wt/env/.venv"), sandbox.at("wt/env/old")).unwrap();
+        sandbox.write("wt/env/.venv/pyvenv.cfg", "theirs");
+        assert!(matches!(destroy(&sandbox, &venv), Destroyed::Left(_)));
+        symlink("old", sandbox.at("wt/env/link")).unwrap();
+        fs::rename(sandbox.at("wt/env/.venv"), sandbox.at("wt/env/theirs")).unwrap();
+        fs::rename(sandbox.at("wt/env/link"), sandbox.at("wt/env/.venv")).unwrap();
+        assert!(matches!(destroy(&sandbox, &venv), Destroyed::Left(_)));
     }
 
     #[test]
     fn pythons_own_venv_works_and_runs_no_file_of_the_worktree() {
-        let world = world();
-        let foreign = world.foreign();
-        let Ok(python) = find_interpreter("python3", world.worktree.path(), &foreign) else {
+        let sandbox = Sandbox::new();
+        let foreign = foreign(&sandbox);
+        let Ok(python) = find_interpreter("python3", sandbox.worktree.path(), &foreign) else {
             assert!(crate::host::exec::variable("CI").is_none(), "python3 is missing");
             return;
         };
-        world.write("wt/venv.py", "raise SystemExit('ran the code of the worktree')");
+        sandbox.write("wt/venv.py", "raise SystemExit('ran the code of the worktree')");
         let mut maker = maker(None, python, false);
         maker.arguments.push("--without-pip".into());
         let mut venv = venv();
-        assert_eq!(venv.make(&world.worktree, &maker).unwrap(), Created::Made);
-        let own = bin_dir(world.worktree.path(), &venv.path).join("python");
+        assert_eq!(venv.make(&sandbox.worktree, &maker).unwrap(), Created::Made);
+        let own = bin_dir(sandbox.worktree.path(), &venv.path).join("python");
         let prefix = Program::new(own).args(["-c", "import sys; print(sys.prefix)"]).stdout().unwrap();
-        let expected = variables(world.worktree.path(), &venv.path)[0].1.clone();
+        let expected = variables(sandbox.worktree.path(), &venv.path)[0].1.clone();
         assert_eq!(real(Path::new(String::from_utf8(prefix).unwrap().trim())), real(&expected));
         assert!(base_interpreter(&expected, &foreign).is_some());
-        assert_eq!(world.destroy(&venv), Destroyed::Gone);
+        assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
     }
 }

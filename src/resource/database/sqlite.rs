@@ -181,23 +181,9 @@ impl SqliteDatabase {
 mod tests {
     use super::*;
     use crate::recipe::consent::Consent;
+    use crate::sandbox::{Sandbox, reread};
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
-
-    struct World {
-        dir: tempfile::TempDir,
-        worktree: Tree,
-        claims: Claims,
-    }
-
-    fn world() -> World {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("wt")).unwrap();
-        let worktree = Tree::open(&dir.path().join("wt")).unwrap();
-        let claims = Claims::at(dir.path().join("state"));
-        World { dir, worktree, claims }
-    }
 
     fn owner(record: &str, ino: u64) -> Owner {
         Owner { record: record.into(), name: "staging".into(), common_dir: "/p/.git".into(), dev: 1, ino }
@@ -207,91 +193,84 @@ mod tests {
         Consent::default().database(part, None).unwrap()
     }
 
-    impl World {
-        fn at(&self, rel: &str) -> PathBuf {
-            self.dir.path().join(rel)
-        }
+    fn database(sandbox: &Sandbox, rel: &str) -> SqliteDatabase {
+        let place = sandbox.at(rel).to_str().unwrap().to_owned();
+        SqliteDatabase::new(granted(place), granted(Content::Empty))
+    }
 
-        fn database(&self, rel: &str) -> SqliteDatabase {
-            SqliteDatabase::new(granted(self.at(rel).to_str().unwrap().to_owned()), granted(Content::Empty))
-        }
+    fn create(sandbox: &Sandbox, database: &mut SqliteDatabase) -> Result<Created> {
+        database.create(&sandbox.worktree, &sandbox.claims(), &owner("a", 2))
+    }
 
-        fn create(&self, database: &mut SqliteDatabase) -> Result<Created> {
-            database.create(&self.worktree, &self.claims, &owner("a", 2))
-        }
+    fn destroy(sandbox: &Sandbox, database: &SqliteDatabase, owner: &Owner) -> Destroyed {
+        reread(database).destroy(&sandbox.claims(), owner).unwrap()
+    }
 
-        fn destroy(&self, database: &SqliteDatabase, owner: &Owner) -> Destroyed {
-            let read: SqliteDatabase =
-                serde_json::from_str(&serde_json::to_string(database).unwrap()).unwrap();
-            assert_eq!(&read, database);
-            read.destroy(&self.claims, owner).unwrap()
-        }
-
-        fn is_claimed(&self) -> bool {
-            !self.claims.databases().unwrap().is_empty()
-        }
+    fn is_claimed(sandbox: &Sandbox) -> bool {
+        !sandbox.claims().databases().unwrap().is_empty()
     }
 
     #[test]
     fn ours_is_made_claimed_and_dropped() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
-        assert!(world.is_claimed());
-        fs::write(world.at("wt/db.sqlite3"), "used").unwrap();
-        fs::write(world.at("wt/db.sqlite3-wal"), "used").unwrap();
+        let sandbox = Sandbox::new();
+        let mut database = database(&sandbox, "wt/db.sqlite3");
+        assert_eq!(create(&sandbox, &mut database).unwrap(), Created::Made);
+        assert!(is_claimed(&sandbox));
+        sandbox.write("wt/db.sqlite3", "used");
+        sandbox.write("wt/db.sqlite3-wal", "used");
         for _ in 0..2 {
-            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
+            assert_eq!(destroy(&sandbox, &database, &owner("a", 2)), Destroyed::Gone);
         }
-        assert!(!world.is_claimed());
-        assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+        assert!(!is_claimed(&sandbox));
+        assert!(sandbox.names("wt").is_empty());
     }
 
     #[test]
     fn an_existing_one_is_used_and_never_ours() {
-        let world = world();
-        fs::write(world.at("wt/db.sqlite3"), "").unwrap();
-        let mut database = world.database("wt/db.sqlite3");
+        let sandbox = Sandbox::new();
+        sandbox.write("wt/db.sqlite3", "");
+        let mut database = database(&sandbox, "wt/db.sqlite3");
         database.look();
-        assert_eq!(world.create(&mut database).unwrap(), Created::Found);
-        assert!(!world.is_claimed());
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert!(world.at("wt/db.sqlite3").exists());
+        assert_eq!(create(&sandbox, &mut database).unwrap(), Created::Found);
+        assert!(!is_claimed(&sandbox));
+        assert!(matches!(destroy(&sandbox, &database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(sandbox.at("wt/db.sqlite3").exists());
     }
 
     #[test]
     fn anothers_is_refused_and_kept() {
-        let world = world();
-        let mut database = world.database("shared.sqlite3");
-        assert_eq!(world.create(&mut database).unwrap(), Created::Made);
-        let error = database.clone().create(&world.worktree, &world.claims, &owner("b", 2)).unwrap_err();
+        let sandbox = Sandbox::new();
+        let mut database = database(&sandbox, "shared.sqlite3");
+        assert_eq!(create(&sandbox, &mut database).unwrap(), Created::Made);
+        let error =
+            database.clone().create(&sandbox.worktree, &sandbox.claims(), &owner("b", 2)).unwrap_err();
         assert!(error.what.ends_with("is claimed by 'staging' of /p/.git"), "{}", error.what);
         // the record of a repository copied with `cp -a` says the same of the same file
-        assert!(matches!(world.destroy(&database, &owner("a", 3)), Destroyed::Left(_)));
-        assert!(world.at("shared.sqlite3").exists());
-        assert!(world.is_claimed());
+        assert!(matches!(destroy(&sandbox, &database, &owner("a", 3)), Destroyed::Left(_)));
+        assert!(sandbox.at("shared.sqlite3").exists());
+        assert!(is_claimed(&sandbox));
     }
 
     #[test]
     fn without_a_claim_nothing_is_dropped() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        world.create(&mut database).unwrap();
-        Tree::open(world.dir.path()).unwrap().remove_dir_all(Path::new("state")).unwrap();
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert!(world.at("wt/db.sqlite3").exists());
+        let sandbox = Sandbox::new();
+        let mut database = database(&sandbox, "wt/db.sqlite3");
+        create(&sandbox, &mut database).unwrap();
+        fs::remove_dir_all(sandbox.at("state")).unwrap();
+        assert!(matches!(destroy(&sandbox, &database, &owner("a", 2)), Destroyed::Left(_)));
+        assert!(sandbox.at("wt/db.sqlite3").exists());
     }
 
     #[test]
     fn a_database_put_in_its_place_stays() {
-        let world = world();
-        let mut database = world.database("wt/db.sqlite3");
-        world.create(&mut database).unwrap();
-        fs::write(world.at("wt/new"), "theirs").unwrap();
-        fs::rename(world.at("wt/new"), world.at("wt/db.sqlite3")).unwrap();
-        assert!(matches!(world.destroy(&database, &owner("a", 2)), Destroyed::Left(_)));
-        assert_eq!(fs::read_to_string(world.at("wt/db.sqlite3")).unwrap(), "theirs");
-        assert!(!world.is_claimed());
+        let sandbox = Sandbox::new();
+        let mut database = database(&sandbox, "wt/db.sqlite3");
+        create(&sandbox, &mut database).unwrap();
+        sandbox.write("wt/new", "theirs");
+        fs::rename(sandbox.at("wt/new"), sandbox.at("wt/db.sqlite3")).unwrap();
+        assert!(matches!(destroy(&sandbox, &database, &owner("a", 2)), Destroyed::Left(_)));
+        assert_eq!(sandbox.read("wt/db.sqlite3").as_deref(), Some("theirs"));
+        assert!(!is_claimed(&sandbox));
     }
 
     #[test]
@@ -308,52 +287,56 @@ mod tests {
             (false, &[(half, "half")], true),
         ];
         for (looked, files, gone) in cases {
-            let world = world();
-            let mut begun = world.database("wt/db.sqlite3");
+            let sandbox = Sandbox::new();
+            let mut begun = database(&sandbox, "wt/db.sqlite3");
             if looked {
                 begun.look();
             }
-            world.claims.claim_database(&begun.claimed(), &owner("a", 2)).unwrap();
+            sandbox.claims().claim_database(&begun.claimed(), &owner("a", 2)).unwrap();
             for (name, text) in files {
-                fs::write(world.at("wt").join(name), text).unwrap();
+                sandbox.write(&format!("wt/{name}"), text);
             }
-            assert_eq!(world.destroy(&begun, &owner("a", 2)) == Destroyed::Gone, gone, "{looked} {files:?}");
-            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count() == 0, gone, "{looked} {files:?}");
-            assert!(!world.is_claimed());
+            assert_eq!(
+                destroy(&sandbox, &begun, &owner("a", 2)) == Destroyed::Gone,
+                gone,
+                "{looked} {files:?}"
+            );
+            assert_eq!(sandbox.names("wt").is_empty(), gone, "{looked} {files:?}");
+            assert!(!is_claimed(&sandbox));
         }
     }
 
     #[test]
     fn a_failure_leaves_nothing_once_destroyed() {
-        let world = world();
+        let sandbox = Sandbox::new();
         for from in [Content::Main("/nonexistent/db".into()), Content::Script("/nonexistent.sql".into())] {
-            let mut database = SqliteDatabase { from, ..world.database("wt/db.sqlite3") };
-            assert!(world.create(&mut database).is_err());
-            assert_eq!(world.destroy(&database, &owner("a", 2)), Destroyed::Gone);
-            assert!(!world.is_claimed());
-            assert_eq!(fs::read_dir(world.at("wt")).unwrap().count(), 0);
+            let mut database = SqliteDatabase { from, ..database(&sandbox, "wt/db.sqlite3") };
+            assert!(create(&sandbox, &mut database).is_err());
+            assert_eq!(destroy(&sandbox, &database, &owner("a", 2)), Destroyed::Gone);
+            assert!(!is_claimed(&sandbox));
+            assert!(sandbox.names("wt").is_empty());
         }
     }
 
     #[test]
     fn places_that_lead_elsewhere_are_refused() {
-        let world = world();
-        fs::create_dir(world.at("victim")).unwrap();
-        symlink("../victim", world.at("wt/data")).unwrap();
-        symlink("../victim/db", world.at("wt/db.sqlite3")).unwrap();
+        let sandbox = Sandbox::new();
+        sandbox.make_dir("victim");
+        symlink("../victim", sandbox.at("wt/data")).unwrap();
+        symlink("../victim/db", sandbox.at("wt/db.sqlite3")).unwrap();
         let relative = SqliteDatabase::new(granted("db.sqlite3".to_owned()), granted(Content::Empty));
         let databases = [
-            world.database("wt/data/db.sqlite3"),
-            world.database("wt/db.sqlite3"),
-            world.database("wt/.git/db"),
-            world.database("wt/missing/db"),
+            database(&sandbox, "wt/data/db.sqlite3"),
+            database(&sandbox, "wt/db.sqlite3"),
+            database(&sandbox, "wt/.git/db"),
+            database(&sandbox, "wt/missing/db"),
             relative,
         ];
         for mut database in databases {
-            assert!(world.create(&mut database).is_err(), "{database:?}");
-            world.destroy(&database, &owner("a", 2));
+            assert!(create(&sandbox, &mut database).is_err(), "{database:?}");
+            destroy(&sandbox, &database, &owner("a", 2));
         }
-        assert_eq!(fs::read_dir(world.at("victim")).unwrap().count(), 0);
-        assert!(!world.is_claimed());
+        assert!(sandbox.names("victim").is_empty());
+        assert!(!is_claimed(&sandbox));
     }
 }

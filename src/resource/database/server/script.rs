@@ -92,9 +92,9 @@ fn last_command(text: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::sandbox::Sandbox;
 
     #[test]
     fn the_commands_around_a_dump_are_left_out_and_no_other() {
@@ -113,9 +113,8 @@ mod tests {
             ),
             (String::new(), String::new()),
         ] {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("dump.sql");
-            std::fs::write(&path, &text).unwrap();
+            let sandbox = Sandbox::new();
+            let path = sandbox.write("dump.sql", &text);
             let mut read = String::new();
             Script::open(&path).unwrap().read_to_string(&mut read).unwrap();
             assert!(read == want, "{}", &text[..text.len().min(80)]);

@@ -243,6 +243,7 @@ fn beside(place: &Path, suffix: &str) -> PathBuf {
 #[allow(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests {
     use super::*;
+    use crate::sandbox::Sandbox;
 
     /// Makes a database to its end.
     fn make(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
@@ -259,15 +260,6 @@ mod tests {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
         }
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
     }
 
     fn run(path: &Path, statements: &str) -> Connection {
@@ -291,23 +283,23 @@ mod tests {
 
     #[test]
     fn an_empty_one_is_a_valid_database() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("db");
+        let sandbox = Sandbox::new();
+        let place = sandbox.at("wt/db");
         let made = make(&place, &Content::Empty, "a").unwrap().unwrap();
-        assert_eq!(names(dir.path()), ["db"]);
+        assert_eq!(sandbox.names("wt"), ["db"]);
         assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
         drop(run(&place, "PRAGMA journal_mode = wal; CREATE TABLE t(a); INSERT INTO t VALUES (1)"));
         assert_eq!(make(&place, &Content::Empty, "a").unwrap(), None);
         assert!(destroy(&place, &made, "a").unwrap());
         assert!(destroy(&place, &made, "a").unwrap());
-        assert!(names(dir.path()).is_empty());
+        assert!(sandbox.names("wt").is_empty());
     }
 
     #[test]
     fn a_live_database_is_copied_whole() {
         for mode in ["wal", "delete"] {
-            let dir = tempfile::tempdir().unwrap();
-            let main = dir.path().join("main");
+            let sandbox = Sandbox::new();
+            let main = sandbox.at("wt/main");
             let setup = format!(
                 "PRAGMA journal_mode = {mode}; PRAGMA synchronous = off; CREATE TABLE a(n INTEGER, x); CREATE TABLE b(n INTEGER, x);
                  CREATE INDEX i ON a(x);"
@@ -335,7 +327,7 @@ mod tests {
                 begun.wait();
                 let _stop = Stop(&stop);
                 for copy in 0..5 {
-                    let place = dir.path().join(format!("copy{copy}"));
+                    let place = sandbox.at(format!("wt/copy{copy}"));
                     make(&place, &from_main(&main), "a").unwrap().unwrap();
                     let copy = run(&place, "");
                     assert_eq!(text(&copy, "PRAGMA integrity_check"), "ok", "{mode}");
@@ -353,17 +345,17 @@ mod tests {
     #[test]
     fn copying_leaves_main_as_it_was() {
         for mode in ["wal", "delete"] {
-            let dir = tempfile::tempdir().unwrap();
-            let main = dir.path().join("main");
+            let sandbox = Sandbox::new();
+            let main = sandbox.at("wt/main");
             drop(run(
                 &main,
                 &format!("PRAGMA journal_mode = {mode}; CREATE TABLE t(a); PRAGMA user_version = 7"),
             ));
             fs::set_permissions(&main, PermissionsExt::from_mode(0o640)).unwrap();
             let before = fs::read(&main).unwrap();
-            let place = dir.path().join("copy");
+            let place = sandbox.at("wt/copy");
             make(&place, &from_main(&main), "a").unwrap().unwrap();
-            assert_eq!(names(dir.path()), ["copy", "main"], "{mode}");
+            assert_eq!(sandbox.names("wt"), ["copy", "main"], "{mode}");
             assert_eq!(fs::read(&main).unwrap(), before, "{mode}");
             assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o640, "{mode}");
             assert_eq!(number(&run(&place, ""), "PRAGMA user_version"), 7);
@@ -372,14 +364,14 @@ mod tests {
 
     #[test]
     fn what_is_no_database_is_not_copied() {
-        let dir = tempfile::tempdir().unwrap();
-        let main = dir.path().join("main");
-        let place = dir.path().join("copy");
+        let sandbox = Sandbox::new();
+        let main = sandbox.at("wt/main");
+        let place = sandbox.at("wt/copy");
         fs::write(&main, "x".repeat(5000)).unwrap();
-        for main in [main.clone(), dir.path().join("missing"), dir.path().to_owned()] {
+        for main in [main.clone(), sandbox.at("wt/missing"), sandbox.at("wt")] {
             assert!(make(&place, &from_main(&main), "a").is_err(), "{main:?}");
         }
-        assert_eq!(names(dir.path()), ["main"]);
+        assert_eq!(sandbox.names("wt"), ["main"]);
         fs::write(&main, "").unwrap();
         assert!(make(&place, &from_main(&main), "a").unwrap().is_some());
         assert_eq!(text(&run(&place, ""), "PRAGMA integrity_check"), "ok");
@@ -387,9 +379,8 @@ mod tests {
 
     #[test]
     fn a_dump_is_run_in_its_own_database_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let (dump, place, other) =
-            (dir.path().join("dump.sql"), dir.path().join("db"), dir.path().join("other"));
+        let sandbox = Sandbox::new();
+        let (dump, place, other) = (sandbox.at("wt/dump.sql"), sandbox.at("wt/db"), sandbox.at("wt/other"));
         drop(run(&other, "CREATE TABLE theirs(a)"));
         let theirs = fs::read(&other).unwrap();
         let attach = |path: &Path, then: &str| format!("ATTACH '{}' AS x; {then}", path.display());
@@ -400,51 +391,51 @@ mod tests {
             ("BEGIN; CREATE TABLE t(a);".to_owned(), false),
             ("CREATE TABLE t(a); nonsense".to_owned(), false),
             (attach(&other, "INSERT INTO x.theirs VALUES (1);"), false),
-            (attach(&dir.path().join("new"), "CREATE TABLE x.t(a);"), false),
-            (format!("CREATE TABLE t(a); VACUUM INTO '{}';", dir.path().join("new").display()), false),
+            (attach(&sandbox.at("wt/new"), "CREATE TABLE x.t(a);"), false),
+            (format!("CREATE TABLE t(a); VACUUM INTO '{}';", sandbox.at("wt/new").display()), false),
         ];
         for (statements, loads) in cases {
             fs::write(&dump, &statements).unwrap();
             let made = make(&place, &Content::Script(dump.clone()), "a");
             assert_eq!(made.is_ok(), loads, "{statements}");
             if let Ok(made) = made {
-                assert_eq!(names(dir.path()), ["db", "dump.sql", "other"], "{statements}");
+                assert_eq!(sandbox.names("wt"), ["db", "dump.sql", "other"], "{statements}");
                 assert!(destroy(&place, &made.unwrap(), "a").unwrap());
             }
-            assert_eq!(names(dir.path()), ["dump.sql", "other"], "{statements}");
+            assert_eq!(sandbox.names("wt"), ["dump.sql", "other"], "{statements}");
             assert_eq!(fs::read(&other).unwrap(), theirs, "{statements}");
         }
     }
 
     #[test]
     fn a_stale_journal_is_not_applied_to_a_new_database() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("db-journal"), "stale").unwrap();
-        let error = make(&dir.path().join("db"), &Content::Empty, "a").unwrap_err();
+        let sandbox = Sandbox::new();
+        sandbox.write("wt/db-journal", "stale");
+        let error = make(&sandbox.at("wt/db"), &Content::Empty, "a").unwrap_err();
         assert!(error.what.contains("db-journal' is left of an earlier database"), "{}", error.what);
-        assert_eq!(names(dir.path()), ["db-journal"]);
+        assert_eq!(sandbox.names("wt"), ["db-journal"]);
     }
 
     #[test]
     fn renaming_never_replaces() {
-        let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let sandbox = Sandbox::new();
+        let (from, to) = (sandbox.at("wt/from"), sandbox.at("wt/to"));
         fs::write(&from, "new").unwrap();
         fs::write(&to, "old").unwrap();
         assert!(!rename_new(&from, &to).unwrap());
         assert_eq!(fs::read_to_string(&to).unwrap(), "old");
         fs::remove_file(&to).unwrap();
         assert!(rename_new(&from, &to).unwrap());
-        assert_eq!(names(dir.path()), ["to"]);
+        assert_eq!(sandbox.names("wt"), ["to"]);
     }
 
     #[test]
     fn the_half_of_another_record_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("db");
+        let sandbox = Sandbox::new();
+        let place = sandbox.at("wt/db");
         fs::write(half(&place, "b"), "theirs").unwrap();
         make(&place, &Content::Empty, "a").unwrap().unwrap();
         assert!(destroy_half(&place, true, "a").unwrap());
-        assert_eq!(names(dir.path()), [".db.git-wt-b"]);
+        assert_eq!(sandbox.names("wt"), [".db.git-wt-b"]);
     }
 }
