@@ -521,7 +521,7 @@ fn the_recipe_puts_a_prefix_before_the_names_of_new_branches() {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "prefix = 'feature'\n");
     let branch_of = |name: &str| {
-        let dir = world.path(&format!("myproject-{name}"));
+        let dir = world.path(format!("myproject-{name}"));
         world.git(&dir, &["branch", "--show-current"])
     };
     world.wt(&["add", "a"]).ok();
