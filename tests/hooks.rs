@@ -101,7 +101,7 @@ fn what_a_hook_leaves_running_does_not_hold_the_add() {
 #[test]
 fn a_git_wt_that_is_stopped_stops_what_its_hooks_have_started() {
     for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
-        let world = configured(&[("setup", &format!("{LEAVES} kill -{signal} $PPID; sleep 600"))]);
+        let world = configured(&[("setup", &format!("{LEAVES} kill -{signal} $PPID; while :; do :; done"))]);
         if !has_setsid(&world) {
             return;
         }
@@ -137,7 +137,7 @@ fn a_teardown_that_fails_or_hangs_keeps_no_worktree() {
 
 #[test]
 fn a_removal_that_is_stopped_in_a_teardown_names_the_way_without() {
-    let world = configured(&[("teardown", "kill -TERM $PPID; sleep 600")]);
+    let world = configured(&[("teardown", "kill -TERM $PPID; while :; do :; done")]);
     world.wt(&["add", "staging"]).ok();
     world.wt(&["remove", "staging"]).code(143).says(&["hint: git wt remove --no-hooks staging"]);
     assert!(world.path("myproject-staging").exists());
