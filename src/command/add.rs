@@ -8,11 +8,12 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::error::Result;
 use crate::git::{Repo, version};
+use crate::host::random;
 use crate::ops::add;
 use crate::ops::context::Context;
 use crate::plan::Request;
 use crate::shell::complete;
-use crate::text::name::{BranchName, random_hex};
+use crate::text::name::BranchName;
 
 /// Make a worktree with its own environment
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -160,7 +161,7 @@ fn request(args: &Args, repo: &Repo) -> Result<Request> {
         lock: args.lock.then(|| args.reason.clone().unwrap_or_default()),
         base: args.base.clone(),
         fetch: args.fetch,
-        unique: if args.unique { Some(random_hex(4)?) } else { None },
+        unique: if args.unique { Some(random::hex(4)?) } else { None },
         prefix: args.prefix.clone().unwrap_or(usual.prefix),
         env: !args.no_env,
         hooks: !args.no_hooks,

@@ -13,7 +13,8 @@ use crate::resource::database::{self, Database};
 use crate::resource::env_file::MovedPort;
 use crate::resource::server_database::{self, ServerDatabase, place};
 use crate::text::dotenv::Value;
-use crate::text::name::{escaped, hash};
+use crate::text::hash::hash;
+use crate::text::name::escaped;
 use crate::text::url::{Engine, SqlitePlace, Url, with_ports};
 
 /// The variable that names a worktree's own database.

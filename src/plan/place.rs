@@ -11,7 +11,7 @@ use crate::recipe::Recipe;
 use crate::recipe::consent::{Consent, Granted};
 use crate::record::{Record, RecordState};
 use crate::resource::Exclude;
-use crate::text::name::hash;
+use crate::text::hash::hash;
 
 /// The way out where a place cannot be used.
 const ELSEWHERE: &str = "git wt add --path PLACE NAME";

@@ -22,7 +22,8 @@ use crate::git::Repo;
 use crate::host::claims::Claims;
 use crate::host::exec::{Stoppable, check_stopped};
 use crate::host::file;
-use crate::text::name::{dbname, hash, hash_all};
+use crate::text::hash::{hash, hash_all};
+use crate::text::name::dbname;
 use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// Who wrote a part of the recipe.

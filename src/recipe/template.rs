@@ -12,8 +12,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, ErrorKind, Output, State, Template, UndefinedBehavior};
 
-use crate::error::{Error, Explain, Hint, Result};
-use crate::host::exec;
+use crate::error::{Error, Hint, Result};
+use crate::host::{exec, random};
+use crate::text::hash::hash;
 use crate::text::name;
 
 use super::consent::Author;
@@ -123,7 +124,7 @@ impl Words {
             values.insert("port", Value::from(*port));
         }
         if used.iter().any(|word| word == "secret") {
-            values.insert("secret", Value::from(secret()?));
+            values.insert("secret", Value::from(random::secret()?));
         }
         Ok(values)
     }
@@ -257,7 +258,7 @@ fn new_engine() -> Environment<'static> {
     bounds::limit(&mut engine);
     engine.add_filter("slug", |text: String| name::slug(&text));
     engine.add_filter("dbname", |text: String| name::dbname(&text));
-    engine.add_filter("hash", |text: String| name::hash(text.as_bytes())[..8].to_owned());
+    engine.add_filter("hash", |text: String| hash(text.as_bytes())[..8].to_owned());
     engine
 }
 
@@ -352,23 +353,6 @@ fn write_for_the_shell(
     Ok(())
 }
 
-/// Returns 50 random letters and digits, each as likely as the others.
-fn secret() -> Result<String> {
-    const LENGTH: usize = 50;
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // bytes above the last whole multiple of 62 would favour the first letters
-    const BOUND: u8 = 248;
-    let mut secret = String::with_capacity(LENGTH);
-    while secret.len() < LENGTH {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).explain(|| "cannot draw a secret".into())?;
-        let fair = bytes.iter().filter(|byte| **byte < BOUND);
-        let letters = fair.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
-        secret.extend(letters.take(LENGTH - secret.len()));
-    }
-    Ok(secret)
-}
-
 /// The variables of our own environment, as `env`.
 #[derive(Debug)]
 struct ProcessEnvironment;
@@ -398,7 +382,7 @@ mod tests {
 
     #[test]
     fn words_and_filters_are_rendered() {
-        let hash = &name::hash(b"shop")[..8];
+        let hash = &hash(b"shop")[..8];
         for (template, expected) in [
             ("../{{ repo }}-{{ name | slug }}", "../shop-feature-cart"),
             ("{{ (repo ~ '_x') | dbname }}", "shop_x"),

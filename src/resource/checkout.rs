@@ -298,7 +298,7 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let failed = || format!("cannot put '{}' aside", from.display());
     let dir = repo.common_dir().join("wt");
     file::make_private_dir(&dir, "damaged").explain(failed)?;
-    let to = dir.join("damaged").join(format!("{id}-{}", crate::text::name::random_hex(6)?));
+    let to = dir.join("damaged").join(format!("{id}-{}", crate::host::random::hex(6)?));
     fs::rename(&from, &to).explain(failed)?;
     Ok(to)
 }
@@ -328,7 +328,7 @@ impl Trash {
     /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
     fn take(&self, path: &Path) -> Result<PathBuf> {
         const TRIES: usize = 100;
-        let unique = crate::text::name::random_hex(16)?;
+        let unique = crate::host::random::hex(16)?;
         let mut taken = self.try_to_take(path, &unique);
         // a sweep deletes the trash itself once it is empty, perhaps just before we put something in
         for _ in 1..TRIES {
