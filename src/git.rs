@@ -3,6 +3,7 @@
 //! Reads go through gix and through files that git documents (gitrepository-layout(5)); what changes a repository goes
 //! through `git` itself. Nothing here decides anything.
 
+pub mod hooks;
 pub mod merged;
 mod origin;
 mod owner;

@@ -68,6 +68,11 @@ impl Context {
         Self::with(self.repo.from_outside()?, self.ui, self.channel.clone())
     }
 
+    /// The main worktree, or the repository's own directory where there is none.
+    pub fn root(&self) -> &Path {
+        self.main.as_deref().unwrap_or(self.repo.common_dir())
+    }
+
     /// Reads the recipe: `.wt.toml` under `git config wt.*`.
     pub fn recipe(&self) -> Result<RecipeSource> {
         RecipeSource::of(&self.repo, self.main.as_deref())
