@@ -7,6 +7,7 @@ mod coverage;
 pub mod detect;
 mod file;
 mod layer;
+pub mod regenerable;
 mod settings;
 mod template;
 
