@@ -43,6 +43,22 @@ pub struct Context {
     has_declined: Cell<bool>,
 }
 
+/// From where it is known what git ignores in the main worktree, by which a project tells what it needs.
+#[derive(Debug, Clone, Copy)]
+pub enum Ignored<'a> {
+    /// Git is asked.
+    AskGit,
+    /// From what a worktree was given when it was made: no process is started.
+    AsRecorded(&'a Record),
+    /// From nowhere: a worktree without an environment gets what is written, and nobody looks at the project.
+    NotLookedAt,
+}
+
+fn was_ignored(record: &Record, path: &str) -> bool {
+    record.env_files().any(|file| file.path == path)
+        || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
+}
+
 impl Context {
     /// Returns what the verbs need to work on a repository.
     pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
@@ -84,45 +100,31 @@ impl Context {
         name: &str,
         branch: Option<&BranchName>,
         template: Option<&str>,
+        ignored: Ignored<'_>,
     ) -> Result<Recipe> {
         let source = self.recipe()?;
-        let base = match &self.main {
-            Some(main) if !source.configured() => {
+        let main = self.main.as_deref();
+        let base = match (main, ignored) {
+            _ if source.configured() => Recipe::default(),
+            (None, _) | (_, Ignored::NotLookedAt) => Recipe::default(),
+            (Some(main), Ignored::AskGit) => {
                 Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?.recipe()
             }
-            _ => Recipe::default(),
+            (Some(main), Ignored::AsRecorded(record)) => {
+                Project::look(main, &|path| was_ignored(record, path))?.recipe()
+            }
         };
         let mut recipe = source.for_worktree(base, name, branch.map(BranchName::as_str), template)?;
-        if let Some(main) = &self.main {
+        if let (Ignored::AskGit, Some(main)) = (ignored, main) {
             recipe.more_env.extend(facts::overriding_env_file(main, &recipe)?);
         }
         Ok(recipe)
     }
 
-    /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was
-    /// written.
-    pub fn recipe_of(&self, record: &Record, branch: Option<&BranchName>) -> Result<Recipe> {
-        let source = self.recipe()?;
-        let was_ignored = |path: &str| {
-            record.env_files().any(|file| file.path == path)
-                || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
-        };
-        let base = match &self.main {
-            Some(main) if !source.configured() => Project::look(main, &was_ignored)?.recipe(),
-            _ => Recipe::default(),
-        };
-        let (name, template) = (record.name.as_str(), record.template.as_deref());
-        source.for_worktree(base, name, branch.map(BranchName::as_str), template)
-    }
-
-    /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
-    pub fn plain_recipe_for(
-        &self,
-        name: &str,
-        branch: Option<&BranchName>,
-        template: Option<&str>,
-    ) -> Result<Recipe> {
-        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(BranchName::as_str), template)
+    /// The recipe of a worktree that is there.
+    pub fn recipe_of(&self, tree: &Worktree, worktrees: &Worktrees) -> Result<Recipe> {
+        let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
+        self.recipe_for(&worktrees.name(tree), tree.head.branch(), template, Ignored::AskGit)
     }
 
     /// What the user has consented to in this repository.
@@ -222,17 +224,10 @@ impl Context {
 
     /// The words that a recipe's commands may use in the worktree at `root`.
     pub fn words(&self, record: &Record, root: &Path) -> Words {
-        let main = self.main.as_deref().unwrap_or(self.repo.common_dir());
-        Words {
-            repo: self.repo.name(),
-            name: record.name.as_str().to_owned(),
-            branch: record.branch.as_ref().map(|branch| branch.as_str().to_owned()),
-            path: root.to_string_lossy().into_owned(),
-            main: main.to_string_lossy().into_owned(),
-            cwd: root.to_string_lossy().into_owned(),
-            home: exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default(),
-            ports: record.ports(),
-        }
+        let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
+        let words =
+            Words::of(self.repo.name(), &record.name, record.branch.as_ref(), self.root(), root, &home);
+        Words { path: root.to_string_lossy().into_owned(), ports: record.ports(), ..words }
     }
 
     /// Watches over the environment of one worktree.

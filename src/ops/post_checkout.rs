@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Explain, Result};
 use crate::git::hooks::{self, Setting};
 use crate::host::file;
-use crate::ops::context::Context;
+use crate::ops::context::{Context, Ignored};
 use crate::ops::provision::{self, Options};
 use crate::record::RecordState;
 use crate::record::worktrees::Worktrees;
@@ -75,7 +75,7 @@ pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     if tree.is_main() || tree.record.is_some() || in_the_making() {
         return Ok(0);
     }
-    let recipe = context.plain_recipe_for(&worktrees.name(tree), tree.head.branch(), None)?;
+    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), None, Ignored::NotLookedAt)?;
     if recipe.env_enabled { provision::set_up(tree, &worktrees, options, context) } else { Ok(0) }
 }
 

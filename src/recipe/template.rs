@@ -6,6 +6,7 @@ mod bounds;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
@@ -15,7 +16,7 @@ use minijinja::{Environment, ErrorKind, Output, State, Template, UndefinedBehavi
 use crate::error::{Error, Hint, Result};
 use crate::host::{exec, random};
 use crate::text::hash::hash;
-use crate::text::name;
+use crate::text::name::{self, BranchName, Name};
 
 use super::consent::Author;
 use super::nearest;
@@ -72,6 +73,21 @@ pub fn is_settled(template: &str) -> bool {
 }
 
 impl Words {
+    /// The words of a worktree, without its path and its ports.
+    pub fn of(
+        repo: String,
+        name: &Name,
+        branch: Option<&BranchName>,
+        main: &Path,
+        cwd: &Path,
+        home: &Path,
+    ) -> Self {
+        let [main, cwd, home] = [main, cwd, home].map(|path| path.to_string_lossy().into_owned());
+        let branch = branch.map(|branch| branch.as_str().to_owned());
+        let (path, ports) = Default::default();
+        Self { repo, name: name.as_str().to_owned(), branch, path, main, cwd, home, ports }
+    }
+
     /// Returns the text that the template makes; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {
         self.render_with(engine(), template)
