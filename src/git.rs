@@ -239,8 +239,7 @@ impl Repo {
     fn remembered_main_root(&self) -> Option<PathBuf> {
         let root = crate::host::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
         let root = PathBuf::from(OsStr::from_bytes(&root));
-        let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
-        let git_dir = root.join(OsStr::from_bytes(one_line(pointer.strip_prefix(b"gitdir: ")?)));
+        let git_dir = pointed_git_dir(&root)?;
         (Identity::of(&git_dir)? == Identity::of(&self.common_dir)?).then_some(root)
     }
 
@@ -576,6 +575,14 @@ pub fn absolute(base: &Path, path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// The git directory that the file `.git` of a worktree names (gitrepository-layout(5)).
+pub fn pointed_git_dir(root: &Path) -> Option<PathBuf> {
+    let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
+    let named = pointer.strip_prefix(b"gitdir: ")?;
+    let end = named.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |at| at + 1);
+    Some(root.join(OsStr::from_bytes(&named[..end])))
 }
 
 /// Trims the line ending that git writes after a path in its own files.

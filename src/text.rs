@@ -6,4 +6,5 @@ pub mod manual;
 pub mod name;
 pub mod quote;
 pub mod reserved;
+pub mod tilde;
 pub mod url;

@@ -1,15 +1,19 @@
 //! Whose a repository is, and whether one that is found is meant: git's own rule, and one that is stricter.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 use gix::config::{Source, file::Metadata};
 
 use super::Repo;
 use crate::error::{Error, Hint, Result};
 use crate::host::exec;
+use crate::host::file::real;
+use crate::text::tilde;
 
 impl Repo {
     /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out
@@ -92,11 +96,7 @@ fn names(value: &BString, place: &Path) -> bool {
         None => (value.as_slice(), false),
     };
     let home = exec::variable("HOME").map(PathBuf::from);
-    let path = match (value.strip_prefix(b"~/"), home) {
-        (Some(rest), Some(home)) => home.join(rest.to_path_lossy()),
-        _ => value.to_path_lossy().into_owned(),
-    };
-    let path = real(&path);
+    let path = real(&tilde::expanded(OsStr::from_bytes(value), home.as_deref()));
     path.is_absolute() && if below { place != path && place.starts_with(&path) } else { place == path }
 }
 
@@ -111,8 +111,4 @@ fn is_ours(path: &Path) -> bool {
 fn dubious(place: &Path) -> Error {
     Error::new(format!("detected dubious ownership in repository at '{}'", place.display()))
         .hint(Hint::of("git config --global --add safe.directory").name(place))
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

@@ -9,6 +9,7 @@
 //! repository can give it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::host::exec::{Stoppable, check_stopped};
 use crate::host::file;
 use crate::text::hash::{hash, hash_all};
 use crate::text::name::dbname;
+use crate::text::tilde;
 use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// Who wrote a part of the recipe.
@@ -484,16 +486,12 @@ fn is_filtered_by(expression: &str, filter: &str) -> bool {
 /// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
 /// it did not come with the repository.
 fn is_trusted(repo: &Repo) -> bool {
-    let home = crate::host::exec::variable("HOME")
-        .map(|home| home.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let home = crate::host::exec::variable("HOME").map(PathBuf::from);
     let place = repo.main_root().unwrap_or_else(|| repo.common_dir().to_owned());
     let Some(place) = place.to_str().map(str::to_owned) else { return false };
     repo.values_from_outside("wt.trusted").iter().any(|pattern| {
-        let pattern = match pattern.strip_prefix("~/") {
-            Some(rest) => format!("{home}/{rest}"),
-            None => pattern.clone(),
-        };
+        let pattern = tilde::expanded(OsStr::new(pattern), home.as_deref());
+        let pattern = pattern.to_string_lossy();
         pattern.starts_with('/') && matches(&pattern, &place)
     })
 }

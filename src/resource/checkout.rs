@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Created, Destroyed, Unwind};
 use crate::error::{Error, Explain, Result};
-use crate::git::Repo;
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
+use crate::git::{Repo, pointed_git_dir};
 use crate::host::claims::path_text;
 use crate::host::exec::{self, Program};
 use crate::host::file::{self, read_small};
@@ -248,10 +248,8 @@ pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
 
 /// Whether the directory names git's entry, which may still name another directory.
 pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
-    let Ok(pointer) = read_small(&path.join(".git")) else { return false };
-    let Some(named) = pointer.strip_prefix(b"gitdir: ") else { return false };
-    let named = path.join(OsStr::from_bytes(named.trim_ascii_end()));
-    Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
+    let named = pointed_git_dir(path).and_then(|named| Identity::of(&named));
+    named.is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
 }
 
 /// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
