@@ -5,10 +5,10 @@
 
 pub mod hooks;
 pub mod merged;
-mod origin;
 mod owner;
 mod parameters;
 mod refs;
+mod settings_source;
 pub mod status;
 pub mod submodules;
 pub mod tracked;
@@ -284,7 +284,7 @@ impl Repo {
     /// A boolean setting; `None` when absent or not a boolean.
     pub fn flag(&self, key: &str) -> Option<bool> {
         let snapshot = self.gix.config_snapshot();
-        if is_ours(key) {
+        if is_git_wts(key) {
             snapshot.plumbing().boolean_filter(key, |meta| self.is_the_users(meta)).ok().flatten()
         } else {
             snapshot.boolean(key)
@@ -293,7 +293,7 @@ impl Repo {
 
     fn text(&self, key: &str) -> Option<BString> {
         let snapshot = self.gix.config_snapshot();
-        if is_ours(key) {
+        if is_git_wts(key) {
             snapshot.plumbing().string_filter(key, |meta| self.is_the_users(meta))
         } else {
             snapshot.string(key)
@@ -328,7 +328,7 @@ impl Repo {
         let snapshot = self.gix.config_snapshot();
         let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };
         let mut all = Vec::new();
-        for found in sections.filter(|found| !is_ours(section) || self.is_the_users(found.meta())) {
+        for found in sections.filter(|found| !is_git_wts(section) || self.is_the_users(found.meta())) {
             let mut seen = std::collections::HashMap::<String, usize>::new();
             for key in found.value_names() {
                 let key = key.clone();
@@ -509,7 +509,7 @@ impl Repo {
 }
 
 /// Whether a setting or a section is git-wt's, and not git's.
-fn is_ours(key: &str) -> bool {
+fn is_git_wts(key: &str) -> bool {
     key.split('.').next() == Some("wt")
 }
 

@@ -64,13 +64,13 @@ impl Repo {
         let here_is_ours = [dot_git.as_ref(), self.root.as_ref(), Some(&self.git_dir)]
             .into_iter()
             .flatten()
-            .all(|path| is_ours(path));
-        let is_safe_here = (!here_is_ours || !is_ours(&self.common_dir)) && self.calls_safe(here);
+            .all(|path| is_owned_by_us(path));
+        let is_safe_here = (!here_is_ours || !is_owned_by_us(&self.common_dir)) && self.calls_safe(here);
         if !here_is_ours && !is_safe_here {
             return Err(dubious(here));
         }
         let main = self.main_root().unwrap_or_else(|| self.common_dir.clone());
-        if is_ours(&self.common_dir) || is_safe_here || self.calls_safe(&main) {
+        if is_owned_by_us(&self.common_dir) || is_safe_here || self.calls_safe(&main) {
             return Ok(());
         }
         Err(dubious(&main))
@@ -101,7 +101,7 @@ fn names(value: &BString, place: &Path) -> bool {
 }
 
 /// Whether we own a path itself, and not what it may lead to. Root also owns what is of the user who has become root.
-fn is_ours(path: &Path) -> bool {
+fn is_owned_by_us(path: &Path) -> bool {
     let Ok(owner) = fs::symlink_metadata(path).map(|found| found.uid()) else { return false };
     let we = rustix::process::geteuid();
     let before = || exec::variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
