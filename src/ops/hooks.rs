@@ -154,16 +154,8 @@ pub fn not_consented_to(
     hooks: &[Requested<String>],
     context: &Context,
 ) -> Result<Vec<Action>> {
-    let consent = context.consent()?;
-    let mut missing = Vec::new();
-    for (hook, run) in hooks.iter().zip(&record.hooks) {
-        if run.ended != HookStatus::Done
-            && let Err(action) = consent.command(Kind::Run, hook, root)?
-        {
-            missing.push(*action);
-        }
-    }
-    Ok(missing)
+    let unfinished = hooks.iter().zip(&record.hooks).filter(|(_, run)| run.ended != HookStatus::Done);
+    context.consent()?.missing_commands(Kind::Run, unfinished.map(|(hook, _)| hook), root)
 }
 
 fn run_unfinished(
