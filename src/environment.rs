@@ -21,7 +21,8 @@ use crate::record::Record;
 use crate::resource::{EnvFile, venv};
 use crate::shell::state::{self, Change};
 use crate::text::dotenv::{EnvText, Value};
-use crate::text::name::{escaped, hash};
+use crate::text::hash::hash;
+use crate::text::name::escaped;
 use crate::text::reserved;
 
 /// Where a variable's value comes from.

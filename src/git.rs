@@ -3,11 +3,12 @@
 //! Reads go through gix and through files that git documents (gitrepository-layout(5)); what changes a repository goes
 //! through `git` itself. Nothing here decides anything.
 
+pub mod hooks;
 pub mod merged;
-mod origin;
 mod owner;
 mod parameters;
 mod refs;
+mod settings_source;
 pub mod status;
 pub mod submodules;
 pub mod tracked;
@@ -238,8 +239,7 @@ impl Repo {
     fn remembered_main_root(&self) -> Option<PathBuf> {
         let root = crate::host::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
         let root = PathBuf::from(OsStr::from_bytes(&root));
-        let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
-        let git_dir = root.join(OsStr::from_bytes(one_line(pointer.strip_prefix(b"gitdir: ")?)));
+        let git_dir = pointed_git_dir(&root)?;
         (Identity::of(&git_dir)? == Identity::of(&self.common_dir)?).then_some(root)
     }
 
@@ -284,7 +284,7 @@ impl Repo {
     /// A boolean setting; `None` when absent or not a boolean.
     pub fn flag(&self, key: &str) -> Option<bool> {
         let snapshot = self.gix.config_snapshot();
-        if is_ours(key) {
+        if is_git_wts(key) {
             snapshot.plumbing().boolean_filter(key, |meta| self.is_the_users(meta)).ok().flatten()
         } else {
             snapshot.boolean(key)
@@ -293,7 +293,7 @@ impl Repo {
 
     fn text(&self, key: &str) -> Option<BString> {
         let snapshot = self.gix.config_snapshot();
-        if is_ours(key) {
+        if is_git_wts(key) {
             snapshot.plumbing().string_filter(key, |meta| self.is_the_users(meta))
         } else {
             snapshot.string(key)
@@ -328,7 +328,7 @@ impl Repo {
         let snapshot = self.gix.config_snapshot();
         let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };
         let mut all = Vec::new();
-        for found in sections.filter(|found| !is_ours(section) || self.is_the_users(found.meta())) {
+        for found in sections.filter(|found| !is_git_wts(section) || self.is_the_users(found.meta())) {
             let mut seen = std::collections::HashMap::<String, usize>::new();
             for key in found.value_names() {
                 let key = key.clone();
@@ -509,7 +509,7 @@ impl Repo {
 }
 
 /// Whether a setting or a section is git-wt's, and not git's.
-fn is_ours(key: &str) -> bool {
+fn is_git_wts(key: &str) -> bool {
     key.split('.').next() == Some("wt")
 }
 
@@ -575,6 +575,14 @@ pub fn absolute(base: &Path, path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// The git directory that the file `.git` of a worktree names (gitrepository-layout(5)).
+pub fn pointed_git_dir(root: &Path) -> Option<PathBuf> {
+    let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
+    let named = pointer.strip_prefix(b"gitdir: ")?;
+    let end = named.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |at| at + 1);
+    Some(root.join(OsStr::from_bytes(&named[..end])))
 }
 
 /// Trims the line ending that git writes after a path in its own files.

@@ -4,3 +4,4 @@ pub mod claims;
 pub mod exec;
 pub mod file;
 pub mod identity;
+pub mod random;

@@ -142,15 +142,14 @@ fn is_ours_alone(args: &[OsString]) -> bool {
 
 /// How a verb speaks, by its -q and -v.
 fn speaking(verb: &Verb, ui: Ui) -> Ui {
-    let (quiet, verbose) = match verb {
-        Verb::Add(args) => (args.quiet, args.verbose),
-        Verb::Remove(args) => (args.quiet, args.verbose),
-        Verb::Setup(args) => (args.quiet, args.verbose),
-        Verb::Move(args) => (false, args.verbose),
-        Verb::Repair(args) => (false, args.verbose),
-        _ => (ui.quiet, ui.verbose),
-    };
-    Ui { quiet, verbose }
+    match verb {
+        Verb::Add(args) => args.ui,
+        Verb::Remove(args) => args.ui,
+        Verb::Setup(args) => args.ui,
+        Verb::Move(args) => Ui { verbose: args.verbose, ..ui },
+        Verb::Repair(args) => Ui { verbose: args.verbose, ..ui },
+        _ => ui,
+    }
 }
 
 /// Parses the command line. Of the verbs that are git's, abbreviations are read as git reads them, and options that

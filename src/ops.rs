@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod as_git;
+mod consent;
 pub mod context;
 pub mod enter;
 pub mod facts;

@@ -441,16 +441,8 @@ impl Plan {
 }
 
 fn words(name: &Name, branch: Option<&BranchName>, facts: &Facts) -> Words {
-    Words {
-        repo: facts.repo_name.clone(),
-        name: name.as_str().to_owned(),
-        branch: branch.map(|branch| branch.as_str().to_owned()),
-        path: String::new(),
-        main: facts.main.as_ref().unwrap_or(&facts.listing.main().path).to_string_lossy().into_owned(),
-        cwd: facts.cwd.to_string_lossy().into_owned(),
-        home: facts.home.to_string_lossy().into_owned(),
-        ports: Vec::new(),
-    }
+    let main = facts.main.as_ref().unwrap_or(&facts.listing.main().path);
+    Words::of(facts.repo_name.clone(), name, branch, main, &facts.cwd, &facts.home)
 }
 
 impl Plan {

@@ -9,6 +9,7 @@ pub mod detect;
 mod documents;
 mod file;
 mod layer;
+pub mod regenerable;
 mod settings;
 mod template;
 

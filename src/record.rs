@@ -20,7 +20,7 @@ use crate::git::worktrees::{Listing, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing, path_text};
 use crate::host::identity::Identity;
 use crate::resource::{Database, EnvFile, Port, Resource, Venv};
-use crate::text::name::{BranchName, Name, random_hex, slug};
+use crate::text::name::{BranchName, Name, slug};
 
 /// The format written by this version; a record of a newer one is left alone.
 const VERSION: u32 = 1;
@@ -154,7 +154,7 @@ impl Record {
             resources.into_iter().map(|resource| Step { state: StepState::Planned, resource }).collect();
         Ok(Self {
             version: VERSION,
-            id: format!("{}-{}", slug(name.as_str()), random_hex(12)?),
+            id: format!("{}-{}", slug(name.as_str()), crate::host::random::hex(12)?),
             name,
             branch: None,
             path: path.to_owned(),

@@ -22,12 +22,15 @@ const YELLOW: &str = "\x1b[33m";
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-/// How this run speaks to the user.
-#[derive(Debug, Clone, Copy, Default)]
+/// How this run speaks to the user: the options of verbs that have both. With `-v` a step is told with its time, and with
+/// what each child printed.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Ui {
-    /// `-q`: nothing but errors.
+    /// Say nothing but errors
+    #[arg(short, long)]
     pub quiet: bool,
-    /// `-v`: each step with its time, and what each child printed.
+    /// Say each step
+    #[arg(short, long)]
     pub verbose: bool,
 }
 

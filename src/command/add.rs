@@ -8,14 +8,17 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::error::Result;
 use crate::git::{Repo, version};
+use crate::host::random;
 use crate::ops::add;
 use crate::ops::context::Context;
 use crate::plan::Request;
 use crate::shell::complete;
-use crate::text::name::{BranchName, random_hex};
+use crate::text::name::BranchName;
+use crate::ui::Ui;
 
 /// Make a worktree with its own environment
 #[derive(Debug, Clone, Default, ClapArgs)]
+#[command(mut_arg("verbose", |verbose| verbose.help("Say each step, and how long it took")))]
 pub struct Args {
     /// Name (branch, remote branch, tag, commit, or a new branch) or, beginning with / ./ ../ or ~, a path
     #[arg(value_name = "NAME|PATH", add = ArgValueCompleter::new(complete::to_check_out))]
@@ -98,9 +101,9 @@ pub struct Args {
     /// Do not look for a remote's branch of that name
     #[arg(long, overrides_with = "guess_remote")]
     pub no_guess_remote: bool,
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// How to speak
+    #[command(flatten)]
+    pub ui: Ui,
     /// Take --detach back
     #[arg(long, hide = true, overrides_with = "detach")]
     pub no_detach: bool,
@@ -119,9 +122,6 @@ pub struct Args {
     /// Take --reason back
     #[arg(long, hide = true, overrides_with = "reason")]
     pub no_reason: bool,
-    /// Say each step, and how long it took
-    #[arg(short, long)]
-    pub verbose: bool,
     /// Options that only git knows, handed on to it
     #[arg(skip)]
     pub passed_on: Vec<OsString>,
@@ -160,7 +160,7 @@ fn request(args: &Args, repo: &Repo) -> Result<Request> {
         lock: args.lock.then(|| args.reason.clone().unwrap_or_default()),
         base: args.base.clone(),
         fetch: args.fetch,
-        unique: if args.unique { Some(random_hex(4)?) } else { None },
+        unique: if args.unique { Some(random::hex(4)?) } else { None },
         prefix: args.prefix.clone(),
         env: !args.no_env,
         hooks: !args.no_hooks,

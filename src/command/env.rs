@@ -31,8 +31,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
     let record = worktrees.record(tree);
-    let template = record.and_then(|record| record.template.as_deref());
-    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
+    let recipe = context.recipe_of(tree, &worktrees)?;
     let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &context.consent()?)?;
     let text = if args.json {
         json(&environment)

@@ -9,6 +9,7 @@ use crate::ops::context::Context;
 use crate::ops::remove::{self, Options, Removal, Which};
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
+use crate::ui::Ui;
 
 /// Remove worktrees with all that was made for them
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -49,12 +50,9 @@ pub struct Args {
     /// Print what would go and stop
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Say each step
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// How to speak
+    #[command(flatten)]
+    pub ui: Ui,
 }
 
 /// Removes worktrees; prints the directory to stand in next if ours goes.

@@ -11,6 +11,7 @@ use crate::ops::post_checkout;
 use crate::ops::provision::{self, Options};
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
+use crate::ui::Ui;
 
 /// Give a worktree its environment, or finish what failed
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -39,12 +40,9 @@ pub struct Args {
     /// Called by that hook
     #[arg(long, hide = true)]
     pub from_hook: bool,
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Say each step
-    #[arg(short, long)]
-    pub verbose: bool,
+    /// How to speak
+    #[command(flatten)]
+    pub ui: Ui,
 }
 
 /// Provisions worktrees that exist.

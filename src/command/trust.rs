@@ -94,6 +94,5 @@ fn recipes(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Contex
     if args.target.is_none() && tree.is_main() {
         return context.recipe()?.all();
     }
-    let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
-    Ok(vec![context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?])
+    Ok(vec![context.recipe_of(tree, worktrees)?])
 }

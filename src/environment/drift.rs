@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::recipe::{EnvRule, Recipe, Words, is_settled};
 use crate::record::Record;
 use crate::resource::EnvFile;
-use crate::text::name::hash;
+use crate::text::hash::hash;
 
 /// Whether `setup` would have something to say of the env files, ports or the venv of the worktree at `root`.
 pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words) -> bool {

@@ -1,15 +1,19 @@
 //! Whose a repository is, and whether one that is found is meant: git's own rule, and one that is stricter.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use gix::bstr::{BString, ByteSlice};
+use gix::bstr::BString;
 use gix::config::{Source, file::Metadata};
 
 use super::Repo;
 use crate::error::{Error, Hint, Result};
 use crate::host::exec;
+use crate::host::file::real;
+use crate::text::tilde;
 
 impl Repo {
     /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out
@@ -60,13 +64,13 @@ impl Repo {
         let here_is_ours = [dot_git.as_ref(), self.root.as_ref(), Some(&self.git_dir)]
             .into_iter()
             .flatten()
-            .all(|path| is_ours(path));
-        let is_safe_here = (!here_is_ours || !is_ours(&self.common_dir)) && self.calls_safe(here);
+            .all(|path| is_owned_by_us(path));
+        let is_safe_here = (!here_is_ours || !is_owned_by_us(&self.common_dir)) && self.calls_safe(here);
         if !here_is_ours && !is_safe_here {
             return Err(dubious(here));
         }
         let main = self.main_root().unwrap_or_else(|| self.common_dir.clone());
-        if is_ours(&self.common_dir) || is_safe_here || self.calls_safe(&main) {
+        if is_owned_by_us(&self.common_dir) || is_safe_here || self.calls_safe(&main) {
             return Ok(());
         }
         Err(dubious(&main))
@@ -92,16 +96,12 @@ fn names(value: &BString, place: &Path) -> bool {
         None => (value.as_slice(), false),
     };
     let home = exec::variable("HOME").map(PathBuf::from);
-    let path = match (value.strip_prefix(b"~/"), home) {
-        (Some(rest), Some(home)) => home.join(rest.to_path_lossy()),
-        _ => value.to_path_lossy().into_owned(),
-    };
-    let path = real(&path);
+    let path = real(&tilde::expanded(OsStr::from_bytes(value), home.as_deref()));
     path.is_absolute() && if below { place != path && place.starts_with(&path) } else { place == path }
 }
 
 /// Whether we own a path itself, and not what it may lead to. Root also owns what is of the user who has become root.
-fn is_ours(path: &Path) -> bool {
+fn is_owned_by_us(path: &Path) -> bool {
     let Ok(owner) = fs::symlink_metadata(path).map(|found| found.uid()) else { return false };
     let we = rustix::process::geteuid();
     let before = || exec::variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
@@ -111,8 +111,4 @@ fn is_ours(path: &Path) -> bool {
 fn dubious(place: &Path) -> Error {
     Error::new(format!("detected dubious ownership in repository at '{}'", place.display()))
         .hint(Hint::of("git config --global --add safe.directory").name(place))
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }

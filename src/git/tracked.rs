@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{Repo, absolute, one_line};
+use super::{Repo, pointed_git_dir};
 use crate::error::{Error, Result};
-use crate::host::file::read_small;
 
 /// What git tracks in one worktree.
 pub struct Tracked<'a> {
@@ -89,7 +88,5 @@ fn git_dir_at(root: &Path) -> Option<PathBuf> {
     if fs::metadata(&dot_git).ok()?.is_dir() {
         return Some(dot_git);
     }
-    let pointer = read_small(&dot_git).ok()?;
-    let dir = one_line(pointer.strip_prefix(b"gitdir: ")?);
-    Some(absolute(root, Path::new(std::ffi::OsStr::from_bytes(dir))))
+    pointed_git_dir(root)
 }

@@ -1,6 +1,7 @@
 //! Which git is called. What it is too old for is said in one sentence, before anything is made.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::host::exec::Program;
@@ -21,8 +22,16 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// Asks the git on PATH.
+    /// Asks the git on PATH, once.
     pub fn of_git() -> Result<Self> {
+        static KNOWN: OnceLock<Version> = OnceLock::new();
+        match KNOWN.get() {
+            Some(known) => Ok(*known),
+            None => Self::ask_git().map(|found| *KNOWN.get_or_init(|| found)),
+        }
+    }
+
+    fn ask_git() -> Result<Self> {
         let printed = Program::new("git").arg("--version").stdout()?;
         let printed = String::from_utf8_lossy(&printed);
         Self::parse(&printed).ok_or_else(|| {

@@ -18,7 +18,7 @@ use crate::error::{Error, Explain, Result};
 use crate::host::exec::variable;
 use crate::host::file;
 use crate::host::identity::Identity;
-use crate::text::name::hash;
+use crate::text::hash::hash;
 
 /// A temporary file older than this was left by a process that died.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -397,7 +397,6 @@ fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
 /// Paths in JSON: as they are when UTF-8, else `hex:` and their bytes. For `#[serde(with = …)]`.
 pub(crate) mod path_text {
     use std::ffi::OsStr;
-    use std::fmt::Write;
     use std::os::unix::ffi::OsStrExt;
     use std::path::{Path, PathBuf};
 
@@ -409,7 +408,7 @@ pub(crate) mod path_text {
     pub(crate) fn serialize<S: Serializer>(path: &Path, out: S) -> Result<S::Ok, S::Error> {
         match path.to_str() {
             Some(text) if !text.starts_with(MARK) => out.serialize_str(text),
-            _ => out.serialize_str(&hex(path.as_os_str().as_bytes())),
+            _ => out.serialize_str(&(MARK.to_owned() + &faster_hex::hex_string(path.as_os_str().as_bytes()))),
         }
     }
 
@@ -417,22 +416,13 @@ pub(crate) mod path_text {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<PathBuf, D::Error> {
         let text = String::deserialize(input)?;
         let Some(digits) = text.strip_prefix(MARK) else { return Ok(text.into()) };
-        let bytes = bytes_of(digits).ok_or_else(|| serde::de::Error::custom("damaged path"))?;
+        let bytes = bytes_of(digits).map_err(|_| serde::de::Error::custom("damaged path"))?;
         Ok(OsStr::from_bytes(&bytes).into())
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().fold(MARK.to_owned(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    }
-
-    fn bytes_of(digits: &str) -> Option<Vec<u8>> {
-        let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-        let digit = |c: u8| char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? * 16 + digit(*low)?);
-        pairs.iter().map(byte).collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
+    fn bytes_of(digits: &str) -> Result<Vec<u8>, faster_hex::Error> {
+        let mut bytes = vec![0; digits.len() / 2];
+        faster_hex::hex_decode(digits.as_bytes(), &mut bytes).map(|()| bytes)
     }
 }
 

@@ -31,6 +31,22 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// The path with its links resolved; as it is where nothing is there.
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The path with the links of its existing part resolved.
+pub fn real_in_part(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let Ok(resolved) = ancestor.canonicalize() {
+            let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
+            return if rest.as_os_str().is_empty() { resolved } else { resolved.join(rest) };
+        }
+    }
+    path.to_owned()
+}
+
 /// Reads a file that a project brings; `None` where none is there.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let bytes = match open(path) {

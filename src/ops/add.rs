@@ -8,7 +8,7 @@ use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::{Broken, Worktree};
 use crate::git::{self, Repo};
 use crate::host::exec;
-use crate::ops::context::Context;
+use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
 use crate::ops::{hooks, remove};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
@@ -65,7 +65,7 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
 fn fetch(request: &Request, context: &Context) -> Result<()> {
     let repo = &context.repo;
     let name = request.what.as_ref().map(What::word).unwrap_or_default();
-    let recipe = context.plain_recipe_for(&name, None, request.template.as_deref())?;
+    let recipe = context.recipe_for(&name, None, request.template.as_deref(), Ignored::NotLookedAt)?;
     let base = facts::fetched_base(repo, facts::asked_base(request, &recipe))?;
     let Some(remote) = base.as_ref().map(|base| base.remote.clone()).or_else(|| repo.default_remote()) else {
         context.ui.say("note: there is no remote to fetch from");
@@ -123,15 +123,13 @@ fn recipe_and_start(request: &Request, context: &Context) -> Result<(Recipe, Sta
     let mut refs = facts::refs(&context.repo, request);
     if request.prefix.is_none() {
         let name = request.what.as_ref().map(What::word).unwrap_or_default();
-        refs.prefix = context.plain_recipe_for(&name, None, request.template.as_deref())?.prefix;
+        let recipe = context.recipe_for(&name, None, request.template.as_deref(), Ignored::NotLookedAt)?;
+        refs.prefix = recipe.prefix;
     }
     let start = Start::of(request, &refs)?;
     let (name, branch, template) = (start.name.as_str(), start.head.branch(), request.template.as_deref());
-    let recipe = if request.env {
-        context.recipe_for(name, branch, template)?
-    } else {
-        context.plain_recipe_for(name, branch, template)?
-    };
+    let ignored = if request.env { Ignored::AskGit } else { Ignored::NotLookedAt };
+    let recipe = context.recipe_for(name, branch, template, ignored)?;
     Ok((recipe, start))
 }
 

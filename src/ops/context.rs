@@ -12,7 +12,7 @@ use crate::git::worktrees::Worktree;
 use crate::git::{self, Repo};
 use crate::host::claims::{Claims, Owner};
 use crate::host::exec;
-use crate::recipe::consent::{Action, Consent, ConsentFile, Granted};
+use crate::recipe::consent::{Consent, Granted};
 use crate::recipe::detect::Project;
 use crate::recipe::{DatabaseRule, Recipe, RecipeSource, Words};
 use crate::record::worktrees::Worktrees;
@@ -20,7 +20,7 @@ use crate::record::{Record, Records};
 use crate::resource::Site;
 use crate::shell::channel::Channel;
 use crate::shell::current_dir::CurrentDir;
-use crate::text::name::{BranchName, Name, escaped};
+use crate::text::name::BranchName;
 use crate::ui::Ui;
 
 /// What every verb works with.
@@ -40,7 +40,23 @@ pub struct Context {
     /// Where it stands.
     current_dir: Option<CurrentDir>,
     /// The user has said no, and is not asked again.
-    has_declined: Cell<bool>,
+    pub(super) has_declined: Cell<bool>,
+}
+
+/// From where it is known what git ignores in the main worktree, by which a project tells what it needs.
+#[derive(Debug, Clone, Copy)]
+pub enum Ignored<'a> {
+    /// Git is asked.
+    AskGit,
+    /// From what a worktree was given when it was made: no process is started.
+    AsRecorded(&'a Record),
+    /// From nowhere: a worktree without an environment gets what is written, and nobody looks at the project.
+    NotLookedAt,
+}
+
+fn was_ignored(record: &Record, path: &str) -> bool {
+    record.env_files().any(|file| file.path == path)
+        || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
 }
 
 impl Context {
@@ -68,6 +84,11 @@ impl Context {
         Self::with(self.repo.seen_from_outside()?, self.ui, self.channel.clone())
     }
 
+    /// The main worktree, or the repository's own directory where there is none.
+    pub fn root(&self) -> &Path {
+        self.main.as_deref().unwrap_or(self.repo.common_dir())
+    }
+
     /// Reads the recipe: `.wt.toml` under `git config wt.*`.
     pub fn recipe(&self) -> Result<RecipeSource> {
         RecipeSource::of(&self.repo, self.main.as_deref())
@@ -79,155 +100,39 @@ impl Context {
         name: &str,
         branch: Option<&BranchName>,
         template: Option<&str>,
+        ignored: Ignored<'_>,
     ) -> Result<Recipe> {
         let source = self.recipe()?;
-        let base = match &self.main {
-            Some(main) if !source.configured() => {
+        let main = self.main.as_deref();
+        let base = match (main, ignored) {
+            _ if source.configured() => Recipe::default(),
+            (None, _) | (_, Ignored::NotLookedAt) => Recipe::default(),
+            (Some(main), Ignored::AskGit) => {
                 Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?.recipe()
             }
-            _ => Recipe::default(),
+            (Some(main), Ignored::AsRecorded(record)) => {
+                Project::look(main, &|path| was_ignored(record, path))?.recipe()
+            }
         };
         let mut recipe = source.for_worktree(base, name, branch.map(BranchName::as_str), template)?;
-        if let Some(main) = &self.main {
+        if let (Ignored::AskGit, Some(main)) = (ignored, main) {
             recipe.more_env.extend(facts::overriding_env_file(main, &recipe)?);
         }
         Ok(recipe)
     }
 
-    /// The recipe of a worktree that is there. It starts no process: what git ignores was asked when its record was
-    /// written.
-    pub fn recipe_of(&self, record: &Record, branch: Option<&BranchName>) -> Result<Recipe> {
-        let source = self.recipe()?;
-        let was_ignored = |path: &str| {
-            record.env_files().any(|file| file.path == path)
-                || record.venvs().any(|venv| venv.path == Path::new(path.trim_end_matches('/')))
-        };
-        let base = match &self.main {
-            Some(main) if !source.configured() => Project::look(main, &was_ignored)?.recipe(),
-            _ => Recipe::default(),
-        };
-        let (name, template) = (record.name.as_str(), record.template.as_deref());
-        source.for_worktree(base, name, branch.map(BranchName::as_str), template)
-    }
-
-    /// The recipe of one worktree that gets no environment: as it is written, without a look at the project.
-    pub fn plain_recipe_for(
-        &self,
-        name: &str,
-        branch: Option<&BranchName>,
-        template: Option<&str>,
-    ) -> Result<Recipe> {
-        self.recipe()?.for_worktree(Recipe::default(), name, branch.map(BranchName::as_str), template)
-    }
-
-    /// What the user has consented to in this repository.
-    pub fn consent(&self) -> Result<Consent> {
-        Ok(ConsentFile::of(&self.repo, &self.claims)?.consent().clone())
-    }
-
-    /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Nothing is assumed
-    /// where there is none, and what is not consented to waits.
-    pub fn ask_for_recipe(&self, recipe: &Recipe, record: Option<&Record>) -> Result<()> {
-        let Some(main) = self.main.as_deref().filter(|_| self.may_ask()) else { return Ok(()) };
-        let has_database = record.is_some_and(|record| record.databases().next().is_some());
-        let missing = self.consent()?.missing(facts::actions(Some(main), main, recipe, has_database)?);
-        self.ask_for(&missing).map(drop)
-    }
-
-    /// Shows what is asked for and asks for consent to it; says whether the user agrees.
-    pub fn ask_for(&self, actions: &[Action]) -> Result<bool> {
-        if actions.is_empty() {
-            return Ok(true);
-        }
-        if !self.may_ask() {
-            return Ok(false);
-        }
-        self.show(actions)?;
-        let agreed = self.ask("trust this repository with it?")? == Some(true);
-        if agreed {
-            self.remember(actions)?;
-        }
-        self.has_declined.set(!agreed);
-        Ok(agreed)
-    }
-
-    fn may_ask(&self) -> bool {
-        !self.has_declined.get() && self.ui.can_ask()
-    }
-
-    /// Remembers consent.
-    pub fn remember(&self, actions: &[Action]) -> Result<()> {
-        let _lock = self.records.lock()?;
-        ConsentFile::of(&self.repo, &self.claims)?.add(actions)
-    }
-
-    /// Shows what is asked for: what is done, the files that say what that is, and what has changed since the user agreed.
-    pub fn show(&self, actions: &[Action]) -> Result<()> {
-        const WIDTH: usize = 76;
-        let consent = self.consent()?;
-        self.ui.say("this repository asks for, with the files that consent covers:");
-        let texts: Vec<String> = actions.iter().map(Action::in_columns).collect();
-        let widest =
-            texts.iter().map(|text| text.chars().count()).filter(|width| *width <= 48).max().unwrap_or(0);
-        for (action, text) in actions.iter().zip(texts) {
-            let changed = consent.changed_files(action);
-            let file = |file: &str| {
-                let since = if changed.contains(&file) { " (changed)" } else { "" };
-                format!("{file}{since}")
-            };
-            let files: Vec<String> = action.files().map(file).collect();
-            let (files, width) = (files.join(", "), text.chars().count().max(widest));
-            if files.is_empty() {
-                self.ui.say(&format!("  {text}"));
-            } else if width + files.chars().count() <= WIDTH - 2 {
-                self.ui.say(&format!("  {text:width$}  {files}"));
-            } else {
-                self.ui.say(&format!("  {text}"));
-                self.ui.say(&format!("               {files}"));
-            }
-            for value in &action.values {
-                self.ui.say(&format!("               {value}"));
-            }
-            if let Some(unknown) = &action.uncovered {
-                self.ui.say(&format!("               {unknown} is not covered"));
-            }
-        }
-        if actions.iter().any(|action| action.files().next().is_some()) {
-            self.ui.say("what these files read or run in turn is not covered");
-        }
-        Ok(())
-    }
-
-    /// Names what waits for consent. An agent, or a script, is not told how to consent for its user.
-    pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
-        self.ui.warn("without consent these are left out:");
-        for action in waiting {
-            // as the warning, with -q too
-            self.ui.tell(&format!("  {}\n", escaped(&action.in_columns())));
-        }
-        if self.ui.can_ask() {
-            self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
-            self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
-        } else {
-            self.ui
-                .say(&format!("a person has to agree to them once, by 'git wt trust {name}' on a terminal;"));
-            self.ui.say(&format!("'git wt setup {name}' then does what was left out"));
-        }
+    /// The recipe of a worktree that is there.
+    pub fn recipe_of(&self, tree: &Worktree, worktrees: &Worktrees) -> Result<Recipe> {
+        let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
+        self.recipe_for(&worktrees.name(tree), tree.head.branch(), template, Ignored::AskGit)
     }
 
     /// The words that a recipe's commands may use in the worktree at `root`.
     pub fn words(&self, record: &Record, root: &Path) -> Words {
-        let main = self.main.as_deref().unwrap_or(self.repo.common_dir());
-        Words {
-            repo: self.repo.name(),
-            name: record.name.as_str().to_owned(),
-            branch: record.branch.as_ref().map(|branch| branch.as_str().to_owned()),
-            path: root.to_string_lossy().into_owned(),
-            main: main.to_string_lossy().into_owned(),
-            cwd: root.to_string_lossy().into_owned(),
-            home: exec::variable("HOME").map(|home| home.to_string_lossy().into_owned()).unwrap_or_default(),
-            ports: record.ports(),
-        }
+        let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
+        let words =
+            Words::of(self.repo.name(), &record.name, record.branch.as_ref(), self.root(), root, &home);
+        Words { path: root.to_string_lossy().into_owned(), ports: record.ports(), ..words }
     }
 
     /// Watches over the environment of one worktree.

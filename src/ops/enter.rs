@@ -6,7 +6,7 @@ use crate::environment::{Environment, VariableOrigin, drift};
 use crate::error::{Error, Result};
 use crate::git::Repo;
 use crate::host::{exec, file};
-use crate::ops::context::Context;
+use crate::ops::context::{Context, Ignored};
 use crate::recipe::Recipe;
 use crate::recipe::consent::Consent;
 use crate::record::worktrees::Worktrees;
@@ -30,7 +30,9 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
         }
     };
     // what cannot be read is told, and no reason to lose the rest
-    let recipe = context.recipe_of(record, tree.head.branch()).unwrap_or_else(|error| {
+    let (name, template) = (record.name.as_str(), record.template.as_deref());
+    let recipe = context.recipe_for(name, tree.head.branch(), template, Ignored::AsRecorded(record));
+    let recipe = recipe.unwrap_or_else(|error| {
         tell(error);
         Recipe::default()
     });

@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::git::version::{self, Version};
 use crate::git::worktrees::{self, Worktree};
-use crate::git::{self, Oid, RemoteBranch, Repo, is_ignored};
+use crate::git::{self, Oid, RemoteBranch, Repo, is_ignored, pointed_git_dir};
 use crate::host::claims::{Claims, RepositoryState, Thing};
+use crate::host::file::real_in_part;
 use crate::host::identity::Identity;
 use crate::host::{exec, file};
 use crate::plan::{self, AddFacts, Around, Facts, Ground, Known, Place, Refs, Request, Start, What};
@@ -169,10 +169,11 @@ impl AddFacts {
         facts: &Facts,
     ) -> Result<Self> {
         let with_files = facts.listing.worktrees.iter().filter(|tree| tree.head != worktrees::Head::Bare);
-        let trees: Vec<(&Worktree, PathBuf)> = with_files.map(|tree| (tree, real(&tree.path))).collect();
+        let trees: Vec<(&Worktree, PathBuf)> =
+            with_files.map(|tree| (tree, real_in_part(&tree.path))).collect();
         let candidates = plan::candidates(request, start, recipe, facts)?;
         let base = base(repo, request, recipe)?;
-        let real_main = real(facts.main.as_ref().unwrap_or(&facts.listing.main().path));
+        let real_main = real_in_part(facts.main.as_ref().unwrap_or(&facts.listing.main().path));
         let data_home = exec::variable("XDG_DATA_HOME").map(PathBuf::from);
         let data_home = data_home.unwrap_or_else(|| facts.home.join(".local/share"));
         Ok(Self {
@@ -180,8 +181,8 @@ impl AddFacts {
                 .into_iter()
                 .map(|path| ground(path, repo, facts, &real_main, &trees))
                 .collect(),
-            real_outer: facts.superproject.as_deref().map_or_else(|| real_main.clone(), real),
-            real_data_home: real(&data_home.join("git-wt")),
+            real_outer: facts.superproject.as_deref().map_or_else(|| real_main.clone(), real_in_part),
+            real_data_home: real_in_part(&data_home.join("git-wt")),
             makes_orphans: base.is_none() && Version::of_git()? >= version::ORPHAN,
             push_remote: repo.push_remote(),
             configures_first_push: repo.configures_first_push(),
@@ -221,7 +222,7 @@ fn ground(
     trees: &[(&Worktree, PathBuf)],
 ) -> Ground {
     let common = repo.common_dir();
-    let real = real(&path);
+    let real = real_in_part(&path);
     let outside = real.ancestors().skip(1).take_while(|dir| !real_main.starts_with(dir));
     let main = facts.listing.main();
     let is_bare = main.head == worktrees::Head::Bare;
@@ -229,7 +230,7 @@ fn ground(
         stands: place(&path, common),
         is_without_parent: path.parent().is_some_and(|parent| place(parent, common) == Place::Free),
         is_in_another: outside.into_iter().any(|dir| place(dir, common) == Place::Foreign),
-        is_in_git_dir: !is_bare && real.starts_with(self::real(&main.git_dir)),
+        is_in_git_dir: !is_bare && real.starts_with(real_in_part(&main.git_dir)),
         around: around(&real, facts, trees),
         real,
         path,
@@ -251,7 +252,7 @@ fn unusual_database(main: &Path, recipe: &Recipe, sources: &Sources) -> Option<A
     let (file, text) = with_database(&sources.texts, recipe)?;
     let Value::Text(url) = text.get(&rule.variable)? else { return None };
     let author = if sources.is_tracked(&file) { Author::Repository } else { Author::User };
-    Consent::unusual_database(rule, &Requested::by(author, url), main, &real)
+    Consent::unusual_database(rule, &Requested::by(author, url), main, &real_in_part)
 }
 
 /// The places of databases that other records have claimed.
@@ -422,7 +423,9 @@ impl Sources {
         let is_tracked = |way: &[PathBuf]| way.iter().any(|step| tracked.contains(step));
         sources.tracked = ways.into_iter().filter(|(_, way)| is_tracked(way)).map(|(path, _)| path).collect();
         // what a link of the repository's leads to is the user's, and none of its business
-        let leads_out = |path: &Path| sources.tracked.contains(path) && !real(path).starts_with(real(main));
+        let leads_out = |path: &Path| {
+            sources.tracked.contains(path) && !real_in_part(path).starts_with(real_in_part(main))
+        };
         let out = sources.texts.extract_if(.., |_, (path, _)| leads_out(path));
         sources.left_out = out
             .map(|(_, (path, _))| {
@@ -445,20 +448,21 @@ impl Sources {
 fn way(main: &Path, path: &Path) -> Vec<PathBuf> {
     // as many as the system follows
     const MOST: usize = 40;
-    let root = real(main);
+    let root = real_in_part(main);
     let mut way = vec![path.strip_prefix(main).unwrap_or(path).to_owned()];
     let mut path = path.to_owned();
     for _ in 0..MOST {
         let mut on_the_way: Vec<&Path> = path.ancestors().collect();
         on_the_way.reverse();
         let Some(link) = on_the_way.into_iter().find(|step| step.is_symlink()) else { break };
-        let inside = link.parent().map(real).map(|dir| dir.join(link.file_name().unwrap_or_default()));
+        let inside =
+            link.parent().map(real_in_part).map(|dir| dir.join(link.file_name().unwrap_or_default()));
         way.extend(inside.and_then(|link| Some(link.strip_prefix(&root).ok()?.to_owned())));
         let Ok(target) = fs::read_link(link) else { break };
         let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
         path = link.parent().unwrap_or(link).join(target).join(rest);
     }
-    way.extend(real(&path).strip_prefix(&root).ok().map(Path::to_owned));
+    way.extend(real_in_part(&path).strip_prefix(&root).ok().map(Path::to_owned));
     way
 }
 
@@ -572,9 +576,7 @@ fn is_foreign(path: &Path, common: &Path) -> bool {
     if dot_git.is_dir() {
         return Identity::of(&dot_git) != Identity::of(common);
     }
-    let Ok(pointer) = file::read_small(&dot_git) else { return false };
-    let Some(git_dir) = pointer.strip_prefix(b"gitdir: ") else { return false };
-    let git_dir = path.join(std::ffi::OsStr::from_bytes(git_dir.trim_ascii_end()));
+    let Some(git_dir) = pointed_git_dir(path) else { return false };
     let theirs = git_dir.parent().and_then(Path::parent);
     theirs.is_none_or(|theirs| Identity::of(theirs) != Identity::of(common))
 }
@@ -591,15 +593,4 @@ fn nearest(path: &Path) -> Place {
     } else {
         Place::Free
     }
-}
-
-/// The path with the links of its existing part resolved.
-fn real(path: &Path) -> PathBuf {
-    for ancestor in path.ancestors() {
-        if let Ok(resolved) = fs::canonicalize(ancestor) {
-            let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
-            return if rest.as_os_str().is_empty() { resolved } else { resolved.join(rest) };
-        }
-    }
-    path.to_owned()
 }

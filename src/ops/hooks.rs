@@ -12,7 +12,7 @@ use crate::error::{Error, Explain, Hint, Result};
 use crate::git::worktrees::Worktree;
 use crate::host::exec::{self, Ending, Program};
 use crate::host::file;
-use crate::ops::context::Context;
+use crate::ops::context::{Context, Ignored};
 use crate::plan::Pending;
 use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
@@ -154,16 +154,8 @@ pub fn not_consented_to(
     hooks: &[Requested<String>],
     context: &Context,
 ) -> Result<Vec<Action>> {
-    let consent = context.consent()?;
-    let mut missing = Vec::new();
-    for (hook, run) in hooks.iter().zip(&record.hooks) {
-        if run.ended != HookStatus::Done
-            && let Err(action) = consent.command(Kind::Run, hook, root)?
-        {
-            missing.push(*action);
-        }
-    }
-    Ok(missing)
+    let unfinished = hooks.iter().zip(&record.hooks).filter(|(_, run)| run.ended != HookStatus::Done);
+    context.consent()?.missing_commands(Kind::Run, unfinished.map(|(hook, _)| hook), root)
 }
 
 fn run_unfinished(
@@ -180,8 +172,12 @@ fn run_unfinished(
     }
     let name = held.record.name.clone();
     let consent = context.consent()?;
-    let recipe =
-        context.recipe_for(name.as_str(), held.record.branch.as_ref(), held.record.template.as_deref())?;
+    let recipe = context.recipe_for(
+        name.as_str(),
+        held.record.branch.as_ref(),
+        held.record.template.as_deref(),
+        Ignored::AskGit,
+    )?;
     let environment = Environment::of(&context.repo, root, Some(&held.record), &recipe, &consent)?;
     let ui = context.ui;
     let worktrees = Worktrees::read(&context.repo)?;
@@ -222,8 +218,12 @@ fn run_unfinished(
 pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
     let record = &held.record;
     let torn_down = || -> Result<()> {
-        let recipe =
-            context.recipe_for(record.name.as_str(), tree.head.branch(), record.template.as_deref())?;
+        let recipe = context.recipe_for(
+            record.name.as_str(),
+            tree.head.branch(),
+            record.template.as_deref(),
+            Ignored::AskGit,
+        )?;
         if recipe.hooks.teardown.is_empty() {
             return Ok(());
         }

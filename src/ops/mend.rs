@@ -398,8 +398,7 @@ impl<'a> Findings<'a> {
 
     fn strayed_venv<'t>(&self, tree: &'t Worktree, worktrees: &Worktrees) -> Result<Option<StrayVenv<'t>>> {
         let record = worktrees.record(tree);
-        let template = record.and_then(|record| record.template.as_deref());
-        let recipe = self.context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
+        let recipe = self.context.recipe_of(tree, worktrees)?;
         let environment =
             Environment::of(&self.context.repo, &tree.path, record, &recipe, &self.context.consent()?)?;
         StrayVenv::find(tree, &environment, worktrees)

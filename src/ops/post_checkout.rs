@@ -1,15 +1,13 @@
 //! The post-checkout hook that has worktrees of plain git set up: put in and taken out on request, never over another's.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use crate::error::{Error, Explain, Result};
-use crate::git::{absolute, looking_at};
+use crate::git::hooks::{self, Setting};
 use crate::host::file;
-use crate::ops::context::Context;
+use crate::ops::context::{Context, Ignored};
 use crate::ops::provision::{self, Options};
 use crate::record::RecordState;
 use crate::record::worktrees::Worktrees;
@@ -36,16 +34,13 @@ pub fn install(context: &Context) -> Result<u8> {
             .by_hand("there is a hook already")
             .advise(format!("the line to add to it is: {LINE}")));
     }
-    if hook.is_for_all {
+    if hook.setting.is_for_all {
         let why = "core.hooksPath is the same for all your repositories";
         return Err(hook.by_hand(why).hint("git config --local core.hooksPath .git/hooks"));
     }
-    let failed = || format!("cannot write '{}'", hook.path.display());
-    crate::host::file::make_shared_dir(hook.path.parent().unwrap_or(Path::new("."))).explain(failed)?;
-    let file = File::options().create_new(true).write(true).mode(0o755).open(&hook.path);
-    file.and_then(|mut file| file.write_all(script().as_bytes())).explain(failed)?;
+    hooks::write_new(&hook.path, &script()).explain(|| format!("cannot write '{}'", hook.path.display()))?;
     context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));
-    if hook.is_inside_worktree {
+    if hook.setting.is_inside_worktree {
         context.ui.say("note: commit it, since core.hooksPath means each worktree's own directory");
     }
     Ok(0)
@@ -80,7 +75,7 @@ pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     if tree.is_main() || tree.record.is_some() || in_the_making() {
         return Ok(0);
     }
-    let recipe = context.plain_recipe_for(&worktrees.name(tree), tree.head.branch(), None)?;
+    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), None, Ignored::NotLookedAt)?;
     if recipe.env_enabled { provision::set_up(tree, &worktrees, options, context) } else { Ok(0) }
 }
 
@@ -89,17 +84,12 @@ struct Hook {
     path: PathBuf,
     /// What it is, if it is there; a link's or a binary's is nothing that we know.
     text: Option<String>,
-    /// The directory is the user's, for many repositories.
-    is_for_all: bool,
-    /// Each worktree has a directory of its own for hooks.
-    is_inside_worktree: bool,
+    setting: Setting,
 }
 
 impl Hook {
     fn of(context: &Context) -> Result<Self> {
-        let root = context.main.as_deref().unwrap_or(context.repo.common_dir());
-        let found = looking_at(root).args(["rev-parse", "--git-path", "hooks/post-checkout"]).stdout()?;
-        let path = absolute(root, Path::new(std::ffi::OsStr::from_bytes(found.trim_ascii_end())));
+        let path = hooks::path_of(context.root(), "post-checkout")?;
         let text = match fs::symlink_metadata(&path) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => None,
             Ok(meta) if meta.is_file() => {
@@ -108,16 +98,7 @@ impl Hook {
             }
             _ => Some(String::new()),
         };
-        let scope = looking_at(root).args(["config", "--show-scope", "--get", "core.hooksPath"]).output()?;
-        let (scope, place) = (scope.stdout.clone(), String::from_utf8_lossy(&scope.stdout).into_owned());
-        Ok(Self {
-            is_for_all: scope.starts_with(b"global") || scope.starts_with(b"system"),
-            is_inside_worktree: place
-                .split_once('\t')
-                .is_some_and(|(_, dir)| !dir.starts_with(['/', '~', '%'])),
-            path,
-            text,
-        })
+        Ok(Self { path, text, setting: Setting::of(context.root())? })
     }
 
     /// What keeps the repository's hooks, as far as it shows.

@@ -1,12 +1,9 @@
 //! The push guard: from a protected worktree only its own branch is pushed. The hook that asks is written on request.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
 
 use crate::error::{Error, Explain, Result};
-use crate::git;
+use crate::git::hooks;
 use crate::host::{exec, file};
 use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
@@ -61,7 +58,7 @@ fn foreign(pushed: &str, own: Option<&BranchName>) -> Option<String> {
 
 /// Writes the hook where git looks for it; one that is there already is somebody's and stays.
 pub fn install(context: &Context) -> Result<u8> {
-    let path = hooks_dir(context)?.join("pre-push");
+    let path = hooks::path_of(context.root(), "pre-push")?;
     let shown = path.display();
     match file::read(&path) {
         Ok(Some(found)) if found == HOOK.as_bytes() => {
@@ -75,23 +72,9 @@ pub fn install(context: &Context) -> Result<u8> {
                 .advise(format!("the line to add to it is: {CALL}")));
         }
     }
-    write_new(&path).explain(|| format!("cannot write '{shown}'"))?;
+    hooks::write_new(&path, HOOK).explain(|| format!("cannot write '{shown}'"))?;
     context.ui.say(&format!("wrote '{shown}': a protected worktree pushes its own branch only"));
     Ok(0)
-}
-
-/// Where git looks for hooks (core.hooksPath); of a relative path it is the main worktree's.
-fn hooks_dir(context: &Context) -> Result<PathBuf> {
-    let root = context.main.as_deref().unwrap_or(context.repo.common_dir());
-    let answer = git::looking_at(root).args(["rev-parse", "--git-path", "hooks"]).stdout()?;
-    let answer = String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned();
-    Ok(git::absolute(root, Path::new(&answer)))
-}
-
-fn write_new(path: &Path) -> io::Result<()> {
-    crate::host::file::make_shared_dir(path.parent().unwrap_or(path))?;
-    let mut file = File::options().write(true).create_new(true).mode(0o755).open(path)?;
-    file.write_all(HOOK.as_bytes())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::host::exec::{self, Stoppable};
 use crate::host::file;
 use crate::ops::context::Context;
 use crate::ops::hooks;
+use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
@@ -469,39 +470,6 @@ fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result
     context.ui.say(&format!("deleted branch '{branch}'"));
     context.ui.hint(Hint::of("git branch").name(branch.as_str()).name(judged.short()));
     Ok(())
-}
-
-/// Whether what is ignored here is a cache, or is made again by a package manager or a build.
-fn is_regenerable(path: &Path) -> bool {
-    const NAMES: [&str; 24] = [
-        ".venv",
-        "venv",
-        "node_modules",
-        "__pycache__",
-        ".cache",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".tox",
-        ".nox",
-        "target",
-        "dist",
-        "build",
-        ".next",
-        ".nuxt",
-        ".turbo",
-        ".parcel-cache",
-        ".gradle",
-        "vendor",
-        "_build",
-        "deps",
-        ".DS_Store",
-        ".eggs",
-        "htmlcov",
-    ];
-    let by_ending =
-        path.extension().is_some_and(|ending| ["pyc", "pyo", "egg-info", "o"].iter().any(|e| ending == *e));
-    by_ending || path.components().any(|part| NAMES.iter().any(|name| part.as_os_str() == *name))
 }
 
 fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {

@@ -66,8 +66,7 @@ pub fn prepare(
     context: &Context,
 ) -> Result<Program> {
     let record = worktrees.record(tree);
-    let template = record.and_then(|record| record.template.as_deref());
-    let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), template)?;
+    let recipe = context.recipe_of(tree, worktrees)?;
     let consent = context.consent()?;
     let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &consent)?;
     context.guard(&context.watch(tree, worktrees, &recipe, &consent), &environment)?;

@@ -12,7 +12,8 @@ use crate::resource::Resource;
 use crate::resource::database::{Content, Database, ServerDatabase, SqliteDatabase, place};
 use crate::resource::env_file::MovedPort;
 use crate::text::dotenv::Value;
-use crate::text::name::{escaped, hash};
+use crate::text::hash::hash;
+use crate::text::name::escaped;
 use crate::text::url::{Engine, ServerEngine, SqlitePlace, Url, with_ports};
 
 /// The variable that names a worktree's own database.

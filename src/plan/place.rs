@@ -1,5 +1,6 @@
 //! Where a worktree goes, and what must not stand there.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -11,7 +12,8 @@ use crate::recipe::Recipe;
 use crate::recipe::consent::{Consent, Granted};
 use crate::record::{Record, RecordState};
 use crate::resource::Exclude;
-use crate::text::name::hash;
+use crate::text::hash::hash;
+use crate::text::tilde;
 
 /// The way out where a place cannot be used.
 const ELSEWHERE: &str = "git wt add --path PLACE NAME";
@@ -82,10 +84,7 @@ pub fn candidates(request: &Request, start: &Start, recipe: &Recipe, facts: &Fac
 fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
     let template = recipe.path.wanted();
     let text = words(&start.name, start.head.branch(), facts).render(template)?;
-    let path = match text.strip_prefix("~/") {
-        Some(rest) => facts.home.join(rest),
-        None => PathBuf::from(text),
-    };
+    let path = tilde::expanded(OsStr::new(&text), Some(&facts.home));
     if path.as_os_str().is_empty() {
         return Err(Error::new(format!("the place '{template}' comes out empty")));
     }

@@ -9,6 +9,7 @@
 //! repository can give it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -22,7 +23,9 @@ use crate::git::Repo;
 use crate::host::claims::Claims;
 use crate::host::exec::{Stoppable, check_stopped};
 use crate::host::file;
-use crate::text::name::{dbname, hash, hash_all};
+use crate::text::hash::{hash, hash_all};
+use crate::text::name::dbname;
+use crate::text::tilde;
 use crate::text::url::{Engine, SqlitePlace, Url};
 
 /// Who wrote a part of the recipe.
@@ -165,6 +168,16 @@ impl Action {
         Ok(action)
     }
 
+    /// Those of the commands that came with the repository. What git tracks is listed once for all of them.
+    fn commands<'a>(
+        commands: impl Iterator<Item = (Kind, &'a Requested<String>)>,
+        root: &Path,
+    ) -> Result<Vec<Self>> {
+        let mut commands = commands.filter(|(_, command)| command.is_repositorys()).peekable();
+        let tracked = if commands.peek().is_some() { coverage::tracked(root)? } else { Vec::new() };
+        commands.map(|(kind, command)| Self::command(kind, &command.wanted, root, &tracked)).collect()
+    }
+
     /// The file that a database is filled from, relative to `root`: all that is in it counts, whoever keeps it.
     pub fn fill(from: &Path, root: &Path) -> Result<Self> {
         let shown = from.to_string_lossy();
@@ -249,6 +262,16 @@ impl Consent {
     /// Those of the actions that the user has not consented to.
     pub fn missing(&self, actions: Vec<Action>) -> Vec<Action> {
         actions.into_iter().filter(|action| !self.covers(action)).collect()
+    }
+
+    /// Those of the commands to be run in the worktree at `root` that the user has not consented to.
+    pub fn missing_commands<'a>(
+        &self,
+        kind: Kind,
+        commands: impl Iterator<Item = &'a Requested<String>>,
+        root: &Path,
+    ) -> Result<Vec<Action>> {
+        Ok(self.missing(Action::commands(commands.map(|command| (kind, command)), root)?))
     }
 
     /// Whether the user has consented to what an action of this key does.
@@ -483,16 +506,12 @@ fn is_filtered_by(expression: &str, filter: &str) -> bool {
 /// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
 /// it did not come with the repository.
 fn is_trusted(repo: &Repo) -> bool {
-    let home = crate::host::exec::variable("HOME")
-        .map(|home| home.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let home = crate::host::exec::variable("HOME").map(PathBuf::from);
     let place = repo.main_root().unwrap_or_else(|| repo.common_dir().to_owned());
     let Some(place) = place.to_str().map(str::to_owned) else { return false };
     repo.values_from_outside("wt.trusted").iter().any(|pattern| {
-        let pattern = match pattern.strip_prefix("~/") {
-            Some(rest) => format!("{home}/{rest}"),
-            None => pattern.clone(),
-        };
+        let pattern = tilde::expanded(OsStr::new(pattern), home.as_deref());
+        let pattern = pattern.to_string_lossy();
         pattern.starts_with('/') && matches(&pattern, &place)
     })
 }
@@ -525,12 +544,7 @@ impl Recipe {
             .map(|command| (Kind::Run, command))
             .chain(teardown.iter().map(|command| (Kind::RunAtRemoval, command)))
             .chain(run.iter().map(|(_, command)| (Kind::Serve, command)));
-        let commands: Vec<_> = commands.filter(|(_, command)| command.is_repositorys()).collect();
-        let tracked = if commands.is_empty() { Vec::new() } else { coverage::tracked(root)? };
-        let mut actions = Vec::new();
-        for (kind, command) in commands {
-            actions.push(Action::command(kind, &command.wanted, root, &tracked)?);
-        }
+        let mut actions = Action::commands(commands, root)?;
         let mut add = |granted: Result<(), Box<Action>>| actions.extend(granted.err().map(|action| *action));
         let nothing = Consent::default();
         for path in link.wanted() {

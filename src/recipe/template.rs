@@ -6,15 +6,17 @@ mod bounds;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, ErrorKind, Output, State, Template, UndefinedBehavior};
 
-use crate::error::{Error, Explain, Hint, Result};
-use crate::host::exec;
-use crate::text::name;
+use crate::error::{Error, Hint, Result};
+use crate::host::{exec, random};
+use crate::text::hash::hash;
+use crate::text::name::{self, BranchName, Name};
 
 use super::consent::Author;
 use super::nearest;
@@ -71,6 +73,21 @@ pub fn is_settled(template: &str) -> bool {
 }
 
 impl Words {
+    /// The words of a worktree, without its path and its ports.
+    pub fn of(
+        repo: String,
+        name: &Name,
+        branch: Option<&BranchName>,
+        main: &Path,
+        cwd: &Path,
+        home: &Path,
+    ) -> Self {
+        let [main, cwd, home] = [main, cwd, home].map(|path| path.to_string_lossy().into_owned());
+        let branch = branch.map(|branch| branch.as_str().to_owned());
+        let (path, ports) = Default::default();
+        Self { repo, name: name.as_str().to_owned(), branch, path, main, cwd, home, ports }
+    }
+
     /// Returns the text that the template makes; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {
         self.render_with(engine(), template)
@@ -123,7 +140,7 @@ impl Words {
             values.insert("port", Value::from(*port));
         }
         if used.iter().any(|word| word == "secret") {
-            values.insert("secret", Value::from(secret()?));
+            values.insert("secret", Value::from(random::secret()?));
         }
         Ok(values)
     }
@@ -257,7 +274,7 @@ fn new_engine() -> Environment<'static> {
     bounds::limit(&mut engine);
     engine.add_filter("slug", |text: String| name::slug(&text));
     engine.add_filter("dbname", |text: String| name::dbname(&text));
-    engine.add_filter("hash", |text: String| name::hash(text.as_bytes())[..8].to_owned());
+    engine.add_filter("hash", |text: String| hash(text.as_bytes())[..8].to_owned());
     engine
 }
 
@@ -352,23 +369,6 @@ fn write_for_the_shell(
     Ok(())
 }
 
-/// Returns 50 random letters and digits, each as likely as the others.
-fn secret() -> Result<String> {
-    const LENGTH: usize = 50;
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // bytes above the last whole multiple of 62 would favour the first letters
-    const BOUND: u8 = 248;
-    let mut secret = String::with_capacity(LENGTH);
-    while secret.len() < LENGTH {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).explain(|| "cannot draw a secret".into())?;
-        let fair = bytes.iter().filter(|byte| **byte < BOUND);
-        let letters = fair.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
-        secret.extend(letters.take(LENGTH - secret.len()));
-    }
-    Ok(secret)
-}
-
 /// The variables of our own environment, as `env`.
 #[derive(Debug)]
 struct ProcessEnvironment;
@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn words_and_filters_are_rendered() {
-        let hash = &name::hash(b"shop")[..8];
+        let hash = &hash(b"shop")[..8];
         for (template, expected) in [
             ("../{{ repo }}-{{ name | slug }}", "../shop-feature-cart"),
             ("{{ (repo ~ '_x') | dbname }}", "shop_x"),

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Repo, absolute};
 use crate::host::exec;
+use crate::host::file::real;
 use crate::record::{Damaged, Record, Records};
 use crate::text::reserved::{BEFORE, HERE};
 
@@ -185,9 +186,8 @@ impl Worktrees {
     /// only changed directory in this one since.
     fn previous(&self) -> Result<&Worktree> {
         let around = |variable: &str| {
-            let dir = PathBuf::from(exec::variable(variable)?);
             // the shell may have come there through a link
-            let dir = dir.canonicalize().unwrap_or(dir);
+            let dir = real(Path::new(&exec::variable(variable)?));
             let trees = self.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
             trees.max_by_key(|tree| tree.path.as_os_str().len()).filter(|tree| !self.is_current(tree))
         };

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::relocation::Relocation;
 use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Explain, Result};
-use crate::git::Repo;
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
+use crate::git::{Repo, pointed_git_dir};
 use crate::host::claims::path_text;
 use crate::host::exec::{self, Program};
 use crate::host::file::{self, read_small};
@@ -249,10 +249,8 @@ pub fn is_linked(path: &Path, tree: &Worktree) -> bool {
 
 /// Whether the directory names git's entry, which may still name another directory.
 pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
-    let Ok(pointer) = read_small(&path.join(".git")) else { return false };
-    let Some(named) = pointer.strip_prefix(b"gitdir: ") else { return false };
-    let named = path.join(OsStr::from_bytes(named.trim_ascii_end()));
-    Identity::of(&named).is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
+    let named = pointed_git_dir(path).and_then(|named| Identity::of(&named));
+    named.is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
 }
 
 /// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
@@ -299,7 +297,7 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let failed = || format!("cannot put '{}' aside", from.display());
     let dir = repo.common_dir().join("wt");
     file::make_private_dir(&dir, "damaged").explain(failed)?;
-    let to = dir.join("damaged").join(format!("{id}-{}", crate::text::name::random_hex(6)?));
+    let to = dir.join("damaged").join(format!("{id}-{}", crate::host::random::hex(6)?));
     fs::rename(&from, &to).explain(failed)?;
     Ok(to)
 }
@@ -329,7 +327,7 @@ impl Trash {
     /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
     fn take(&self, path: &Path) -> Result<PathBuf> {
         const TRIES: usize = 100;
-        let unique = crate::text::name::random_hex(16)?;
+        let unique = crate::host::random::hex(16)?;
         let mut taken = self.try_to_take(path, &unique);
         // a sweep deletes the trash itself once it is empty, perhaps just before we put something in
         for _ in 1..TRIES {

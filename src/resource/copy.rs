@@ -22,21 +22,7 @@ use crate::error::{Error, Explain, Result};
 use crate::git::is_ignored;
 use crate::host::claims::path_text;
 use crate::host::exec::check_stopped;
-
-/// Directories that are never looked into: repositories, and what tools make again.
-const NEVER: [&str; 11] = [
-    "node_modules",
-    ".git",
-    "vendor",
-    ".cache",
-    "dist",
-    "build",
-    ".next",
-    ".nuxt",
-    "__pycache__",
-    ".venv",
-    "venv",
-];
+use crate::recipe::regenerable::is_never_copied;
 
 /// A regular file, copied from the main worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +181,7 @@ pub struct Selection {
 pub fn matching(root: &Path, ignored: &[PathBuf], patterns: &[String]) -> Result<Selection> {
     let mut walk = Walk { root, matcher: matcher(patterns)?, files: BTreeSet::new(), skipped: Vec::new() };
     for listed in ignored {
-        let in_never = listed.parent().is_some_and(|parent| parent.iter().any(is_never));
+        let in_never = listed.parent().is_some_and(|parent| parent.iter().any(is_never_copied));
         if !in_never {
             walk.visit(listed);
         }
@@ -203,10 +189,6 @@ pub fn matching(root: &Path, ignored: &[PathBuf], patterns: &[String]) -> Result
     walk.skipped.sort();
     walk.skipped.dedup();
     Ok(Selection { files: walk.files.into_iter().collect(), skipped: walk.skipped })
-}
-
-fn is_never(segment: &std::ffi::OsStr) -> bool {
-    NEVER.iter().any(|never| segment == *never)
 }
 
 fn matcher(patterns: &[String]) -> Result<Gitignore> {
@@ -263,7 +245,7 @@ impl Walk<'_> {
     /// Says why a directory is not looked into.
     fn closed(&self, path: &Path) -> Option<&'static str> {
         let has = |name: &str| fs::symlink_metadata(self.root.join(path).join(name)).is_ok();
-        if path.iter().any(is_never) {
+        if path.iter().any(is_never_copied) {
             Some("directories of this name are never copied")
         } else if has(".git") {
             Some("it is another worktree or repository")

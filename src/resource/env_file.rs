@@ -18,7 +18,7 @@ use crate::git;
 use crate::host::claims::path_text;
 use crate::host::file;
 use crate::text::dotenv::{EnvText, Value};
-use crate::text::name::hash;
+use crate::text::hash::hash;
 use crate::text::url::with_ports;
 
 /// The variables that git-wt wrote, each with the SHA-256 of its value.

@@ -3,6 +3,12 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+/// What a URL does not have as it is in a path.
+const IN_A_URL: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Where a worktree was, and where it is now.
 #[derive(Debug, Clone)]
 pub struct Relocation {
@@ -95,15 +101,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 fn percent_encoded(path: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(path.len());
-    for byte in path {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
-            out.push(*byte);
-        } else {
-            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        }
-    }
-    out
+    percent_encode(path, IN_A_URL).flat_map(str::bytes).collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
 use crate::host::claims::path_text;
 use crate::host::exec::{Program, check_stopped};
-use crate::host::file;
+use crate::host::file::{self, real};
 use crate::recipe::consent::Granted;
 
 pub use rehome::{other_places, rehome};
@@ -217,10 +217,6 @@ impl Foreign {
     fn on_path(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         which::which_all(name).into_iter().flatten().filter(|program| !self.has(program))
     }
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The interpreter that the environment at `venv` was made with, if it tells and still exists.

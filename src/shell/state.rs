@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::name::hash;
+use crate::text::hash::hash;
 use crate::text::reserved::{BEFORE, HERE, may_be_set_in_a_shell};
 
 /// The variable that remembers what we set.

@@ -3,13 +3,12 @@
 //! It knows git's rules for reference names (git-check-ref-format(1)); it touches no repository.
 
 use std::fmt::{self, Display};
-use std::io::{self, Read};
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Explain, Hint, Result};
+use super::hash::hash;
+use crate::error::{Error, Hint, Result};
 
 /// The name of a worktree: what the user types to reach it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,41 +140,6 @@ pub fn dbname(text: &str) -> String {
     }
     let hash = &hash(text.as_bytes())[..8];
     format!("{}_{hash}", &name[..name.len().min(MOST - 9)])
-}
-
-/// Returns the SHA-256 of `bytes` in hex.
-pub fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Returns the same of all that can be read, however long that is.
-pub fn hash_all(mut from: impl Read) -> io::Result<String> {
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&digest.finalize())),
-            Ok(length) => digest.update(&buffer[..length]),
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(cause),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// Draws `digits` random hex digits, at most 64.
-pub fn random_hex(digits: usize) -> Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).explain(|| "the system gives no random numbers".into())?;
-    let mut hex = hash(&bytes);
-    hex.truncate(digits);
-    Ok(hex)
 }
 
 /// Makes visible what a terminal would obey, hide or reorder: controls, line breaks, bidirectional and zero-width

@@ -7,6 +7,7 @@ mod local;
 
 use std::ops::Range;
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 pub use local::with_ports;
@@ -372,19 +373,7 @@ fn percent_encoded(path: &str) -> String {
 
 /// Decodes `%XX`; what is malformed stays.
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        if let (b'%', Some(byte)) = (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -410,6 +399,19 @@ mod tests {
             ("mysql://u:@h/old", "mysql://u:@h/new"),
         ] {
             assert_eq!(Url::parse(before).unwrap().with_database("new"), after);
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_not_decoded() {
+        for (text, want) in [
+            ("%41%2f%2F", "A//"),
+            ("a+b%", "a+b%"),
+            ("%4", "%4"),
+            ("%zz%+1%%41", "%zz%+1%A"),
+            ("%ffé%C3%A9", "\u{fffd}éé"),
+        ] {
+            assert_eq!(percent_decoded(text), want, "{text}");
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::Root;
 use crate::recipe::EnvRule;
+use crate::recipe::regenerable::is_no_part;
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{Engine, SqlitePlace, Url};
 
@@ -36,8 +37,6 @@ const SERVICE_PREFIXES: [&str; 18] = [
 ];
 /// Where a project of many parts often has them.
 const APPS: &str = "apps";
-/// Directories that hold other people's files, or copies.
-const NO_PARTS: [&str; 6] = ["build", "dist", "node_modules", "target", "vendor", "venv"];
 /// Variables that must be unlike in every environment.
 const SECRETS: [&str; 2] = ["SECRET_KEY", "DJANGO_SECRET_KEY"];
 /// Variables that name a database apart from its server, and those that say of which kind it is.
@@ -105,7 +104,7 @@ impl EnvFile {
     pub(super) fn further(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
         let plain = |name: &&String| {
             !name.starts_with('.')
-                && !NO_PARTS.contains(&name.as_str())
+                && !is_no_part(name)
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         let apps = Root::read(&root.path.join(APPS)).map(|apps| apps.names).unwrap_or_default();

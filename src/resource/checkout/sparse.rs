@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::entries_at_rest;
 use crate::error::{Error, Result};
-use crate::git::{Oid, Repo, absolute};
+use crate::git::{Oid, Repo, hooks};
 use crate::host::exec::{self, Program};
 
 /// Sets the cone of a worktree that has no files yet. Git keeps it in settings of that worktree, which it allows in a
@@ -27,10 +27,9 @@ pub(super) fn set_cone(repo: &Repo, root: &Path, cone: &[String]) -> Result<()> 
 /// Writes the files of the cone, and runs the user's post-checkout hook, both as `git worktree add` does; returns the
 /// hook's status.
 pub(super) fn write_files(root: &Path, head: &Oid) -> Result<u8> {
-    let git = || Program::new("git").arg("-C").arg(root);
-    git().args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).stdout()?;
-    let hook = git().args(["rev-parse", "--git-path", "hooks/post-checkout"]).stdout()?;
-    let hook = absolute(root, Path::new(String::from_utf8_lossy(&hook).trim_end_matches('\n')));
+    let git = Program::new("git").arg("-C").arg(root);
+    git.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).stdout()?;
+    let hook = hooks::path_of(root, "post-checkout")?;
     if rustix::fs::access(&hook, rustix::fs::Access::EXEC_OK).is_err() {
         return Ok(0);
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{Content, Timeout, script};
 use crate::error::{Error, Explain, Hint, Result};
 use crate::host::exec::{Output, Program, Stoppable, check_stopped};
-use crate::text::name::random_hex;
+use crate::host::random;
 use crate::text::url::Url;
 use crate::ui::Ui;
 
@@ -110,7 +110,7 @@ impl<'a> PostgresServer<'a> {
         let script = script::Script::open(file).explain(failed)?;
         let psql = self.program("psql", half)?.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
         let psql = psql.arg("--single-transaction").arg("--command");
-        let psql = psql.arg(format!("\\restrict {}", random_hex(32)?)).args(["--file", "-"]);
+        let psql = psql.arg(format!("\\restrict {}", random::hex(32)?)).args(["--file", "-"]);
         let loaded = psql.output_of_all(Stoppable(script))?;
         check_stopped()?;
         if loaded.code == 0 {

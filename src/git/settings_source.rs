@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use gix::config::file::Metadata;
 
 use super::Repo;
+use crate::host::file::real;
 
 impl Repo {
     /// Whether a section of the configuration is the user's own: it stands in a file that git reads by itself, or in one
@@ -62,8 +63,4 @@ impl Repo {
         }
         brought
     }
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
