@@ -28,11 +28,9 @@ use crate::text::reserved;
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VariableOrigin {
-    /// The port claimed for it.
     Port,
     /// This env file, relative to the worktree.
     File(String),
-    /// The worktree's venv.
     Venv,
 }
 
@@ -50,9 +48,7 @@ impl VariableOrigin {
 /// A variable of a worktree.
 #[derive(Debug, Clone)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
-    /// Its value.
     pub value: String,
     /// Where it comes from.
     pub origin: VariableOrigin,

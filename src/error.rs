@@ -21,7 +21,6 @@ pub struct Error {
     pub advice: Option<Box<str>>,
     /// Commands to paste; shown one a line.
     pub hints: Vec<Hint>,
-    /// The exit status.
     pub exit: u8,
 }
 

@@ -67,9 +67,7 @@ impl Display for Oid {
 /// A branch of a remote: `refs/remotes/REMOTE/BRANCH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteBranch {
-    /// The remote's name.
     pub remote: String,
-    /// The branch's name there.
     pub branch: String,
     /// Where the remote-tracking reference points.
     pub oid: Oid,

@@ -18,6 +18,18 @@
 //!      -> error
 //! ```
 //!
+//! The way of `git wt add staging`, down and back once:
+//!
+//! 1. `main.rs` and `run` below parse the words by `cli.rs`; `command/add.rs` makes a `Request` of them.
+//! 2. `ops/add.rs` has `ops/facts.rs` look up what the words name, by `git/`, and reads the recipe, by `recipe/`.
+//! 3. Under the repository lock `ops/facts.rs` gathers `Facts`, and `plan.rs` makes a `Plan` of request, recipe and
+//!    facts, or refuses; what reaches outside of the worktree is `Granted` there or waits.
+//! 4. `record/store.rs` writes the record with all that is to be made, locks it, and the repository lock goes.
+//! 5. `record/unwind.rs` makes one thing after the other, each in its file in `resource/`, and the record is written
+//!    before and after each. The first that fails ends it, and all is unmade, the last first.
+//! 6. That was the commit point: `ops/hooks.rs` runs the hooks in the worktree's `environment.rs`.
+//! 7. Back in `command/add.rs` the shell is told where to go, by `shell/channel.rs`, and the directory printed.
+//!
 //! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
 //! and repair after a crash walk that list backwards. And: what a committed file asks for is `Requested`; who acts on what
 //! reaches outside of the worktree takes `Granted`, which the gate alone makes.

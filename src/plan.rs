@@ -30,7 +30,6 @@ pub use start::{Known, Refs, Start, StartPoint};
 pub enum What {
     /// A name: the place comes from the recipe.
     Name(String),
-    /// A path, used as it is.
     Path(PathBuf),
 }
 
@@ -53,41 +52,28 @@ pub struct Request {
     pub commit_ish: Option<String>,
     /// `--path`: the place, whatever the name.
     pub path: Option<PathBuf>,
-    /// `-b` or `-B`.
     pub new_branch: Option<BranchName>,
     /// `-B`: the branch is reset if it exists.
     pub reset: bool,
-    /// `--detach`.
     pub detach: bool,
-    /// `--orphan`.
     pub orphan: bool,
     /// How often `-f` was given.
     pub force: u8,
-    /// `--no-checkout`.
     pub no_checkout: bool,
-    /// `--track` or `--no-track`.
     pub track: Option<bool>,
-    /// `--guess-remote` or `--no-guess-remote`.
     pub guess_remote: Option<bool>,
-    /// `--lock`, with its reason.
     pub lock: Option<String>,
-    /// `--base`.
     pub base: Option<String>,
     /// `--fetch`: a base that is a local branch stands for what it tracks.
     pub fetch: bool,
     /// `--unique`: the suffix drawn for it.
     pub unique: Option<String>,
-    /// `--prefix`.
     pub prefix: Option<String>,
     /// Whether the worktree gets an environment.
     pub env: bool,
-    /// Whether hooks run.
     pub hooks: bool,
-    /// `--note`.
     pub note: Option<String>,
-    /// `--push` or `wt.push`.
     pub push: bool,
-    /// `--template`.
     pub template: Option<String>,
     /// Options that are git's own, handed on as they are.
     pub passed_on: Vec<OsString>,
@@ -96,7 +82,6 @@ pub struct Request {
 /// The world, looked at once, as far as any plan needs it.
 #[derive(Debug)]
 pub struct Facts {
-    /// The repository's name.
     pub repo_name: String,
     /// The directory that files are taken from.
     pub main: Option<PathBuf>,
@@ -104,11 +89,8 @@ pub struct Facts {
     pub superproject: Option<PathBuf>,
     /// The current directory.
     pub cwd: PathBuf,
-    /// The user's home.
     pub home: PathBuf,
-    /// All worktrees.
     pub listing: Listing,
-    /// All records.
     pub records: Vec<Record>,
     /// What the worktree has already.
     pub own: Option<Record>,
@@ -164,7 +146,6 @@ pub struct AddFacts {
 /// What is not done by making: hooks that are to run, and what waits for consent.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
-    /// The setup hooks.
     pub hooks: Vec<Requested<String>>,
     /// What is left out until the user consents to it.
     pub waiting: Vec<Action>,
@@ -173,9 +154,7 @@ pub struct Pending {
 /// What will be made, in order, and what runs after it.
 #[derive(Debug)]
 pub struct Plan {
-    /// The worktree's name.
     pub name: Name,
-    /// Its directory.
     pub path: PathBuf,
     /// Its branch, if any.
     pub branch: Option<BranchName>,
@@ -183,7 +162,6 @@ pub struct Plan {
     pub base: Option<String>,
     /// A vanished worktree whose entry stands in the way and is removed first.
     pub heal: Option<Worktree>,
-    /// What is made.
     pub resources: Vec<Resource>,
     /// Whether the recipe calls it protected.
     pub protected: bool,

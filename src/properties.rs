@@ -147,7 +147,6 @@ fn only_the_value_of_a_variable_changes() {
     });
 }
 
-/// The recipe that the README shows.
 fn recipe_of_the_readme() -> &'static str {
     let (_, rest) = include_str!("../README.md").split_once("```toml\n").unwrap();
     rest.split_once("```").unwrap().0

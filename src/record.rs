@@ -33,7 +33,6 @@ pub enum StepState {
     Planned,
     /// Being made: may be there, whole or in part.
     Begun,
-    /// There, and ours.
     Made,
 }
 
@@ -42,7 +41,6 @@ pub enum StepState {
 pub struct Step {
     /// How far it is.
     pub state: StepState,
-    /// What it is.
     #[serde(flatten)]
     pub resource: Resource,
 }
@@ -65,9 +63,7 @@ pub enum RecordState {
 pub enum HookStatus {
     /// Not run yet, or not allowed to.
     Pending,
-    /// With status 0.
     Done,
-    /// With this status.
     Failed(u8),
     /// By our hand, since it took longer than these seconds.
     TimedOut(u64),
@@ -93,9 +89,7 @@ pub struct Destination(#[serde(with = "path_text")] pub PathBuf);
 /// A setup hook and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRun {
-    /// The command.
     pub command: String,
-    /// How it ended.
     pub ended: HookStatus,
 }
 
@@ -121,7 +115,6 @@ pub struct Record {
     /// What a new branch was started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// The user's note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The template that was asked for by name.
@@ -184,7 +177,6 @@ impl Record {
         }
     }
 
-    /// The things that are there.
     pub fn made(&self) -> impl Iterator<Item = &Resource> {
         self.steps.iter().filter(|step| step.state == StepState::Made).map(|step| &step.resource)
     }
@@ -200,12 +192,10 @@ impl Record {
             .collect()
     }
 
-    /// The databases that are there.
     pub fn databases(&self) -> impl Iterator<Item = &Database> {
         self.made().filter_map(Resource::database)
     }
 
-    /// The name of its database on a server.
     pub fn server_database(&self) -> Option<String> {
         self.databases().find_map(|database| match database {
             Database::Server(database) => Some(database.name.clone()),
@@ -248,7 +238,6 @@ impl Record {
         self.steps.iter().filter_map(|step| step.resource.claimed()).collect()
     }
 
-    /// The env files that are there.
     pub fn env_files(&self) -> impl Iterator<Item = &EnvFile> {
         self.made().filter_map(|resource| match resource {
             Resource::EnvFile(file) => Some(file),

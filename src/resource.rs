@@ -52,7 +52,6 @@ pub enum Unwind {
 /// What became of `create`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// It is there, and ours.
     Made,
     /// It was there already, and is not ours.
     Found,
@@ -63,7 +62,6 @@ pub enum Created {
 /// What became of `destroy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destroyed {
-    /// It is gone, or was never there.
     Gone,
     /// It stays, as it should.
     Kept,
@@ -73,7 +71,6 @@ pub enum Destroyed {
 
 /// Where resources are made: the repository, and the worktree they belong to.
 pub struct Site<'a> {
-    /// The repository.
     pub repo: &'a Repo,
     /// The host's claims on ports and databases.
     pub claims: &'a Claims,
@@ -95,7 +92,6 @@ pub trait Reversible {
         Ok(())
     }
 
-    /// Makes it.
     fn create(&mut self, site: &Site) -> Result<Created>;
 
     /// Opens it up for others, once all is made.
@@ -129,7 +125,6 @@ pub trait Reversible {
         false
     }
 
-    /// What it has claimed on this host.
     fn claimed(&self) -> Option<Thing> {
         None
     }
@@ -144,7 +139,6 @@ pub trait Reversible {
 pub enum Resource {
     /// A port, claimed on this host.
     Port(Port),
-    /// The worktree's branch.
     Branch(Branch),
     /// What the first push of its branch does.
     FirstPush(FirstPush),
@@ -158,10 +152,8 @@ pub enum Resource {
     Link(Link),
     /// A Python environment.
     Venv(Venv),
-    /// A database.
     #[serde(alias = "server_database")]
     Database(Database),
-    /// The env file.
     EnvFile(EnvFile),
 }
 

@@ -35,7 +35,6 @@ impl Sandbox {
         Self { dir, main, worktree }
     }
 
-    /// A path in it.
     pub fn at(&self, rel: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(rel)
     }

@@ -49,7 +49,6 @@ pub const VENV: &str = "VIRTUAL_ENV";
 /// A variable that leads into another worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
-    /// The variable.
     pub variable: String,
     /// The env file it stands in; `None` for one of the shell's.
     pub file: Option<String>,
@@ -97,9 +96,7 @@ pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
 
 /// A worktree and those around it.
 pub struct Watch<'a> {
-    /// The repository.
     pub repo: &'a Repo,
-    /// Its worktrees.
     pub worktrees: &'a Worktrees,
     /// The ports and databases of this host.
     pub claims: &'a Claims,
@@ -107,9 +104,7 @@ pub struct Watch<'a> {
     pub main: Option<&'a Path>,
     /// The worktree that is looked at.
     pub tree: &'a Worktree,
-    /// Its recipe.
     pub recipe: &'a Recipe,
-    /// The rule of a database of the worktree's own.
     pub own_database: Option<&'a DatabaseRule>,
 }
 

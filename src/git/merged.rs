@@ -8,7 +8,6 @@ use crate::text::name::BranchName;
 /// How a branch's work has come into another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merged {
-    /// Its commits are there.
     Into(String),
     /// Its changes are there: rebased, or squashed into one commit.
     AsChanges(String),

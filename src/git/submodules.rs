@@ -13,7 +13,6 @@ use crate::host::exec::Program;
 /// A submodule that has been cloned for the main worktree, as another worktree has it.
 #[derive(Debug, Clone)]
 pub struct Submodule {
-    /// Its name in `.gitmodules`.
     pub name: String,
     /// Where it is in the worktree.
     pub path: PathBuf,

@@ -20,7 +20,6 @@ use crate::text::name::BranchName;
 pub enum Head {
     /// A branch, and its commit if it has one yet.
     Branch(BranchName, Option<Oid>),
-    /// A commit.
     Detached(Oid),
     /// A main repository without a worktree.
     Bare,
@@ -54,7 +53,6 @@ pub struct Worktree {
     pub id: Option<String>,
     /// Its directory (of a bare repository: the repository's).
     pub path: PathBuf,
-    /// Its git directory.
     pub git_dir: PathBuf,
     /// What is checked out.
     pub head: Head,
@@ -67,7 +65,6 @@ pub struct Worktree {
 }
 
 impl Worktree {
-    /// Whether this is the main worktree.
     pub fn is_main(&self) -> bool {
         self.id.is_none()
     }
@@ -95,7 +92,6 @@ impl Worktree {
 pub struct Broken {
     /// The entry's name.
     pub id: String,
-    /// What is wrong with it.
     pub why: String,
     /// The reason it is locked with: git locks an entry before it writes anything else into it.
     pub locked: Option<String>,
@@ -190,7 +186,6 @@ impl Repo {
             .or_else(|| self.root().map(Path::to_owned))
     }
 
-    /// Reads all worktrees.
     pub fn worktrees(&self) -> Result<Listing> {
         let mut listing = self.worktrees_at_a_glance()?;
         for tree in &mut listing.worktrees {

@@ -26,7 +26,6 @@ const ABANDONED: Duration = Duration::from_hours(1);
 /// The record that a claim belongs to, and the repository that the record lives in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// The record's id.
     pub record: String,
     /// The worktree's name, for messages.
     pub name: String,
@@ -55,7 +54,6 @@ impl Display for Owner {
 /// What can be claimed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing {
-    /// A TCP port.
     Port(u16),
     /// A database by its place; by its file's name where a damaged claim no longer tells the place.
     Database(String),
@@ -73,7 +71,6 @@ impl Display for Thing {
 /// A claim as it stands on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// What is claimed.
     pub thing: Thing,
     /// By whom; `None` when the file is damaged. It is still a claim.
     pub owner: Option<Owner>,
@@ -404,7 +401,6 @@ pub(crate) mod path_text {
 
     const MARK: &str = "hex:";
 
-    /// Writes a path.
     pub(crate) fn serialize<S: Serializer>(path: &Path, out: S) -> Result<S::Ok, S::Error> {
         match path.to_str() {
             Some(text) if !text.starts_with(MARK) => out.serialize_str(text),
@@ -412,7 +408,6 @@ pub(crate) mod path_text {
         }
     }
 
-    /// Reads a path.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<PathBuf, D::Error> {
         let text = String::deserialize(input)?;
         let Some(digits) = text.strip_prefix(MARK) else { return Ok(text.into()) };
@@ -429,7 +424,6 @@ pub(crate) mod path_text {
 /// What has become of the repository that a claim belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepositoryState {
-    /// It is where it was.
     Present,
     /// The directory around it is there, on its disk, and has it no more.
     Gone,

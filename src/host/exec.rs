@@ -180,16 +180,13 @@ pub struct Program {
 /// Where a child prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Its stdout.
     Stdout,
-    /// Its stderr.
     Stderr,
 }
 
 /// How a command ended that may not take longer than it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// With this exit status.
     Status(u8),
     /// By our hand, since it took too long.
     TimedOut,
@@ -200,7 +197,6 @@ pub enum Ending {
 pub struct Output {
     /// Its exit status, 128+n when a signal ended it.
     pub code: u8,
-    /// Its stdout.
     pub stdout: Vec<u8>,
     /// Its stderr, as text for people.
     pub stderr: String,

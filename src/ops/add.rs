@@ -224,7 +224,6 @@ pub struct Made {
 
 /// A failure on the way; what was made before it is still there.
 pub struct Failure {
-    /// What failed.
     pub error: Error,
     port_taken: bool,
 }

@@ -44,7 +44,6 @@ impl Context {
         !self.has_declined.get() && self.ui.can_ask()
     }
 
-    /// Remembers consent.
     pub fn remember(&self, actions: &[Action]) -> Result<()> {
         let _lock = self.records.lock()?;
         ConsentFile::of(&self.repo, &self.claims)?.add(actions)

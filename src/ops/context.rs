@@ -25,15 +25,11 @@ use crate::ui::Ui;
 
 /// What every verb works with.
 pub struct Context {
-    /// The repository.
     pub repo: Repo,
-    /// Its records.
     pub records: Records,
-    /// The host's claims.
     pub claims: Claims,
     /// The directory that files and the recipe come from.
     pub main: Option<PathBuf>,
-    /// The terminal.
     pub ui: Ui,
     /// The shell that may follow us.
     pub channel: Channel,
@@ -46,7 +42,6 @@ pub struct Context {
 /// From where it is known what git ignores in the main worktree, by which a project tells what it needs.
 #[derive(Debug, Clone, Copy)]
 pub enum Ignored<'a> {
-    /// Git is asked.
     AskGit,
     /// From what a worktree was given when it was made: no process is started.
     AsRecorded(&'a Record),
@@ -121,7 +116,6 @@ impl Context {
         Ok(recipe)
     }
 
-    /// The recipe of a worktree that is there.
     pub fn recipe_of(&self, tree: &Worktree, worktrees: &Worktrees) -> Result<Recipe> {
         let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
         self.recipe_for(&worktrees.name(tree), tree.head.branch(), template, Ignored::AskGit)

@@ -83,11 +83,9 @@ pub fn refs(repo: &Repo, request: &Request) -> Refs {
 /// What a worktree gets besides its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gets {
-    /// Nothing.
     Nothing,
     /// Ports alone, since there are no files.
     Ports,
-    /// All that the recipe has.
     Environment,
 }
 

@@ -52,9 +52,7 @@ pub enum Outcome {
 
 /// Where hooks run, and how.
 pub struct Surroundings<'a> {
-    /// The worktree.
     pub root: &'a Path,
-    /// Its environment.
     pub environment: &'a Environment,
     /// What they may speak of.
     pub words: &'a Words,
@@ -62,7 +60,6 @@ pub struct Surroundings<'a> {
     pub consent: &'a Consent,
     /// How long each may take.
     pub limit: Option<Duration>,
-    /// The worktree's log.
     pub log: &'a Path,
 }
 

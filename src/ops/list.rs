@@ -24,7 +24,6 @@ pub enum Asked<T> {
     Not,
     /// It could not be had: null in JSON.
     Unknown,
-    /// It is this.
     Known(T),
 }
 
@@ -183,7 +182,6 @@ impl Row {
         }
     }
 
-    /// The branch for people.
     pub fn branch_cell(&self) -> String {
         if self.bare { "(bare)".into() } else { self.branch.clone().unwrap_or_else(|| "(detached)".into()) }
     }

@@ -26,7 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What is done about what is found.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Repair it.
     pub fix: bool,
     /// Drop the databases of worktrees that are gone, and forget those of repositories that are gone.
     pub drop_databases: bool,

@@ -25,7 +25,6 @@ use crate::text::name::BranchName;
 /// Which worktrees go.
 #[derive(Debug, Clone)]
 pub enum Which {
-    /// These.
     Named(Vec<String>),
     /// All linked ones that are clean and not locked.
     All,
@@ -162,7 +161,6 @@ fn all<'a>(
 
 /// A worktree that may go, and what goes with it.
 pub struct Removal<'a> {
-    /// The worktree.
     pub tree: &'a Worktree,
     record: Option<Record>,
     name: String,
@@ -174,7 +172,6 @@ pub struct Removal<'a> {
     occupants: Vec<Occupant>,
     /// The branch that goes with it, and where it stands.
     branch: Option<(BranchName, Oid)>,
-    /// The remote's branch that goes with it.
     remote_branch: Option<RemoteBranch>,
 }
 
@@ -303,7 +300,6 @@ impl<'a> Removal<'a> {
         ignored.into_iter().filter(|path| !is_regenerable(path) && !ours(path)).collect()
     }
 
-    /// The databases that go.
     fn databases(&self, options: &Options) -> impl Iterator<Item = &Database> {
         let keep_db = options.keep_db;
         let databases = self.record.iter().flat_map(Record::databases);

@@ -23,7 +23,6 @@ const ELSEWHERE: &str = "git wt add --path PLACE NAME";
 pub enum Place {
     /// Nothing, and it can be made.
     Free,
-    /// An empty directory.
     EmptyDir,
     /// A directory with something in it.
     Occupied,
@@ -38,9 +37,7 @@ pub enum Place {
 /// A place, as it is looked at before planning.
 #[derive(Debug, Clone)]
 pub struct Ground {
-    /// The place.
     pub path: PathBuf,
-    /// What stands there.
     pub stands: Place,
     /// The place with the links resolved of the part that exists.
     pub real: PathBuf,
@@ -57,9 +54,7 @@ pub struct Ground {
 /// A worktree around a place.
 #[derive(Debug, Clone)]
 pub struct Around {
-    /// Its path.
     pub path: PathBuf,
-    /// Whether it is the main worktree.
     pub is_main: bool,
     /// The place, relative to it.
     pub inner: PathBuf,

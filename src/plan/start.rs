@@ -40,13 +40,11 @@ pub struct Refs {
 /// What the worktree starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartPoint {
-    /// A branch that exists.
     Existing(BranchName),
     /// A branch to be made where a remote's stands.
     Tracking(BranchName, RemoteBranch),
     /// A branch to be made at the base, or reset to it from where it stands.
     New(BranchName, Option<Oid>),
-    /// A commit.
     Detached(Oid),
     /// A branch without a commit.
     Orphan(BranchName),
@@ -65,9 +63,7 @@ impl StartPoint {
 /// What the words of a request come to: the worktree's name and what it starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// The worktree's name.
     pub name: Name,
-    /// What it starts with.
     pub head: StartPoint,
 }
 

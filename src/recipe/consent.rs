@@ -60,7 +60,6 @@ impl<T> Requested<T> {
         &self.wanted
     }
 
-    /// Whether it came with the repository.
     pub fn is_repositorys(&self) -> bool {
         self.author == Author::Repository
     }
@@ -91,7 +90,6 @@ impl<T> Granted<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Runs a command.
     Run,
     /// Runs a command before the worktree is removed.
     RunAtRemoval,
@@ -134,14 +132,12 @@ impl Kind {
 /// What needs consent: one thing that is done, with the content of the files that say what that is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// What kind of thing.
     pub kind: Kind,
     /// What is done, in full.
     pub text: String,
     /// The files that it names, relative, with the hash of each.
     #[serde(default)]
     files: BTreeMap<String, String>,
-    /// What is set to what.
     #[serde(skip)]
     pub values: Vec<String>,
     /// What of it cannot be told, and so is not covered.
@@ -219,7 +215,6 @@ impl Action {
         format!("{}{place}", self.text)
     }
 
-    /// The files that it covers.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
@@ -595,7 +590,6 @@ impl ConsentFile {
         Ok(Self { file, consent: Consent { actions, keys, whole: is_trusted(repo) } })
     }
 
-    /// What it says.
     pub fn consent(&self) -> &Consent {
         &self.consent
     }

@@ -53,7 +53,6 @@ pub struct Project {
     /// Where uploaded files are, if git ignores them, and what a worktree has of them.
     media: Option<(&'static str, Media)>,
     templates: Vec<Template>,
-    /// What a database begins as.
     database: DatabaseRule,
     /// Whether migrations run, if somebody has said so.
     migrate: Option<bool>,
@@ -72,7 +71,6 @@ enum Media {
 struct Django {
     /// The file or directory of its settings.
     settings: Option<String>,
-    /// The module of its settings.
     module: Option<String>,
     /// Whether the settings name a database server.
     has_server: bool,

@@ -341,7 +341,6 @@ pub(super) fn pattern_fault(text: &str) -> Option<&'static str> {
     text.contains(['?', '[', '\\', '{']).then_some("only '*' is special in it")
 }
 
-/// Reads a range of ports, `3000-3010`.
 pub(super) fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last) = (port(first)?, port(last)?);

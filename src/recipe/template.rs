@@ -32,7 +32,6 @@ const FILTERS: &str = "slug, dbname, hash";
 pub(super) enum Scope {
     /// The worktree's path, which decides all the rest.
     Path(Author),
-    /// The database's name.
     Database(Author),
     /// A command, whose text others can see while it runs, and which is kept in a log.
     Command,
@@ -45,11 +44,9 @@ pub(super) enum Scope {
 pub struct Words {
     /// The repository's name.
     pub repo: String,
-    /// The worktree's name.
     pub name: String,
     /// Its branch; none on a detached HEAD.
     pub branch: Option<String>,
-    /// Its absolute path.
     pub path: String,
     /// The main worktree's absolute path.
     pub main: String,

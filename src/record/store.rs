@@ -21,7 +21,6 @@ const NEWER: &str = "it was written by a newer git-wt";
 pub struct Damaged {
     /// The record's id, from the file's name.
     pub id: String,
-    /// What is wrong.
     pub why: String,
     /// Whether it is whole, and only written by a newer git-wt: that one may mend it, we may not.
     pub newer: bool,

@@ -17,12 +17,10 @@ use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource,
 pub struct LockedRecord<'a> {
     pub(super) records: &'a Records,
     pub(super) file: Arc<File>,
-    /// What it says.
     pub record: Record,
 }
 
 impl LockedRecord<'_> {
-    /// Writes the record.
     pub fn write(&mut self) -> Result<()> {
         self.record.updated = super::now();
         let path = self.records.file(&self.record.id, "json");

@@ -69,7 +69,6 @@ impl Worktrees {
         }
     }
 
-    /// The record of a worktree.
     pub fn record(&self, tree: &Worktree) -> Option<&Record> {
         self.by_id.get(tree.record.as_ref()?).map(|at| &self.records[*at])
     }
@@ -215,11 +214,9 @@ impl Worktrees {
 /// A linked worktree, as far as it takes to name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// git's entry.
     pub entry: String,
     /// What the user calls it.
     pub name: String,
-    /// Its record.
     pub record: Option<String>,
 }
 

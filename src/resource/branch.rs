@@ -11,7 +11,6 @@ use crate::text::name::BranchName;
 /// A local branch that `add` creates or, with `-B`, resets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Branch {
-    /// Its name.
     pub name: BranchName,
     /// The commit it starts at.
     pub oid: Oid,

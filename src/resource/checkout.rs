@@ -51,7 +51,6 @@ pub struct Checkout {
     /// The only directories whose files are written, if there are any: the cone of a sparse checkout.
     #[serde(skip)]
     pub sparse: Vec<String>,
-    /// Whether no files are written.
     #[serde(skip)]
     pub no_files: bool,
     /// Submodules that stay empty, and why.

@@ -23,7 +23,6 @@ pub use sqlite::SqliteDatabase;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
-    /// Nothing.
     Empty,
     /// What is in the main worktree's: the path of an SQLite file, or a name on the same server.
     Main(String),
@@ -56,7 +55,6 @@ impl Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Database {
-    /// A file.
     Sqlite(SqliteDatabase),
     /// One on a PostgreSQL, MySQL or MariaDB server.
     Server(ServerDatabase),

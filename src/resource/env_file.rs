@@ -59,7 +59,6 @@ impl Hashes {
 /// A variable whose value came from a file that others may have written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supplied {
-    /// The variable's name.
     pub name: String,
     /// SHA-256 of the value, empty until it is written: another one is the user's.
     #[serde(default)]
@@ -83,7 +82,6 @@ pub struct EnvFile {
     /// The file it starts from, absolute; none for an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Source>,
-    /// What was written.
     #[serde(default)]
     pub written: Hashes,
     /// Variables whose values a file of the repository has supplied: they enter a shell or hook with consent only.
@@ -123,9 +121,7 @@ pub struct Source(#[serde(with = "path_text")] pub PathBuf);
 /// A port of the main worktree, and the one this worktree has in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedPort {
-    /// The variable that holds it.
     pub variable: String,
-    /// The env file that has it.
     pub file: String,
     /// The main worktree's.
     pub from: u16,
@@ -138,7 +134,6 @@ pub struct MovedPort {
 pub struct Changes {
     /// Why it is not written.
     pub obstacle: Option<String>,
-    /// It was not there.
     pub is_new: bool,
     /// Variables that it had not.
     pub added: Vec<String>,

@@ -17,7 +17,6 @@ const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
 /// The first push of a branch that has no upstream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FirstPush {
-    /// The branch.
     pub branch: BranchName,
     /// Where it goes, as far as is known now: git looks itself.
     pub remote: String,

@@ -36,13 +36,11 @@ const WELL_KNOWN: [u16; 19] = [
 pub struct Port {
     /// The variable that tells it, such as `PORT`.
     pub variable: String,
-    /// The port.
     pub number: u16,
 }
 
 /// What of this host's ports is not to be had.
 pub struct Host<'a> {
-    /// The claims of all worktrees.
     pub claims: &'a BTreeMap<u16, Claim>,
     /// Where the kernel takes ports for outgoing connections.
     pub ephemeral: RangeInclusive<u16>,

@@ -22,7 +22,6 @@ impl Relocation {
         Self { from: from.to_owned(), to: to.to_owned() }
     }
 
-    /// The way back.
     #[must_use]
     pub fn back(&self) -> Self {
         Self { from: self.to.clone(), to: self.from.clone() }

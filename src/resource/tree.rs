@@ -31,9 +31,7 @@ const OLD_FILE: OFlags = OFlags::RDONLY
 /// What a path in the tree is; links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file.
     File,
-    /// A directory.
     Directory,
     /// A symbolic link, wherever it leads.
     Link,

@@ -209,7 +209,6 @@ fn are_too_many(names: &[String], typed: &str) -> bool {
     typed.is_empty() && names.len() > MANY
 }
 
-/// The templates of the recipe.
 pub fn templates() -> Vec<CompletionCandidate> {
     let recipe = Repo::discover().and_then(|repo| {
         let main = match repo.main_root() {

@@ -24,7 +24,6 @@ const LABEL: &str = "GIT_WT_LABEL";
 /// What a worktree wants set.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// The worktree's name.
     pub name: String,
     /// The path of its HEAD file, which the prompt reads.
     pub head: String,

@@ -79,7 +79,6 @@ impl EnvText {
         text
     }
 
-    /// The file's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

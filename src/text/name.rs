@@ -152,7 +152,6 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether `text` is shown as it is.
 pub fn is_shown(text: &str) -> bool {
     text.chars().all(is_visible)
 }

@@ -26,9 +26,7 @@ pub struct Url<'a> {
 /// What keeps a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// A file.
     Sqlite,
-    /// A server.
     Server(ServerEngine),
 }
 
@@ -38,7 +36,6 @@ pub enum Engine {
 pub enum ServerEngine {
     /// PostgreSQL and what speaks like it.
     Postgres,
-    /// MySQL and MariaDB.
     Mysql,
 }
 
@@ -111,7 +108,6 @@ impl<'a> Url<'a> {
         if ports.split(',').all(is_port) { Ok(url) } else { Err("its port is no number") }
     }
 
-    /// The scheme as it is spelled.
     pub fn scheme(&self) -> &str {
         &self.text[self.scheme.clone()]
     }
@@ -132,7 +128,6 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// The user, decoded.
     pub fn user(&self) -> Option<String> {
         let (user, _) = self.text[self.authority.clone()].rsplit_once('@')?;
         Some(percent_decoded(user.split(':').next().unwrap_or_default())).filter(|user| !user.is_empty())
@@ -144,7 +139,6 @@ impl<'a> Url<'a> {
         (!host.is_empty()).then(|| percent_decoded(host))
     }
 
-    /// The port.
     pub fn port(&self) -> Option<String> {
         let (_, port) = self.server().rsplit_once(':').filter(|(_, port)| !port.contains(']'))?;
         Some(port.to_owned())
@@ -155,7 +149,6 @@ impl<'a> Url<'a> {
         self.parameters().find(|(known, _)| *known == key).map(|(_, value)| percent_decoded(value))
     }
 
-    /// The password, decoded.
     pub fn password(&self) -> Option<String> {
         let user = self.text[self.authority.clone()].rsplit_once('@').map(|(user, _)| user);
         let password =

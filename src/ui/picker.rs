@@ -25,13 +25,11 @@ const PROMPT: &str = "> ";
 /// One of those to choose from.
 #[derive(Debug, Clone, Default)]
 pub struct Candidate {
-    /// Its name.
     pub name: String,
     /// What it has checked out.
     pub branch: String,
     /// What is not committed in it; `None` while that is not known.
     pub changes: Option<String>,
-    /// Its first port.
     pub port: Option<u16>,
     /// The time since it was last used.
     pub age: Option<Duration>,
@@ -42,7 +40,6 @@ pub struct Candidate {
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The one of this number.
     Picked(usize),
     /// None of them.
     Cancelled,

@@ -23,7 +23,6 @@ static PANICS: Once = Once::new();
 pub enum Key {
     /// A character that is shown.
     Text(char),
-    /// Return.
     Enter,
     /// Escape, Ctrl-C, Ctrl-G, or a terminal that is gone.
     Cancel,
@@ -48,9 +47,7 @@ pub enum Key {
 /// How a part of a line is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// As it is.
     Plain,
-    /// What it is about.
     Strong,
     /// What stands beside it.
     Dim,

@@ -14,9 +14,7 @@ const LISTENING: &str = "0A";
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// The port.
     pub port: u16,
-    /// Who it is.
     pub process: Occupant,
     /// The directory it stands in, where that can be told.
     pub dir: Option<PathBuf>,

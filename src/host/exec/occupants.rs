@@ -10,7 +10,6 @@ use crate::host::file::read_proc;
 pub struct Occupant {
     /// Its process id.
     pub pid: u32,
-    /// The program's name.
     pub name: String,
 }
 

@@ -41,7 +41,6 @@ impl StartFile {
         name.into()
     }
 
-    /// Whether it is there.
     pub(super) fn exists(&self) -> bool {
         self.target.exists()
     }

@@ -22,11 +22,9 @@ pub struct Serving<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Listener {
-    /// A process.
     Process {
         /// Its process id.
         pid: u32,
-        /// The program's name.
         name: String,
         /// The worktree it stands in; null in JSON where it stands in none.
         worktree: Option<String>,

@@ -14,7 +14,6 @@ pub enum Topic {
     Requirements,
     /// Which port is the server's own.
     Port,
-    /// What a database begins as.
     Database,
     /// Whether migrations run.
     Migrate,
@@ -27,7 +26,6 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Requirements,
         Self::Port,

@@ -56,7 +56,6 @@ const DJANGO_PORT: u16 = 8000;
 /// What the env file says.
 #[derive(Debug)]
 pub(super) struct EnvFile {
-    /// The file found.
     pub(super) file: String,
     /// What a worktree's begins as.
     pub(super) from: String,
@@ -127,7 +126,6 @@ impl EnvFile {
         found.filter(|env| !env.overrides() || env.is_managed()).collect()
     }
 
-    /// Whether it overrides the first.
     pub(super) fn overrides(&self) -> bool {
         self.file == EnvRule::OVERRIDING
     }

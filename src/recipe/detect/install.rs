@@ -11,9 +11,7 @@ use crate::text::quote;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Install {
     ecosystem: Ecosystem,
-    /// What it is, in words.
     pub(super) what: &'static str,
-    /// The file that tells.
     pub(super) file: String,
     /// The command, where one is needed.
     pub(super) command: Option<String>,

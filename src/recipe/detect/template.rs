@@ -12,13 +12,10 @@ pub(super) const PROTECTED: &str = "production";
 /// A `[template.NAME]`, and what speaks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
-    /// The worktree it is for.
     pub(super) name: &'static str,
     /// The file and the module of its settings.
     pub(super) settings: Option<(String, String)>,
-    /// The file of its requirements.
     pub(super) requirements: Option<String>,
-    /// Whether there is a branch of that name.
     pub(super) has_branch: bool,
     /// Whether it is written down.
     pub(super) used: bool,

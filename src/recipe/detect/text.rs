@@ -8,7 +8,6 @@ use super::env_file::NamedDatabase;
 use super::template::Template;
 use super::{Project, Venv};
 
-/// Returns the text of a new recipe.
 pub(super) fn recipe_text(project: &Project) -> String {
     let recipe = project.recipe();
     let mut text = String::from("# what a worktree of this repository gets: 'git wt add NAME' makes it\n");

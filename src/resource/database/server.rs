@@ -114,9 +114,7 @@ const NO_ENV: &str = "git wt add --no-env NAME";
 /// A database on a PostgreSQL, MySQL or MariaDB server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerDatabase {
-    /// What kind of server it is on.
     pub engine: ServerEngine,
-    /// Its name there.
     pub name: String,
     /// Host and port, as the URL spells them.
     pub server: String,
@@ -124,7 +122,6 @@ pub struct ServerDatabase {
     pub variable: String,
     /// That env file, relative to a worktree.
     pub file: String,
-    /// What it begins with.
     pub from: Content,
     /// How long the server has for an answer.
     #[serde(default)]

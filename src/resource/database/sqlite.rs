@@ -23,7 +23,6 @@ use crate::ui::bytes;
 pub struct SqliteDatabase {
     /// The absolute path of the file.
     pub place: String,
-    /// What it begins with.
     pub from: Content,
     /// Nothing was there when we looked.
     absent: bool,

@@ -66,7 +66,6 @@ enum Place {
 enum Kind {
     #[default]
     Unknown,
-    /// `CREATE`, of something.
     Create,
     /// `CREATE TRIGGER`: semicolons are inside.
     Trigger,
