@@ -12,7 +12,10 @@ fn neighbours() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", RECIPE);
     world.commit(&world.path("myproject"), "recipe");
-    world.write("myproject/.env", &format!("DATABASE_URL={}\nOTHER=1\n", database(&world)));
+    world.write(
+        "myproject/.env",
+        &format!("DATABASE_URL={}\nOTHER=1\nBASE_URL=http://localhost:18300/\n", database(&world)),
+    );
     world.wt(&["trust", "--yes"]).ok();
     for name in ["a", "b"] {
         world.wt(&["add", name]).ok();
@@ -40,6 +43,19 @@ fn put(world: &World, name: &str, value: &str) {
     let mut lines: Vec<String> = others.map(str::to_owned).collect();
     lines.push(format!("{name}={value}\n"));
     world.write("myproject-a/.env", &lines.join("\n"));
+}
+
+#[test]
+fn mains_port_is_noticed_where_the_worktree_has_another() {
+    let world = neighbours();
+    let own = world.read("myproject-a/.env");
+    put(&world, "PORT", "18300");
+    let named = "PORT in '.env' is port 18300 of the main worktree 'myproject'";
+    run_in_a(&world).code(128).prints("").says(&[named, "hint: git wt setup a\n"]);
+    world.wt(&["setup", "a"]).ok();
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(lines(&world.read("myproject-a/.env")), lines(&own));
+    run_in_a(&world).ok().prints("ran\n");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::file;
 use crate::recipe::{DatabaseRule, Recipe};
 use crate::record::worktrees::Worktrees;
-use crate::resource::database;
+use crate::resource::{Resource, database};
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{Engine, SqlitePlace, Url};
 
@@ -54,7 +54,7 @@ pub struct Stray {
     pub file: Option<String>,
     /// What it leads to, as in "port 8002 of 'staging'".
     pub to: String,
-    /// Whether the recipe gives the worktree a value of its own for it.
+    /// Whether the worktree is given a value of its own for it.
     pub has_own: bool,
 }
 
@@ -82,8 +82,12 @@ impl Stray {
 /// The refusal to run anything in the worktree of this name; `None` without strays.
 pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
     let error = Error::new(format!("the environment of '{name}' leads into another worktree"));
-    let mut ways: Vec<_> = strays.iter().map(|stray| stray.way_out(name)).collect();
-    ways.dedup();
+    let mut ways = Vec::new();
+    for way in strays.iter().map(|stray| stray.way_out(name)) {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
     ways.push(Ok("git config wt.guard warn".into()));
     let error = strays.iter().fold(error, Error::because);
     (!strays.is_empty()).then(|| {
@@ -133,8 +137,11 @@ impl Watch<'_> {
     fn stray(&self, name: &str, file: Option<String>, to: String) -> Stray {
         let ports = self.recipe.port.variables.iter().map(|(name, _)| name);
         let values = self.recipe.env.values.iter().map(|(name, _)| name);
+        let writes = |resource: &Resource| matches!(resource, Resource::EnvFile(file) if file.written.get(name).is_some());
         let has_own = !self.tree.is_main()
-            && (ports.chain(values).any(|known| known == name) || self.database_variable() == Some(name));
+            && (ports.chain(values).any(|known| known == name)
+                || self.database_variable() == Some(name)
+                || self.worktrees.record(self.tree).is_some_and(|record| record.made().any(writes)));
         Stray { variable: name.to_owned(), file, to, has_own }
     }
 
@@ -159,10 +166,21 @@ impl Watch<'_> {
             || name.ends_with("_PORT")
             || self.recipe.port.variables.iter().any(|(port, _)| port == name);
         match value.trim().parse().ok().filter(|_| is_port) {
-            Some(port) => self.anothers_port(port, !self.tree.is_main()),
+            Some(port) => {
+                self.mains_port(name, port).or_else(|| self.anothers_port(port, !self.tree.is_main()))
+            }
             // one repository's front end may well want a port of another's
             None => self.anothers_port(local_port(value)?, false),
         }
+    }
+
+    /// The main worktree's port, which nobody claims, in a variable for which this worktree has another.
+    fn mains_port(&self, name: &str, port: u16) -> Option<String> {
+        let mains = self.recipe.port.variables.iter().any(|(known, mains)| known == name && *mains == port);
+        let has_another = |resource: &Resource| matches!(resource, Resource::Port(own) if own.variable == name && own.number != port);
+        let record = self.worktrees.record(self.tree).filter(|_| mains)?;
+        let main = self.worktrees.listing.main();
+        record.made().any(has_another).then(|| format!("port {port} of {}", self.named(main)))
     }
 
     fn anothers_port(&self, port: u16, of_any_repository: bool) -> Option<String> {

@@ -206,6 +206,10 @@ impl EnvFile {
             Some(found) => found,
             None => self.start()?,
         };
+        if before.is_none() {
+            // what it starts from is main's, and none of it an edit of ours
+            self.written = Hashes::default();
+        }
         self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
         let (drawn, foreign) = (by_name(&self.drawn), by_name(&self.foreign));
         let mut wanted: Vec<(&str, &str)> = Vec::new();
@@ -288,6 +292,7 @@ impl EnvFile {
                 Some(known) if known == hash(now.as_bytes()) => drop(from.insert(name, Some(theirs))),
                 // one who was killed may have written it, and not the record
                 Some(_) if before.raw(name).map(str::to_owned) == with_ports(theirs, ports) => {}
+                Some(_) if self.foreign.contains(name) => drop(from.insert(name, Some(theirs))),
                 Some(_) => {
                     self.changes.kept.push(name.clone());
                     continue;
