@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     add, cd, doctor, env, help, hook, init, list, lock, r#move, prune, push_guard, remove, repair, run,
-    setup, shell_init, sweep, trust, unlock,
+    setup, shell_init, sweep, trust, undo, unlock,
 };
 
 /// git worktree, with an environment of its own for each worktree
@@ -43,6 +43,8 @@ pub enum Verb {
     /// Remove worktrees with all that was made for them
     #[command(visible_alias = "rm")]
     Remove(remove::Args),
+    /// Bring back a worktree that was removed
+    Undo(undo::Args),
     /// Give a worktree its environment, or finish what failed
     Setup(setup::Args),
     /// Show a worktree's variables and where each came from
@@ -88,6 +90,7 @@ impl Verb {
             self,
             Self::Add(_)
                 | Self::Remove(_)
+                | Self::Undo(_)
                 | Self::Setup(_)
                 | Self::Prune(_)
                 | Self::Lock(_)

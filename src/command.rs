@@ -20,5 +20,6 @@ pub mod setup;
 pub mod shell_init;
 pub mod sweep;
 pub mod trust;
+pub mod undo;
 pub mod unlock;
 pub mod version;

@@ -549,7 +549,7 @@ pub fn paths(output: &[u8]) -> Vec<PathBuf> {
     output.split(|b| *b == 0).filter(|p| !p.is_empty()).map(|p| PathBuf::from(OsStr::from_bytes(p))).collect()
 }
 
-fn joined(option: &str, path: &Path) -> OsString {
+pub fn joined(option: &str, path: &Path) -> OsString {
     let mut whole = OsString::from(option);
     whole.push(path);
     whole

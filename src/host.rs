@@ -4,4 +4,5 @@ pub mod claims;
 pub mod exec;
 pub mod file;
 pub mod identity;
+pub mod mounts;
 pub mod random;

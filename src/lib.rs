@@ -8,6 +8,7 @@
 //!      -> plan/                  pure: (request, recipe, facts) -> plan, or a refusal
 //!      -> environment/           a worktree's variables; drift; what leads into another worktree
 //!      -> shell/                 cd, what is set on entering, what TAB offers
+//!      -> trash/                 what was removed and can be brought back
 //!      -> record/                what was made, on disk: the undo; which worktree a word means
 //!      -> resource/              create and destroy: branch, checkout, port, database …
 //!      -> recipe/                what a worktree gets; the gate, recipe/consent; what a project needs, recipe/detect
@@ -51,6 +52,7 @@ mod resource;
 mod sandbox;
 mod shell;
 mod text;
+mod trash;
 mod ui;
 
 use std::ffi::OsString;
@@ -125,6 +127,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Cd(args) => command::cd::run(&args, &context),
         Verb::List(args) => command::list::run(&args, &context),
         Verb::Remove(args) => command::remove::run(&args, &context),
+        Verb::Undo(args) => command::undo::run(&args, &context),
         Verb::Setup(args) => command::setup::run(&args, &context),
         Verb::Env(args) => command::env::run(&args, &context),
         Verb::Run(args) => command::run::run(&args, &context),

@@ -18,3 +18,4 @@ pub mod prune;
 pub mod push_guard;
 pub mod remove;
 pub mod run;
+pub mod undo;

@@ -179,8 +179,15 @@ fn three_environments_of_a_django_project() {
     // one goes without a trace, the others run on
     let [_main, staging, _production] = servers;
     drop(staging);
-    project.see("shop", &["git", "wt", "remove", "staging"]).code(128).says(&["db.sqlite3", "-y staging"]);
-    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
+    project
+        .see("shop", &["git", "wt", "remove", "staging"])
+        .ok()
+        .says(&["db.sqlite3", "git wt undo staging"]);
+    project.see("shop", &["git", "wt", "undo"]).ok();
+    let staging = shop.serve("staging");
+    assert_eq!(get(port + 1, "/"), "notes: from-staging");
+    drop(staging);
+    project.see("shop", &["git", "wt", "remove", "-y", "--purge", "staging"]).ok();
     assert!(!world.path("shop-staging").exists());
     assert!(!world.path(format!("state/git-wt/ports/{}", port + 1)).exists());
     assert_eq!(std::fs::read_dir(main.join(".git/worktrees")).unwrap().count(), 1);
@@ -239,16 +246,16 @@ fn a_django_project_on_postgresql_copies_a_database_in_use() {
     assert_eq!([cluster.sql("shop_staging", more), cluster.sql("django_shop", more)], ["1", "0"]);
 
     project
-        .see("shop", &["git", "wt", "remove", "-y", "staging"])
+        .see("shop", &["git", "wt", "remove", "-y", "--purge", "staging"])
         .code(128)
         .says(&["'shop_staging' is in use"]);
     drop(staging);
-    project.see("shop", &["git", "wt", "remove", "-y", "staging"]).ok();
+    project.see("shop", &["git", "wt", "remove", "-y", "--purge", "staging"]).ok();
     assert_eq!(cluster.names("shop"), ["shop_production"]);
     assert_eq!(cluster.names("test_shop"), ["test_shop_production"]);
     assert_eq!(get(port + 2, "/"), "notes: of-main");
     drop((main, production));
-    project.see("shop", &["git", "wt", "remove", "-y", "production"]).ok();
+    project.see("shop", &["git", "wt", "remove", "-y", "--purge", "production"]).ok();
     assert_eq!(cluster.names("shop"), Vec::<String>::new());
     assert_eq!(cluster.sql("django_shop", "SELECT text FROM notes_note"), "of-main");
 }

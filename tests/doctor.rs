@@ -138,11 +138,14 @@ fn a_database_that_nobody_here_made_is_never_dropped() {
         .unwrap()
         .execute_batch("CREATE TABLE t (a)")
         .unwrap();
-    world.wt(&["remove", "qa"]).code(128).says(&["database '[ROOT]/myproject_qa.sqlite3'", "--keep-db"]);
+    world
+        .wt(&["remove", "--purge", "qa"])
+        .code(128)
+        .says(&["database '[ROOT]/myproject_qa.sqlite3'", "--keep-db"]);
     world.wt(&["remove", "--keep-db", "qa"]).ok();
     assert!(world.path("myproject_qa.sqlite3").exists());
     world.wt(&["add", "ours"]).ok();
-    world.wt(&["remove", "-y", "ours"]).ok();
+    world.wt(&["remove", "--purge", "-y", "ours"]).ok();
     assert!(!world.path("myproject_ours.sqlite3").exists());
 }
 

@@ -179,7 +179,7 @@ fn they_move_with_the_worktree_and_a_hand_edit_in_one_is_named_before_it_goes() 
     let seen = world.wt_in("y", &["setup", "--dry-run"]).ok();
     assert!(seen.stdout.ends_with("\n  nothing to do\n"), "{seen:?}");
     world.write("y/frontend/.env.local", &before[1].replace("# web", "# mine"));
-    let seen = world.wt(&["remove", "x"]).code(128).says(&["frontend/.env.local"]);
+    let seen = world.wt(&["remove", "--purge", "x"]).code(128).says(&["frontend/.env.local"]);
     assert!(!seen.stderr.contains("backend/.env"), "{seen:?}");
 }
 
@@ -234,7 +234,7 @@ fn what_overrides_the_others_is_managed_too() {
     assert!(env.contains(&port) && env.contains("mine") && !env.contains("default"), "{env}");
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env.local"), local);
-    world.wt(&["remove", "-y", "x"]).ok();
+    world.wt(&["remove", "--purge", "-y", "x"]).ok();
     assert!(!world.path("myproject_x.sqlite3").exists());
 
     // one that has nothing to manage is copied as it is, and one that is not to be copied is let alone

@@ -64,7 +64,7 @@ fn steady(shown: &str) -> String {
         }
         // a word with the blank or the end of line behind it
         for word in line.split_inclusive([' ', '\n']) {
-            let id = word.trim_end();
+            let id = word.trim_end().trim_matches(['(', ')']);
             steady += &if is_id(id) { word.replace(id, "[OID]") } else { word.to_owned() };
         }
     }
@@ -141,6 +141,7 @@ Commands:
   cd          Go to a worktree: print its path, and have the shell follow [alias: switch]
   list        List the worktrees [alias: ls]
   remove      Remove worktrees with all that was made for them [alias: rm]
+  undo        Bring back a worktree that was removed
   setup       Give a worktree its environment, or finish what failed
   env         Show a worktree's variables and where each came from
   run         Run a command in a worktree's directory and environment
@@ -244,15 +245,41 @@ fn remove() {
         &lines,
         str![[r#"
 $ git wt remove staging
-2> error: 'staging' has modified or untracked files; -f gives them up
+2> error: 'staging' has modified or untracked files; -f removes it with them
 2> caused by: ?? new
 2> hint: git wt remove -f staging
 ? 128
 $ git wt remove --force staging
-2> removed 'staging'
+2> removed 'staging'; branch 'staging' stays ([OID])
+2> hint: git wt undo staging
 $ git wt remove staging
 2> error: 'staging' is not a worktree
 2> hint: git wt list
+? 128
+"#]],
+    );
+}
+
+#[test]
+fn undo() {
+    let world = with_staging();
+    world.write("myproject-staging/new", "");
+    let lines =
+        ["git wt undo", "git wt remove --quiet --force staging", "git wt undo", "git wt undo staging"];
+    shows(
+        &world,
+        &lines,
+        str![[r#"
+$ git wt undo
+2> error: there is nothing to bring back
+? 128
+$ git wt remove --quiet --force staging
+$ git wt undo
+2> 'staging' is back in '[ROOT]/myproject-staging'
+[ROOT]/myproject-staging
+$ git wt undo staging
+2> error: 'staging' was not removed, or is gone for good
+2> hint: git wt undo --list
 ? 128
 "#]],
     );

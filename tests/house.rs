@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::world::below;
 
 /// The folders of `src` from the bottom up. One imports only from those before it.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "error",
     "text",
     "host",
@@ -15,6 +15,7 @@ const FLOORS: [&str; 14] = [
     "recipe",
     "resource",
     "record",
+    "trash",
     "shell",
     "environment",
     "plan",
@@ -111,7 +112,7 @@ fn one_door_each() {
 
 #[test]
 fn a_hint_begins_with_a_program() {
-    const PROGRAMS: [&str; 17] = [
+    const PROGRAMS: [&str; 18] = [
         "git",
         "cd",
         "exec",
@@ -129,6 +130,7 @@ fn a_hint_begins_with_a_program() {
         "mysqldump",
         "GIT_WT_PUSH=1",
         "printf",
+        "umount",
     ];
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in sources(&src) {

@@ -58,4 +58,5 @@ mod shown;
 mod stress;
 mod terminal;
 mod trust;
+mod undo;
 mod world;

@@ -115,9 +115,9 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
     assert!(list.contains("for the demo") && list.contains("\"port\":8001"), "{list}");
     world.wt(&["doctor"]).ok();
     // what git-wt has written is still known as its own
-    let seen = world.wt(&["remove", "staging"]).code(128);
+    let seen = world.wt(&["remove", "--purge", "staging"]).code(128);
     assert!(!seen.stderr.contains(".env"), "{seen:#?}");
-    world.wt(&["remove", "-y", "staging"]).ok();
+    world.wt(&["remove", "--purge", "-y", "staging"]).ok();
     assert!(!port.exists() && !now.exists());
     assert_eq!(fs::read_dir(world.path("state/git-wt/databases")).unwrap().count(), 0);
 }

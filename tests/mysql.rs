@@ -115,8 +115,8 @@ fn each_worktree_has_its_own_and_it_goes_with_it() {
     assert_eq!(env, format!("DATABASE_URL=\"{}\"\n", server.url(&format!("{main}_staging"))));
     assert_eq!(server.names(&main), [main.clone(), format!("{main}_staging")]);
     server.sql(&format!("CREATE DATABASE test_{main}_staging; CREATE DATABASE test_{main}_other"));
-    world.wt_in(&main, &["remove", "staging"]).code(128).says(&["would lose data", "--keep-db"]);
-    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    world.wt_in(&main, &["remove", "--purge", "staging"]).code(128).says(&["would lose data", "--keep-db"]);
+    world.wt_in(&main, &["remove", "--purge", "-y", "-D", "staging"]).ok();
     assert_eq!(server.names(&main), [main.as_str()]);
     assert_eq!(server.names(&format!("test_{main}")), [format!("test_{main}_other")]);
     before.is_still(&world.everything(), "after remove");
@@ -139,7 +139,7 @@ fn a_copy_of_mains_is_like_it() {
     let record = fs::read_dir(world.path(&main).join(".git/wt/records")).unwrap().flatten();
     let records: String = record.map(|file| fs::read_to_string(file.path()).unwrap()).collect();
     assert!(!records.contains("p%40ss") && !records.contains("p@ss"), "{records}");
-    world.wt_in(&main, &["remove", "--all", "-y"]).ok();
+    world.wt_in(&main, &["remove", "--purge", "--all", "-y"]).ok();
     assert_eq!(server.names(&main), [main.as_str()]);
 }
 
@@ -158,7 +158,7 @@ fn a_script_fills_it_after_consent_or_leaves_none() {
     world.wt_in(&main, &["trust", "--yes"]).ok().says(&["fill from  seed.sql  seed.sql\n"]);
     world.wt_in(&main, &["setup", "staging"]).ok();
     assert_eq!(server.sql(&format!("SELECT name FROM {main}_staging.seeds")), "of the seed; ! x");
-    world.wt_in(&main, &["remove", "-y", "-D", "staging"]).ok();
+    world.wt_in(&main, &["remove", "--purge", "-y", "-D", "staging"]).ok();
     assert_eq!(server.names(&main), [main.as_str()]);
     for (script, says) in [
         ("CREATE TABLE a (n INT);\nnonsense;\n".to_owned(), &["cannot load", "seed.sql'", "at line 2: "][..]),
@@ -185,12 +185,15 @@ fn a_database_that_is_there_is_used_and_never_ours() {
     let (world, main) = server.shop("there", "");
     server.sql(&format!("CREATE DATABASE {main}_staging"));
     world.wt_in(&main, &["add", "staging"]).ok().says(&["there already, used as it is"]);
-    world.wt_in(&main, &["remove", "-y", "staging"]).ok();
+    world.wt_in(&main, &["remove", "--purge", "-y", "staging"]).ok();
     world.wt_in(&main, &["add", "qa"]).ok();
     server.sql(&format!(
         "DROP DATABASE {main}_qa; CREATE DATABASE {main}_qa; CREATE TABLE {main}_qa.mine (a INT)"
     ));
-    world.wt_in(&main, &["remove", "-y", "qa"]).ok().says(&["left: ", "it is not the one that was made"]);
+    world
+        .wt_in(&main, &["remove", "--purge", "-y", "qa"])
+        .ok()
+        .says(&["left: ", "it is not the one that was made"]);
     assert_eq!(server.names(&main), [main.clone(), format!("{main}_qa"), format!("{main}_staging")]);
 }
 

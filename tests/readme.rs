@@ -46,7 +46,10 @@ fn steady(text: &str) -> String {
             line = format!("{}  # {source}", value.trim_end());
         }
         let is_id = |word: &str| word.len() == 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        let words = line.split(' ').map(|word| if is_id(word) { "1a2b3c4" } else { word });
+        let words = line.split(' ').map(|word| {
+            let id = word.trim_matches(['(', ')']);
+            if is_id(id) { word.replace(id, "1a2b3c4") } else { word.to_owned() }
+        });
         lines.push(words.collect::<Vec<_>>().join(" "));
     }
     lines.join("\n") + "\n"

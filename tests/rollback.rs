@@ -4,10 +4,9 @@
 //! strace makes the steps fail, so that the program itself needs no hook for it. It follows git-wt alone: children go
 //! on, as in life.
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::world::{Everything, Seen, World, is_here};
+use crate::world::{Everything, Seen, SmallDisk, World, is_here};
 
 /// Every call by which something comes into being or takes its place.
 const MAKING: &str = "?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat,?symlink,?symlinkat,openat";
@@ -39,7 +38,7 @@ fn crowded(place: &str) -> World {
     world.trust();
     // what stays once it is there is made beforehand
     add(&world).ok();
-    world.wt(&["remove", "-y", "staging"]).ok();
+    world.wt(&["remove", "--purge", "-y", "staging"]).ok();
     forget_branch(&world);
     world
 }
@@ -79,7 +78,7 @@ fn all_or_nothing(world: &World, before: &Everything, when: &str) {
         assert!(worktree(world).join(".env").exists(), "{when}");
         let env = world.read(worktree(world).join(".env"));
         assert!(env.contains("PORT=8010") && env.contains("API_PORT=8011"), "{when}: {env}");
-        world.wt(&["remove", "-y", "staging"]).ok();
+        world.wt(&["remove", "--purge", "-y", "staging"]).ok();
         forget_branch(world);
     }
     world.swept();
@@ -141,7 +140,8 @@ fn a_removal_that_is_killed_at_any_step_is_finished() {
     let before = world.everything();
     for at in 1.. {
         add(&world).ok();
-        let (seen, hit) = injected(&world, PLACING, "signal=SIGKILL", at, &["remove", "-y", "staging"]);
+        let (seen, hit) =
+            injected(&world, PLACING, "signal=SIGKILL", at, &["remove", "--purge", "-y", "staging"]);
         world.wt(&["doctor", "--fix"]).ok();
         let half =
             world.path("myproject-staging").exists() != world.path("myproject/.git/worktrees").exists();
@@ -154,6 +154,41 @@ fn a_removal_that_is_killed_at_any_step_is_finished() {
         }
         if !hit {
             break;
+        }
+    }
+}
+
+#[test]
+fn a_removal_or_an_undo_that_is_killed_at_any_step_loses_nothing() {
+    if !strace_is_there() {
+        return;
+    }
+    let world = crowded("../{{ repo }}-{{ name }}");
+    add(&world).ok();
+    let tree = worktree(&world);
+    std::fs::write(tree.join("untracked"), "mine").unwrap();
+    std::fs::write(tree.join("staged"), "mine").unwrap();
+    world.git(&tree, &["add", "staged"]);
+    let before = world.everything();
+    for line in [&["remove", "-f", "staging"][..], &["undo"]] {
+        for at in 1.. {
+            if line[0] == "undo" {
+                world.wt(&["remove", "-f", "staging"]).ok();
+            }
+            let (seen, hit) = injected(&world, PLACING, "signal=SIGKILL", at, line);
+            let when = format!("{line:?} killed at call {at}: {seen:#?}");
+            let fixed = world.wt(&["doctor", "--fix"]);
+            assert_eq!(fixed.code, 0, "{when}\n{fixed:#?}");
+            if !tree.exists() {
+                let undone = world.wt(&["undo", "staging"]);
+                assert_eq!(undone.code, 0, "{when}\n{undone:#?}");
+            }
+            world.swept();
+            before.is_still(&world.everything(), &when);
+            assert_eq!(world.git(&tree, &["show", ":staged"]), "mine", "{when}");
+            if !hit {
+                break;
+            }
         }
     }
 }
@@ -204,43 +239,21 @@ fn a_removal_that_is_told_to_stop_stops_before_or_ends() {
     world.git(&world.path("myproject"), &["config", "wt.hooks.teardown", "kill -TERM $PPID"]);
     add(&world).ok();
     let before = world.everything();
-    world.wt(&["remove", "-y", "staging"]).code(143).says(&["error: interrupted"]);
+    world.wt(&["remove", "--purge", "-y", "staging"]).code(143).says(&["error: interrupted"]);
     // what the hook has printed is kept for whoever asks what happened
     let records = std::fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten();
     let log = records.map(|file| file.path()).find(|file| file.extension().is_some_and(|end| end == "log"));
     std::fs::remove_file(log.unwrap()).unwrap();
     before.is_still(&world.everything(), "stopped before anything went");
     world.git(&world.path("myproject"), &["config", "wt.hooks.teardown", "true"]);
-    world.wt(&["remove", "-y", "staging"]).ok();
-}
-
-/// A small disk that is gone with this.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// Mounts one; `None` where that is not allowed.
-    fn mounted(at: &'a Path, size: &str) -> Option<Self> {
-        std::fs::create_dir(at).unwrap();
-        let options = format!("size={size}");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(at).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
-    }
+    world.wt(&["remove", "--purge", "-y", "staging"]).ok();
 }
 
 #[test]
 fn a_full_disk_leaves_nothing_half() {
     let world = World::new();
     let place = world.path("disk");
-    let Some(_disk) = SmallDisk::mounted(&place, "4m") else {
-        eprintln!("skipped: no file system can be mounted here");
-        return;
-    };
+    let Some(_disk) = SmallDisk::mounted(&place, "4m") else { return };
     world.repo("disk/myproject");
     world.write("disk/myproject/.wt.toml", "[port]\nPORT = 8000\n[database]\n");
     world.write("disk/myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
@@ -248,7 +261,7 @@ fn a_full_disk_leaves_nothing_half() {
     world.commit(&world.path("disk/myproject"), "recipe");
     let wt = |line: &[&str]| world.wt_in("disk/myproject", line);
     wt(&["add", "staging"]).ok();
-    wt(&["remove", "-y", "-D", "staging"]).ok();
+    wt(&["remove", "--purge", "-y", "-D", "staging"]).ok();
     world.swept_in("disk/myproject");
     let before = world.everything();
     let filler = world.path("disk/filler");
@@ -261,7 +274,7 @@ fn a_full_disk_leaves_nothing_half() {
         std::fs::remove_file(&filler).unwrap();
         if seen.code == 0 {
             made += 1;
-            wt(&["remove", "-y", "-D", "staging"]).ok();
+            wt(&["remove", "--purge", "-y", "-D", "staging"]).ok();
         } else {
             failed += 1;
             wt(&["doctor", "--fix"]).ok();

@@ -230,7 +230,7 @@ fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
     assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
     fs::remove_file(world.path("myproject-x/app/media/photo2")).unwrap();
     fs::remove_file(world.path("myproject/app/media/later")).unwrap();
-    world.wt(&["remove", "--delete-branch", "x"]).ok();
+    world.wt(&["remove", "--purge", "--delete-branch", "x"]).ok();
     world.swept();
     before.is_still(&world.everything(), "after remove");
 }
@@ -260,7 +260,7 @@ fn a_link_is_hidden_where_git_ignores_directories_alone() {
 
     // each takes back its own line, whoever goes first, and a move keeps it
     world.wt(&["move", "y", "../elsewhere"]).ok();
-    world.wt(&["remove", "--delete-branch", "x"]).ok();
+    world.wt(&["remove", "--purge", "--delete-branch", "x"]).ok();
     let tree = world.path("elsewhere");
     assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
     // one that git has made is no other, and has all that it needs to go again
@@ -268,7 +268,7 @@ fn a_link_is_hidden_where_git_ignores_directories_alone() {
     world.wt(&["setup", "z"]).ok();
     assert_eq!(world.git(&world.path("z"), &["status", "--porcelain"]), "");
     for name in ["y", "z"] {
-        world.wt(&["remove", "--delete-branch", name]).ok();
+        world.wt(&["remove", "--purge", "--delete-branch", name]).ok();
     }
     world.swept();
     before.is_still(&world.everything(), "after remove");
@@ -652,12 +652,12 @@ fn a_file_that_is_as_it_should_be_is_not_touched_and_a_line_of_the_users_is_name
     world.write("myproject-x/.env", &own);
     world.wt(&["setup", "x"]).ok().says(&["added A in '.env'"]);
     assert!(world.read("myproject-x/.env").contains("\nMINE=1\n"));
-    world.wt(&["remove", "x"]).code(128).says(&["'.env'"]);
+    world.wt(&["remove", "--purge", "x"]).code(128).says(&["'.env'"]);
     // what is ours alone goes as before
     world.wt(&["add", "y"]).ok();
     world.write("myproject/.env", "PORT=8000\nURL=http://localhost:8000/en\n");
     world.wt(&["setup", "y"]).ok().says(&["changed URL in '.env'"]);
-    world.wt(&["remove", "y"]).ok();
+    world.wt(&["remove", "--purge", "y"]).ok();
 }
 
 #[test]
@@ -672,6 +672,25 @@ fn what_was_cut_short_is_not_set_up() {
         fs::write(&record, whole.replace("\"ready\"", &format!("\"{stage}\""))).unwrap();
         world.wt(&["setup", "x"]).code(128).says(&["'x' was cut short", "git wt doctor --fix"]);
     }
+    // a removal whose directory has not moved is taken back
+    world.wt(&["doctor", "--fix"]).ok();
+    assert!(world.path("myproject-x").exists() && world.path("state/git-wt/ports/8001").exists());
+    fs::write(&record, whole.replace("\"ready\"", "\"adding\"")).unwrap();
     world.wt(&["doctor", "--fix"]).ok();
     assert!(!world.path("myproject-x").exists() && !world.path("state/git-wt/ports/8001").exists());
+}
+
+#[test]
+fn a_file_that_was_deleted_is_made_anew_and_not_as_mains() {
+    let world = with_recipe("[port]\nPORT = 8000\n[env]\nSECRET_KEY = \"{{ secret }}\"\n");
+    world.write("myproject/.env", "PORT=8000\nSECRET_KEY=of-main\nURL=http://localhost:8000/\n");
+    world.trust();
+    world.wt(&["add", "x"]).ok();
+    for _ in 0..2 {
+        fs::remove_file(world.path("myproject-x/.env")).unwrap();
+        world.wt(&["setup", "x"]).ok();
+        let made = world.read("myproject-x/.env");
+        assert!(made.starts_with("PORT=8001\nSECRET_KEY="), "{made}");
+        assert!(!made.contains("of-main") && made.ends_with("\nURL=http://localhost:8001/\n"), "{made}");
+    }
 }

@@ -496,10 +496,10 @@ fn questions_are_asked_at_a_terminal_and_answered_there() {
     let shown = answer("wt add two", "y");
     assert!(shown.contains("$ echo the hook ran\nthe hook ran\n"), "{shown}");
     world.write("myproject-two/media/photo", "x");
-    let shown = answer("wt remove two", "n");
+    let shown = answer("wt remove --purge two", "n");
     assert!(shown.contains("loses 'media/' (ignored by git)") && shown.contains("'two' stays"), "{shown}");
     assert!(world.path("myproject-two/media/photo").exists());
-    answer("wt remove two", "y");
+    answer("wt remove --purge two", "y");
     assert!(!world.path("myproject-two").exists());
 }
 
@@ -520,7 +520,7 @@ fn ctrl_c_leaves_the_shell_the_terminal_and_the_repository_as_they_were() {
         assert_eq!(terminal.shows("pwd"), "[ROOT]/myproject", "{shell}");
         // nor does one that answers a question do anything
         world.write("staging/media/photo", "x");
-        terminal.type_in("wt remove staging\r");
+        terminal.type_in("wt remove --purge staging\r");
         terminal.until(|shown| shown.ends_with("[y/N] "));
         terminal.type_in("\x03");
         terminal.until(|shown| shown.ends_with(PROMPT));

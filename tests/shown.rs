@@ -129,7 +129,7 @@ fn gather(world: &World, branch: &str, place: &str) -> BTreeSet<String> {
     fs::remove_file(root.join("new")).unwrap();
     fs::create_dir_all(root.join("media")).unwrap();
     fs::write(root.join("media/photo"), "x").unwrap();
-    wt(&["remove", branch]);
+    wt(&["remove", "--purge", branch]);
     fs::write(root.join("README"), "more").unwrap();
     world.commit(&root, "more");
     wt(&["remove", "--delete-branch", branch]);

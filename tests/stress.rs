@@ -86,7 +86,7 @@ fn world_of(repositories: &[&str]) -> World {
 fn own_line(dice: &mut Dice, repository: &str) -> String {
     let name = dice.one_of(&NAMES);
     let place = format!("../{repository}-{}", dice.one_of(&PLACES));
-    match dice.below(24) {
+    match dice.below(26) {
         0..=4 => format!("add {name}"),
         5 => format!("add -b {} {name}", dice.one_of(&NAMES)),
         6 => format!("add --detach {name}"),
@@ -95,7 +95,7 @@ fn own_line(dice: &mut Dice, repository: &str) -> String {
         9..=11 => format!("remove -y {name}"),
         12 => format!("remove {name}"),
         13 => {
-            format!("remove {} {name}", dice.one_of(&["-f", "-f -f -y", "-y --delete-branch", "--keep-db"]))
+            format!("remove {} {name}", dice.one_of(&["-f", "-f -f -y", "-y --delete-branch", "--purge -y"]))
         }
         14 => "list".into(),
         15 => dice.one_of(&["list --json", "list --porcelain"]).into(),
@@ -106,6 +106,8 @@ fn own_line(dice: &mut Dice, repository: &str) -> String {
         20 => "prune --yes".into(),
         21 => dice.one_of(&["doctor", "doctor --fix"]).into(),
         22 => format!("run {name} -- true"),
+        23 => dice.one_of(&["undo", "undo --list"]).into(),
+        24 => format!("undo {name}"),
         _ => format!("env {name}"),
     }
 }
@@ -440,7 +442,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// No lock, no temporary file and no trash stays.
+    /// No lock and no temporary file stays but in what can be brought back, and nothing that is to be deleted.
     fn leftovers(&mut self) {
         let mut dirs: Vec<PathBuf> =
             self.repositories.iter().map(|name| self.world.path(name).join(".git")).collect();
@@ -453,7 +455,9 @@ impl Inspection<'_> {
                 if (temporary && !lasting) || ["trash", "damaged"].contains(&name.as_str()) {
                     self.fault(format!("left over: {}", path.display()));
                 }
-                if path.symlink_metadata().is_ok_and(|found| found.is_dir()) && name != "objects" {
+                if path.symlink_metadata().is_ok_and(|found| found.is_dir())
+                    && !["objects", "removed"].contains(&name.as_str())
+                {
                     dirs.push(path);
                 }
             }
@@ -475,10 +479,11 @@ fn ill(world: &World, line: &[&str]) -> Vec<String> {
 enum Verb {
     Add,
     Remove,
+    Undo,
     Move,
 }
 
-const VERBS: [Verb; 3] = [Verb::Add, Verb::Remove, Verb::Move];
+const VERBS: [Verb; 4] = [Verb::Add, Verb::Remove, Verb::Undo, Verb::Move];
 /// The two places of the worktree that is killed at, and the one that nobody touches.
 const HERE: &str = "one-qa";
 const THERE: &str = "one-there";
@@ -490,7 +495,8 @@ impl Verb {
     fn line(self) -> &'static str {
         match self {
             Self::Add => "add qa",
-            Self::Remove => "remove -f -y qa",
+            Self::Remove => "remove -f qa",
+            Self::Undo => "undo qa",
             Self::Move => "move ../one-qa ../one-there",
         }
     }
@@ -503,6 +509,9 @@ impl Verb {
         if self != Self::Add {
             world.wt_in("one", &["add", "-q", "qa"]).ok();
             leave_notes(world, HERE);
+        }
+        if self == Self::Undo {
+            world.wt_in("one", &["remove", "-f", "qa"]).ok();
         }
     }
 
@@ -533,9 +542,15 @@ impl Verb {
         child.wait().unwrap().code().is_none()
     }
 
-    /// What is wrong with the worktree afterwards: it is in one place with what the user had in it, or gone without
-    /// a trace.
+    /// What is wrong with the worktree afterwards: it is in one place with what the user had in it, or comes back with
+    /// that, or was never made.
     fn fault(self, world: &World) -> Option<String> {
+        if !world.path(HERE).exists() && matches!(self, Self::Remove | Self::Undo) {
+            let undone = world.wt_in("one", &["undo", "qa"]);
+            if undone.code != 0 {
+                return Some(format!("{undone:#?}"));
+            }
+        }
         let branch =
             world.command("git", &world.path("one")).args(["rev-parse", "-q", "--verify", "qa"]).output();
         let branch = branch.unwrap().status.success();
@@ -543,8 +558,7 @@ impl Verb {
         let notes = |place: &str| NOTES.iter().all(|name| world.path(place).join(name).exists());
         match (self, here, there) {
             (Self::Add, _, false) if here == branch => None,
-            (Self::Remove, false, false) => None,
-            (Self::Remove | Self::Move, true, false) if notes(HERE) => None,
+            (Self::Remove | Self::Undo | Self::Move, true, false) if notes(HERE) => None,
             (Self::Move, false, true) if notes(THERE) => None,
             _ => Some(format!("here: {here}, there: {there}, branch: {branch}")),
         }

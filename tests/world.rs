@@ -41,6 +41,29 @@ pub fn is_root(to_do: &str) -> bool {
     is_root
 }
 
+/// A small disk that is gone with this.
+pub struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// Mounts one; `None`, with a word, where that is not allowed.
+    pub fn mounted(at: &'a Path, size: &str) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let options = format!("size={size}");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(at).output();
+        let is_mounted = mount.is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            eprintln!("skipped: no file system can be mounted here");
+        }
+        is_mounted.then_some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
 /// Tests that were started with `&` in a script, or by nohup(1), ignore signals, and so would all that they start. A
 /// handler that does nothing ignores them just as well, and no program inherits it. Only Linux tells which they are.
 fn pass_on_no_ignored_signals() {
@@ -420,7 +443,8 @@ impl World {
             "run/fish_universal_variables.notifier",
         ];
         // directories that stay once they are there, and mean nothing empty
-        let scaffold = ["/wt", "/wt/records", "state/git-wt", "/ports", "/databases", "/refs/heads"];
+        let scaffold =
+            ["/wt", "/wt/records", "/wt/removed", "state/git-wt", "/ports", "/databases", "/refs/heads"];
         // a shell's history and caches are its own
         let home = self.path("home");
         let ends = |path: &Path, ends: &[&str]| ends.iter().any(|end| path.to_string_lossy().ends_with(end));
@@ -464,7 +488,12 @@ impl World {
                     return None;
                 }
             }
-            Some(format!("{rel} {mode:o} = {}", String::from_utf8_lossy(&bytes)))
+            let mut text = String::from_utf8_lossy(&bytes).into_owned();
+            if path.parent().is_some_and(|dir| dir.ends_with("wt/records")) {
+                // when it was last written is no part of what it says
+                text = text.split_inclusive('\n').filter(|line| !line.contains("\"updated\": ")).collect();
+            }
+            Some(format!("{rel} {mode:o} = {text}"))
         });
         Everything(lines.collect())
     }

@@ -29,9 +29,12 @@ pub struct Args {
     /// Take --force back
     #[arg(long, hide = true, overrides_with = "force")]
     pub no_force: bool,
-    /// Answer yes: drop its database, lose its ignored files
+    /// Answer yes: to what --purge deletes, and for a protected one
     #[arg(short = 'y', long)]
     pub yes: bool,
+    /// Delete it at once, without the trash
+    #[arg(long)]
+    pub purge: bool,
     /// Keep its database
     #[arg(long)]
     pub keep_db: bool,
@@ -67,6 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         force: args.force,
         yes: args.yes,
         keep_db: args.keep_db,
+        purge: args.purge || remove::kept_for(&context.repo)?.is_zero(),
         delete_branch: args.delete_branch,
         force_delete_branch: args.force_delete_branch,
         delete_remote_branch: args.delete_remote_branch,

@@ -1,11 +1,16 @@
-//! Hidden: deletes what `remove` has put aside, in a process of its own.
+//! Hidden: deletes what was put aside, and what has been in the trash long enough, in a process of its own.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use crate::error::Result;
-use crate::resource::checkout::Trash;
+use crate::error::{Explain, Result};
+use crate::git::Repo;
+use crate::ops::context::Context;
+use crate::ops::undo;
+use crate::resource::checkout::Discarded;
+use crate::shell::channel::Channel;
+use crate::ui::Ui;
 
 /// Delete what was put aside
 #[derive(Debug, Clone, ClapArgs)]
@@ -16,6 +21,10 @@ pub struct Args {
 
 /// Deletes the trash of a repository.
 pub fn run(args: &Args) -> Result<u8> {
-    Trash::at(&args.common_dir).sweep()?;
+    Discarded::at(&args.common_dir).sweep()?;
+    std::env::set_current_dir(&args.common_dir)
+        .explain(|| format!("cannot enter '{}'", args.common_dir.display()))?;
+    let ui = Ui { quiet: true, verbose: false };
+    undo::expire(&Context::with(Repo::discover()?, ui, Channel::default())?)?;
     Ok(0)
 }

@@ -31,6 +31,13 @@ impl Repo {
         Ok(None)
     }
 
+    /// Whether nothing has been committed to `branch` since it was made, as far as its reflog goes back.
+    pub fn has_never_moved(&self, branch: &BranchName) -> bool {
+        let log = ["reflog", "show", "--format=%gs", "-2", &branch.full()];
+        let log = self.ask(&log).map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        log.is_ok_and(|log| log.lines().count() == 1 && log.starts_with("branch: Created"))
+    }
+
     /// Where the work of a branch may live on, each place once, as it is called and where it stands.
     fn places_for(&self, branch: &BranchName, upstream_goes: bool) -> Result<Vec<(String, Oid)>> {
         let upstream = self.upstream(branch)?;

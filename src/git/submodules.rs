@@ -133,3 +133,32 @@ fn repositories(modules: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// Writes new places into the repositories of a worktree's submodules, and into the submodules: `entry` is git's entry where
+/// it is now, `git_dir` where it will be, `tree` the worktree's directory, and `path` where that will be.
+pub fn relink(entry: &Path, git_dir: &Path, tree: &Path, path: &Path) -> Result<()> {
+    let modules = entry.join("modules");
+    for repository in repositories(&modules) {
+        let inside = repository.strip_prefix(entry).unwrap_or(&repository);
+        let config = repository.join("config");
+        let git = || Program::new("git").args(["config", "--file"]).arg(&config);
+        let worktree = git().args(["--get", "core.worktree"]).output()?;
+        let worktree = PathBuf::from(OsStr::from_bytes(one_line(&worktree.stdout)));
+        // where it lies in the worktree is what is left of '../../../../NAME/lib' once all else is taken away
+        let Some(below) = submodule_below(&worktree, tree) else { continue };
+        git().arg("core.worktree").arg(path.join(&below)).stdout()?;
+        let pointer = [b"gitdir: ", git_dir.join(inside).as_os_str().as_bytes(), b"\n"].concat();
+        let dot_git = tree.join(&below).join(".git");
+        crate::host::file::replace(&dot_git, &pointer)
+            .explain(|| format!("cannot write '{}'", dot_git.display()))?;
+    }
+    Ok(())
+}
+
+/// The end of a submodule's recorded place that is a directory with a `.git` below `tree`.
+fn submodule_below(recorded: &Path, tree: &Path) -> Option<PathBuf> {
+    let parts: Vec<_> = recorded.components().collect();
+    let ends = (0..parts.len()).map(|from| parts[from..].iter().collect::<PathBuf>());
+    ends.into_iter()
+        .find(|end| end.is_relative() && tree.join(end).join(".git").is_file() && !end.starts_with(".."))
+}

@@ -10,11 +10,13 @@ use crate::git::{self, Repo};
 use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
-use crate::ops::{hooks, remove};
+use crate::ops::hooks;
+use crate::ops::remove::{self, DatabaseFate, How};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
 use crate::record::{LockedRecord, Record, RecordState, StepState};
 use crate::resource::{Created, Destroyed, Resource, Unwind};
+use crate::text::name::Name;
 
 /// How often a port may be snatched away by another repository before we give up.
 const TRIES: usize = 8;
@@ -193,9 +195,15 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     match record.map(|record| context.records.hold(&record.id)).transpose()?.flatten() {
         Some(mut held) => {
             held.checkout_for(vanished);
-            remove::unwind(held, &vanished.path, true, context)
+            let name = held.record.name.to_string();
+            let how = How { to_trash: true, databases: DatabaseFate::Release };
+            remove::take_away(Some(held), vanished, &name, how, None, context).map(drop)
         }
-        None => crate::resource::checkout::put_aside(&context.repo, vanished).map(drop),
+        None => {
+            let name = Name::of_place(&vanished.path.file_name().unwrap_or_default().to_string_lossy());
+            let how = How { to_trash: true, databases: DatabaseFate::Release };
+            remove::take_away(None, vanished, name.as_str(), how, None, context).map(drop)
+        }
     }
 }
 
@@ -304,11 +312,14 @@ pub fn roll_back(mut held: LockedRecord, context: &Context) -> Result<(Vec<Strin
     let site = context.site(&owner, &root);
     let mut undone = Vec::new();
     held.record.stage = RecordState::Adding;
-    let left = held.unwind(&site, Unwind::Rollback, &mut |resource, destroyed| {
-        if *destroyed == Destroyed::Gone {
-            undone.push(resource.describe());
-        }
-    })?;
+    let left = held.unwind(
+        &mut |resource| resource.destroy(&site, Unwind::Rollback),
+        &mut |resource, destroyed| {
+            if *destroyed == Destroyed::Gone {
+                undone.push(resource.describe());
+            }
+        },
+    )?;
     held.forget()?;
     Ok((undone, left))
 }

@@ -210,6 +210,13 @@ impl Context {
         Ok(())
     }
 
+    /// Prints a directory on stdout.
+    pub fn print_path(&self, path: &Path) -> Result<()> {
+        let mut line = path.as_os_str().as_bytes().to_vec();
+        line.push(b'\n');
+        self.ui.answer(&line)
+    }
+
     /// Ends a verb that leads to a worktree: tells the shell, and prints the directory on stdout.
     ///
     /// A shell that follows keeps the subdirectory it was in, where the worktree has that too, and the links by which it
@@ -223,8 +230,6 @@ impl Context {
             _ => root.to_owned(),
         };
         self.lead(&path)?;
-        let mut line = path.as_os_str().as_bytes().to_vec();
-        line.push(b'\n');
-        self.ui.answer(&line)
+        self.print_path(&path)
     }
 }

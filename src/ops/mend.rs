@@ -12,12 +12,13 @@ use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::identity::Identity;
 use crate::ops::context::Context;
-use crate::ops::{add, follow, prune, remove};
+use crate::ops::{add, follow, prune, remove, undo};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, LockedRecord, Record, RecordState};
 use crate::resource::Database;
-use crate::resource::checkout::{Trash, is_linked, names_entry};
+use crate::resource::checkout::{Discarded, is_linked, names_entry};
 use crate::text::name::Name;
+use crate::trash::Trash;
 use crate::ui::Ui;
 
 /// How long repair waits for a child of a killed git-wt that still writes.
@@ -37,6 +38,7 @@ pub fn examine(options: Options, context: &Context) -> Result<u8> {
     let mut found = Findings { tally: Tally::new(options, outside.ui), context: &outside };
     let drop_databases = options.drop_databases;
     found.foreign_records()?;
+    found.cut_short_in_the_trash()?;
     found.halves()?;
     found.damaged_entries()?;
     found.moved()?;
@@ -227,12 +229,9 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let Some(held) = self.hold(&record)? else { continue };
-            let root = held.record.path.clone();
             let left = match held.record.stage {
                 RecordState::Adding => add::roll_back(held, self.context).map(|(_, left)| left),
-                RecordState::Removing => {
-                    remove::unwind(held, &root, false, self.context).map(|()| Vec::new())
-                }
+                RecordState::Removing => remove::finish(held, false, self.context).map(|_| Vec::new()),
                 // it came to its end while we waited
                 RecordState::Ready => continue,
             };
@@ -363,8 +362,8 @@ impl<'a> Findings<'a> {
                 self.context.ui.hint("git wt doctor --fix --yes");
                 continue;
             }
-            let root = held.record.path.clone();
-            let done = if self.tally.fix { remove::unwind(held, &root, false, self.context) } else { Ok(()) };
+            let done =
+                if self.tally.fix { remove::finish(held, false, self.context).map(drop) } else { Ok(()) };
             match done {
                 Ok(()) => drop(self.tally.problem(&what)),
                 Err(error) => self.tally.cannot_fix(&what, &error),
@@ -495,7 +494,10 @@ impl<'a> Findings<'a> {
     /// Claims of this repository that no record has.
     fn orphaned_claims(&mut self) -> Result<()> {
         let identity = self.context.repo.identity()?;
-        let (records, damaged) = self.context.records.all()?;
+        let (mut records, damaged) = self.context.records.all()?;
+        // what is in the trash keeps its databases
+        let items = Trash::of(&self.context.repo).list()?.into_iter();
+        records.extend(items.filter_map(|(_, manifest)| manifest.ok()?.record));
         for claim in self.context.claims.all_of(identity.dev, identity.ino)? {
             let Some(owner) = &claim.owner else { continue };
             let why = match records.iter().find(|record| record.id == owner.record) {
@@ -516,8 +518,26 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    fn trash(&mut self) -> Result<()> {
+    /// A removal that was killed, or its undo, is finished or taken back.
+    fn cut_short_in_the_trash(&mut self) -> Result<()> {
         let trash = Trash::of(&self.context.repo);
+        for (id, half) in trash.halves()? {
+            let what = format!("removing or bringing back '{}' was cut short", half.name);
+            // what another process is at work on is not cut short
+            if !self.tally.fix && trash.lock(&id)?.is_none() {
+                continue;
+            }
+            if !self.tally.fix || undo::recover(PATIENCE, self.context)? {
+                self.tally.problem(&what);
+            } else {
+                self.tally.cannot_fix(&what, &Error::new("another process is at work on it"));
+            }
+        }
+        Ok(())
+    }
+
+    fn trash(&mut self) -> Result<()> {
+        let trash = Discarded::of(&self.context.repo);
         if self.tally.fix {
             self.context.records.sweep()?;
             self.context.claims.sweep();

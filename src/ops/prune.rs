@@ -5,10 +5,10 @@ use std::time::UNIX_EPOCH;
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
-use crate::ops::{mend, remove};
+use crate::ops::mend;
+use crate::ops::remove::{self, DatabaseFate, How};
 use crate::record::worktrees::Worktrees;
 use crate::resource::Database;
-use crate::resource::checkout::put_aside;
 
 /// What may go, and how.
 #[derive(Debug, Clone, Default)]
@@ -71,12 +71,14 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
     if !now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing) {
         return Ok(false);
     }
+    let how = How { to_trash: true, databases: DatabaseFate::Drop };
     match held {
         Some(mut held) => {
             held.checkout_for(tree);
-            remove::unwind(held, &tree.path, false, context)?;
+            let name = held.record.name.to_string();
+            remove::take_away(Some(held), tree, &name, how, None, context)?;
         }
-        None => drop(put_aside(&context.repo, tree)?),
+        None => drop(remove::take_away(None, tree, &worktrees.name(tree), how, None, context)?),
     }
     Ok(true)
 }

@@ -5,22 +5,24 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git::status::Status;
 use crate::git::worktrees::{Head, Worktree};
-use crate::git::{Oid, RemoteBranch, submodules};
+use crate::git::{Oid, RemoteBranch, Repo, submodules};
 use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::exec::{self, Stoppable};
-use crate::host::file;
+use crate::host::{file, mounts};
 use crate::ops::context::Context;
-use crate::ops::hooks;
+use crate::ops::{hooks, undo};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState};
-use crate::resource::checkout::{Trash, entries_at_rest, put_aside};
+use crate::resource::checkout::{Discarded, entries_at_rest, put_aside};
 use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
 use crate::text::name::BranchName;
+use crate::trash::{DeletedBranch, Item, Manifest, Trash};
 
 /// Which worktrees go.
 #[derive(Debug, Clone)]
@@ -40,8 +42,10 @@ pub struct Options {
     pub force: u8,
     /// Every question is answered with yes.
     pub yes: bool,
-    /// Its database stays.
+    /// Its database stays, for good.
     pub keep_db: bool,
+    /// It does not go to the trash.
+    pub purge: bool,
     /// Its branch goes, unless that has commits that are nowhere else.
     pub delete_branch: bool,
     /// Its branch goes, whatever it has.
@@ -61,6 +65,10 @@ pub fn judge<'a>(
     worktrees: &'a Worktrees,
     context: &Context,
 ) -> Result<Vec<Removal<'a>>> {
+    if !options.dry_run {
+        // what cannot be finished now is doctor's to tell, and no reason to remove nothing else
+        let _ = undo::recover(Duration::ZERO, context);
+    }
     match which {
         Which::Named(targets) => named(targets, options, worktrees, context),
         Which::All => all(false, options, worktrees, context),
@@ -83,7 +91,8 @@ pub fn remove(removals: &[Removal], options: &Options, context: &Context) -> Res
     for removal in removals {
         removal.carry_out(options, &outside)?;
     }
-    Trash::of(&outside.repo).sweep_in_background();
+    let is_due = Trash::of(&outside.repo).due().is_ok_and(|due| !due.is_empty());
+    Discarded::of(&outside.repo).sweep_in_background(is_due);
     Ok(())
 }
 
@@ -117,8 +126,9 @@ fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, contex
         return Ok(false);
     };
     if let Some(held) = context.records.hold(&record.id)? {
-        let root = held.record.path.clone();
-        unwind(held, &root, options.keep_db, context)?;
+        if !finish(held, options.keep_db, context)? {
+            return Ok(false);
+        }
         context.ui.say(&format!("removed '{target}'"));
     }
     Ok(true)
@@ -139,7 +149,10 @@ fn all<'a>(
             continue;
         }
         match Removal::judge(tree, options, worktrees, context) {
-            Ok(removal) => removals.push(removal),
+            Ok(removal) => match removal.is_needed(worktrees, context).filter(|_| merged) {
+                Some(why) => context.ui.say(&format!("kept: '{}' {why}", removal.name)),
+                None => removals.push(removal),
+            },
             Err(error) => context.ui.warn(&format!("kept: {}", error.what)),
         }
     }
@@ -199,6 +212,7 @@ impl<'a> Removal<'a> {
                 .hint(Hint::of("git wt remove -f -f").name(&name)));
         }
         refuse_nested(tree, &name, worktrees)?;
+        refuse_mounts(tree, &name)?;
         let record = worktrees.readable_record(tree)?.cloned();
         let mut removal = Self {
             tree,
@@ -217,7 +231,7 @@ impl<'a> Removal<'a> {
                     Error::new(format!("'{}' has submodules with commits of their own", removal.name));
                 let error = unpushed.iter().fold(error, Error::because);
                 return Err(error
-                    .advise("-f gives them up")
+                    .advise("-f removes it with them")
                     .hint(Hint::of("git wt remove -f").name(&removal.name)));
             }
         }
@@ -236,6 +250,24 @@ impl<'a> Removal<'a> {
         }
         removal.judge_branch(options, worktrees, context)?;
         Ok(removal)
+    }
+
+    /// Why a worktree whose branch is merged is not done with.
+    fn is_needed(&self, worktrees: &Worktrees, context: &Context) -> Option<String> {
+        if self.record.as_ref().is_some_and(|record| record.protected) {
+            return Some("is protected".into());
+        }
+        if worktrees.is_current(self.tree) {
+            return Some("is the current one".into());
+        }
+        if let Some(Occupant { pid, name }) = self.occupants.first() {
+            return Some(format!("is in use by process {pid} ({name})"));
+        }
+        let branch = self.tree.head.branch()?;
+        let starts_there = |resource: &Resource| matches!(resource, Resource::Branch(made) if made.name == *branch && Some(&made.oid) == self.tree.head.oid());
+        let is_new = self.record.iter().flat_map(Record::made).any(starts_there)
+            || context.repo.has_never_moved(branch);
+        is_new.then(|| "has no commit of its own yet".into())
     }
 
     /// Refuses to delete a branch whose commits would be lost; a second, explicit word takes it all the same.
@@ -279,7 +311,7 @@ impl<'a> Removal<'a> {
         let error = shown.fold(error, Error::because);
         let more = changes.len().saturating_sub(20);
         let error = if more > 0 { error.because(format!("and {more} more")) } else { error };
-        Err(error.advise("-f gives them up").hint(Hint::of("git wt remove -f").name(&self.name)))
+        Err(error.advise("-f removes it with them").hint(Hint::of("git wt remove -f").name(&self.name)))
     }
 
     /// Of the ignored files those that are neither ours as we wrote them nor easily made again.
@@ -313,7 +345,7 @@ impl<'a> Removal<'a> {
 
     /// Names the data that would be lost, and asks.
     fn ask(&self, options: &Options, context: &Context) -> Result<()> {
-        let lines = self.losses(options);
+        let lines = if options.purge { self.losses(options) } else { Vec::new() };
         let is_protected = self.record.as_ref().is_some_and(|record| record.protected);
         if options.yes || (lines.is_empty() && !is_protected) {
             return Ok(());
@@ -334,7 +366,12 @@ impl<'a> Removal<'a> {
                     Error::new(format!("removing '{}' would lose data", self.name))
                 };
                 let error = lines.iter().fold(error, Error::because);
-                let all = if options.keep_db { "git wt remove -y --keep-db" } else { "git wt remove -y" };
+                let all = match (options.purge, options.keep_db) {
+                    (true, true) => "git wt remove -y --purge --keep-db",
+                    (true, false) => "git wt remove -y --purge",
+                    (false, true) => "git wt remove -y --keep-db",
+                    (false, false) => "git wt remove -y",
+                };
                 let error = error.hint(Hint::of(all).name(&self.name));
                 let keeps =
                     !options.keep_db && self.databases(options).any(|database| self.can_be_kept(database));
@@ -393,33 +430,75 @@ impl<'a> Removal<'a> {
     }
 
     fn carry_out(&self, options: &Options, context: &Context) -> Result<()> {
-        match &self.record {
-            Some(record) => {
-                let held = context.records.hold(&record.id)?;
-                let Some(mut held) = held else { return Ok(()) };
-                if !self.tree.missing && !options.no_hooks {
-                    hooks::run_teardown(&held, self.tree, context);
-                }
-                exec::check_stopped()
-                    .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
-                held.checkout_for(self.tree);
-                unwind(held, &self.tree.path, options.keep_db, context)?;
+        let databases = match (options.purge, options.keep_db) {
+            (_, true) => DatabaseFate::Release,
+            (true, false) => DatabaseFate::Drop,
+            (false, false) => DatabaseFate::Wait,
+        };
+        let how = How { to_trash: !options.purge, databases };
+        let mut held = match &self.record {
+            Some(record) => match context.records.hold(&record.id)? {
+                Some(held) => Some(held),
+                None => return Ok(()),
+            },
+            None => None,
+        };
+        if let Some(held) = &mut held {
+            if !self.tree.missing && !options.no_hooks {
+                hooks::run_teardown(held, self.tree, context);
             }
-            None => {
-                if let Destroyed::Left(why) = put_aside(&context.repo, self.tree)? {
-                    return Err(Error::new(format!("'{}' stays", self.name)).because(why));
-                }
-            }
+            exec::check_stopped()
+                .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
+            held.checkout_for(self.tree);
         }
-        context.ui.say(&format!("removed '{}'", self.name));
-        if let (Some(_), Some(head)) = (self.commits.first(), self.tree.head.oid()) {
+        let going = self.branch.as_ref().map(|(branch, _)| branch);
+        let item = take_away(held, self.tree, &self.name, how, going, context)?;
+        context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
+        self.tell_kept(item.as_ref(), context);
+        if let (None, Some(_), Some(head)) = (&item, self.commits.first(), self.tree.head.oid()) {
             let name = crate::text::name::slug(&self.name);
             context.ui.hint(Hint::of("git branch").name(name).name(head.short()));
         }
-        match &self.branch {
-            Some((branch, oid)) => delete_branch(branch, oid, context),
-            None => Ok(()),
+        if let Some((branch, oid)) = &self.branch {
+            if let Some(mut item) = item {
+                item.remember_branch(DeletedBranch::of(&context.repo, branch, oid))?;
+            }
+            delete_branch(branch, oid, context)?;
         }
+        Ok(())
+    }
+
+    /// The end of a sentence: what becomes of its branch, where that does not go.
+    fn branch_stays(&self) -> String {
+        match (self.tree.head.branch(), self.tree.head.oid(), &self.branch) {
+            (Some(branch), Some(oid), None) => format!("; branch '{branch}' stays ({})", oid.short()),
+            _ => String::new(),
+        }
+    }
+
+    /// Says what the trash has that git would not bring back.
+    fn tell_kept(&self, item: Option<&Item>, context: &Context) {
+        const SHOWN: usize = 4;
+        let Some(item) = item else { return };
+        let databases = self.record.iter().flat_map(Record::databases).map(Reversible::describe);
+        let data = self.data.iter().map(|path| format!("'{}'", path.display()));
+        let commits = self.commits.iter().map(|commit| format!("commit {commit}"));
+        let mut kept: Vec<String> = databases.chain(data).chain(commits).collect();
+        let more = kept.len().saturating_sub(SHOWN);
+        kept.truncate(SHOWN);
+        if more > 0 {
+            kept.push(format!("{more} more"));
+        }
+        let days = (item.manifest.until - item.manifest.removed) / (24 * 60 * 60 * 1000);
+        let unit = if days == 1 { "day" } else { "days" };
+        if !kept.is_empty() {
+            context.ui.say(&format!("kept for {days} {unit}: {}", kept.join(", ")));
+        }
+        for occupant in &self.occupants {
+            let (pid, name) = (occupant.pid, &occupant.name);
+            context.ui.say(&format!("note: process {pid} ({name}) still works in its directory"));
+        }
+        context.ui.hint(Hint::of("git wt undo").name(&self.name));
     }
 }
 
@@ -433,39 +512,187 @@ fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<(
     }
 }
 
-/// Unwinds a worktree's record to its end. Past this point a crash is finished, not undone.
-pub fn unwind(mut held: LockedRecord, root: &Path, keep_db: bool, context: &Context) -> Result<()> {
+/// Refuses to take away what is another file system's.
+fn refuse_mounts(tree: &Worktree, name: &str) -> Result<()> {
+    let points = mounts::inside(&tree.path);
+    let Some(first) = points.first() else { return Ok(()) };
+    let error = Error::new(format!("'{name}' has a file system mounted in it"));
+    Err(points
+        .iter()
+        .fold(error, |error, point| error.because(point.display()))
+        .hint(Hint::of("umount").name(first)))
+}
+
+/// How a worktree goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// Into the trash, or for good.
+    pub to_trash: bool,
+    /// What becomes of its databases outside of its directory.
+    pub databases: DatabaseFate,
+}
+
+/// What becomes of the databases of a worktree that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseFate {
+    /// They stay for the one in the trash.
+    Wait,
+    /// They are dropped.
+    Drop,
+    /// They stay, and are nobody's.
+    Release,
+}
+
+/// Takes a worktree away with what was made for it, and its record, if it has one. What fails before the directory has
+/// moved leaves all as it was. `going` is a branch that the caller deletes next.
+pub fn take_away(
+    held: Option<LockedRecord>,
+    tree: &Worktree,
+    name: &str,
+    how: How,
+    going: Option<&BranchName>,
+    context: &Context,
+) -> Result<Option<Item>> {
     let _undisturbed = exec::carry_on();
-    let owner = held.record.owner(&context.repo);
-    if keep_db {
+    let repo = &context.repo;
+    let record = held.as_ref().map(|held| &held.record);
+    let mut item = if how.to_trash {
+        Some(Trash::of(repo).begin(repo, tree, name, record, kept_for(repo)?, going)?)
+    } else {
+        None
+    };
+    let done = match held {
+        Some(held) => unwind(held, Some(tree), item.as_mut(), how, context),
+        None => match &mut item {
+            Some(item) => item.take(repo, tree),
+            None => put_aside(repo, tree),
+        }
+        .and_then(|destroyed| match destroyed {
+            Destroyed::Left(why) => Err(Error::new(format!("'{name}' stays")).because(why)),
+            Destroyed::Gone | Destroyed::Kept => Ok(()),
+        }),
+    };
+    match (done, item) {
+        (Ok(()), item) => Ok(item),
+        (Err(error), Some(item)) if item.tree().is_none() => {
+            item.end(repo)?;
+            Err(error)
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// How long the trash keeps what comes into it: `wt.keep`. Nothing at all means that nothing goes there.
+pub fn kept_for(repo: &Repo) -> Result<Duration> {
+    const USUAL: Duration = Duration::from_hours(7 * 24);
+    let Some(days) = repo.setting("wt.keep") else { return Ok(USUAL) };
+    let hours = days.parse::<u32>().map(|days| u64::from(days) * 24).map_err(|_| {
+        Error::new(format!("git config wt.keep is '{days}'; it is a number of days"))
+            .hint("git config wt.keep 7")
+    })?;
+    Ok(Duration::from_hours(hours))
+}
+
+/// Finishes a removal that was cut short, or takes it back, where the directory had not moved; says which.
+pub fn finish(mut held: LockedRecord, keep_db: bool, context: &Context) -> Result<bool> {
+    let repo = &context.repo;
+    let trash = Trash::of(repo);
+    undo::recover(Duration::ZERO, context)?;
+    let is_its = |manifest: &Manifest| manifest.record.as_ref().is_some_and(|it| it.id == held.record.id);
+    let is_kept = trash.list()?.iter().any(|(_, manifest)| manifest.as_ref().is_ok_and(is_its));
+    let listing = repo.worktrees()?;
+    if let Some(tree) = held.record.worktree(&listing)
+        && !tree.missing
+    {
+        let owner = held.record.owner(repo);
+        held.take_back_removal(RecordState::Ready, &context.claims, &owner)?;
+        return Ok(false);
+    }
+    let databases = match (is_kept, keep_db) {
+        (true, _) => DatabaseFate::Wait,
+        (_, true) => DatabaseFate::Release,
+        (_, false) => DatabaseFate::Drop,
+    };
+    let how = How { to_trash: false, databases };
+    let tree = held.record.worktree(&listing).cloned();
+    unwind(held, tree.as_ref(), None, how, context)?;
+    Ok(true)
+}
+
+/// Unwinds a worktree's record to its end. Past the moving of the directory a crash is finished, not taken back.
+fn unwind(
+    mut held: LockedRecord,
+    tree: Option<&Worktree>,
+    mut item: Option<&mut Item>,
+    how: How,
+    context: &Context,
+) -> Result<()> {
+    let repo = &context.repo;
+    let owner = held.record.owner(repo);
+    if how.databases == DatabaseFate::Release {
         held.record.release_databases(&context.claims, &owner)?;
     }
+    let before = held.record.stage;
     held.record.stage = RecordState::Removing;
     held.write()?;
-    let site = context.site(&owner, root);
-    held.unwind(&site, Unwind::Removal, &mut |resource, destroyed| match destroyed {
+    let root = tree.map_or_else(|| held.record.path.clone(), |tree| tree.path.clone());
+    // where it was before plain git moved it, if so
+    let recorded = held.record.path.clone();
+    let is_inside = |database: &Database| database.is_in(&root) || database.is_in(&recorded);
+    let site = context.site(&owner, &root);
+    let mut has_moved = tree.is_none();
+    let mut destroy = |resource: &Resource| match (resource, tree, &mut item) {
+        (Resource::Checkout(_), Some(tree), Some(item)) => {
+            let taken = item.take(repo, tree)?;
+            has_moved = taken == Destroyed::Gone;
+            match taken {
+                Destroyed::Left(why) => {
+                    Err(Error::new(format!("'{}' stays", tree.path.display())).because(why))
+                }
+                taken => Ok(taken),
+            }
+        }
+        // it lies in the directory that goes, and only its place becomes free
+        (Resource::Database(database), ..) if how.to_trash && is_inside(database) => {
+            database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
+        }
+        (Resource::Database(_), ..) if how.databases == DatabaseFate::Wait => Ok(Destroyed::Kept),
+        (resource, ..) => {
+            let destroyed = resource.destroy(&site, Unwind::Removal)?;
+            has_moved |= matches!(resource, Resource::Checkout(_));
+            Ok(destroyed)
+        }
+    };
+    let mut report = |resource: &Resource, destroyed: &Destroyed| match destroyed {
         Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
         Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),
         Destroyed::Left(why) => context.ui.warn(&format!("left: {why}")),
-    })?;
+    };
+    let unwound = held.unwind(&mut destroy, &mut report);
+    if let Err(error) = unwound {
+        if !has_moved {
+            held.take_back_removal(before, &context.claims, &owner)?;
+        }
+        return Err(error);
+    }
     held.forget()
 }
 
 /// Deletes a branch where it was judged to stand; one that has moved since stays.
-fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result<()> {
+fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result<bool> {
     if context.repo.branch(branch).as_ref() != Some(judged) {
         context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));
-        return Ok(());
+        return Ok(false);
     }
     let _alone = entries_at_rest(&context.repo)?;
     let output = context.repo.git().args(["branch", "--quiet", "-D", "--", branch.as_str()]).output()?;
     if output.code != 0 {
         context.ui.warn(&format!("the branch '{branch}' stays: {}", output.stderr.trim()));
-        return Ok(());
+        return Ok(false);
     }
     context.ui.say(&format!("deleted branch '{branch}'"));
     context.ui.hint(Hint::of("git branch").name(branch.as_str()).name(judged.short()));
-    Ok(())
+    Ok(true)
 }
 
 fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {

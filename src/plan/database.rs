@@ -165,14 +165,24 @@ impl Plan {
             SqlitePlace::Relative(path) => Some((inside(&path), text.to_owned())),
             SqlitePlace::Absolute(path) => {
                 let path = PathBuf::from(path);
-                let own =
-                    if let Some(within) = facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok()) {
-                        inside(&within.to_string_lossy())
-                    } else {
-                        let ending =
-                            path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+                let own = if let Some(within) =
+                    facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok())
+                {
+                    inside(&within.to_string_lossy())
+                } else {
+                    let ending =
+                        path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+                    let beside = |name: &str| {
                         path.with_file_name(format!("{name}{ending}")).to_string_lossy().into_owned()
                     };
+                    let kept = facts.own.iter().flat_map(Record::databases).find_map(|own| match own {
+                        Database::Sqlite(own) if !own.is_in(&self.path) => Some(own.place.clone()),
+                        _ => None,
+                    });
+                    let is_taken = facts.databases.contains(&format!("sqlite:{}", beside(name)));
+                    let free = if is_taken { with_hash(&self.path, name, facts) } else { name.to_owned() };
+                    kept.unwrap_or_else(|| beside(&free))
+                };
                 let text = url.with_path(&format!("/{own}"));
                 Some((own, text))
             }
@@ -180,11 +190,16 @@ impl Plan {
     }
 }
 
-/// A name that no other worktree has on the URL's server: one that is taken gets a hash of ours behind it.
+/// A name that no other worktree has on the URL's server: one that is taken gets a hash behind it.
 fn free_name(path: &Path, engine: ServerEngine, url: &Url, name: String, facts: &Facts) -> String {
     if name != url.database() && !facts.databases.contains(&place(engine, &url.address(), &name)) {
         return name;
     }
+    with_hash(path, &name, facts)
+}
+
+/// A name with a hash of the repository and the worktree's place behind it.
+fn with_hash(path: &Path, name: &str, facts: &Facts) -> String {
     let apart = format!("{}\0{}", facts.listing.main().git_dir.display(), path.display());
     format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
 }

@@ -43,7 +43,7 @@ const KEYS: [&str; 26] = [
 /// The one that only a template has.
 const MATCH: &str = "match";
 /// Ours, but not the recipe's.
-const ELSEWHERE: [&str; 4] = ["mode", "guard", "push", "trusted"];
+const ELSEWHERE: [&str; 5] = ["keep", "mode", "guard", "push", "trusted"];
 
 /// The settings that mean nothing here, each with the one that may have been meant.
 type Unknown = Vec<(String, Option<String>)>;

@@ -8,9 +8,10 @@ use super::{Destination, Record, RecordState, Records, Step, StepState};
 use crate::error::{Explain, Result};
 use crate::git::Repo;
 use crate::git::worktrees::Worktree;
+use crate::host::claims::{Claims, Owner};
 use crate::host::file;
 use crate::resource::relocation::Relocation;
-use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site, Unwind};
+use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site};
 
 /// A record whose lock we hold.
 #[derive(Debug)]
@@ -77,11 +78,10 @@ impl LockedRecord<'_> {
 
     /// Takes back everything that is or may be there, last first; returns what had to be left, with the reasons.
     ///
-    /// What lies in the checkout goes with it, whole or not at all.
+    /// What lies in the checkout goes with it, whole or not at all. `destroy` says how each thing goes.
     pub fn unwind(
         &mut self,
-        site: &Site,
-        unwind: Unwind,
+        destroy: &mut dyn FnMut(&Resource) -> Result<Destroyed>,
         report: &mut dyn FnMut(&Resource, &Destroyed),
     ) -> Result<Vec<String>> {
         let _inherited = Inherited::by_children(self.file.clone())?;
@@ -94,16 +94,28 @@ impl LockedRecord<'_> {
                 continue;
             }
             let lock = if step.resource.needs_repository_lock() { Some(self.records.lock()?) } else { None };
-            let destroyed = step.resource.destroy(site, unwind)?;
+            let destroyed = destroy(&step.resource)?;
             drop(lock);
             if let Destroyed::Left(why) = &destroyed {
                 left.push(why.clone());
             }
             report(&step.resource, &destroyed);
-            self.record.steps[at].state = StepState::Planned;
-            self.write()?;
+            if destroyed != Destroyed::Kept {
+                self.record.steps[at].state = StepState::Planned;
+                self.write()?;
+            }
         }
         Ok(left)
+    }
+
+    /// Gives up a removal before the directory has moved: but for what was dropped, all is still there.
+    pub fn take_back_removal(&mut self, stage: RecordState, claims: &Claims, owner: &Owner) -> Result<()> {
+        let may_lie_in_it = |database: &&Database| matches!(database, Database::Sqlite(_));
+        for database in self.record.databases().filter(may_lie_in_it) {
+            database.claim(claims, owner)?;
+        }
+        self.record.stage = stage;
+        self.write()
     }
 
     /// Brings along what names the worktree's place, after it went from the recorded one to `site.root`, where `hidden`

@@ -194,7 +194,7 @@ impl Checkout {
                 if self.was_empty_dir {
                     empty(&tree.path).explain(|| format!("cannot empty '{}'", tree.path.display()))?;
                 } else {
-                    Trash::of(repo).take_now(&tree.path)?;
+                    Discarded::of(repo).take_now(&tree.path)?;
                 }
             }
             // what is to go goes, even where no lock is to be had
@@ -268,7 +268,7 @@ pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
             let shown = tree.path.display();
             return Ok(Destroyed::Left(format!("'{shown}' and git's entry for it do not name each other")));
         }
-        Trash::of(repo).take(&tree.path)?;
+        Discarded::of(repo).take(&tree.path)?;
     }
     delete_entry(repo, tree)?;
     Ok(Destroyed::Gone)
@@ -280,7 +280,7 @@ fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
         return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
     }
-    Trash::of(repo).take_now(&tree.git_dir)?;
+    Discarded::of(repo).take_now(&tree.git_dir)?;
     delete_empty_entries(repo);
     Ok(())
 }
@@ -303,14 +303,14 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
 
 /// Directories that were renamed aside and wait to be deleted.
 #[derive(Debug)]
-pub struct Trash {
+pub struct Discarded {
     dir: PathBuf,
 }
 
 /// The name of a directory put aside beside itself, because the trash is on another device.
 const ASIDE: &str = ".git-wt-trash-";
 
-impl Trash {
+impl Discarded {
     /// The trash of a repository.
     pub fn of(repo: &Repo) -> Self {
         Self { dir: repo.common_dir().join("wt").join("trash") }
@@ -378,10 +378,10 @@ impl Trash {
         !self.is_empty() && age.is_none_or(|age| age > WHILE)
     }
 
-    /// Deletes what waits, in a process of its own that outlives this one.
-    pub fn sweep_in_background(&self) {
+    /// Deletes what waits, in a process of its own that outlives this one, if there is anything, or `more`.
+    pub fn sweep_in_background(&self, more: bool) {
         let Some(common_dir) = self.dir.parent().and_then(Path::parent) else { return };
-        if !self.is_empty()
+        if (more || !self.is_empty())
             && let Ok(exe) = std::env::current_exe()
         {
             // what is left behind is found by the next sweep
@@ -434,7 +434,7 @@ fn empty(dir: &Path) -> io::Result<()> {
 
 /// Deletes a directory and what is in it, never through a link; directories that deny writing are opened up first.
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes trees, and only those it was given")]
-fn delete_tree(dir: &Path) -> io::Result<()> {
+pub fn delete_tree(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {
         Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
             open_up(dir)?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::relocation::Relocation;
 use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Hint, Result};
-use crate::host::claims::{Claims, Owner, Thing, path_text};
+use crate::host::claims::{Claimed, Claims, Owner, Thing, path_text};
 use crate::text::url::ServerEngine;
 
 pub use server::{ServerDatabase, place};
@@ -72,6 +72,19 @@ impl Database {
     /// Gives its place up without dropping it.
     pub fn release(&self, claims: &Claims, owner: &Owner) -> Result<()> {
         claims.release_database(&self.claimed(), owner).map(drop)
+    }
+
+    /// Whether it is a file below `root`, and so comes and goes with that directory.
+    pub fn is_in(&self, root: &Path) -> bool {
+        match self {
+            Self::Sqlite(database) => database.is_in(root),
+            Self::Server(_) => false,
+        }
+    }
+
+    /// Claims its place again, after that was given up; says whether it is its own now.
+    pub fn claim(&self, claims: &Claims, owner: &Owner) -> Result<bool> {
+        Ok(matches!(claims.claim_database(&self.claimed(), owner)?, Claimed::Ours))
     }
 
     /// Whether anything has been written into it, as far as can be told without asking a server.

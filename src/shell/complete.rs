@@ -19,6 +19,7 @@ use crate::host::exec;
 use crate::recipe::RecipeSource;
 use crate::record::worktrees::Worktrees;
 use crate::text::name::escaped;
+use crate::trash::Trash;
 
 /// Answers a request of a completion script, if that is what we were started for; does not return then.
 ///
@@ -207,6 +208,13 @@ fn enough(typed: &str) -> usize {
 /// Whether nothing was typed that would choose among very many.
 fn are_too_many(names: &[String], typed: &str) -> bool {
     typed.is_empty() && names.len() > MANY
+}
+
+/// What was removed and can be brought back.
+pub fn removed() -> Vec<CompletionCandidate> {
+    let items = Repo::discover().and_then(|repo| Trash::of(&repo).list()).unwrap_or_default();
+    let names = items.into_iter().filter_map(|(_, manifest)| Some(manifest.ok()?.name));
+    names.map(CompletionCandidate::new).collect()
 }
 
 pub fn templates() -> Vec<CompletionCandidate> {

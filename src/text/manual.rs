@@ -26,5 +26,6 @@ pub const PAGES: &[(&str, &str)] = pages! {
     "git-wt-setup.1"
     "git-wt-shell-init.1"
     "git-wt-trust.1"
+    "git-wt-undo.1"
     "git-wt-unlock.1"
 };

@@ -131,6 +131,11 @@ impl SqliteDatabase {
             .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
     }
 
+    /// Whether it lies below a directory.
+    pub fn is_in(&self, root: &Path) -> bool {
+        self.path().starts_with(root)
+    }
+
     /// Whether anything has been written into it.
     pub fn has_data(&self) -> bool {
         std::fs::metadata(self.path()).is_ok_and(|found| found.len() > 0)

@@ -1,0 +1,259 @@
+//! Brings back what was removed, shows what can be brought back, and deletes it for good.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::context::Context;
+use super::follow;
+use crate::error::{Error, Hint, Result};
+use crate::git::worktrees::Worktree;
+use crate::host::exec;
+use crate::record::worktrees::Worktrees;
+use crate::record::{Record, RecordState, StepState};
+use crate::resource::relocation::Relocation;
+use crate::resource::{Created, Database, Resource, Unwind};
+use crate::text::name::{Name, escaped};
+use crate::trash::{Item, Manifest, Phase, Trash, needs_detaching};
+use crate::ui;
+
+/// Brings back the worktree of that name that was removed last, or the last one of all. Returns its directory.
+pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
+    let _undisturbed = exec::carry_on();
+    let (repo, trash) = (&context.repo, Trash::of(&context.repo));
+    recover(Duration::ZERO, context)?;
+    let (id, _) = find(name, &trash)?;
+    let Some(mut item) = trash.lock(&id)? else {
+        return Err(Error::new("another git-wt is at work on it").hint("git wt undo --list"));
+    };
+    let manifest = item.manifest.clone();
+    if let Some(branch) = &manifest.deleted_branch
+        && branch.restore(repo)?
+    {
+        context.ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short()));
+    }
+    let detach = needs_detaching(&manifest, repo)?;
+    item.restore(repo, detach)?;
+    let path = item.manifest.path.clone();
+    let name = escaped(&manifest.name);
+    context.ui.say(&format!("'{name}' is back in '{}'", path.display()));
+    if let (true, Some(branch), Some(head)) = (detach, &manifest.branch, &manifest.head) {
+        context
+            .ui
+            .say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
+    }
+    give_back(&item.manifest, context)?;
+    item.end(repo)?;
+    Ok(path)
+}
+
+/// Finishes what was cut short on its way back, and what was on its way to the trash and has arrived there; takes the
+/// rest back. What another process works on is left alone, or waited for; returns whether nothing is half any more.
+pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
+    let start = Instant::now();
+    let mut all = true;
+    let (repo, trash) = (&context.repo, Trash::of(&context.repo));
+    for (id, _) in trash.halves()? {
+        let mut locked = trash.lock(&id)?;
+        // a git that a killed git-wt has started may have it for a moment
+        while locked.is_none() && trash.has(&id) && start.elapsed() < patience {
+            std::thread::sleep(Duration::from_millis(20));
+            locked = trash.lock(&id)?;
+        }
+        let Some(mut item) = locked else {
+            all &= !trash.has(&id);
+            continue;
+        };
+        let is_back = match item.manifest.phase {
+            Phase::Kept => false,
+            // the record still knows all that was made
+            Phase::Taking => !item.settle()?,
+            Phase::Restoring => true,
+        };
+        if !is_back {
+            continue;
+        }
+        item.put_back(repo)?;
+        if item.manifest.phase == Phase::Restoring {
+            give_back(&item.manifest, context)?;
+        }
+        item.end(repo)?;
+    }
+    Ok(all)
+}
+
+/// Makes again what lies outside of the directory, as far as it is free, and has the record follow to where it is now.
+/// May be called again after a crash.
+fn give_back(manifest: &Manifest, context: &Context) -> Result<()> {
+    let Context { repo, records, claims, ui, .. } = context;
+    let Some(mut record) = manifest.record.clone() else { return Ok(()) };
+    // plain git may have moved it before, and the record not known
+    let from = &record.path.clone();
+    let listing = repo.worktrees()?;
+    // somebody has moved or removed it already
+    let Some(tree) = listing.at(&manifest.path) else { return Ok(()) };
+    let owner = record.owner(repo);
+    let site = context.site(&owner, from);
+    record.stage = RecordState::Ready;
+    record.name = free_name(&record, tree, context)?;
+    let moved = Relocation::new(from, &tree.path);
+    let mut lost = Vec::new();
+    let lock = records.lock()?;
+    record.steps.retain_mut(|step| {
+        let kept = match &mut step.resource {
+            Resource::Database(database) if *from != tree.path && database.is_in(from) => {
+                database.follow(claims, &owner, &moved).map(|_| true)
+            }
+            Resource::Database(database) => database.claim(claims, &owner),
+            Resource::Port(_) | Resource::FirstPush(_) | Resource::Exclude(_) => {
+                step.resource.create(&site).map(|created| created == Created::Made)
+            }
+            _ => Ok(true),
+        };
+        if !matches!(kept, Ok(true)) {
+            lost.push(step.resource.describe());
+        }
+        matches!(kept, Ok(true))
+    });
+    drop(lock);
+    if !lost.is_empty() {
+        ui.say(&format!("note: somebody else has it by now: {}", lost.join(", ")));
+        ui.hint(Hint::of("git wt setup").name(record.name.as_str()));
+    }
+    record.steps.iter_mut().for_each(|step| step.state = StepState::Made);
+    // a removal that was killed may have left it
+    let held = match records.hold(&record.id)? {
+        Some(mut held) => {
+            held.record = record;
+            held.write()?;
+            held
+        }
+        None => records.begin(record)?,
+    };
+    follow::follow(Some(held), from, tree, context)
+}
+
+/// The record's name, or the next one that no other worktree has.
+fn free_name(record: &Record, tree: &Worktree, context: &Context) -> Result<Name> {
+    let worktrees = Worktrees::read(&context.repo)?;
+    let others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+    let taken: Vec<String> = others.map(|other| worktrees.name(other)).collect();
+    let wanted = record.name.as_str();
+    let names = std::iter::once(wanted.to_owned()).chain((2..).map(|number| format!("{wanted}-{number}")));
+    let free = names.into_iter().find(|name| !taken.contains(name));
+    Ok(Name::of_place(&free.unwrap_or_default()))
+}
+
+/// Lines of what can be brought back: name, when it was removed, how long it stays, its size, where it was.
+pub fn list(context: &Context) -> Result<Vec<String>> {
+    let trash = Trash::of(&context.repo);
+    let mut cells = Vec::new();
+    for (id, manifest) in trash.list()? {
+        let manifest = match manifest {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                context.ui.warn(&error.in_one_line());
+                continue;
+            }
+        };
+        let tree = trash.lock(&id)?.and_then(|item| item.tree());
+        let size = tree.map(|tree| ui::bytes(size(&tree))).unwrap_or_default();
+        cells.push([
+            escaped(&manifest.name),
+            format!("removed {}", ago(manifest.removed)),
+            format!("until {}", day(manifest.until)),
+            size,
+            escaped(&manifest.from.display().to_string()),
+        ]);
+    }
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let line = |row: &[String; 5]| {
+        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    Ok(cells.iter().map(line).collect())
+}
+
+/// Deletes what was removed under that name, or all of it, for good, with its databases.
+pub fn empty(name: Option<&str>, context: &Context) -> Result<()> {
+    let trash = Trash::of(&context.repo);
+    recover(Duration::ZERO, context)?;
+    let chosen: Vec<String> = match name {
+        Some(_) => vec![find(name, &trash)?.0],
+        None => trash.list()?.into_iter().map(|(id, _)| id).collect(),
+    };
+    for id in chosen {
+        if let Some(item) = trash.lock(&id)? {
+            let name = escaped(&item.manifest.name);
+            delete(item, context)?;
+            context.ui.say(&format!("deleted '{name}' for good"));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what has been in the trash long enough. What cannot be deleted stays for the next time.
+pub fn expire(context: &Context) -> Result<()> {
+    let trash = Trash::of(&context.repo);
+    for id in trash.due()? {
+        if let Some(item) = trash.lock(&id)? {
+            delete(item, context)?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes an item, its databases first: only its own env file knows how to reach them.
+fn delete(item: Item, context: &Context) -> Result<()> {
+    if let (Some(record), Some(root)) = (&item.manifest.record, item.tree()) {
+        let owner = record.owner(&context.repo);
+        let site = context.site(&owner, &root);
+        let outside = |database: &&Database| !database.is_in(&record.path);
+        for database in record.databases().filter(outside) {
+            Resource::Database(database.clone()).destroy(&site, Unwind::Removal)?;
+        }
+    }
+    item.delete(&context.repo)
+}
+
+fn find(name: Option<&str>, trash: &Trash) -> Result<(String, Manifest)> {
+    let mut items = trash.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
+    let found = items.find(|(_, manifest)| name.is_none_or(|name| manifest.name == name));
+    found.ok_or_else(|| match name {
+        Some(name) => Error::new(format!("'{}' was not removed, or is gone for good", escaped(name)))
+            .hint("git wt undo --list"),
+        None => Error::new("there is nothing to bring back"),
+    })
+}
+
+/// The bytes of all files below a directory.
+fn size(dir: &Path) -> u64 {
+    let mut total = 0;
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => dirs.push(entry.path()),
+                Ok(found) => total += found.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    total
+}
+
+fn ago(time: u64) -> String {
+    let age = (UNIX_EPOCH + Duration::from_millis(time)).elapsed().unwrap_or_default().as_secs();
+    let (number, unit) = match age {
+        0..60 => return "just now".into(),
+        60..3600 => (age / 60, "minute"),
+        3600..86_400 => (age / 3600, "hour"),
+        _ => (age / 86_400, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+}
+
+fn day(time: u64) -> String {
+    let time = i64::try_from(time).ok().and_then(|time| jiff::Timestamp::from_millisecond(time).ok());
+    time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}

@@ -1,0 +1,479 @@
+//! What was removed and can be brought back.
+//!
+//! An item has a worktree's directory, git's entry and the record as they were, in `<common git dir>/wt/removed/ID`; a
+//! directory on another file system waits beside its old place instead. Taking and bringing back are two renames each,
+//! and the manifest says which way they go: a crash between them is finished or taken back by the next git-wt.
+
+mod pins;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Explain, Hint, Result};
+use crate::git::worktrees::Worktree;
+use crate::git::{Oid, Repo};
+use crate::host::claims::path_text;
+use crate::host::{file, mounts, random};
+use crate::record::Record;
+use crate::resource::Destroyed;
+use crate::resource::checkout::{delete_tree, entries_at_rest, is_linked};
+use crate::text::name::{BranchName, slug};
+
+/// The name of a directory that waits beside its old place.
+const BESIDE: &str = ".git-wt-removed-";
+
+/// Which way an item goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Into the trash. Cut short, it is taken back.
+    Taking,
+    /// It lies there.
+    Kept,
+    /// Back to its place. Cut short, it is finished.
+    Restoring,
+}
+
+/// What an item says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The worktree's name.
+    pub name: String,
+    /// Where it was.
+    #[serde(with = "path_text")]
+    pub from: PathBuf,
+    /// The same, or, while it is brought back, where it goes.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    /// The name of git's entry.
+    pub entry: String,
+    /// The branch that was checked out.
+    pub branch: Option<BranchName>,
+    /// The commit that was checked out.
+    pub head: Option<Oid>,
+    /// Whether it is brought back with its HEAD at that commit, and not on the branch.
+    #[serde(default)]
+    pub detach: bool,
+    /// The branch that was deleted with it.
+    #[serde(default)]
+    pub deleted_branch: Option<DeletedBranch>,
+    /// Whether its directory waits beside its old place, since that is on another file system.
+    #[serde(default)]
+    pub beside: bool,
+    /// When it was removed, in milliseconds since 1970.
+    pub removed: u64,
+    /// When it may go, likewise.
+    pub until: u64,
+    /// Which way it goes.
+    pub phase: Phase,
+    /// The record, if there was one.
+    pub record: Option<Record>,
+}
+
+/// A branch that was deleted with its worktree.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeletedBranch {
+    pub name: BranchName,
+    /// Where it stood.
+    pub oid: Oid,
+    /// What git's configuration said of it, such as its upstream: variables of `branch.NAME` and their values.
+    pub settings: Vec<(String, String)>,
+}
+
+impl DeletedBranch {
+    /// Looks at a branch before it goes.
+    pub fn of(repo: &Repo, name: &BranchName, oid: &Oid) -> Self {
+        let its = format!("branch.{name}.");
+        let mut settings = repo.settings("branch");
+        settings.retain(|(key, _)| key.strip_prefix(&its).is_some_and(|variable| !variable.contains('.')));
+        Self { name: name.clone(), oid: oid.clone(), settings }
+    }
+
+    /// Makes it again, unless somebody else has by now; says whether it did.
+    pub fn restore(&self, repo: &Repo) -> Result<bool> {
+        if repo.branch(&self.name).is_some() {
+            return Ok(false);
+        }
+        let (name, oid) = (self.name.as_str(), self.oid.as_str());
+        repo.git().args(["branch", "--no-track", "--quiet", "--", name, oid]).stdout()?;
+        for (key, value) in &self.settings {
+            repo.patiently(255, &["config", "--local", "--add", key, value])?;
+        }
+        Ok(true)
+    }
+}
+
+/// All that was removed from a repository and is still there.
+#[derive(Debug)]
+pub struct Trash {
+    dir: PathBuf,
+}
+
+/// One removed worktree, locked: nobody else brings it back or deletes it meanwhile.
+#[derive(Debug)]
+pub struct Item {
+    dir: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    _lock: File,
+}
+
+impl Trash {
+    /// The trash of a repository; nothing is created yet.
+    pub fn of(repo: &Repo) -> Self {
+        Self::at(repo.common_dir())
+    }
+
+    /// The trash of a repository known by its common directory.
+    pub fn at(common_dir: &Path) -> Self {
+        Self { dir: common_dir.join("wt").join("removed") }
+    }
+
+    /// Begins to remove a worktree: what nothing else leads to is pinned, and the manifest written. `goes` is a branch
+    /// that is about to be deleted with it.
+    pub fn begin(
+        &self,
+        repo: &Repo,
+        tree: &Worktree,
+        name: &str,
+        record: Option<&Record>,
+        keep: Duration,
+        goes: Option<&BranchName>,
+    ) -> Result<Item> {
+        let id = format!("{}-{}", slug(name), random::hex(6)?);
+        let dir = self.dir.join(&id);
+        let failed = || format!("cannot write '{}'", dir.display());
+        let removed = now();
+        let manifest = Manifest {
+            name: name.to_owned(),
+            from: tree.path.clone(),
+            path: tree.path.clone(),
+            entry: tree.id.clone().unwrap_or_default(),
+            branch: tree.head.branch().cloned(),
+            head: tree.head.oid().cloned(),
+            detach: false,
+            deleted_branch: None,
+            beside: false,
+            removed,
+            until: removed.saturating_add(milliseconds(keep)),
+            phase: Phase::Taking,
+            record: record.cloned(),
+        };
+        file::make_private_dir(self.dir.parent().unwrap_or(&self.dir), "removed").explain(failed)?;
+        file::make_private_dir(&self.dir, &id).explain(failed)?;
+        let lock = lock(&dir).explain(failed)?.ok_or_else(|| Error::new(failed()))?;
+        let item = Item { dir, manifest, _lock: lock };
+        item.write()?;
+        pins::pin(repo, tree, &id, goes).inspect_err(|_| item.forget())?;
+        Ok(item)
+    }
+
+    /// The manifests of all items by their ids, the last removed first. One that cannot be read is an error of its own.
+    pub fn list(&self) -> Result<Vec<(String, Result<Manifest>)>> {
+        let failed = || format!("cannot read '{}'", self.dir.display());
+        let entries = match fs::read_dir(&self.dir) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.explain(failed)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry.explain(failed)?.file_name();
+            let Some(id) = name.to_str().filter(|id| !id.starts_with('.')) else { continue };
+            let dir = self.dir.join(id);
+            // one that is just coming or going has none
+            let has_manifest = || is_there(&dir.join("manifest.json")) || is_there(&dir.join("tree"));
+            let manifest = has_manifest().then(|| read(&dir)).filter(|read| read.is_ok() || has_manifest());
+            found.extend(manifest.map(|manifest| (id.to_owned(), manifest)));
+        }
+        let removed = |found: &(String, Result<Manifest>)| found.1.as_ref().map_or(0, |it| it.removed);
+        found.sort_by_key(|item| std::cmp::Reverse(removed(item)));
+        Ok(found)
+    }
+
+    /// Whether there is such an item.
+    pub fn has(&self, id: &str) -> bool {
+        is_there(&self.dir.join(id).join("manifest.json"))
+    }
+
+    /// Locks an item; `None` where it has gone, or somebody else has it.
+    pub fn lock(&self, id: &str) -> Result<Option<Item>> {
+        let dir = self.dir.join(id);
+        let failed = || format!("cannot lock '{}'", dir.display());
+        if !self.has(id) {
+            return Ok(None);
+        }
+        let Some(lock) = lock(&dir).explain(failed)? else { return Ok(None) };
+        if !self.has(id) {
+            return Ok(None);
+        }
+        Ok(Some(Item { manifest: read(&dir)?, dir, _lock: lock }))
+    }
+
+    /// The ids of what has been here long enough.
+    pub fn due(&self) -> Result<Vec<String>> {
+        let is_due = |manifest: &Manifest| manifest.phase == Phase::Kept && manifest.until <= now();
+        let items = self.list()?.into_iter();
+        Ok(items.filter(|(_, manifest)| manifest.as_ref().is_ok_and(is_due)).map(|(id, _)| id).collect())
+    }
+
+    /// The ids and manifests of what was cut short, and is neither in the trash nor out of it.
+    pub fn halves(&self) -> Result<Vec<(String, Manifest)>> {
+        let items = self.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
+        Ok(items.filter(|(_, manifest)| manifest.phase != Phase::Kept).collect())
+    }
+}
+
+impl Item {
+    /// Moves git's entry and the directory into the trash. Where that cannot be, all stays as it was.
+    pub fn take(&mut self, repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
+        if tree.is_main() || tree.id.is_none() {
+            return Err(Error::new("the main worktree is never removed"));
+        }
+        let entries = repo.common_dir().join("worktrees");
+        if tree.git_dir.parent() != Some(&entries) {
+            return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
+        }
+        // what is to go goes, even where no lock is to be had
+        let _alone = entries_at_rest(repo).ok();
+        let shown = tree.path.display();
+        if !tree.missing {
+            if let Some(inner) = repo.worktrees()?.inside(tree) {
+                return Err(
+                    Error::new(format!("'{shown}' has another worktree in it")).because(inner.path.display())
+                );
+            }
+            if !is_linked(&tree.path, tree) {
+                return Ok(Destroyed::Left(format!(
+                    "'{shown}' and git's entry for it do not name each other"
+                )));
+            }
+        }
+        let entry = self.dir.join("entry");
+        fs::rename(&tree.git_dir, &entry).explain(|| format!("cannot move '{}'", tree.git_dir.display()))?;
+        if !tree.missing
+            && let Err(cause) = self.take_directory(&tree.path)
+        {
+            fs::rename(&entry, &tree.git_dir)
+                .explain(|| format!("cannot move '{}' back", tree.git_dir.display()))?;
+            return Err(Error::new(format!("cannot move '{shown}' to the trash"))
+                .because(cause.in_one_line())
+                .advise("--purge deletes it at once")
+                .hint(Hint::of("git wt remove --purge").name(&tree.path)));
+        }
+        let _ = fs::remove_dir(&entries);
+        self.manifest.phase = Phase::Kept;
+        self.write()?;
+        Ok(Destroyed::Gone)
+    }
+
+    fn take_directory(&mut self, path: &Path) -> Result<()> {
+        match fs::rename(path, self.dir.join("tree")) {
+            Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
+                self.manifest.beside = true;
+                self.write()?;
+                let failed = || format!("cannot move it to '{}'", self.beside(path).display());
+                fs::rename(path, self.beside(path)).explain(failed)
+            }
+            done => done.explain(|| "cannot move it".into()),
+        }
+    }
+
+    fn beside(&self, path: &Path) -> PathBuf {
+        let id = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!("{BESIDE}{id}"))
+    }
+
+    /// Where the directory waits.
+    pub fn tree(&self) -> Option<PathBuf> {
+        let place =
+            if self.manifest.beside { self.beside(&self.manifest.from) } else { self.dir.join("tree") };
+        is_there(&place).then_some(place)
+    }
+
+    /// Brings directory and entry back, to the old place or, where something is there, the next one that is free; with
+    /// `detach` its HEAD is the commit it was at. The item is there until [`Item::end`], so that a crash before that is
+    /// known.
+    pub fn restore(&mut self, repo: &Repo, detach: bool) -> Result<()> {
+        if self.tree().is_none() {
+            return Err(Error::new("its directory is not in the trash any more"));
+        }
+        self.manifest.detach = detach;
+        self.manifest.phase = Phase::Restoring;
+        self.write()?;
+        self.put_back(repo)
+    }
+
+    /// Puts directory and entry, as far as they are here, to where the manifest says, or to what is free by now.
+    pub fn put_back(&mut self, repo: &Repo) -> Result<()> {
+        let entry = self.dir.join("entry");
+        if !is_there(&entry) {
+            return Ok(());
+        }
+        let _alone = entries_at_rest(repo)?;
+        if self.tree().is_some() {
+            self.manifest.path = free_place(&self.manifest.path);
+            self.write()?;
+        }
+        let path = self.manifest.path.clone();
+        let failed = || format!("cannot bring '{}' back", path.display());
+        let entries = repo.common_dir().join("worktrees");
+        let git_dir = entries.join(free_entry(&entries, &self.manifest.entry));
+        let tree = self.tree().unwrap_or_else(|| path.clone());
+        let pointer = file::read(&tree.join(".git")).ok().flatten().unwrap_or_default();
+        let names_entry =
+            pointer.trim_ascii_end().ends_with(git_dir.file_name().unwrap_or_default().as_bytes());
+        if is_there(&tree) && (path != self.manifest.from || !names_entry) {
+            self.relink(&tree, &git_dir)?;
+        }
+        if let (true, Some(head)) = (self.manifest.detach, &self.manifest.head) {
+            file::replace(&entry.join("HEAD"), format!("{head}\n").as_bytes()).explain(failed)?;
+        }
+        if let Some(tree) = self.tree() {
+            file::make_shared_dir(path.parent().unwrap_or(&path)).explain(failed)?;
+            // an empty directory makes way, and nothing else
+            let _ = fs::remove_dir(&path);
+            rename_new(&tree, &path).explain(failed)?;
+        }
+        file::make_shared_dir(&entries).explain(failed)?;
+        rename_new(&entry, &git_dir).explain(failed)
+    }
+
+    /// Writes the places of directory and entry into each other, and into submodules, before git sees either.
+    fn relink(&self, tree: &Path, git_dir: &Path) -> Result<()> {
+        let failed = || "cannot write the new place".to_owned();
+        let path = &self.manifest.path;
+        let line = |text: &Path, before: &[u8]| [before, text.as_os_str().as_bytes(), b"\n"].concat();
+        file::replace(&self.dir.join("entry/gitdir"), &line(&path.join(".git"), b"")).explain(failed)?;
+        file::replace(&tree.join(".git"), &line(git_dir, b"gitdir: ")).explain(failed)?;
+        crate::git::submodules::relink(&self.dir.join("entry"), git_dir, tree, path)
+    }
+
+    /// Has an item whose directory came here before a crash be kept; says whether it is.
+    pub fn settle(&mut self) -> Result<bool> {
+        if self.tree().is_none() {
+            return Ok(false);
+        }
+        // both are here: only the last word was missing
+        self.manifest.phase = Phase::Kept;
+        self.write().map(|()| true)
+    }
+
+    /// Ends an item whose worktree is back, or has never gone.
+    pub fn end(self, repo: &Repo) -> Result<()> {
+        pins::release(repo, &self.id())?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Deletes it for good.
+    pub fn delete(self, repo: &Repo) -> Result<()> {
+        let failed = || format!("cannot delete '{}'", self.dir.display());
+        match self.tree() {
+            Some(tree) if !mounts::inside(&tree).is_empty() => {
+                return Err(Error::new(failed()).because("a file system is mounted in it"));
+            }
+            Some(tree) => delete_tree(&tree).explain(failed)?,
+            None if self.manifest.beside => {
+                let place = self.beside(&self.manifest.from);
+                let why = format!("'{}' is not there; its disk may be away", place.display());
+                return Err(Error::new(failed()).because(why));
+            }
+            None => {}
+        }
+        pins::release(repo, &self.id())?;
+        delete_tree(&self.dir).explain(failed)
+    }
+
+    /// Remembers a branch that is about to be deleted with the worktree.
+    pub fn remember_branch(&mut self, branch: DeletedBranch) -> Result<()> {
+        self.manifest.deleted_branch = Some(branch);
+        self.write()
+    }
+
+    fn id(&self) -> String {
+        self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn write(&self) -> Result<()> {
+        let path = self.dir.join("manifest.json");
+        let mut bytes = serde_json::to_vec_pretty(&self.manifest).explain(|| "cannot write".into())?;
+        bytes.push(b'\n');
+        file::replace_private(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))
+    }
+
+    /// Deletes the item's own files; what it has of the worktree is somewhere else by now.
+    fn forget(&self) {
+        let _ = fs::remove_file(self.dir.join("manifest.json"));
+        let _ = fs::remove_file(self.dir.join("lock"));
+        let _ = fs::remove_dir(&self.dir);
+    }
+}
+
+/// Whether the head of an item's branch would be in the way: the branch is checked out elsewhere, or has moved.
+pub fn needs_detaching(manifest: &Manifest, repo: &Repo) -> Result<bool> {
+    let Some(branch) = &manifest.branch else { return Ok(false) };
+    let listing = repo.worktrees()?;
+    Ok(listing.holder(branch).is_some() || repo.branch(branch) != manifest.head)
+}
+
+fn read(dir: &Path) -> Result<Manifest> {
+    let path = dir.join("manifest.json");
+    let failed = || format!("cannot read '{}'", path.display());
+    let bytes = file::read_small(&path).explain(failed)?;
+    serde_json::from_slice(&bytes).explain(failed)
+}
+
+fn lock(dir: &Path) -> io::Result<Option<File>> {
+    let file = file::open_private(File::options().create(true).append(true), &dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(cause)) => Err(cause),
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The place itself, if nothing or an empty directory is there, else the next one that is free.
+fn free_place(path: &Path) -> PathBuf {
+    let is_free = |path: &PathBuf| match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none() && !path.is_symlink(),
+        Err(_) => !is_there(path),
+    };
+    let next = (2..).map(|number| {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-{number}"));
+        path.with_file_name(name)
+    });
+    std::iter::once(path.to_owned()).chain(next).find(is_free).unwrap_or_else(|| path.to_owned())
+}
+
+/// A name for git's entry that none has.
+fn free_entry(entries: &Path, wanted: &str) -> String {
+    let names = std::iter::once(wanted.to_owned()).chain((1..).map(|number| format!("{wanted}{number}")));
+    names.into_iter().find(|name| !is_there(&entries.join(name))).unwrap_or_default()
+}
+
+/// Renames to where nothing is; a newcomer is never replaced.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    if is_there(to) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("'{}' is there", to.display())));
+    }
+    fs::rename(from, to)
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map(milliseconds).unwrap_or_default()
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,149 @@
+//! What only a removed worktree leads to, kept from `git gc` by a reference `refs/wt/trash/ID`.
+//!
+//! It is one commit that git-wt makes: its parents are the commits, its tree has the staged files, by their object ids.
+//! Where branches, tags and remotes lead to all of it, there is no reference.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::git::worktrees::Worktree;
+use crate::git::{Repo, looking_at};
+use crate::host::exec::{Program, check_stopped};
+use crate::text::name::BranchName;
+
+/// Trees and files, by kind and object id.
+type Files = BTreeSet<(String, String)>;
+
+/// Pins what a worktree's entry leads to and nothing else does; `goes` is a branch that is about to be deleted with it.
+pub(super) fn pin(repo: &Repo, tree: &Worktree, id: &str, goes: Option<&BranchName>) -> Result<()> {
+    let words = words_in(&tree.git_dir)?;
+    let (mut commits, mut others) = objects(repo, &words)?;
+    commits.extend(goes.and_then(|_| tree.head.oid()).map(|oid| oid.as_str().to_owned()));
+    let commits = unreachable(repo, &commits, goes)?;
+    others.extend(staged(tree)?);
+    if commits.is_empty() && others.is_empty() {
+        return Ok(());
+    }
+    let entries: String = others
+        .iter()
+        .map(|(kind, oid)| match kind.as_str() {
+            "tree" => format!("040000 tree {oid}\t{oid}\n"),
+            _ => format!("100644 blob {oid}\t{oid}\n"),
+        })
+        .collect();
+    let made = ask(repo.git().arg("mktree"), &entries)?;
+    let parents: String = commits.iter().map(|oid| format!("parent {oid}\n")).collect();
+    let who = "git-wt <git-wt@localhost> 0 +0000";
+    let name = tree.path.file_name().unwrap_or_default().to_string_lossy();
+    let commit = format!(
+        "tree {made}\n{parents}author {who}\ncommitter {who}\n\nwhat only the removed worktree '{name}' led to\n"
+    );
+    let git = repo.git().args(["hash-object", "-t", "commit", "-w", "--stdin"]);
+    let commit = ask(git, &commit)?;
+    repo.git().args(["update-ref", &format!("refs/wt/trash/{id}"), &commit, ""]).stdout().map(drop)
+}
+
+/// Lets go of it.
+pub(super) fn release(repo: &Repo, id: &str) -> Result<()> {
+    repo.git().args(["update-ref", "-d", &format!("refs/wt/trash/{id}")]).stdout().map(drop)
+}
+
+/// All words of the files of an entry that may be object ids, whole or short: HEAD and its like, reflogs, references of the
+/// worktree, and what rebase, merge and bisect keep. The index and the submodules' repositories are not text.
+fn words_in(git_dir: &Path) -> Result<BTreeSet<String>> {
+    let mut words = BTreeSet::new();
+    let mut dirs = vec![git_dir.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        let failed = || format!("cannot read '{}'", dir.display());
+        for entry in fs::read_dir(&dir).explain(failed)? {
+            let entry = entry.explain(failed)?;
+            let (path, kind) = (entry.path(), entry.file_type().explain(failed)?);
+            if kind.is_dir() && path != git_dir.join("modules") {
+                dirs.push(path);
+            } else if kind.is_file() && path != git_dir.join("index") {
+                let text = crate::host::file::read_small(&path)
+                    .explain(|| format!("cannot read '{}'", path.display()))?;
+                let runs = text.split(|b| !b.is_ascii_hexdigit()).filter(|run| (7..=64).contains(&run.len()));
+                words.extend(runs.map(|run| String::from_utf8_lossy(run).into_owned()));
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Those words that are objects: the commits, and trees and files by their kinds.
+fn objects(repo: &Repo, words: &BTreeSet<String>) -> Result<(BTreeSet<String>, Files)> {
+    let asked: String = words.iter().map(|word| format!("{word}\n")).collect();
+    // what a partial clone lacks is the remote's to keep, and not fetched
+    let git = repo.git().env("GIT_NO_LAZY_FETCH", "1").args(["cat-file", "--batch-check"]);
+    let answer = ask(git, &asked)?;
+    let (mut commits, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for answer in answer.lines() {
+        match answer.split(' ').collect::<Vec<_>>()[..] {
+            [oid, "commit", _] => drop(commits.insert(oid.to_owned())),
+            [oid, kind @ ("tree" | "blob"), _] => drop(others.insert((kind.to_owned(), oid.to_owned()))),
+            _ => {}
+        }
+    }
+    Ok((commits, others))
+}
+
+/// Those of the commits that no branch but the one that goes, no tag and no remote's branch leads to.
+fn unreachable(repo: &Repo, commits: &BTreeSet<String>, goes: Option<&BranchName>) -> Result<Vec<String>> {
+    if commits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: String = commits.iter().map(|oid| format!("{oid}\n")).collect();
+    // an old git takes no options from its input, and none applies --not to it
+    let git = repo.git().args(["rev-list", "--stdin", "--not"]);
+    let git = git.args(goes.map(|branch| format!("--exclude={branch}")));
+    let found = ask(git.args(["--branches", "--tags", "--remotes"]), &asked)?;
+    let found: BTreeSet<&str> = found.lines().collect();
+    Ok(commits.iter().filter(|oid| found.contains(oid.as_str())).cloned().collect())
+}
+
+/// What is staged and in no commit: the files of all stages that differ from HEAD.
+fn staged(tree: &Worktree) -> Result<Files> {
+    if !tree.git_dir.join("index").exists() {
+        return Ok(BTreeSet::new());
+    }
+    let git = || -> Program {
+        let root: PathBuf = if tree.missing { tree.git_dir.clone() } else { tree.path.clone() };
+        let git = looking_at(&root);
+        if tree.missing { git.arg(crate::git::joined("--git-dir=", &tree.git_dir)) } else { git }
+    };
+    let listed = if tree.head.oid().is_some() {
+        let changed =
+            git().args(["diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", "HEAD"]);
+        let mut listed = changed.stdout()?;
+        listed.extend(git().args(["ls-files", "--unmerged", "-z"]).stdout()?);
+        listed
+    } else {
+        git().args(["ls-files", "--stage", "-z"]).stdout()?
+    };
+    let mut found = BTreeSet::new();
+    for field in listed.split(|b| *b == 0) {
+        // ':OLD-MODE MODE OLD-OID OID STATUS' and 'MODE OID STAGE<TAB>PATH'
+        let text =
+            String::from_utf8_lossy(field.split(|b| *b == b'\t').next().unwrap_or_default()).into_owned();
+        let words: Vec<&str> = text.trim_start_matches(':').split(' ').collect();
+        let ([_, mode, _, oid, _] | [mode, oid, _]) = words[..] else { continue };
+        let is_file = mode.starts_with("100") || mode == "120000";
+        if is_file && oid.len() >= 40 && oid.bytes().any(|b| b != b'0') {
+            found.insert(("blob".to_owned(), oid.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// What git answers to `input`.
+fn ask(git: Program, input: &str) -> Result<String> {
+    let output = git.output_of(input.as_bytes())?;
+    check_stopped()?;
+    if output.code != 0 {
+        return Err(Error::new("cannot tell what only this worktree leads to").quoting(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
