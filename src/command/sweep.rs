@@ -1,4 +1,4 @@
-//! Hidden: deletes what `remove` has put aside, in a process of its own.
+//! Hidden: deletes what `remove` has put aside, in a separate process.
 
 use std::path::PathBuf;
 
