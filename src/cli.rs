@@ -1,4 +1,4 @@
-//! The words of the command line; man pages and completion are made from them.
+//! The command line, from which man pages and completion are generated.
 
 use std::ffi::OsString;
 
@@ -84,7 +84,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether git is to change worktrees for it, which takes a git that we are tested with.
+    /// Whether it makes git change worktrees, which requires a git version that we test with.
     pub fn changes_worktrees(&self) -> bool {
         matches!(
             self,
@@ -100,7 +100,7 @@ impl Verb {
         )
     }
 
-    /// Takes options that only a newer git knows, for the verbs that hand them on to it; says whether it did.
+    /// Takes options that only a newer git knows, for verbs that pass them on to git; returns whether it did.
     pub fn pass_on(&mut self, options: Vec<OsString>) -> bool {
         let passed_on = match self {
             Self::Add(args) => &mut args.passed_on,

@@ -1,4 +1,4 @@
-//! The verbs, a file each: the command line, one call of an operation, what is printed. No verb calls another.
+//! The verbs, one file each: the command line, one call of an operation, and what is printed. No verb calls another.
 
 pub mod add;
 pub mod cd;

@@ -1,6 +1,7 @@
 //! The variables of a worktree, and where each came from.
 //!
-//! What programs started in it get: its ports, its env file, its venv. It reads, and never evaluates.
+//! This is what programs started in the worktree get: its ports, its env file, its venv. It reads values and never
+//! evaluates them.
 
 pub mod drift;
 pub mod guard;
@@ -35,7 +36,7 @@ pub enum VariableOrigin {
 }
 
 impl VariableOrigin {
-    /// The origin as the user reads it.
+    /// Returns the origin, as shown to the user.
     pub fn describe(&self) -> &str {
         match self {
             Self::Port => "port claim",
@@ -54,18 +55,18 @@ pub struct Variable {
     pub origin: VariableOrigin,
 }
 
-/// What programs of a worktree get.
+/// What programs in a worktree get.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// The variables, by name each once.
+    /// The variables, each name once.
     pub variables: Vec<Variable>,
     /// The directory to put first on PATH.
     pub bin: Option<PathBuf>,
-    /// Whether the venv was made with the worktree: a shell that comes in uses no other.
+    /// Whether the venv was made with the worktree; a shell that enters activates no other.
     pub made_its_venv: bool,
     /// Variables that are not set, and why.
     pub left_out: Vec<(String, String)>,
-    /// The names of the variables, each with whether a file has it.
+    /// All names of variables, each with whether it comes from a file.
     known: HashMap<String, bool>,
 }
 
@@ -149,13 +150,13 @@ impl Environment {
                 _ if !reserved::may_be_set(&name) => {
                     self.left_out.push((name, "this name is never taken from a file".into()));
                 }
-                // the first file is the project's own
+                // the first file is the project's own, and wins
                 Value::Text(_) if self.is_from_a_file(&name) => {}
                 Value::Text(value) if waits(&name, &value) => {
                     self.left_out.push((name, "it waits for your consent, by 'git wt trust'".into()));
                 }
                 Value::Text(value) => self.set(name, value, VariableOrigin::File(path.to_owned())),
-                // programs expand it by rules of their own: half an answer would override theirs
+                // programs expand it by their own rules, and our partial value would override theirs
                 Value::Dynamic(_) => {
                     let why = "its value has an expansion, which programs read differently";
                     self.left_out.push((name, why.into()));
@@ -176,12 +177,12 @@ impl Environment {
         self.variables.push(Variable { name, value, origin });
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
     }
 
-    /// Has a program run in this environment.
+    /// Makes a program run in this environment.
     #[must_use]
     pub fn apply(&self, program: Program) -> Program {
         let inherited = Inherited::now();
@@ -196,21 +197,21 @@ impl Environment {
     }
 }
 
-/// Our own environment, without what the shell's functions have set for the worktree that the shell stands in: that is
-/// none of another worktree's.
+/// Our own environment, without what the shell functions have set for the shell's current worktree: that does not
+/// belong to another worktree.
 #[derive(Debug)]
 pub struct Inherited {
     changes: Vec<Change>,
 }
 
 impl Inherited {
-    /// Has the shell's environment leave its worktree.
+    /// Takes the environment as it would be after the shell left its worktree.
     pub fn now() -> Self {
         let state = text_of(state::STATE);
         Self { changes: state::changes(state.as_deref(), None, None, &text_of) }
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn get(&self, name: &str) -> Option<String> {
         let change = self.changes.iter().find(|change| change.name() == name);
         match change {
@@ -220,7 +221,7 @@ impl Inherited {
         }
     }
 
-    /// The value of a variable that a child is given.
+    /// Returns the value of a variable as passed on to a child.
     pub fn passed_on(&self, name: &str) -> Option<String> {
         self.get(name).filter(|_| !exec::is_scrubbed(name))
     }
@@ -232,7 +233,7 @@ impl Inherited {
         })
     }
 
-    /// PATH with `bin` in front, and without the venv that is active in the shell.
+    /// Returns PATH with `bin` in front, and without the venv that is active in the shell.
     fn path_after(&self, bin: &Path) -> OsString {
         let active = self.get("VIRTUAL_ENV").map(|venv| Path::new(&venv).join("bin"));
         let path =
@@ -246,7 +247,7 @@ fn text_of(name: &str) -> Option<String> {
     exec::variable(name).and_then(|value| value.into_string().ok())
 }
 
-/// Whether a link stands on the way from `root` to `path`, or in its place.
+/// Whether there is a link on the way from `root` to `path`, or at `path` itself.
 fn leads_through_link(root: &Path, path: &Path) -> bool {
     let prefixes = path.ancestors().filter(|prefix| !prefix.as_os_str().is_empty());
     prefixes.map(|prefix| root.join(prefix)).any(|prefix| prefix.is_symlink())

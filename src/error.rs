@@ -1,6 +1,6 @@
-//! What went wrong, why, and the way out: the one error of the house.
+//! What went wrong, why, and what to do: the one error type of the crate.
 //!
-//! It must not print: `lib` shows it, through `ui`.
+//! It must not print anything: `lib` shows it, through `ui`.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -15,17 +15,17 @@ pub struct Error {
     pub what: String,
     /// The chain of causes, nearest first.
     pub why: Vec<String>,
-    /// What was made before the failure and has been taken back.
+    /// What was made before the failure and has been undone.
     pub undone: Box<[String]>,
-    /// What would help, where that is no command; shown behind what failed.
+    /// What would help, if that is not a command; shown after what failed.
     pub advice: Option<Box<str>>,
-    /// Commands to paste; shown one a line.
+    /// Commands to paste; shown one per line.
     pub hints: Vec<Hint>,
     pub exit: u8,
 }
 
 impl Error {
-    /// Refused or failed, and undone: git's status for "fatal".
+    /// The command was refused, or failed and was undone: git's status for "fatal".
     pub const FATAL: u8 = 128;
     /// The command line was wrong: git's status for a usage error.
     pub const USAGE: u8 = 129;
@@ -44,19 +44,19 @@ impl Error {
         }
     }
 
-    /// Returns a wrong command line, status 129.
+    /// Returns an error about the command line, with status 129.
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(what).exit(Self::USAGE)
     }
 
-    /// Adds a cause below those already there, in one line; an empty one adds nothing.
+    /// Adds a cause after those already there, in one line; an empty one adds nothing.
     #[must_use]
     pub fn because(self, cause: impl Display) -> Self {
         let cause = cause.to_string();
         self.quoting(&cause.trim().replace('\n', "\\n"))
     }
 
-    /// Adds as a cause what another program said, which may have several lines; nothing said adds nothing.
+    /// Adds another program's output as a cause, which may have several lines; empty output adds nothing.
     #[must_use]
     pub fn quoting(mut self, said: &str) -> Self {
         let said = said.trim();
@@ -66,7 +66,7 @@ impl Error {
         self
     }
 
-    /// Adds what would help, where that is no command.
+    /// Adds what would help, if that is not a command.
     #[must_use]
     pub fn advise(mut self, advice: impl Display) -> Self {
         let before = self.advice.take().map(|before| format!("{before}; ")).unwrap_or_default();
@@ -74,18 +74,18 @@ impl Error {
         self
     }
 
-    /// What failed and what would help.
+    /// Returns what failed and what would help.
     pub fn headline(&self) -> String {
         let advice = self.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
         format!("{}{advice}", self.what)
     }
 
-    /// What and why in one line, for a report that is no failure.
+    /// Returns what failed and why in one line, for a report that is not a failure.
     pub fn in_one_line(&self) -> String {
         std::iter::once(self.headline()).chain(self.why.iter().cloned()).collect::<Vec<_>>().join(": ")
     }
 
-    /// Adds the way out.
+    /// Adds a command to paste.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
@@ -100,36 +100,36 @@ impl Error {
     }
 }
 
-/// A command to paste, as the words that it is made of: only `quote::command` makes a line of them.
+/// A command to paste, as the words it consists of: only `quote::command` joins them into a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// Its parts, with a blank before each but the first.
+    /// Its parts; all but the first are preceded by a blank.
     pub parts: Vec<Part>,
 }
 
 /// A part of a command to paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Words of ours, in the shell's syntax.
+    /// Words of our own, in shell syntax.
     Written(&'static str),
-    /// One word from anywhere, behind what is ours of it.
+    /// One word from anywhere, after a prefix of our own.
     Word(&'static str, OsString),
 }
 
 impl Hint {
-    /// A command that begins with these words of ours.
+    /// Returns a command that begins with these words of our own.
     pub fn of(words: &'static str) -> Self {
         Self { parts: vec![Part::Written(words)] }
     }
 
-    /// Adds words of ours.
+    /// Adds words of our own.
     #[must_use]
     pub fn and(mut self, words: &'static str) -> Self {
         self.parts.push(Part::Written(words));
         self
     }
 
-    /// Adds a name, behind `--` where it would be read as an option; nothing but names may follow.
+    /// Adds a name, after `--` if it could be read as an option; only names may follow.
     #[must_use]
     pub fn name(self, name: impl AsRef<OsStr>) -> Self {
         let ends =
@@ -143,7 +143,7 @@ impl Hint {
         hint.word("", name)
     }
 
-    /// Adds a word which begins with what is ours of it, as in `--option=VALUE`.
+    /// Adds a word with a prefix of our own, as in `--option=VALUE`.
     #[must_use]
     pub fn word(mut self, ours: &'static str, rest: impl AsRef<OsStr>) -> Self {
         self.parts.push(Part::Word(ours, rest.as_ref().to_owned()));
@@ -157,9 +157,9 @@ impl From<&'static str> for Hint {
     }
 }
 
-/// Gives a low-level failure its context: what we were doing, and to which file or program.
+/// Adds context to a low-level failure: what we were doing, and with which file or program.
 pub trait Explain<T> {
-    /// Turns the error into ours, with `what` on top and the original as its cause.
+    /// Turns the error into ours, with `what` on top and the original error as its cause.
     fn explain(self, what: impl FnOnce() -> String) -> Result<T>;
 }
 

@@ -1,7 +1,7 @@
 //! The only door to gix and to `git`.
 //!
-//! Reads go through gix and through files that git documents (gitrepository-layout(5)); what changes a repository goes
-//! through `git` itself. Nothing here decides anything.
+//! Reading goes through gix and through files that git documents (gitrepository-layout(5)); every change to a
+//! repository goes through `git` itself. Nothing here decides anything.
 
 pub mod hooks;
 pub mod merged;
@@ -42,17 +42,17 @@ impl Oid {
         (hex && matches!(text.len(), 40 | 64)).then(|| Self(text.to_owned()))
     }
 
-    /// Whether it names nothing: git writes it where it does not know yet.
+    /// Whether it is all zeros, which git writes if it does not know the id yet.
     pub fn is_null(&self) -> bool {
         self.0.bytes().all(|digit| digit == b'0')
     }
 
-    /// All hex digits.
+    /// Returns all hex digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first seven digits, for people.
+    /// Returns the first seven digits, for people.
     pub fn short(&self) -> &str {
         &self.0[..7]
     }
@@ -64,37 +64,37 @@ impl Display for Oid {
     }
 }
 
-/// A branch of a remote: `refs/remotes/REMOTE/BRANCH`.
+/// A remote branch: `refs/remotes/REMOTE/BRANCH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteBranch {
     pub remote: String,
     pub branch: String,
-    /// Where the remote-tracking reference points.
+    /// The commit that the remote-tracking reference points at.
     pub oid: Oid,
 }
 
 impl RemoteBranch {
-    /// `REMOTE/BRANCH`, as git shows it.
+    /// Returns `REMOTE/BRANCH`, as git shows it.
     pub fn short(&self) -> String {
         format!("{}/{}", self.remote, self.branch)
     }
 }
 
-/// The file in the common directory that tells where the main worktree is, where git does not.
+/// The file in the common directory that says where the main worktree is, if git does not say.
 const MAIN_ROOT: &str = "wt/main";
 
-/// The file in the common directory that the configuration includes for branches that are not pushed yet.
+/// The file in the common directory that the configuration includes for branches that have not been pushed yet.
 pub const PUSH_SETTINGS: &str = "wt-push";
 
-/// A repository with all its worktrees, seen from where we stand.
+/// A repository with all its worktrees, as seen from the current directory.
 pub struct Repo {
     gix: gix::Repository,
     git_dir: PathBuf,
     common_dir: PathBuf,
     root: Option<PathBuf>,
-    /// The file of packed references, once it is read for their names.
+    /// The file of packed references, once it has been read for their names.
     packed: OnceLock<Vec<u8>>,
-    /// The sections of the configuration by which a file in a worktree includes others.
+    /// The sections of the configuration through which a file in a worktree includes others.
     brought_includes: OnceLock<Vec<gix::config::file::Metadata>>,
 }
 
@@ -107,7 +107,7 @@ impl Repo {
         Ok(repo)
     }
 
-    /// The same repository, seen from its own directory: no worktree's removal pulls that away.
+    /// Returns the same repository, seen from its own directory, which does not go away with any worktree.
     pub fn seen_from_outside(&self) -> Result<Self> {
         let gix = gix::open_opts(
             &self.common_dir,
@@ -119,7 +119,7 @@ impl Repo {
         Ok(Self::with(gix, git_dir, common_dir, root))
     }
 
-    /// By its full path: of `.` gix does not see that it is called `.git`.
+    /// Takes the full path of the current directory, since given `.` gix does not notice that it is called `.git`.
     fn discover_at(here: &Path) -> Result<Self> {
         let options = |trust| gix::open::Options::default().with(trust).cli_overrides(overrides());
         let trust = gix::sec::trust::Mapping {
@@ -149,8 +149,8 @@ impl Repo {
         Self { gix, git_dir, common_dir, root, packed, brought_includes }.without_root_if_bare()
     }
 
-    /// gix overlooks `core.bare` where the main worktree has settings of its own, and takes what is around `.git` for
-    /// a worktree.
+    /// Drops the root if the repository is bare: gix overlooks `core.bare` if the main worktree has settings of its
+    /// own, and takes the directory around `.git` for a worktree.
     fn without_root_if_bare(mut self) -> Self {
         let asked = exec::variable("GIT_WORK_TREE").is_some();
         if !asked && self.git_dir == self.common_dir && self.is_bare() {
@@ -159,22 +159,22 @@ impl Repo {
         self
     }
 
-    /// The git directory of the worktree we stand in.
+    /// Returns the git directory of the current worktree.
     pub fn git_dir(&self) -> &Path {
         &self.git_dir
     }
 
-    /// The git directory that all worktrees share.
+    /// Returns the git directory that all worktrees share.
     pub fn common_dir(&self) -> &Path {
         &self.common_dir
     }
 
-    /// The worktree we stand in; `None` in a bare repository or inside `.git`.
+    /// Returns the root of the current worktree; `None` in a bare repository or inside `.git`.
     pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
     }
 
-    /// What the common directory is on this disk: a copied repository has another.
+    /// Returns the identity of the common directory on this disk: a copy of the repository has another one.
     pub fn identity(&self) -> Result<Identity> {
         Identity::of(&self.common_dir)
             .ok_or_else(|| Error::new(format!("cannot look at '{}'", self.common_dir.display())))
@@ -182,13 +182,14 @@ impl Repo {
 
     /// Whether the main repository has no worktree of its own.
     pub fn is_bare(&self) -> bool {
-        // a linked worktree's own view is never bare: read the shared setting
+        // a linked worktree's own view is never bare, so read the shared setting
         let bare = |file: gix::config::File| file.boolean("core.bare").ok().flatten();
         let bare = self.main_settings().and_then(bare).or_else(|| self.flag("core.bare"));
         bare.unwrap_or(false) && self.main_worktree_setting().is_none()
     }
 
-    /// The main worktree's own settings, if it has any (`extensions.worktreeConfig`); a linked one does not see them.
+    /// Returns the main worktree's own settings, if it has any (`extensions.worktreeConfig`); linked worktrees do not
+    /// see them.
     fn main_settings(&self) -> Option<gix::config::File> {
         if self.flag("extensions.worktreeConfig") != Some(true) {
             return None;
@@ -202,8 +203,8 @@ impl Repo {
         self.main_settings().and_then(own).or_else(|| self.text("core.worktree"))
     }
 
-    /// Whether the repository calls all its worktrees bare: `core.bare` where it counts for them too, since it was not
-    /// moved to the main one's own settings when those were turned on (`extensions.worktreeConfig`).
+    /// Whether the repository calls all its worktrees bare. That happens if `core.bare` was not moved to the main
+    /// worktree's own settings when those were enabled (`extensions.worktreeConfig`).
     pub fn calls_worktrees_bare(&self) -> bool {
         let shared = || {
             let file = self.common_dir.join("config");
@@ -213,7 +214,7 @@ impl Repo {
         self.flag("extensions.worktreeConfig") == Some(true) && shared() == Some(true)
     }
 
-    /// The main worktree's directory; `None` when the repository is bare.
+    /// Returns the main worktree's directory; `None` if the repository is bare.
     pub fn main_root(&self) -> Option<PathBuf> {
         if self.git_dir == self.common_dir
             && let Some(root) = &self.root
@@ -232,8 +233,9 @@ impl Repo {
         self.remembered_main_root()
     }
 
-    /// Where the main worktree is of a git directory that stands elsewhere (`git init --separate-git-dir`): git writes
-    /// that nowhere, so a linked worktree would not know. Only what still leads here counts.
+    /// Returns where the main worktree is, as we wrote it down for a git directory elsewhere (`git init
+    /// --separate-git-dir`): git records it nowhere, so a linked worktree would not know. It counts only if it still
+    /// leads here.
     fn remembered_main_root(&self) -> Option<PathBuf> {
         let root = crate::host::file::read_small(&self.common_dir.join(MAIN_ROOT)).ok()?;
         let root = PathBuf::from(OsStr::from_bytes(&root));
@@ -241,7 +243,7 @@ impl Repo {
         (Identity::of(&git_dir)? == Identity::of(&self.common_dir)?).then_some(root)
     }
 
-    /// Writes down where the main worktree is, while we stand in it and where git does not say.
+    /// Writes down where the main worktree is, if it is the current one and git does not record it.
     pub fn remember_main_root(&self) -> Result<()> {
         let Some(root) = self.root.as_ref().filter(|_| self.git_dir == self.common_dir) else {
             return Ok(());
@@ -257,13 +259,13 @@ impl Repo {
             .explain(|| format!("cannot write '{}'", file.display()))
     }
 
-    /// The main worktree of the project around, if this is the repository of one of its submodules.
+    /// Returns the main worktree of the superproject, if this is a submodule's repository.
     pub fn superproject(&self) -> Option<PathBuf> {
         let modules = self.common_dir.ancestors().find(|dir| dir.ends_with(".git/modules"))?;
         modules.parent().and_then(Path::parent).map(Path::to_owned)
     }
 
-    /// The repository's name: of the main worktree's directory, or of the bare repository without `.git`.
+    /// Returns the repository's name: that of the main worktree's directory, or of the bare repository without `.git`.
     pub fn name(&self) -> String {
         let place = self.main_root().unwrap_or_else(|| {
             let common = &self.common_dir;
@@ -274,12 +276,12 @@ impl Repo {
         name.strip_suffix(".git").map(str::to_owned).unwrap_or(name)
     }
 
-    /// The value of a setting, the last one given; settings of `git -c` count.
+    /// Returns the last value of a setting, including settings from `git -c`.
     pub fn setting(&self, key: &str) -> Option<String> {
         self.text(key).map(|value| value.to_string())
     }
 
-    /// A boolean setting; `None` when absent or not a boolean.
+    /// Returns a boolean setting; `None` if it is absent or not a boolean.
     pub fn flag(&self, key: &str) -> Option<bool> {
         let snapshot = self.gix.config_snapshot();
         if is_git_wts(key) {
@@ -298,7 +300,7 @@ impl Repo {
         }
     }
 
-    /// Reads a time as git does where something expires (`now`, `never`, `3.months.ago`), in seconds since 1970.
+    /// Reads a time in git's format for expiry (`now`, `never`, `3.months.ago`), in seconds since 1970.
     pub fn expiry(&self, time: &str) -> Result<u64> {
         let given = self.git().arg("-c").arg(format!("wt.expire={time}"));
         let output = given.args(["config", "--type=expiry-date", "--get", "wt.expire"]).output()?;
@@ -309,8 +311,8 @@ impl Repo {
         })
     }
 
-    /// The values of a setting that no file of this repository has, be it one that the user's own configuration includes:
-    /// the user's own, or the system's.
+    /// Returns the values of a setting that come from outside the repository: from the user's own configuration or the
+    /// system's. Files of this repository do not count, even if the user's configuration includes them.
     pub fn values_from_outside(&self, key: &str) -> Vec<String> {
         let snapshot = self.gix.config_snapshot();
         let mut is_from_outside = |meta: &gix::config::file::Metadata| {
@@ -321,7 +323,7 @@ impl Repo {
         values.unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 
-    /// All values below `section` as `section.subsection.key` (section and key in lower case), in git's order.
+    /// Returns all values below `section` as `section.subsection.key` (section and key in lower case), in git's order.
     pub fn settings(&self, section: &str) -> Vec<(String, String)> {
         let snapshot = self.gix.config_snapshot();
         let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };
@@ -331,7 +333,7 @@ impl Repo {
             for key in found.value_names() {
                 let key = key.clone();
                 let nth = seen.entry(key.to_ascii_lowercase()).or_default();
-                // a key without `=` is git's way to say true
+                // a key without `=` means true
                 let value = found.values(&key).get(*nth).map_or_else(|| "true".into(), ToString::to_string);
                 *nth += 1;
                 all.push((full_key(section, &found, &key), value));
@@ -340,7 +342,7 @@ impl Repo {
         all
     }
 
-    /// Whether the user has said, either way, what the first push of a branch does.
+    /// Whether the user has configured, either way, what the first push of a branch does.
     pub fn configures_first_push(&self) -> bool {
         let snapshot = self.gix.config_snapshot();
         let Some(mut sections) = snapshot.plumbing().sections_by_name("push") else { return false };
@@ -350,12 +352,12 @@ impl Repo {
         })
     }
 
-    /// Whether a branch tracks another one, be that known here or not.
+    /// Whether a branch tracks another one, whether that is known here or not.
     pub fn has_upstream(&self, branch: &BranchName) -> bool {
         self.setting(&format!("branch.{branch}.merge")).is_some()
     }
 
-    /// The local branches that track another one.
+    /// Returns the local branches that track another one.
     pub fn tracking(&self) -> Vec<BranchName> {
         let settings = self.settings("branch").into_iter();
         let names = settings.filter_map(|(key, _)| {
@@ -365,27 +367,27 @@ impl Repo {
         names.collect()
     }
 
-    /// Where git pushes a branch that tracks nothing; `None` without a remote.
+    /// Returns where git pushes a branch that tracks nothing; `None` without a remote.
     pub fn push_remote(&self) -> Option<String> {
         self.setting("remote.pushDefault").or_else(|| self.default_remote())
     }
 
-    /// The names of the configured remotes.
+    /// Returns the names of the configured remotes.
     pub fn remotes(&self) -> Vec<String> {
         self.gix.remote_names().iter().map(ToString::to_string).collect()
     }
 
-    /// Whether references are in a format that only git itself reads (reftable).
+    /// Whether references are in a format that only git itself can read (reftable).
     fn only_git_reads_refs(&self) -> bool {
         self.text("extensions.refstorage").is_some_and(|format| format != "files")
     }
 
-    /// The commit or other object a full reference name points at, not peeled; `None` when there is none.
+    /// Returns the object, usually a commit, that a full reference name points at, not peeled; `None` if there is none.
     pub fn reference(&self, full: &str) -> Option<Oid> {
         if self.only_git_reads_refs() {
             return self.ask_git(&["rev-parse", "--verify", "--quiet", "--end-of-options", full]);
         }
-        // as a file of its own it is read at once; gix looks at the packed ones each time
+        // a loose reference is quick to read, while gix always looks at the packed ones too
         let loose = crate::host::file::read_small(&self.common_dir.join(full)).ok();
         let loose = loose.and_then(|content| Oid::parse(String::from_utf8_lossy(&content).trim()));
         if loose.is_some() && full.starts_with("refs/") {
@@ -396,12 +398,12 @@ impl Repo {
         found.follow_to_object().ok().and_then(|id| Oid::parse(&id.to_string()))
     }
 
-    /// The commit of a local branch.
+    /// Returns the commit of a local branch.
     pub fn branch(&self, branch: &BranchName) -> Option<Oid> {
         self.reference(&branch.full())
     }
 
-    /// The commit that `HEAD` of the current worktree points at; `None` on an unborn branch.
+    /// Returns the commit that the current worktree's `HEAD` points at; `None` on an unborn branch.
     pub fn head(&self) -> Option<Oid> {
         if self.only_git_reads_refs() {
             return self.ask_git(&["rev-parse", "--verify", "--quiet", "HEAD"]);
@@ -409,7 +411,7 @@ impl Repo {
         self.gix.head_id().ok().and_then(|id| Oid::parse(&id.to_string()))
     }
 
-    /// The commit that `revision` names, by git's own rules (gitrevisions(7)); `None` when it names none.
+    /// Returns the commit that `revision` names, by git's own rules (gitrevisions(7)); `None` if it names none.
     pub fn commit(&self, revision: &str) -> Option<Oid> {
         if revision == "HEAD" {
             return self.head();
@@ -423,8 +425,8 @@ impl Repo {
         ])
     }
 
-    /// Runs git, again and again for a while as long as it ends with `busy`: the status by which it says that another
-    /// process has a file locked, which takes milliseconds.
+    /// Runs git repeatedly for a while, as long as it ends with `busy`: the exit status for a file that another process
+    /// has locked, usually just for milliseconds.
     pub fn patiently(&self, busy: u8, args: &[&str]) -> Result<Output> {
         const PATIENCE: Duration = Duration::from_secs(5);
         let start = Instant::now();
@@ -443,7 +445,7 @@ impl Repo {
         Oid::parse(String::from_utf8_lossy(&output.stdout).trim())
     }
 
-    /// The branch `refs/remotes/REMOTE/NAME` of every remote that has it.
+    /// Returns the branch `refs/remotes/REMOTE/NAME` of each remote that has it.
     pub fn on_remotes(&self, name: &str) -> Vec<RemoteBranch> {
         self.remotes()
             .into_iter()
@@ -463,7 +465,7 @@ impl Repo {
         })
     }
 
-    /// The remote that is meant where none is named: `checkout.defaultRemote`, the only one, or `origin`.
+    /// Returns the remote that is meant if none is named: `checkout.defaultRemote`, the only one, or `origin`.
     pub fn default_remote(&self) -> Option<String> {
         let remotes = self.remotes();
         let preferred = self.setting("checkout.defaultRemote").filter(|name| remotes.contains(name));
@@ -473,13 +475,13 @@ impl Repo {
         })
     }
 
-    /// A commit for people: `1a2b3c4 'subject', 3 weeks ago`.
+    /// Describes a commit for people: `1a2b3c4 'subject', 3 weeks ago`.
     pub fn describe_commit(&self, oid: &Oid) -> Result<String> {
         let shown = self.git().args(["log", "-1", "--format=%h '%s', %cr", oid.as_str()]).stdout()?;
         Ok(String::from_utf8_lossy(&shown).trim().to_owned())
     }
 
-    /// The default branch of a remote as far as it is known here.
+    /// Returns the default branch of a remote, as far as it is known here.
     pub fn default_branch(&self) -> Option<RemoteBranch> {
         let remote = self.default_remote()?;
         let head = format!("refs/remotes/{remote}/HEAD");
@@ -494,10 +496,10 @@ impl Repo {
         self.remote_branch(short)
     }
 
-    /// Starts `git` on this repository, from a scrubbed environment; what it prints is for us alone.
+    /// Returns a `git` program for this repository, with a scrubbed environment; its output is only for us.
     pub fn git(&self) -> Program {
         let git = Program::new("git").env("GIT_TERMINAL_PROMPT", "0");
-        // another process's lock of a reference is gone in milliseconds, mostly
+        // other processes mostly hold a lock on a reference only for milliseconds
         let git = git.args(["-c", "core.filesRefLockTimeout=5000", "-c", "core.packedRefsTimeout=5000"]);
         match exec::variable("GIT_DIR") {
             Some(_) => git.arg(joined("--git-dir=", &self.git_dir)),
@@ -506,12 +508,12 @@ impl Repo {
     }
 }
 
-/// Whether a setting or a section is git-wt's, and not git's.
+/// Whether a setting or a section is git-wt's rather than git's.
 fn is_git_wts(key: &str) -> bool {
     key.split('.').next() == Some("wt")
 }
 
-/// The name of a setting, its section and key in lower case.
+/// Returns the name of a setting, with its section and key in lower case.
 fn full_key(section: &str, found: &gix::config::file::SectionRef<'_>, key: &str) -> String {
     let key = key.to_ascii_lowercase();
     match found.header().subsection_name() {
@@ -520,31 +522,31 @@ fn full_key(section: &str, found: &gix::config::file::SectionRef<'_>, key: &str)
     }
 }
 
-/// The settings that gix gets beside those of files: of `git -c`, and to look for no replaced objects, as those are
-/// references, of which there may be very many, and it reads no objects for us.
+/// Returns the settings that gix gets in addition to those from files: those of `git -c`, and one to ignore replaced
+/// objects, because those are references, of which there may be very many, and gix reads no objects for us.
 fn overrides() -> Vec<BString> {
     let mut all = parameters::of_environment();
     all.push("core.useReplaceRefs=false".into());
     all
 }
 
-/// Starts `git` in a worktree, from a scrubbed environment, to look and not to touch: it takes no index lock.
+/// Returns a read-only `git` program for a worktree, with a scrubbed environment: it takes no index lock.
 pub fn looking_at(worktree: &Path) -> Program {
     Program::new("git").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C").arg("-C").arg(worktree)
 }
 
-/// Starts `git` in a worktree, as the user would there.
+/// Returns a `git` program for a worktree, as the user would run it there.
 pub fn working_in(worktree: &Path) -> Program {
     Program::new("git").arg("-C").arg(worktree)
 }
 
-/// Whether git ignores `path` (relative) in the worktree at `root`.
+/// Whether git ignores the relative `path` in the worktree at `root`.
 pub fn is_ignored(root: &Path, path: &Path) -> bool {
     let output = looking_at(root).args(["check-ignore", "--quiet", "--"]).arg(path).output();
     output.is_ok_and(|output| output.code == 0)
 }
 
-/// Splits what git printed with `-z` into paths.
+/// Splits the output of git with `-z` into paths.
 pub fn paths(output: &[u8]) -> Vec<PathBuf> {
     output.split(|b| *b == 0).filter(|p| !p.is_empty()).map(|p| PathBuf::from(OsStr::from_bytes(p))).collect()
 }
@@ -559,7 +561,7 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
-/// Joins and normalises by text, as git does with the paths it is given; symbolic links stay.
+/// Joins and normalises paths as text, as git does with its arguments; symbolic links are not resolved.
 pub fn absolute(base: &Path, path: &Path) -> PathBuf {
     use std::path::Component;
     let mut out = PathBuf::new();
@@ -575,7 +577,7 @@ pub fn absolute(base: &Path, path: &Path) -> PathBuf {
     out
 }
 
-/// The git directory that the file `.git` of a worktree names (gitrepository-layout(5)).
+/// Returns the git directory that a worktree's `.git` file names (gitrepository-layout(5)).
 pub fn pointed_git_dir(root: &Path) -> Option<PathBuf> {
     let pointer = crate::host::file::read_small(&root.join(".git")).ok()?;
     let named = pointer.strip_prefix(b"gitdir: ")?;

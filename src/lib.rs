@@ -1,6 +1,6 @@
-//! git-wt: git worktree, with an environment of its own for each worktree.
+//! git-wt: git worktree, where each worktree has its own environment.
 //!
-//! The map of the house. A folder is a floor, and imports go down only:
+//! The layers. Each folder is one layer, and imports go down only:
 //!
 //! ```text
 //! main -> lib -> cli, command/   the verbs, one file each, thin
@@ -9,7 +9,7 @@
 //!      -> environment/           a worktree's variables; drift; what leads into another worktree
 //!      -> shell/                 cd, what is set on entering, what TAB offers
 //!      -> trash/                 what was removed and can be brought back
-//!      -> record/                what was made, on disk: the undo; which worktree a word means
+//!      -> record/                what was made, on disk, so that it can be undone; which worktree a word means
 //!      -> resource/              create and destroy: branch, checkout, port, database …
 //!      -> recipe/                what a worktree gets; the gate, recipe/consent; what a project needs, recipe/detect
 //!      -> git/                   the only door to git
@@ -19,21 +19,22 @@
 //!      -> error
 //! ```
 //!
-//! The way of `git wt add staging`, down and back once:
+//! What `git wt add staging` does, down through the layers and back once:
 //!
-//! 1. `main.rs` and `run` below parse the words by `cli.rs`; `command/add.rs` makes a `Request` of them.
-//! 2. `ops/add.rs` has `ops/facts.rs` look up what the words name, by `git/`, and reads the recipe, by `recipe/`.
-//! 3. Under the repository lock `ops/facts.rs` gathers `Facts`, and `plan.rs` makes a `Plan` of request, recipe and
-//!    facts, or refuses; what reaches outside of the worktree is `Granted` there or waits.
-//! 4. `record/store.rs` writes the record with all that is to be made, locks it, and the repository lock goes.
-//! 5. `record/unwind.rs` makes one thing after the other, each in its file in `resource/`, and the record is written
-//!    before and after each. The first that fails ends it, and all is unmade, the last first.
-//! 6. That was the commit point: `ops/hooks.rs` runs the hooks in the worktree's `environment.rs`.
-//! 7. Back in `command/add.rs` the shell is told where to go, by `shell/channel.rs`, and the directory printed.
+//! 1. `main.rs` and `run` below parse the command line with `cli.rs`; `command/add.rs` turns it into a `Request`.
+//! 2. `ops/add.rs` has `ops/facts.rs` look up what the words name, using `git/`, and reads the recipe, using `recipe/`.
+//! 3. Under the repository lock, `ops/facts.rs` gathers `Facts`, and `plan.rs` makes a `Plan` from request, recipe and
+//!    facts, or refuses. Whatever reaches outside the worktree is either `Granted` there or waits for consent.
+//! 4. `record/store.rs` writes the record, which lists all that is to be made, and locks it. The repository lock is
+//!    released.
+//! 5. `record/unwind.rs` makes one thing after another, each in its own file in `resource/`, and writes the record
+//!    before and after each. The first failure stops it, and everything made so far is unmade in reverse order.
+//! 6. That was the commit point: `ops/hooks.rs` now runs the hooks in the environment from `environment.rs`.
+//! 7. Back in `command/add.rs`, `shell/channel.rs` tells the shell where to go, and the directory is printed.
 //!
-//! The one idea: `add` writes each thing into a record before it makes it, and marks it made after. Rollback, `remove`
-//! and repair after a crash walk that list backwards. And: what a committed file asks for is `Requested`; who acts on what
-//! reaches outside of the worktree takes `Granted`, which the gate alone makes.
+//! Two ideas carry the design. `add` writes each thing into a record before it makes it, and marks it as made
+//! afterwards; rollback, `remove` and repair after a crash walk that list backwards. And what a committed file asks for
+//! is `Requested`; code that reaches outside the worktree takes `Granted`, which only the gate makes.
 
 mod cli;
 mod command;
@@ -71,7 +72,7 @@ use crate::ui::Ui;
 pub use crate::text::manual::PAGES;
 pub use crate::text::quote::{nu, posix, powershell};
 
-/// The command line, as man pages and completion are made of it.
+/// Returns the command line definition, from which man pages and completion are generated.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -113,7 +114,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
     let repo = repo.unwrap_or_else(Repo::discover);
     if let (Verb::Doctor(args), Err(error)) = (&verb, &repo)
-        // none is there, and not one that is broken
+        // there is no repository, rather than a broken one
         && error.why.is_empty()
     {
         return command::doctor::run_outside(args, ui);
@@ -144,18 +145,18 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     }
 }
 
-/// Whether a command line is none of git-worktree(1)'s: git's own interface has nothing to say on it.
+/// Whether a command line is not one of git-worktree(1)'s, so that git's own interface does not apply to it.
 fn is_ours_alone(args: &[OsString]) -> bool {
     let Some(first) = args.get(1).and_then(|first| first.to_str()) else { return false };
     let is_gits = git_mode::VERBS.contains(&first);
-    // only what is no verb by its own name has all of clap's words built, once more, to be looked up among the aliases
+    // looking up an alias makes clap build all its commands once more, so do that only for words that name no verb
     !is_gits
         && (["--version", "-V", "--help"].contains(&first)
             || Verb::has_subcommand(first)
             || Cli::command().find_subcommand(first).is_some())
 }
 
-/// How a verb speaks, by its -q and -v.
+/// Returns how much a verb prints, from its -q and -v.
 fn speaking(verb: &Verb, ui: Ui) -> Ui {
     match verb {
         Verb::Add(args) => args.ui,
@@ -167,8 +168,8 @@ fn speaking(verb: &Verb, ui: Ui) -> Ui {
     }
 }
 
-/// Parses the command line. Of the verbs that are git's, abbreviations are read as git reads them, and options that
-/// only a newer git knows are kept for it.
+/// Parses the command line. For verbs that git has too, abbreviations are read as git reads them, and options that only
+/// a newer git knows are kept for git.
 fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
     let Some(verb) = git_mode::VERBS.into_iter().find(|verb| args.get(1).is_some_and(|arg| arg == verb))
     else {
@@ -195,7 +196,7 @@ fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
     }
 }
 
-/// Prints what clap has to say: help and version on stdout, a wrong command line on stderr with git's status for it.
+/// Prints clap's message: help and version on stdout, a usage error on stderr with git's exit status for it.
 fn tell(error: &clap::Error, ui: Ui) -> u8 {
     if error.use_stderr() {
         ui.tell(&error.render().ansi().to_string());

@@ -1,4 +1,4 @@
-//! What git-wt does, each operation read from top to bottom. It prints nothing but narration.
+//! What git-wt does: each operation reads from top to bottom. It prints nothing but narration.
 
 pub mod add;
 pub mod as_git;

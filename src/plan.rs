@@ -1,6 +1,6 @@
-//! Decides, and touches nothing: a request, a recipe and the facts become a plan, or a refusal.
+//! Decides without touching anything: a request, a recipe and the facts become a plan or a refusal.
 //!
-//! Every refusal of `add` is made here, before anything is made. It opens no file and starts no process.
+//! Every refusal of `add` happens here, before anything is made. This module opens no file and starts no process.
 
 mod database;
 mod env_files;
@@ -25,16 +25,16 @@ use crate::text::name::{BranchName, Name};
 pub use place::{Around, Ground, Place, candidates};
 pub use start::{Known, Refs, Start, StartPoint};
 
-/// What the first word of `add` means.
+/// What the first argument of `add` means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A name: the place comes from the recipe.
+    /// A name: the recipe decides the place.
     Name(String),
     Path(PathBuf),
 }
 
 impl What {
-    /// The name, or the last part of the path.
+    /// Returns the name, or the last component of the path.
     pub fn word(&self) -> String {
         match self {
             Self::Name(name) => name.clone(),
@@ -46,11 +46,11 @@ impl What {
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// The first word.
+    /// The first argument.
     pub what: Option<What>,
-    /// The second word.
+    /// The second argument.
     pub commit_ish: Option<String>,
-    /// `--path`: the place, whatever the name.
+    /// `--path`: the place, whatever the name is.
     pub path: Option<PathBuf>,
     pub new_branch: Option<BranchName>,
     /// `-B`: the branch is reset if it exists.
@@ -64,9 +64,9 @@ pub struct Request {
     pub guess_remote: Option<bool>,
     pub lock: Option<String>,
     pub base: Option<String>,
-    /// `--fetch`: a base that is a local branch stands for what it tracks.
+    /// `--fetch`: for a base that is a local branch, its upstream is used instead.
     pub fetch: bool,
-    /// `--unique`: the suffix drawn for it.
+    /// `--unique`: the randomly chosen suffix.
     pub unique: Option<String>,
     pub prefix: Option<String>,
     /// Whether the worktree gets an environment.
@@ -75,75 +75,75 @@ pub struct Request {
     pub note: Option<String>,
     pub push: bool,
     pub template: Option<String>,
-    /// Options that are git's own, handed on as they are.
+    /// Git's own options, passed on unchanged.
     pub passed_on: Vec<OsString>,
 }
 
-/// The world, looked at once, as far as any plan needs it.
+/// The state of the world, read once, as far as any plan needs it.
 #[derive(Debug)]
 pub struct Facts {
     pub repo_name: String,
-    /// The directory that files are taken from.
+    /// The directory that files are copied and linked from.
     pub main: Option<PathBuf>,
-    /// The project around, if this is the repository of one of its submodules.
+    /// The superproject, if this is a submodule's repository.
     pub superproject: Option<PathBuf>,
     /// The current directory.
     pub cwd: PathBuf,
     pub home: PathBuf,
     pub listing: Listing,
     pub records: Vec<Record>,
-    /// What the worktree has already.
+    /// What the worktree already has.
     pub own: Option<Record>,
     /// Databases claimed on this host by other worktrees, as `engine:server/name`.
     pub databases: Vec<String>,
-    /// Ports that nobody has, one for each variable of the recipe, if the worktree lacks one.
+    /// Free ports, one for each variable of the recipe; empty if the worktree has them all.
     pub free_ports: Vec<u16>,
-    /// What each env file starts from: a file of the main worktree, and its text.
+    /// What each env file starts from: a file of the main worktree and its text.
     pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
-    /// The env file that has the database's URL, else the first, with the text of its source.
+    /// The env file whose source has the database's URL, or else the first one, with the text of its source.
     pub env_source: Option<(String, EnvText)>,
-    /// What env files start from and git tracks, so that others may have written it.
+    /// Sources of env files that git tracks, so others may have written them.
     pub tracked_sources: BTreeSet<PathBuf>,
-    /// What is linked to the main worktree's, and the entry of the recipe that wants it.
+    /// Paths to link to the main worktree, each with the recipe's entry that asks for it.
     pub links: Vec<(String, PathBuf)>,
-    /// Those of them that git ignores as directories and not as links.
+    /// Those links that git ignores as directories but not as links.
     pub links_to_hide: Vec<PathBuf>,
     /// The ignored files to copy.
     pub copies: Selection,
-    /// What needs consent of the place of a new database.
+    /// What needs consent about the place of a new database.
     pub unusual_database: Option<Action>,
-    /// What needs consent of the file that a new database begins as, or why nobody can tell.
+    /// What needs consent about the file that a new database is filled from, or why that cannot be determined.
     pub fill: Result<Option<Action>>,
-    /// What is not used of what the repository has, and why.
+    /// What the repository has that is not used, and why.
     pub left_out: Vec<String>,
     /// What the user has consented to.
     pub consent: Consent,
 }
 
-/// What is to be known besides where a worktree is to be made.
+/// What a plan for a new worktree needs to know besides.
 #[derive(Debug, Clone)]
 pub struct AddFacts {
-    /// The places that it may get: the one that was asked for, or the recipe's, and the one beside it if that is taken.
+    /// The possible places: the one asked for, or else the recipe's and the one to use if that is taken.
     pub grounds: Vec<Ground>,
-    /// The directory that files are taken from, its links resolved.
+    /// `Facts::main` with links resolved.
     pub real_main: PathBuf,
-    /// That of the project around, if this is a submodule's repository, else the same.
+    /// The superproject with links resolved, if this is a submodule's repository; otherwise the same as `real_main`.
     pub real_outer: PathBuf,
-    /// Where git-wt may keep worktrees below `XDG_DATA_HOME`, its links resolved.
+    /// The directory below `XDG_DATA_HOME` where git-wt may keep worktrees, with links resolved.
     pub real_data_home: PathBuf,
-    /// What a new branch starts from, as asked for and resolved; none on an unborn branch.
+    /// What a new branch starts from, as asked for and as resolved; `None` on an unborn branch.
     pub base: Option<(String, Oid)>,
-    /// Whether git can make a worktree without a commit; asked only where none is there to start from.
+    /// Whether git can make a worktree without a commit; asked only when there is no commit to start from.
     pub makes_orphans: bool,
-    /// Where a branch without an upstream is pushed; none without a remote.
+    /// Where a branch without an upstream is pushed; `None` without a remote.
     pub push_remote: Option<String>,
-    /// Whether the user has said what the first push of a branch does.
+    /// Whether the user has configured what the first push of a branch does.
     pub configures_first_push: bool,
     /// The branches that have an upstream.
     pub tracking: Vec<BranchName>,
 }
 
-/// What is not done by making: hooks that are to run, and what waits for consent.
+/// What remains after making: hooks to run, and actions that wait for consent.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
     pub hooks: Vec<Requested<String>>,
@@ -151,7 +151,7 @@ pub struct Pending {
     pub waiting: Vec<Action>,
 }
 
-/// What will be made, in order, and what runs after it.
+/// What will be made, in order, and what runs afterwards.
 #[derive(Debug)]
 pub struct Plan {
     pub name: Name,
@@ -160,16 +160,16 @@ pub struct Plan {
     pub branch: Option<BranchName>,
     /// What a new branch starts from.
     pub base: Option<String>,
-    /// A vanished worktree whose entry stands in the way and is removed first.
+    /// A vanished worktree whose entry is in the way and is removed first.
     pub heal: Option<Worktree>,
     pub resources: Vec<Resource>,
-    /// Whether the recipe calls it protected.
+    /// Whether the recipe marks the worktree as protected.
     pub protected: bool,
-    /// What comes after making.
+    /// What is left to do once everything is made.
     pub pending: Pending,
-    /// The remote that the new branch is pushed to after all.
+    /// The remote to push the new branch to at the end.
     pub push: Option<String>,
-    /// What the user should know.
+    /// What to tell the user.
     pub notes: Vec<String>,
 }
 
@@ -181,14 +181,15 @@ impl Facts {
         recipe.database.as_ref().is_some_and(shared)
     }
 
-    /// What needs consent of the file that a database begins as, unless this worktree has it already.
+    /// Returns what needs consent about the file that a database is filled from, unless the worktree already has that
+    /// database.
     fn unusual_fill(&self, is_it: impl Fn(&Database) -> bool) -> Result<Option<Action>> {
         if self.own.iter().flat_map(Record::databases).any(is_it) { Ok(None) } else { self.fill.clone() }
     }
 }
 
 impl Plan {
-    /// Plans a worktree, or refuses.
+    /// Plans a worktree, or refuses to.
     pub fn of(
         request: &Request,
         start: &Start,
@@ -239,7 +240,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Plans the environment of a worktree that stands already; `ports` are those it has.
+    /// Plans the environment of a worktree that already exists; `ports` are the ones it has.
     pub fn environment_of(
         name: &Name,
         tree: &Worktree,
@@ -273,8 +274,8 @@ impl Plan {
         }
     }
 
-    /// Plans where a plain `git push` of the branch goes. What has an upstream has an answer, and so has a user who
-    /// has configured what a first push does.
+    /// Plans where a plain `git push` of the branch goes. This is already decided for a branch with an upstream, and
+    /// for a user who has configured what a first push does.
     fn first_push(start: &Start, made: Option<&resource::Branch>, add: &AddFacts) -> Option<FirstPush> {
         let branch = start.head.branch()?;
         let has_upstream = made.is_some_and(|made| made.upstream.is_some()) || add.tracking.contains(branch);
@@ -322,7 +323,7 @@ impl Plan {
                     return Err(Error::new("there is no commit to start from yet").hint(hint));
                 };
                 self.base = Some(base.clone());
-                // never by itself: a push from the new branch would go to the base
+                // only if asked to: a push from the new branch would go to the base
                 let upstream = Some(base.clone()).filter(|_| request.track == Some(true));
                 let new = resource::Branch::new(branch.clone(), oid.clone());
                 Ok(Some(resource::Branch { was: was.clone(), upstream, ..new }))
@@ -332,7 +333,7 @@ impl Plan {
 
     fn checkout(&self, request: &Request, start: &Start) -> Checkout {
         let mut args: Vec<OsString> = vec!["--quiet".into()];
-        // -f once more than asked for is never right: it overrides git's own locks
+        // never one -f more than the user gave: it would override git's own locks
         args.extend((0..request.force).map(|_| "--force".into()));
         args.extend(request.passed_on.iter().cloned());
         let mut commit_ish = None;
@@ -369,7 +370,7 @@ impl Plan {
             return;
         }
         for ((variable, _), number) in rule.variables.iter().zip(&facts.free_ports) {
-            // one that is new in the recipe joins those that are there
+            // a variable that is new in the recipe gets a port beside the existing ones
             if let Some(known) = kept.iter().find(|(name, _)| name == variable) {
                 words.ports.push(known.clone());
                 continue;
@@ -380,7 +381,7 @@ impl Plan {
     }
 
     fn hide_links(&mut self, recipe: &Recipe, facts: &Facts) {
-        // what waits for consent is no link yet
+        // a link that waits for consent is not made yet
         let is_granted = |path: &PathBuf| {
             let mut links = facts.links.iter().filter(|(_, link)| link == path);
             links.any(|(entry, _)| facts.consent.link(&recipe.link.of(entry.clone()), path.clone()).is_ok())
@@ -424,7 +425,7 @@ fn words(name: &Name, branch: Option<&BranchName>, facts: &Facts) -> Words {
 }
 
 impl Plan {
-    /// Says what is to be done, a step a line.
+    /// Describes what will be done, one step per line.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("worktree '{}' at '{}'", self.name, self.path.display())];
         let vanished = self.heal.iter();

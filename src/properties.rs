@@ -1,7 +1,7 @@
-//! What holds for any text that is read or edited: env files, recipes, URLs, and files that name a place.
+//! Properties that hold for any text that is read or edited: env files, recipes, URLs, and files that contain a path.
 //!
-//! `cargo test` tries a few inputs, always the same ones. `GIT_WT_TEST_FUZZ=SECONDS` tries others, each property for so
-//! long.
+//! `cargo test` tries a few inputs, always the same ones. `GIT_WT_TEST_FUZZ=SECONDS` tries others, for that long for
+//! each property.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -16,7 +16,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Tries a property, and shows the smallest input that it fails for.
+/// Tests a property, and shows the smallest input for which it fails.
 #[track_caller]
 fn for_any<S: Strategy<Value: Debug>>(inputs: &S, property: impl Fn(S::Value)) {
     let config = || Config { failure_persistence: None, ..Config::default() };
@@ -36,15 +36,15 @@ fn for_any<S: Strategy<Value: Debug>>(inputs: &S, property: impl Fn(S::Value)) {
     }
 }
 
-/// Text of these pieces, which mean something to who reads it.
+/// Returns text made of these pieces, which mean something to its reader.
 fn text_of(pieces: &'static [&'static str], most: usize) -> impl Strategy<Value = String> {
     vec(select(pieces), 0..most).prop_map(|pieces| pieces.concat())
 }
 
-/// The variable that is set. No other piece of an env file makes its name.
+/// The variable that is set. No other piece of an env file contains this name.
 const NAME: &str = "OURS";
 
-/// Any env file, of bytes or of what has a meaning in it.
+/// Returns any env file, made of random bytes or of meaningful pieces.
 fn env_file() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: &[&str] = &[
         "OURS",
@@ -78,7 +78,7 @@ fn env_file() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|pieces| pieces.concat())
 }
 
-/// A value, most of them such as can be written.
+/// Returns a value, in most cases one that can be written.
 fn value() -> impl Strategy<Value = String> {
     let pieces = &["a", "8001", " ", "#", "'", "\"", "=", "/", "&", "é", "\t", "~", "OURS=x"];
     proptest::prop_oneof![8 => text_of(pieces, 6), 1 => any::<String>()]
@@ -117,7 +117,7 @@ fn a_variable_that_is_set_is_read_back_and_the_others_stay() {
     });
 }
 
-/// Whether the text is the other with something put in at one place.
+/// Whether the text is the other one with something inserted at one place.
 fn is_with_something_put_in(before: &[u8], after: &[u8]) -> bool {
     let head = before.iter().zip(after).take_while(|(a, b)| a == b).count();
     let tail = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -133,7 +133,7 @@ fn only_the_value_of_a_variable_changes() {
     let tail = text_of(&["\n", "A=1\n", "B='", "'\n", "C=\"x\ny\"\r\n", "# OURS=1\n", "`"], 5);
     for_any(&(head, front, old, back, tail, value()), |(head, front, old, back, tail, value)| {
         let tail = if back.ends_with('\n') { tail } else { String::new() };
-        // an empty value is right behind its equals sign
+        // an empty value is right after its equals sign
         let place = if old.is_empty() { front.trim_end().len() } else { front.len() };
         let (front, blank) = front.split_at(place);
         let (front, back) = (format!("{head}{front}"), format!("{blank}{back}{tail}"));
@@ -152,7 +152,7 @@ fn recipe_of_the_readme() -> &'static str {
     rest.split_once("```").unwrap().0
 }
 
-/// The recipe of the README, with pieces taken out, put in and written twice.
+/// Returns the recipe of the README with pieces removed, inserted and doubled.
 fn mutated_recipe() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "\n",
@@ -211,7 +211,7 @@ fn mutated_recipe() -> impl Strategy<Value = String> {
     })
 }
 
-/// Reads a recipe and renders what it holds, as far as it is one.
+/// Reads a recipe and renders its templates, as far as it is valid.
 fn read_recipe(text: &str, settings: &[(String, String)]) {
     let Ok(source) = Recipe::read(Some((Path::new(".wt.toml"), text)), settings) else { return };
     let words = Words { name: "a b".into(), ports: vec![("PORT".into(), 8001)], ..Words::default() };
@@ -273,7 +273,7 @@ fn any_url_keeps_all_but_its_path() {
         let changed = url.with_database("new");
         let rest = text.find(['?', '#']).map_or("", |at| &text[at..]);
         assert!(changed.contains("new") && changed.starts_with(&text[..=url.scheme().len()]), "{changed}");
-        // a password that should have been encoded may hold what begins the rest elsewhere
+        // a password that should have been encoded may contain what elsewhere begins the rest
         assert!(text.contains('@') || changed.ends_with(rest), "{changed}");
         let again = Url::parse(&changed).unwrap();
         assert_eq!((again.scheme(), again.server()), (url.scheme(), url.server()), "{changed}");
@@ -300,7 +300,7 @@ fn a_url_keeps_every_byte_around_its_database() {
     });
 }
 
-/// An absolute path, of few names so that paths lie in each other.
+/// Returns an absolute path, made of few names so that some paths contain others.
 fn place() -> impl Strategy<Value = String> {
     vec(select(&["/a", "/b", "/a b", "/a%20b", "/é", "/a-b", "/.a"][..]), 1..4)
         .prop_map(|names| names.concat())

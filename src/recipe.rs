@@ -1,6 +1,6 @@
-//! The recipe: what a worktree of this repository gets, from `.wt.toml` and, over it, `git config wt.*`.
+//! The recipe: what a worktree of this repository gets, from `.wt.toml` and, overriding it, `git config wt.*`.
 //!
-//! What it returns is checked: paths stay inside the worktree and templates use only words that exist.
+//! What this module returns has been checked: paths stay inside the worktree, and templates use only known words.
 
 pub mod consent;
 mod coverage;
@@ -33,46 +33,43 @@ pub const FILE: &str = ".wt.toml";
 /// What one worktree gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
-    /// Where it is, relative to the main worktree; a template.
+    /// Its place, relative to the main worktree; a template.
     pub path: Requested<String>,
     /// What a new branch starts from: `HEAD`, `default` (the remote's default branch) or a ref.
     pub base: String,
-    /// Put in front of the name of a new branch.
+    /// The prefix for the name of a new branch.
     pub prefix: String,
-    /// Whether there is an environment at all (`wt.env`).
+    /// Whether it gets an environment at all (`wt.env`).
     pub env_enabled: bool,
     /// Patterns of ignored files to copy from the main worktree.
     pub copy: Vec<String>,
-    /// Paths to link to the main worktree's.
+    /// Paths that are linked to those of the main worktree.
     pub link: Requested<Vec<String>>,
     /// Cone patterns of a sparse checkout.
     pub sparse: Vec<String>,
-    /// Its ports.
     pub port: PortRule,
     /// Its env file.
     pub env: EnvRule,
-    /// Its further env files, in the order written.
+    /// Its other env files, in the order written.
     pub more_env: Vec<EnvRule>,
-    /// Its Python environment.
     pub venv: Option<VenvRule>,
-    /// Its database.
     pub database: Option<DatabaseRule>,
-    /// The commands that run once it is made and before it goes.
+    /// The commands that run after it is made and before it is removed.
     pub hooks: Hooks,
     /// The commands of its servers, by name; templates.
     pub run: Vec<(String, Requested<String>)>,
-    /// Whether it is to be handled with care.
+    /// Whether it must be handled with care.
     pub protected: bool,
-    /// Whether anything says what a worktree contains; if not, detection may.
+    /// Whether anything configures what a worktree contains; if not, detection may decide.
     pub configured: bool,
 }
 
 /// Which variables are ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PortRule {
-    /// Each variable with the main worktree's port, in the order written; the first is `{{ port }}`.
+    /// Each variable with the main worktree's port, in the order written; the first one is `{{ port }}`.
     pub variables: Vec<(String, u16)>,
-    /// The only ports to choose from.
+    /// The range to choose ports from, if it is limited.
     pub range: Option<RangeInclusive<u16>>,
 }
 
@@ -81,7 +78,7 @@ pub struct PortRule {
 pub struct EnvRule {
     /// Its path in the worktree.
     pub file: String,
-    /// The main worktree's file that it begins as.
+    /// The main worktree's file that it starts from.
     pub from: String,
     /// Each variable with its template, in the order written.
     pub values: Vec<(String, Requested<String>)>,
@@ -96,29 +93,29 @@ pub struct VenvRule {
     pub python: Requested<String>,
 }
 
-/// The database.
+/// The database of a worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseRule {
     /// The variable of the env file that holds its URL.
     pub variable: String,
     /// Its name; a template.
     pub name: Requested<String>,
-    /// What it begins as: `empty`, `main` (a copy of the main worktree's) or the path of a dump.
+    /// What it is filled with: `empty`, `main` (a copy of the main worktree's) or the path of a dump.
     pub from: Requested<String>,
-    /// Whether the main worktree's is used on purpose.
+    /// Whether to use the main worktree's database instead.
     pub shared: Requested<bool>,
-    /// A server on another machine may be used.
+    /// Whether the server may be on another machine.
     pub remote: bool,
-    /// How long a server has for an answer.
+    /// How long to wait for a server's answer.
     pub timeout: Option<Duration>,
 }
 
-/// The commands that run at the two ends of a worktree's life; templates.
+/// The commands that run at the beginning and end of a worktree's life; templates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hooks {
-    /// Once it is made.
+    /// Run after it is made.
     pub setup: Vec<Requested<String>>,
-    /// Before it is removed.
+    /// Run before it is removed.
     pub teardown: Vec<Requested<String>>,
     /// How long each may take.
     pub timeout: Option<Duration>,
@@ -149,7 +146,7 @@ impl Default for Recipe {
 }
 
 impl EnvRule {
-    /// The file that overrides the project's other env files, by the custom of those who read both.
+    /// The file that, by convention, overrides the project's other env files where both are read.
     pub const OVERRIDING: &str = ".env.local";
 
     /// Whether its variables override those of the project's other env files.
@@ -157,23 +154,23 @@ impl EnvRule {
         self.file == Self::OVERRIDING
     }
 
-    /// Returns the rule of a file that begins as the main worktree's and gets no values.
+    /// Returns the rule of a file that starts from the main worktree's and gets no values.
     pub fn of(file: &str) -> Self {
         Self { file: file.to_owned(), from: file.to_owned(), values: Vec::new() }
     }
 }
 
 impl EnvRule {
-    /// What the repository has set in shells and hooks by this rule, if anything: what is derived from the worktree alone
-    /// is none of its choice.
+    /// Returns what the repository sets in shells and hooks by this rule, if anything. Values derived from the worktree
+    /// alone do not count as the repository's choice.
     pub fn action(&self) -> Option<Action> {
         let supplied: Vec<(String, String)> =
             self.supplied().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         (!supplied.is_empty()).then(|| Action::set(".wt.toml", &supplied))
     }
 
-    /// The variables that a file which git tracks supplies, and the action of setting them: all but those that each
-    /// worktree has of its own, as its database's URL unless it `shares` main's.
+    /// Returns the variables that a file tracked by git supplies, and the action of setting them. Variables that differ
+    /// in each worktree are left out, such as its database's URL unless it `shares` main's.
     pub fn supplied_by(
         &self,
         path: &Path,
@@ -185,7 +182,7 @@ impl EnvRule {
         let database = recipe.database.iter().filter(|_| !shares).map(|database| &database.variable);
         let own: HashSet<&String> =
             ports.chain(database).chain(self.values.iter().map(|(name, _)| name)).collect();
-        // one that git tracks at this very place is what each worktree has of it, and enters nothing at all
+        // a file that git tracks at this very place is already in each worktree, and is not loaded at all
         let is_example = self.from != self.file || !path.ends_with(&self.file);
         let supplied = text.variables().into_iter().filter(|(name, _)| is_example && !own.contains(name));
         let supplied: Vec<(String, String)> =
@@ -195,7 +192,7 @@ impl EnvRule {
         (names, (!supplied.is_empty()).then(|| Action::set(&from, &supplied)))
     }
 
-    /// The variables whose values the repository chooses, with their templates.
+    /// Returns the variables whose values the repository chooses, with their templates.
     pub fn supplied(&self) -> impl Iterator<Item = (&str, &str)> {
         let chosen = self
             .values
@@ -231,9 +228,9 @@ impl Default for DatabaseRule {
 }
 
 impl Recipe {
-    /// Reads the path and text of `.wt.toml`, if there is one, and the `wt.*` settings in git's order.
+    /// Reads the path and text of `.wt.toml`, if there is one, and the `wt.*` settings, in git's order.
     ///
-    /// A key is as git prints it; one that has no value at all (`[wt] protected`) comes with `true`.
+    /// Keys are as git prints them; a setting without a value (`[wt] protected`) comes with `true`.
     pub fn read(file: Option<(&Path, &str)>, settings: &[(String, String)]) -> Result<RecipeSource> {
         let given = match file {
             Some((path, text)) => file::read(path, text)?,
@@ -251,20 +248,20 @@ impl Recipe {
         Ok(source)
     }
 
-    /// The file that a new database begins as, relative to the main worktree.
+    /// Returns the file that a new database is filled from, relative to the main worktree.
     pub fn database_file(&self) -> Option<&Path> {
         let from = self.database.as_ref()?.from.wanted().as_str();
         (!["empty", "main"].contains(&from)).then(|| Path::new(from))
     }
 
-    /// Returns the rules of all env files, first the one whose variables override those of the others.
+    /// Returns the rules of all env files, beginning with the one whose variables override those of the others.
     pub fn env_rules(&self) -> impl Iterator<Item = &EnvRule> + Clone {
         let rules = std::iter::once(&self.env).chain(&self.more_env);
         let overriding = rules.clone().filter(|rule| rule.overrides());
         overriding.chain(rules.filter(|rule| !rule.overrides()))
     }
 
-    /// Returns whether a setup command calls pip itself, and not through `uv pip`.
+    /// Returns whether a setup command calls pip itself, rather than through `uv pip`.
     pub fn needs_pip(&self) -> bool {
         self.hooks.setup.iter().any(|command| calls_pip(command.wanted()))
     }
@@ -280,7 +277,7 @@ pub struct RecipeSource {
     unknown_settings: Vec<(String, Option<String>)>,
 }
 
-/// A `[template.NAME]`: what some worktrees get over the rest.
+/// A `[template.NAME]`: what some worktrees get on top of the rest.
 #[derive(Debug)]
 struct Template {
     name: String,
@@ -290,7 +287,7 @@ struct Template {
 }
 
 impl RecipeSource {
-    /// Reads `.wt.toml` in `main`, the directory that files come from, and the `wt.*` settings over it.
+    /// Reads `.wt.toml` in `main`, the directory that files come from, and the `wt.*` settings that override it.
     pub fn of(repo: &Repo, main: Option<&Path>) -> Result<Self> {
         let text = match main {
             Some(main) => read_text(&main.join(FILE))?,
@@ -299,13 +296,13 @@ impl RecipeSource {
         Recipe::read(text.as_deref().map(|text| (Path::new(FILE), text)), &repo.settings("wt"))
     }
 
-    /// Returns whether anything says what a worktree contains. A place, a base or a prefix alone does not:
-    /// these are habits of the user, not knowledge of the project.
+    /// Returns whether anything configures what a worktree contains. A place, a base or a prefix alone does not: these
+    /// are habits of the user, not knowledge of the project.
     pub fn configured(&self) -> bool {
         self.configured
     }
 
-    /// Returns the settings under `wt.` that mean nothing here, each with the one that may have been meant.
+    /// Returns the unknown settings under `wt.`, each with the one that may have been meant.
     pub fn unknown_settings(&self) -> &[(String, Option<String>)] {
         &self.unknown_settings
     }
@@ -315,11 +312,11 @@ impl RecipeSource {
         self.templates.iter().map(|template| template.name.as_str())
     }
 
-    /// Returns what the worktree `name` gets: `base` (the default or a detected recipe), the file, the
-    /// file's templates, git config, git config's templates; each over the one before.
+    /// Returns what the worktree `name` gets: `base` (the default or a detected recipe), the file, the file's
+    /// templates, git config, git config's templates; each overrides the one before.
     ///
-    /// A template applies when it is named like the worktree or its branch, or when a pattern of its `match`
-    /// fits one of them; `template` instead names the only one to apply.
+    /// A template applies if it has the name of the worktree or its branch, or if a pattern of its `match` fits one of
+    /// them. If `template` is given, it names the only one that applies.
     pub fn for_worktree(
         &self,
         base: Recipe,
@@ -344,7 +341,7 @@ impl RecipeSource {
         Ok(recipe)
     }
 
-    /// Returns the recipe of a worktree that no template fits, and those of each template.
+    /// Returns the recipe of a worktree that no template fits, and the recipes with each template.
     pub fn all(&self) -> Result<Vec<Recipe>> {
         let plain = self.for_worktree(Recipe::default(), "", None, None);
         let each =
@@ -362,7 +359,7 @@ impl RecipeSource {
         })
     }
 
-    /// Refuses templates that could not be rendered, before anything is made.
+    /// Refuses templates that could not be rendered before anything is made.
     fn check_templates(&self) -> Result<()> {
         let of_file = || [&self.file].into_iter().chain(self.templates.iter().map(|t| &t.file));
         let of_settings = || [&self.settings].into_iter().chain(self.templates.iter().map(|t| &t.settings));
@@ -370,7 +367,7 @@ impl RecipeSource {
         for (scope, written) in of_file().flat_map(Layer::templates) {
             template::check(&written.text, scope, Some(&ports)).map_err(|fault| written.place(fault))?;
         }
-        // settings may be used with a detected recipe, whose ports are not known yet
+        // settings may be combined with a detected recipe, whose ports are not known yet
         for (scope, written) in of_settings().flat_map(Layer::templates) {
             template::check(&written.text, scope, None).map_err(|fault| written.place(fault))?;
         }
@@ -387,7 +384,7 @@ impl Template {
     }
 }
 
-/// Puts the two halves of each template together, in the order of the file, then of git config.
+/// Joins the two halves of each template, in the order of the file, then of git config.
 fn merge(file: &Given, over: &Given) -> Vec<Template> {
     let mut templates: Vec<Template> = Vec::new();
     for given in file.templates.iter().chain(&over.templates) {
@@ -412,8 +409,8 @@ fn merge(file: &Given, over: &Given) -> Vec<Template> {
     templates
 }
 
-/// Returns whether `pattern` fits all of `text`; `*` is any run of characters, also of `/`, as in
-/// `git branch --list`.
+/// Returns whether `pattern` fits all of `text`; `*` matches any run of characters, including `/`, as in `git branch
+/// --list`.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
     let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
@@ -427,7 +424,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     true
 }
 
-/// Returns whether a word of the command is pip, and the program before it is not uv.
+/// Returns whether the command calls pip with a program other than uv before it.
 fn calls_pip(command: &str) -> bool {
     let mut before = "";
     for word in command.split(|c: char| c.is_whitespace() || "\"'();&|`$".contains(c)) {
@@ -456,7 +453,7 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
-/// Returns whether `name` can be a variable of the environment.
+/// Returns whether `name` can be the name of an environment variable.
 pub(crate) fn is_variable(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())

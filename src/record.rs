@@ -1,7 +1,8 @@
-//! The record on disk is the undo: what `add` made for a worktree, written before each thing is made.
+//! The record on disk makes undoing possible: it lists what `add` made for a worktree, written before each thing is
+//! made.
 //!
-//! Rollback of a failed add, `remove`, and repair after a crash are one function, [`LockedRecord::unwind`], which walks the
-//! list backwards. Records live in `<common git dir>/wt/records`, survive SIGKILL, and hold no secrets.
+//! Rollback of a failed add, `remove`, and repair after a crash are one function, [`LockedRecord::unwind`], which walks
+//! the list backwards. Records live in `<common git dir>/wt/records`, survive SIGKILL, and hold no secrets.
 
 mod store;
 mod unwind;
@@ -22,16 +23,16 @@ use crate::host::identity::Identity;
 use crate::resource::{Database, EnvFile, Port, Resource, Venv};
 use crate::text::name::{BranchName, Name, slug};
 
-/// The format written by this version; a record of a newer one is left alone.
+/// The format that this version writes; a record in a newer format is left alone.
 const VERSION: u32 = 1;
 
-/// How far a thing on the list is.
+/// How far the making of a listed thing has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// Not there: not made yet, left out, or taken back.
+    /// Does not exist: not made yet, left out, or undone.
     Planned,
-    /// Being made: may be there, whole or in part.
+    /// Being made: may exist, in whole or in part.
     Begun,
     Made,
 }
@@ -39,21 +40,20 @@ pub enum StepState {
 /// One thing on the list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
-    /// How far it is.
     pub state: StepState,
     #[serde(flatten)]
     pub resource: Resource,
 }
 
-/// Where a worktree is in its life.
+/// Where a worktree is in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordState {
-    /// Being made: a crash here is undone.
+    /// Being made: a crash now means that it is undone.
     Adding,
-    /// Made: hooks may still fail, the worktree stays.
+    /// Made: hooks may still fail, but the worktree stays.
     Ready,
-    /// Being removed: a crash here is finished.
+    /// Being removed: a crash now means that the removal is finished.
     Removing,
 }
 
@@ -61,16 +61,16 @@ pub enum RecordState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookStatus {
-    /// Not run yet, or not allowed to.
+    /// Not run yet, or not allowed to run.
     Pending,
     Done,
     Failed(u8),
-    /// By our hand, since it took longer than these seconds.
+    /// Stopped by us after this many seconds.
     TimedOut(u64),
 }
 
 impl HookStatus {
-    /// Says how, as in "ended with status 7".
+    /// Describes it, as in "ended with status 7".
     pub fn describe(self) -> String {
         match self {
             Self::Pending => "has not run".into(),
@@ -81,7 +81,7 @@ impl HookStatus {
     }
 }
 
-/// A path in JSON.
+/// A path, as written in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Destination(#[serde(with = "path_text")] pub PathBuf);
@@ -93,44 +93,43 @@ pub struct HookRun {
     pub ended: HookStatus,
 }
 
-/// What is known of a worktree that git-wt made or adopted.
+/// What is known about a worktree that git-wt made or adopted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
-    /// Its id, also the name of its file.
+    /// Its id, which is also the name of its file.
     pub id: String,
     /// What the user calls the worktree.
     pub name: Name,
-    /// The branch it was made with; what is checked out now is git's to say.
+    /// The branch it was made with; git knows what is checked out now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchName>,
-    /// Where it was made; where it is now is git's to say.
+    /// Where it was made; git knows where it is now.
     #[serde(with = "path_text")]
     pub path: PathBuf,
-    /// Where it is being moved: a git that is killed in the middle leaves it to us to find it.
+    /// Where it is being moved: if git is killed halfway, we have to find it ourselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
-    /// The common directory it was made in: a copy of a repository owns nothing of the original's.
+    /// The common directory it was made in: a copy of a repository owns nothing that belongs to the original.
     pub repository: Identity,
-    /// What a new branch was started from.
+    /// What its new branch started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The template that was asked for by name.
+    /// The template that the user asked for by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// The remote that the branch is yet to be pushed to.
+    /// The remote to which the branch has yet to be pushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<String>,
-    /// Whether the recipe calls it protected.
+    /// Whether the recipe marks it as protected.
     #[serde(default)]
     pub protected: bool,
     /// When it was made, RFC 3339.
     pub created: String,
     /// When the record was last written, RFC 3339.
     pub updated: String,
-    /// Where it is in its life.
     pub stage: RecordState,
     /// What was made, in order.
     pub steps: Vec<Step>,
@@ -166,7 +165,7 @@ impl Record {
         })
     }
 
-    /// Who owns this record's ports and databases.
+    /// Returns the owner of this record's ports and databases.
     pub fn owner(&self, repo: &Repo) -> Owner {
         Owner {
             record: self.id.clone(),
@@ -181,7 +180,7 @@ impl Record {
         self.steps.iter().filter(|step| step.state == StepState::Made).map(|step| &step.resource)
     }
 
-    /// The ports and their variables.
+    /// Returns the ports and their variables.
     pub fn ports(&self) -> Vec<(String, u16)> {
         self.steps
             .iter()
@@ -203,7 +202,7 @@ impl Record {
         })
     }
 
-    /// The Python environments that are there.
+    /// Returns the Python environments that have been made.
     pub fn venvs(&self) -> impl Iterator<Item = &Venv> {
         self.made().filter_map(|resource| match resource {
             Resource::Venv(venv) => Some(venv),
@@ -211,7 +210,7 @@ impl Record {
         })
     }
 
-    /// Lets go of the databases: they stay, and are nobody's.
+    /// Releases the databases: they stay, and belong to nobody.
     pub fn release_databases(&mut self, claims: &Claims, owner: &Owner) -> Result<()> {
         for database in self.steps.iter().filter_map(|step| step.resource.database()) {
             database.release(claims, owner)?;
@@ -220,7 +219,7 @@ impl Record {
         Ok(())
     }
 
-    /// Takes over the identity of a damaged record, and what the claims still tell of it.
+    /// Takes over the identity of a damaged record, and what the claims still say about it.
     pub fn rebuild(&mut self, id: &str, tree: Option<&Worktree>, claims: &[Claim]) {
         id.clone_into(&mut self.id);
         self.stage = RecordState::Ready;
@@ -233,7 +232,7 @@ impl Record {
         self.steps = made.collect();
     }
 
-    /// What on its list is claimed on this host.
+    /// Returns what is on its list and claimed on this host.
     pub fn claimed(&self) -> Vec<Thing> {
         self.steps.iter().filter_map(|step| step.resource.claimed()).collect()
     }
@@ -245,12 +244,12 @@ impl Record {
         })
     }
 
-    /// The first setup hook that has not ended well.
+    /// Returns the first setup hook that has not ended well.
     pub fn unfinished_hook(&self) -> Option<&HookRun> {
         self.hooks.iter().find(|hook| hook.ended != HookStatus::Done)
     }
 
-    /// Its worktree among those git has registered.
+    /// Returns its worktree among those registered with git.
     pub fn worktree<'a>(&self, listing: &'a Listing) -> Option<&'a Worktree> {
         listing.worktrees.iter().find(|tree| tree.record.as_deref() == Some(&self.id))
     }

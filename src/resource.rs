@@ -1,7 +1,8 @@
-//! What `add` makes: local, reversible, all or nothing. What a kind of thing does is in its own file.
+//! What `add` makes: local, reversible, all or nothing. Each kind of resource has its own file.
 //!
-//! `create` records what it found and otherwise fails if the thing exists; `destroy` restores that and takes "already
-//! gone" for done. What we are not sure we made is reported, never deleted. Nothing here prints or asks.
+//! `create` fails if the thing already exists, or reports that it was found; `destroy` restores the earlier state, and
+//! accepts that the thing is already gone. What we are not sure we made is reported, never deleted. Nothing here prints
+//! or asks.
 
 pub mod branch;
 pub mod checkout;
@@ -40,30 +41,30 @@ pub use link::Link;
 pub use port::Port;
 pub use venv::Venv;
 
-/// How gently a thing is taken away.
+/// How carefully to remove a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwind {
-    /// Made seconds ago by an add that failed: may be rough.
+    /// It was made seconds ago by an add that failed: removal may be rough.
     Rollback,
     /// Somebody has worked with it.
     Removal,
 }
 
-/// What became of `create`.
+/// The outcome of `create`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     Made,
-    /// It was there already, and is not ours.
+    /// It already existed, and is not ours.
     Found,
     /// It was left out, for this reason.
     Skipped(String),
 }
 
-/// What became of `destroy`.
+/// The outcome of `destroy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destroyed {
     Gone,
-    /// It stays, as it should.
+    /// It stays, as intended.
     Kept,
     /// It stays, because we are not sure that it is ours; the reason.
     Left(String),
@@ -72,55 +73,55 @@ pub enum Destroyed {
 /// Where resources are made: the repository, and the worktree they belong to.
 pub struct Site<'a> {
     pub repo: &'a Repo,
-    /// The host's claims on ports and databases.
+    /// The claims on ports and databases on this host.
     pub claims: &'a Claims,
-    /// Whose they are.
+    /// The owner of what is made here.
     pub owner: &'a Owner,
     /// The worktree's directory.
     pub root: &'a Path,
-    /// The directory that files are taken from.
+    /// The directory that files are copied and linked from.
     pub main: Option<&'a Path>,
-    /// Who may watch what lasts.
+    /// Where progress of slow steps is shown.
     pub ui: Ui,
 }
 
-/// What every kind of thing can do.
+/// What every kind of resource can do.
 pub trait Reversible {
-    /// Notes what is there now, before the record says that the making has begun: without it, what a crash left
-    /// half made is never deleted.
+    /// Notes what exists now, before the record says that the making has begun. Without this, anything half-made that a
+    /// crash left is never deleted.
     fn look(&mut self, _: &Site) -> Result<()> {
         Ok(())
     }
 
     fn create(&mut self, site: &Site) -> Result<Created>;
 
-    /// Opens it up for others, once all is made.
+    /// Lets others use it, once everything is made.
     fn settle(&self, _: &Site) -> Result<()> {
         Ok(())
     }
 
-    /// Takes it away.
+    /// Removes it.
     fn destroy(&self, site: &Site, unwind: Unwind) -> Result<Destroyed>;
 
-    /// Goes along with a worktree that was moved: what names its place names the new one. Returns what the user should
-    /// know. May be called again after a crash.
+    /// Updates it after its worktree was moved, so that whatever names the old place names the new one. Returns what
+    /// the user should know. May be called again after a crash.
     fn follow(&mut self, _: &Site, _: &Relocation) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
-    /// Whether it lies in the checkout and so comes and goes with it. The claim of a database lies outside, wherever its
-    /// file is.
+    /// Whether it is inside the checkout, and so is removed with it. A database does not count, wherever its file is,
+    /// since its claim is outside.
     fn is_inside(&self) -> bool {
         false
     }
 
-    /// Whether `destroy` can tell what a `create` that failed has left. The others leave nothing, and what stands
-    /// there instead is somebody else's.
+    /// Whether `destroy` can recognise what a failed `create` left. The other kinds leave nothing, so whatever is there
+    /// belongs to somebody else.
     fn knows_its_own(&self) -> bool {
         true
     }
 
-    /// Whether it is made and unmade under the repository lock, since it edits a file that all worktrees share.
+    /// Whether it is made and unmade under the repository lock, because it edits a file that all worktrees share.
     fn needs_repository_lock(&self) -> bool {
         false
     }
@@ -129,26 +130,26 @@ pub trait Reversible {
         None
     }
 
-    /// Says what it is, as in "port 8001 (PORT)".
+    /// Describes it, as in "port 8001 (PORT)".
     fn describe(&self) -> String;
 }
 
-/// Anything that belongs to a worktree and is taken back with it.
+/// Anything that belongs to a worktree and is removed with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Resource {
     /// A port, claimed on this host.
     Port(Port),
     Branch(Branch),
-    /// What the first push of its branch does.
+    /// A setting for the first push of its branch.
     FirstPush(FirstPush),
     /// A line in `info/exclude`.
     Exclude(Exclude),
-    /// The directory and git's entry.
+    /// The directory and git's entry for it.
     Checkout(Checkout),
     /// An ignored file copied from the main worktree.
     Copy(CopiedFile),
-    /// A link to something of the main worktree.
+    /// A link to something in the main worktree.
     Link(Link),
     /// A Python environment.
     Venv(Venv),
@@ -194,7 +195,7 @@ impl DerefMut for Resource {
 }
 
 impl Resource {
-    /// The database, if it is one: it may hold data that nothing brings back.
+    /// Returns the database, if it is one: it may hold data that cannot be restored.
     pub fn database(&self) -> Option<&Database> {
         match self {
             Self::Database(database) => Some(database),
@@ -202,7 +203,7 @@ impl Resource {
         }
     }
 
-    /// Whether both stand for one thing of a worktree, though perhaps with other details.
+    /// Whether both mean the same thing in a worktree, even if details differ.
     pub fn is_same_thing(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Port(a), Self::Port(b)) => a.variable == b.variable,
@@ -212,7 +213,7 @@ impl Resource {
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
             (Self::Database(a), Self::Database(b)) => a.is_same_thing(b),
             (Self::EnvFile(a), Self::EnvFile(b)) => a.path == b.path,
-            // a worktree has one of each, and keeps the name it has
+            // a worktree has one of each, which keeps its name
             (Self::Branch(_), Self::Branch(_))
             | (Self::FirstPush(_), Self::FirstPush(_))
             | (Self::Checkout(_), Self::Checkout(_)) => true,
@@ -221,14 +222,14 @@ impl Resource {
     }
 }
 
-/// Runs what takes something from the main worktree; where there is none, the worktree stands for it.
+/// Runs something that takes from the main worktree; if there is none, the worktree itself stands in for it.
 fn with_trees<T>(site: &Site, run: impl FnOnce(&Tree, &Tree) -> Result<T>) -> Result<T> {
     let own = Tree::open(site.root)?;
     let main = Tree::open(site.main.unwrap_or(site.root))?;
     run(&main, &own)
 }
 
-/// Takes something out of a worktree that may be gone as a whole.
+/// Removes something from a worktree that may be gone altogether.
 fn in_trees(site: &Site, run: impl FnOnce(&Tree, &Tree) -> Result<Destroyed>) -> Result<Destroyed> {
     if site.root.exists() { with_trees(site, run) } else { Ok(Destroyed::Gone) }
 }

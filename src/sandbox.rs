@@ -1,4 +1,4 @@
-//! A directory for one unit test: the trees `main` and `wt`, with what is to lie in them and beside them.
+//! A directory for one unit test: the trees `main` and `wt`, and whatever the test puts in and beside them.
 
 #![allow(clippy::disallowed_methods, reason = "tests lay out files")]
 
@@ -14,17 +14,17 @@ use crate::host::claims::Claims;
 use crate::host::exec::Program;
 use crate::resource::tree::Tree;
 
-/// The directory, which goes with its test.
+/// The directory, which is deleted after its test.
 pub struct Sandbox {
     dir: TempDir,
-    /// What stands for the main worktree: the directory `main`.
+    /// Stands for the main worktree: the directory `main`.
     pub main: Tree,
-    /// What stands for another worktree: the directory `wt`.
+    /// Stands for another worktree: the directory `wt`.
     pub worktree: Tree,
 }
 
 impl Sandbox {
-    /// Makes it, with both trees empty.
+    /// Makes a sandbox with both trees empty.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let open = |name: &str| {
@@ -39,12 +39,12 @@ impl Sandbox {
         self.dir.path().join(rel)
     }
 
-    /// Makes a directory, with its parents.
+    /// Makes a directory, including its parents.
     pub fn make_dir(&self, rel: &str) {
         fs::create_dir_all(self.at(rel)).unwrap();
     }
 
-    /// Writes a file, with its parents, and returns its path.
+    /// Writes a file, including its parent directories, and returns its path.
     pub fn write(&self, rel: &str, text: &str) -> PathBuf {
         let path = self.at(rel);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -52,8 +52,8 @@ impl Sandbox {
         path
     }
 
-    /// Writes a shell script and returns its path. A child writes it: what a fork of ours has open for writing cannot
-    /// be run.
+    /// Writes a shell script and returns its path. A child process writes it, because a file that another thread's fork
+    /// still has open for writing cannot be run.
     pub fn script(&self, rel: &str, body: &str) -> PathBuf {
         let path = self.at(rel);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -69,7 +69,7 @@ impl Sandbox {
         fs::read_to_string(self.at(rel)).ok()
     }
 
-    /// The names in a directory, in order.
+    /// Returns the names in a directory, sorted.
     pub fn names(&self, rel: &str) -> Vec<String> {
         let entries = fs::read_dir(self.at(rel)).unwrap();
         let mut names: Vec<_> =
@@ -78,13 +78,13 @@ impl Sandbox {
         names
     }
 
-    /// The claims of its own, in the directory `state`.
+    /// Returns the sandbox's own claims, in the directory `state`.
     pub fn claims(&self) -> Claims {
         Claims::at(self.at("state"))
     }
 }
 
-/// Returns what is read of a thing that was written down.
+/// Returns what is read back of something that was serialized.
 pub fn reread<T: Serialize + DeserializeOwned + PartialEq + Debug>(written: &T) -> T {
     let read = serde_json::from_str(&serde_json::to_string(written).unwrap()).unwrap();
     assert_eq!(&read, written);

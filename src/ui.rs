@@ -1,7 +1,7 @@
 //! The only door to the terminal: answers on stdout, narration on stderr, questions.
 //!
-//! Colour goes through anstream, which knows NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes. What is told of names, files
-//! and commands can all be seen: each line is escaped here, and nowhere is it left to the caller.
+//! Colour goes through anstream, which handles NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes. Names, files and commands
+//! are shown with every character visible: each line is escaped here, never by the caller.
 
 pub mod picker;
 pub mod screen;
@@ -22,8 +22,8 @@ const YELLOW: &str = "\x1b[33m";
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-/// How this run speaks to the user: the options of verbs that have both. With `-v` a step is told with its time, and with
-/// what each child printed.
+/// How much a run prints: the options of verbs that have both. With `-v`, each step is printed with its duration and
+/// with the output of each child.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Ui {
     /// Say nothing but errors
@@ -35,21 +35,21 @@ pub struct Ui {
 }
 
 impl Ui {
-    /// Tells one line of what is being done.
+    /// Prints one line about what is being done.
     pub fn say(self, line: &str) {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{}", escaped(line));
         }
     }
 
-    /// Tells what only `-v` wants to know.
+    /// Prints a line that only `-v` asks for.
     pub fn detail(self, line: &str) {
         if self.verbose {
             let _ = writeln!(anstream::stderr(), "{DIM}{}{PLAIN}", escaped(line));
         }
     }
 
-    /// Tells how long the step just told took.
+    /// Prints how long the step just reported took.
     pub fn took(self, time: Duration) {
         let time = if time.as_secs() == 0 {
             format!("{} ms", time.as_millis())
@@ -59,12 +59,12 @@ impl Ui {
         self.detail(&format!("  took {time}"));
     }
 
-    /// Passes on what another voice has to say, with its lines and colours.
+    /// Prints what another program or library has to say, with its lines and colours.
     pub fn tell(self, text: &str) {
         let _ = write!(anstream::stderr(), "{}", escaped_but_colours(text));
     }
 
-    /// Warns; shown with `-q` too, since something will not be as expected.
+    /// Warns, even with `-q`, that something will not be as expected.
     pub fn warn(self, line: &str) {
         let _ = writeln!(anstream::stderr(), "{YELLOW}warning:{PLAIN} {}", escaped(line));
     }
@@ -76,7 +76,7 @@ impl Ui {
         }
     }
 
-    /// Shows a failure: what, why, what was undone, and the way out.
+    /// Shows an error: what failed, why, what was undone, and what to do.
     pub fn error(self, error: &Error) {
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{RED}error:{PLAIN} {}", escaped(&error.headline()));
@@ -92,12 +92,12 @@ impl Ui {
         }
     }
 
-    /// Whether somebody follows what lasts, on a terminal.
+    /// Whether somebody watches progress on a terminal.
     pub fn is_watched(self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }
 
-    /// Does what may last, and meanwhile shows how far it is: in one line, which is gone at the end.
+    /// Does work that may take long, and meanwhile shows its progress in one line, which disappears at the end.
     pub fn watch<T>(self, how_far: &(dyn Fn() -> String + Sync), work: impl FnOnce() -> T) -> T {
         const GLANCE: Duration = Duration::from_millis(250);
         if !self.is_watched() {
@@ -118,7 +118,7 @@ impl Ui {
         })
     }
 
-    /// Passes on what a child has printed on its stderr, byte for byte.
+    /// Passes on a child's stderr, byte for byte.
     pub fn relay(self, bytes: &[u8]) {
         let _ = io::stderr().lock().write_all(bytes);
     }
@@ -129,7 +129,7 @@ impl Ui {
         self.answer(text.as_bytes())
     }
 
-    /// Prints the answer for programs, byte for byte. A reader that has gone away is not an error.
+    /// Prints an answer for programs, byte for byte. It is not an error if the reader has gone away.
     pub fn answer(self, bytes: &[u8]) -> Result<()> {
         Self::print(&mut io::stdout().lock(), bytes)
     }
@@ -151,25 +151,25 @@ impl Ui {
         }
     }
 
-    /// Whether there is somebody at a terminal who can be asked.
+    /// Whether there is somebody at a terminal to ask.
     pub fn can_ask(self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks a yes/no question; `None` when there is no terminal to ask on. To be `stopped` is an answer too: no.
+    /// Asks a yes/no question; `None` if there is no terminal to ask on. Being `stopped` counts as no.
     pub fn ask(self, question: &str, stopped: &dyn Fn() -> bool) -> Option<bool> {
         let answer = || Self::read_answer(&format!("{question} [y/N]"), stopped);
         self.can_ask().then(|| matches!(answer().as_deref(), Some("y" | "Y" | "yes")))
     }
 
-    /// Asks a yes/no question whose usual answer is yes; the end of input is none.
+    /// Asks a yes/no question whose default is yes; the end of input counts as no.
     pub fn agree(self, question: &str) -> bool {
         let answer = Self::read_answer(&format!("{question} [Y/n]"), &|| false);
         matches!(answer.as_deref(), Some("" | "y" | "Y" | "yes"))
     }
 
-    /// Has one of several answers chosen by its number, the first by Enter alone; `None` when the user leaves, with `q`
-    /// or the end of input.
+    /// Has the user choose one of several answers by its number, or the first with Enter alone; `None` if the user
+    /// leaves, with `q` or the end of input.
     pub fn choose(self, question: &str, answers: &[&str]) -> Option<usize> {
         let _ = writeln!(anstream::stderr(), "\n{}", escaped(question));
         for (at, answer) in answers.iter().enumerate() {
@@ -194,8 +194,8 @@ impl Ui {
         }
     }
 
-    /// Reads one line; `None` at the end of input, or when we are stopped: a read begins anew after a signal that is
-    /// caught, and one that comes just before it ends no wait at all.
+    /// Reads one line; `None` at the end of input, or if we are stopped. It polls, because a blocking read would
+    /// restart after a signal that is caught, and would miss one that comes just before it.
     fn read_answer(prompt: &str, stopped: &dyn Fn() -> bool) -> Option<String> {
         const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         let mut err = anstream::stderr();
@@ -218,7 +218,7 @@ impl Ui {
     }
 }
 
-/// Escapes all but line breaks and the sequences that set colours.
+/// Escapes everything but line breaks and colour sequences.
 fn escaped_but_colours(text: &str) -> String {
     let is_colour = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -238,9 +238,9 @@ fn escaped_but_colours(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Writes over the last line on the terminal, which has `shown` characters; returns how many it has now.
+/// Overwrites the last line on the terminal, which has `shown` characters; returns how many it has now.
 fn rewrite(line: &str, shown: usize) -> usize {
-    // one that is wrapped could not be written over
+    // a wrapped line could not be overwritten
     let width = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
     let width = if width == 0 { 80 } else { width };
     let line: String = line.chars().take(width.saturating_sub(1)).collect();
@@ -253,7 +253,7 @@ fn rewrite(line: &str, shown: usize) -> usize {
     length
 }
 
-/// A number of bytes for people: `994 MB`.
+/// Formats a number of bytes for people: `994 MB`.
 pub fn bytes(number: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match units.iter().find(|(size, _)| number >= 10 * size) {

@@ -162,10 +162,10 @@ fn a_place_inside_a_worktree_is_refused_or_excluded() {
     let before = world.everything();
     world.wt(&["add", "./inner"]).code(128).says(&["is inside the worktree '[ROOT]/myproject'"]);
     before.is_still(&world.everything(), "");
-    // through a link as well
+    // also through a link
     std::os::unix::fs::symlink(&repo, world.path("link")).unwrap();
     world.wt(&["add", "../link/inner"]).code(128).says(&["is inside the worktree"]);
-    // the layout says inside: git in the outer tree does not see it
+    // the configured layout is inside, so the worktree is hidden from git in the outer tree
     world.git(&repo, &["config", "wt.path", ".trees/{{ name }}"]);
     world.wt(&["add", "x"]).ok().prints("[ROOT]/myproject/.trees/x\n");
     assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
@@ -304,10 +304,10 @@ fn a_branch_on_one_remote_is_made_and_tracks_it() {
     world.wt(&["add", "release/1.0"]).ok();
     let tree = world.path("myproject-release-1-0");
     assert_eq!(world.git(&tree, &["rev-parse", "--abbrev-ref", "@{upstream}"]), "origin/release/1.0");
-    // spelled out it is the same branch
+    // spelled out with the remote, it is the same branch
     world.wt(&["remove", "release/1.0"]).ok();
     world.wt(&["add", "origin/release/1.0"]).ok().prints("[ROOT]/myproject-release-1-0\n");
-    // on several remotes it is refused, and they are named
+    // a branch on several remotes is refused, and the remotes are listed
     world.git(&world.path("upstream"), &["branch", "qa"]);
     let repo = world.path("myproject");
     world.git(&repo, &["remote", "add", "fork", "../upstream"]);
@@ -423,13 +423,13 @@ fn fetch_starts_from_what_the_remote_has_now() {
         world.wt(&[&["add", "--fetch", name], base].concat()).ok().says(&["fetching from 'origin'"]);
         assert_eq!(head(name), world.git(&origin, &["rev-parse", "HEAD"]), "{name}");
     }
-    // a branch that only the remote has, and had not a moment ago
+    // a branch that only the remote has, and that was unknown here until now
     world.git(&origin, &["branch", "new"]);
     world.wt(&["add", "--fetch", "new"]).ok().says(&["tracking 'origin/new'"]);
-    // without --fetch the local branch is what it says
+    // without --fetch, the local branch is taken as it is
     world.wt(&["add", "--base", "main", "local"]).ok();
     assert_eq!(head("local"), stale);
-    // the remote is away: what is known here is taken, and named
+    // if the remote is unreachable, what is known here is used, and reported
     let known = world.git(&repo, &["rev-parse", "--short", "origin/main"]);
     fs::rename(&origin, world.path("away")).unwrap();
     world.wt(&["add", "--fetch", "--base", "main", "offline"]).ok().says(&[
@@ -456,7 +456,7 @@ fn a_short_lock_of_git_is_waited_for_and_another_fault_is_not() {
         let mut add = world.command("git", &repo);
         let add = add.args(["wt", "add", "far"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut add = add.spawn().unwrap();
-        // long enough that git itself would have given up
+        // long enough for git itself to give up
         let start = std::time::Instant::now();
         while start.elapsed() < std::time::Duration::from_millis(400) {
             assert!(add.try_wait().unwrap().is_none(), "it did not wait for {}", lock.display());
@@ -526,7 +526,7 @@ fn the_recipe_puts_a_prefix_before_the_names_of_new_branches() {
     };
     world.wt(&["add", "a"]).ok();
     assert_eq!(branch_of("a"), "feature/a");
-    // over the file the user's settings, over those the command line
+    // the user's settings override the file, and the command line overrides those
     world.git(&world.path("myproject"), &["config", "wt.prefix", "me/"]);
     world.wt(&["add", "b"]).ok();
     world.wt(&["add", "--prefix", "x", "c"]).ok();

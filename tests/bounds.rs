@@ -1,4 +1,4 @@
-//! Whatever a project has in the place of a file, and however much is in it: an answer comes, soon and in bounded memory.
+//! Whatever a project has in place of a file, and however large it is: an answer comes soon and in bounded memory.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::world::{Seen, World, ended_within, is_here};
 
-/// What is put in the place of a file.
+/// What is put in place of a file.
 #[derive(Debug, Clone, Copy)]
 enum Odd {
     Pipe,
@@ -49,7 +49,7 @@ impl Odd {
     }
 }
 
-/// Runs git-wt where memory is short, and fails if no answer comes.
+/// Runs git-wt with little memory, and fails if no answer comes.
 #[track_caller]
 fn answer(world: &World, dir: &str, args: &[&str]) -> Seen {
     end_of(world, begin(world, dir, args))
@@ -154,7 +154,7 @@ fn a_dump_may_be_larger_than_memory() {
     world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
     let mut seed = "CREATE TABLE t(a);\n".to_owned();
     for _ in 0..8 {
-        // its comment fills most of a statement
+        // the comment makes up most of the statement
         seed += &format!("/*{}*/ INSERT INTO t VALUES (';');\n", " ".repeat(30_000_000));
     }
     fs::write(world.path("myproject/.env.seed"), seed).unwrap();
@@ -229,7 +229,7 @@ fn a_template_that_does_too_much_is_told() {
     }
 }
 
-/// A project whose database is on a server that accepts and says nothing.
+/// Makes a project whose database is on a server that accepts connections and says nothing.
 fn with_silent_server(scheme: &str) -> (World, TcpListener, String) {
     let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let place = server.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! `git wt cd`, and the words by which worktrees are meant; what worktrees share and what they do not.
+//! `git wt cd`, and the words that name a worktree; what worktrees share and what they do not.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -62,7 +62,7 @@ fn an_unknown_word_prints_nothing_and_names_the_nearest() {
 #[test]
 fn an_ambiguous_word_is_refused_with_both() {
     let world = world();
-    // a path that ends like another's name
+    // a path that ends like another worktree's name
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "-b", "z", "../other/staging"]);
     world.wt(&["cd", "staging"]).code(128).says(&[
         "'staging' means several worktrees",
@@ -93,7 +93,7 @@ fn worktrees_share_commits_and_nothing_that_is_not_committed() {
     world.git(&staging, &["add", "README"]);
     world.write("myproject-staging/new", "x");
     assert!(look() == before, "after edits in the other");
-    // a hotfix: made, committed, gone
+    // a hotfix: made, committed, removed
     world.wt(&["add", "hotfix"]).ok();
     world.write("myproject-hotfix/fix", "x");
     world.commit(&world.path("myproject-hotfix"), "the fix");

@@ -1,4 +1,4 @@
-//! A real PostgreSQL server for the tests: of its own, on a free port and a socket, gone with the test program.
+//! A real PostgreSQL server just for the tests: on a free port and a socket, gone when the test program ends.
 
 use std::fs;
 use std::io::Read;
@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 
 use crate::world::is_here;
 
-/// A server with a user `app`, who may create databases, and one `poor`, who may not.
+/// A server with a user `app`, who may create databases, and a user `poor`, who may not.
 pub struct Cluster {
     bin: PathBuf,
     dir: PathBuf,
     port: u16,
-    /// Ends the server when our end of its pipe is closed, however we end.
+    /// Ends the server when our end of its pipe is closed, however our process ends.
     _keeper: Child,
 }
 
-/// The password of `app`: as it is, and in a URL.
+/// The password of `app`: plain, and as written in a URL.
 const PASSWORD: (&str, &str) = ("p@ss/w:rd#", "p%40ss%2Fw%3Ard%23");
 
-/// Waits for the end of its input, then ends the server and deletes its files.
+/// Waits for the end of its input, then stops the server and deletes its files.
 const KEEPER: &str = "\"$@\" & server=$!; cat >/dev/null; kill -INT $server; wait; rm -rf \"$DIR\"";
 
 impl Cluster {
-    /// The server of this test program; `None` where PostgreSQL is not installed.
+    /// Returns the server of this test program; `None` if PostgreSQL is not installed.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
         let cluster = SHARED.get_or_init(|| find_bin().map(|bin| Self::start(&bin))).as_ref();
@@ -41,7 +41,7 @@ impl Cluster {
         fs::create_dir(&data).unwrap();
         fs::write(dir.join("password"), "admin").unwrap();
         if rustix::process::geteuid().is_root() {
-            // it refuses to run as root
+            // PostgreSQL refuses to run as root
             let chown = Command::new("chown").args(["-R", "postgres"]).arg(&dir).status().unwrap();
             assert!(chown.success());
         }
@@ -66,7 +66,7 @@ impl Cluster {
             .arg("-D")
             .arg(&data);
         keeper.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"]);
-        // in its own directory, and not in /dev/shm, where a server that is killed leaves it
+        // shared memory in its own directory, because a server that is killed would leave it behind in /dev/shm
         keeper.args(["-c", "dynamic_shared_memory_type=mmap"]);
         keeper
             .arg("-c")
@@ -95,17 +95,17 @@ impl Cluster {
             .success()
     }
 
-    /// The URL of a database, as `app` has it.
+    /// Returns the URL of a database, for `app`.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://app:{}@127.0.0.1:{}/{database}", PASSWORD.1, self.port)
     }
 
-    /// The directory of its socket.
+    /// Returns the directory of its socket.
     pub fn socket(&self) -> &Path {
         &self.dir
     }
 
-    /// Its port.
+    /// Returns its port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -124,7 +124,7 @@ impl Cluster {
         client
     }
 
-    /// Runs SQL as the administrator and returns what it prints, without layout.
+    /// Runs SQL as the administrator and returns the bare output.
     #[track_caller]
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client("psql", "admin", "admin");
@@ -143,7 +143,7 @@ impl Cluster {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// A database of `app`'s with a table of one row.
+    /// Makes a database of `app`'s, with a table of one row.
     pub fn make(&self, database: &str) {
         self.sql("postgres", &format!("CREATE DATABASE {database} OWNER app"));
         self.sql(
@@ -152,18 +152,18 @@ impl Cluster {
         );
     }
 
-    /// Whether there is a database of that name.
+    /// Whether a database of that name exists.
     pub fn has(&self, database: &str) -> bool {
         !self.sql("postgres", &format!("SELECT 1 FROM pg_database WHERE datname = '{database}'")).is_empty()
     }
 
-    /// The names of all databases that begin so.
+    /// Returns the names of all databases with this prefix.
     pub fn names(&self, beginning: &str) -> Vec<String> {
         let all = self.sql("postgres", "SELECT datname FROM pg_database ORDER BY 1");
         all.lines().filter(|name| name.starts_with(beginning)).map(str::to_owned).collect()
     }
 
-    /// A session of `app`'s in a database, which stays connected.
+    /// Opens a session of `app`'s in a database, which stays connected.
     pub fn session(&self, database: &str) -> Session {
         let mut psql = self.client("psql", "app", PASSWORD.0);
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", database]);
@@ -175,7 +175,7 @@ impl Cluster {
     }
 }
 
-/// A connection that is held.
+/// A connection that is kept open.
 pub struct Session {
     child: Child,
     input: std::process::ChildStdin,
@@ -203,7 +203,7 @@ impl Drop for Session {
     }
 }
 
-/// A program of the server's side, not as root.
+/// Returns a program of the server, to be run as a user other than root.
 fn as_nobody_special(program: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
@@ -213,7 +213,7 @@ fn as_nobody_special(program: &Path) -> Command {
     command
 }
 
-/// Where the server's programs are: where Debian keeps them, or on PATH.
+/// Returns the directory of the server's programs: where Debian keeps it, or on PATH.
 fn find_bin() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let on_path = which::which("initdb").ok().and_then(|initdb| initdb.parent().map(Path::to_owned));

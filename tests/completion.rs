@@ -1,11 +1,11 @@
-//! What TAB gives in real shells.
+//! What TAB offers in real shells.
 
 use std::path::Path;
 
 use crate::terminal::{PROMPT, Setup, Terminal, adopt, world};
 use crate::world::{World, is_here};
 
-/// What loads bash's completions, and git's own, which comes with git.
+/// The files that load bash's completions, and git's own, which comes with git.
 const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";
 
@@ -61,7 +61,7 @@ fn tab_completes_verbs_and_worktrees() {
     }
 }
 
-/// What there is to complete beside worktrees.
+/// Adds things to complete other than worktrees.
 fn furnish(world: &World) {
     let main = world.path("myproject");
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[template.local]\nenv.A = \"1\"\n");
@@ -124,7 +124,7 @@ fn tab_completes_in_zsh() {
             ("git wt run staging -- some-pr\t", "git wt run staging -- some-program "),
         ] {
             terminal.type_in(typed);
-            // zle draws only what has changed; the whole line comes again when it is asked for
+            // zle redraws only what has changed; this makes it show the whole line again
             terminal.type_in("\x12\x07\x0c");
             terminal.until(|shown| shown.contains(want));
             terminal.type_in("\x15\r");
@@ -133,7 +133,7 @@ fn tab_completes_in_zsh() {
     }
 }
 
-/// Installs what a package does; returns where bash-completion and fish then look.
+/// Installs what a package would; returns the directory where bash-completion and fish then look.
 fn packaged(world: &World) -> Option<String> {
     let prefix = world.path("usr");
     crate::install::make(world, &["install", &format!("prefix={}", prefix.display())])?.ok();
@@ -190,7 +190,7 @@ fn tab_offers_nothing_outside_of_a_repository() {
     assert_eq!(seen.stderr, "");
 }
 
-/// What the binary answers a completion script: the words, the last of them under the cursor.
+/// Returns what the binary answers a completion script for these words, with the last one under the cursor.
 fn offers(world: &World, words: &[&str]) -> String {
     let mut command = world.command("git-wt", &world.path("myproject"));
     command.env("GIT_WT_COMPLETE", "raw").env("GIT_WT_COMPLETE_INDEX", words.len().to_string());
@@ -214,7 +214,7 @@ fn worktrees_are_offered_with_their_state() {
     assert_eq!(offers(&world, &["cd", ""]), format!("myproject\tmain, main worktree\n{linked}"));
 }
 
-/// Fabricates very many worktrees, whose directories are missing.
+/// Fakes very many worktrees, whose directories are missing.
 fn crowd(world: &World) {
     for number in 0..250 {
         let entry = format!("myproject/.git/worktrees/crowd-{number}");
@@ -256,16 +256,16 @@ fn the_names_of_very_many_are_remembered_until_one_comes_or_goes() {
     assert!(!names.exists(), "what changes just now is not remembered");
     rest();
     let all = offers(&world, &["cd", "cr"]);
-    // it is the file that answers now
+    // now the answer comes from the file
     let text = std::fs::read_to_string(&names).unwrap();
     std::fs::write(&names, text.replace("\0crowd-7\0crowd-7\0", "\0crowd-7\0known-7\0")).unwrap();
     assert!(offers(&world, &["cd", ""]).contains("\nknown-7\n"));
-    // and what is described is read
+    // but descriptions are read from the worktrees
     assert_eq!(offers(&world, &["cd", "kn"]), "");
     world.wt(&["add", "new"]).ok();
     assert!(offers(&world, &["cd", "ne"]).starts_with("new\tnew, port "));
     assert_eq!(offers(&world, &["cd", "cr"]), all);
-    // one that was cut short is no answer
+    // a file that was cut short is not used
     rest();
     offers(&world, &["cd", ""]);
     std::fs::write(&names, "cut").unwrap();

@@ -1,11 +1,12 @@
-//! What waits for its user's consent, and is done with it. What consent covers and who can give it is in `trust`.
+//! What waits for the user's consent, and is done once it is given. What consent covers, and who can give it, is in
+//! `trust`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::world::{SECRET, Seen, World};
 
-/// A repository with this recipe, committed with everything else that is there.
+/// Makes a repository with this recipe, committed along with all other files.
 pub fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", recipe);
@@ -16,7 +17,7 @@ pub fn with_recipe(recipe: &str, files: &[(&str, &str)]) -> World {
     world
 }
 
-/// Asserts that an agent is told who has to agree, and not how to agree in their place.
+/// Asserts that an agent is told who has to agree, but not how to agree in that person's place.
 #[track_caller]
 pub fn leaves_it_to_a_person(seen: &Seen) {
     assert_eq!(seen.stderr.matches("a person has to agree").count(), 1, "{seen:#?}");
@@ -25,7 +26,7 @@ pub fn leaves_it_to_a_person(seen: &Seen) {
     assert!(!seen.stderr.contains("--yes") && !seen.stderr.contains("wt.trusted"), "{seen:#?}");
 }
 
-/// One kind of action: the recipe that asks for it, how it is named, and what tells that it has been done.
+/// One kind of action: the recipe that asks for it, how it is shown, and how to tell that it has been done.
 struct Asked {
     recipe: &'static str,
     files: &'static [(&'static str, &'static str)],
@@ -37,7 +38,7 @@ struct Asked {
 
 const NOTHING: Asked = Asked { recipe: "", files: &[], env: "", named: "", is_done: |_| false };
 
-/// Whether a variable comes into the worktree's environment.
+/// Whether a variable is set in the worktree's environment.
 pub fn sets(world: &World, name: &str) -> bool {
     world.wt(&["run", "x", "--", "printenv", name]).code == 0
 }
@@ -72,7 +73,7 @@ fn each_kind_of_action_waits_for_consent_and_is_done_with_it() {
             recipe: "[database]\nshared = true\n",
             env: "DATABASE_URL=sqlite:///db.sqlite3\n",
             named: "share      the main worktree's database",
-            // it goes on with one of its own until it is made anew
+            // the existing worktree keeps its own database until it is made anew
             is_done: |world| {
                 let plan = world.wt(&["add", "--dry-run", "y"]);
                 !plan.stderr.contains("database '") && !plan.stdout.contains("database '")
@@ -248,7 +249,7 @@ fn values_of_tracked_files_wait_for_consent() {
     ]);
     world.trust();
     assert_eq!(shown().0, "8001 https://api.example.com/v1 https://api.example.com\n");
-    // another value is another request
+    // another value counts as another request
     world.write("myproject/.env.example", "API_URL=https://evil.example.com/v1\nPORT=8000\n");
     world.commit(&world.path("myproject"), "another example");
     world.wt(&["add", "y"]).code(3);
@@ -319,7 +320,7 @@ fn what_a_link_of_the_repository_leads_to_is_the_repositorys() {
             .says(&["is not used: it is tracked, and a link that leads out of the repository"]);
         assert!(!sets(&world, "TOKEN"), "{from}");
     }
-    // a link of the user's own is the user's business
+    // a link of the user's own is not the repository's concern
     let world = World::with_repo();
     world.write("home/private/.env", "TOKEN=private\n");
     symlink(world.path("home/private"), world.path("myproject/conf")).unwrap();
@@ -382,7 +383,7 @@ fn a_file_that_fills_a_database_waits_for_consent() {
     world.trust();
     let seen = world.wt(&["setup", "x"]);
     assert!(seen.code != 0 && !seen.stderr.contains("without consent"), "{seen:#?}");
-    // another script is another action
+    // another script counts as another action
     world.write("myproject/seed.sql", "select 2;\n");
     world.wt(&["trust"]).code(128).says(&["fill from  seed.sql", "seed.sql (changed)"]);
 }
@@ -446,7 +447,7 @@ fn nothing_of_another_file_is_shown_or_taken_along() {
         assert_eq!(files, 1, "{recipe}");
         world.wt(&["remove", "-y", "before"]).ok();
     }
-    // with consent a script may fail, but is not shown
+    // with consent, a script that fails is reported, but its text is not shown
     world.trust();
     let seen = world.wt(&["add", "before"]).code(128).says(&["syntax error"]);
     assert!(!seen.stderr.contains(SECRET), "{seen:#?}");

@@ -1,6 +1,6 @@
-//! git's own interface against git itself: every command line of [`LINES`] in every repository of [`STATES`], run with
-//! `git worktree` and, in git mode, with `git wt`, on equal copies in one place. What both print, how they end and
-//! everything that is on disk after them must be the same.
+//! Compares git's own interface with git itself. Every command line of [`LINES`] is run in every repository of
+//! [`STATES`], with `git worktree` and, in git mode, with `git wt`, on equal copies in one place. The output, the exit
+//! status and everything on disk afterwards must be the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::{World, below};
 
-/// What every state begins with: branches, a tag, a remote, and a directory `out` of things in the way.
+/// The beginning of every state: branches, a tag, a remote, and a directory `out` with things that are in the way.
 const BASE: &str = "
 git init --quiet repo; cd repo
 mkdir sub; echo 1 > a; echo 2 > sub/b; git add .; git commit --quiet -m first
@@ -27,7 +27,7 @@ mkdir ../out ../out/empty ../out/full; echo mine > ../out/full/file; echo mine >
 /// Two linked worktrees, one on a branch and one detached.
 const LINKED: &str = "git worktree add --quiet ../x; git worktree add --quiet --detach ../y v1;";
 
-/// A repository: what it is, how it is made after [`BASE`] and [`LINKED`], and where one stands in it.
+/// A repository: its name, how to make it after [`BASE`] and [`LINKED`], and the directory to run in.
 struct State {
     name: &'static str,
     linked: bool,
@@ -132,7 +132,7 @@ const STATES: [State; 34] = [
     ),
 ];
 
-/// Command lines of git-worktree(1): right ones, wrong ones and odd ones. `''` is an empty word, `_` a space.
+/// Command lines of git-worktree(1): right, wrong and odd ones. `''` is an empty word, `_` a space.
 const LINES: &str = "
 add
 add -h
@@ -380,10 +380,10 @@ frobnicate
 --porcelain
 ";
 
-/// What is on disk: mode, and what is in it or where it leads.
+/// What is on disk: the mode of each path, with its content or the target of the link.
 type Tree = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
-/// What one run showed and left.
+/// What one run printed and left on disk.
 #[derive(PartialEq, Eq)]
 struct Outcome {
     code: i32,
@@ -392,7 +392,7 @@ struct Outcome {
     tree: Tree,
 }
 
-/// One place where states are laid out, again and again.
+/// A place where one state after another is laid out.
 struct Bench {
     world: World,
     place: PathBuf,
@@ -423,7 +423,7 @@ impl Bench {
         let seen = self.world.see(&mut command);
         let mut tree = tree(&self.place);
         if state.name == "reftable" {
-            // its files have names drawn at random
+            // its files have random names
             let refs = self.world.git(&self.place.join("repo"), &["for-each-ref", "--include-root-refs"]);
             tree.retain(|path, _| !path.components().any(|part| part.as_os_str() == "reftable"));
             tree.insert("refs".into(), (0, refs.into_bytes()));
@@ -436,7 +436,7 @@ impl Bench {
     }
 }
 
-/// Copies a directory with modes and links, but not times: git must not rely on them.
+/// Copies a directory with modes and links, but without times: git must not rely on those.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
@@ -453,9 +453,9 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn tree(root: &Path) -> Tree {
-    // our own: the records, and the token that binds an entry to one
+    // our own files: the records, and the token that ties an entry to one
     let is_ours = |path: &Path| path.ends_with("wt-record") || path.ends_with("wt") && path.is_dir();
-    // git leaves an empty one behind when it has failed, we do not
+    // git leaves an empty directory when it has failed, and we do not
     let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     let is_left_out = |path: &Path| is_ours(path) || path.ends_with("worktrees") && is_empty(path);
     let all = below(root, &|path| !is_left_out(path));
@@ -464,7 +464,7 @@ fn tree(root: &Path) -> Tree {
         let content = if meta.is_symlink() {
             fs::read_link(&path).unwrap().into_os_string().into_vec()
         } else if meta.is_dir() || path.ends_with("index") {
-            // an index has the times and inodes of the files
+            // an index contains the times and inodes of files
             Vec::new()
         } else {
             fs::read(&path).unwrap()
@@ -474,7 +474,7 @@ fn tree(root: &Path) -> Tree {
     told.collect()
 }
 
-/// Says how two outcomes differ; nothing when they do not.
+/// Describes how two outcomes differ; `None` if they do not.
 fn difference(git: &Outcome, us: &Outcome) -> Option<String> {
     let mut parts = Vec::new();
     if us.code != git.code {
@@ -503,14 +503,14 @@ fn difference(git: &Outcome, us: &Outcome) -> Option<String> {
 
 #[test]
 fn every_command_line_does_what_git_does_in_every_repository() {
-    // at home each line meets every fourth state; the lines of a state are others than its neighbours'
+    // outside CI, each line is run in every fourth state, and neighbouring states get different lines
     let every = if std::env::var_os("CI").is_some() { 1 } else { 4 };
     let lines: Vec<&str> = LINES.trim().lines().collect();
     let next = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            // the name tells a world whose it is
+            // the thread's name tells a world which test it belongs to
             let thread = std::thread::Builder::new()
                 .name(std::thread::current().name().unwrap_or_default().to_owned());
             thread

@@ -1,6 +1,6 @@
-//! The real run: a Django project from PyPI, three worktrees, three servers, three databases.
+//! A real project: a Django project from PyPI, three worktrees, three servers, three databases.
 //!
-//! Package downloads are the only network, behind `GIT_WT_TEST_NETWORK=1`.
+//! Only package downloads use the network, and only with `GIT_WT_TEST_NETWORK=1`.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ impl Shop {
         Self { project, tools }
     }
 
-    /// Lays out a project that reads its environment, with a page that keeps notes in the database of `url`.
+    /// Writes a project that reads its environment, with a page that keeps notes in the database of `url`.
     fn lay_out(&self, port: u16, url: &str, packages: &[&str], database: &str) {
         let Self { project, tools } = self;
         let world = &project.world;
@@ -56,9 +56,9 @@ impl Shop {
         project.run("shop", &[".venv/bin/python", "manage.py", "migrate", "--verbosity", "0"]);
     }
 
-    /// Starts the server of a worktree; the port is git-wt's business.
+    /// Starts the server of a worktree; git-wt supplies the port.
     fn serve(&self, name: &str) -> Server {
-        // one thread, so that its connection to the database is held
+        // a single thread, so that its connection to the database stays open
         let line =
             ["git-wt", "run", name, "--", "python", "manage.py", "runserver", "--noreload", "--nothreading"];
         self.project.serve("shop", &line)
@@ -124,7 +124,7 @@ fn three_environments_of_a_django_project() {
     shop.lay_out(port, "sqlite:///db.sqlite3", &[], SQLITE);
     let main = world.path("shop");
 
-    // what is there is found, written down, and trusted
+    // what the project has is found, written down, and trusted
     project.see("shop", &["git", "wt", "init"]).ok().says(&[
         "django project (manage.py)",
         "requirements.txt",
@@ -139,7 +139,7 @@ fn three_environments_of_a_django_project() {
     world.commit(&main, "what a worktree gets");
     project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
 
-    // each has its venv, env file, port and database, and is migrated
+    // each one has its venv, env file, port and database, with migrations run
     for (name, port) in [("staging", port + 1), ("production", port + 2)] {
         project.see("shop", &["git", "wt", "add", name]).ok().prints(&format!("[ROOT]/shop-{name}\n"));
         let tree = world.path(format!("shop-{name}"));
@@ -152,7 +152,7 @@ fn three_environments_of_a_django_project() {
         assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
     }
 
-    // one command for all, each in its own venv and with its own .env: one collects what another does not
+    // one command for all, each in its own venv and with its own .env: one runs collectstatic, the others do not
     let manage = ["git-wt", "run", "--all", "--", "python", "manage.py"];
     project.see("shop", &[&manage[..], &["migrate", "--verbosity", "0"]].concat()).ok();
     let staging = ["git-wt", "run", "staging", "--", "python", "manage.py", "collectstatic", "--noinput"];
@@ -176,7 +176,7 @@ fn three_environments_of_a_django_project() {
     let list = project.see("shop", &["git", "wt", "list"]).ok().stdout;
     assert_eq!(list.matches(" running ").count(), 2, "{list}");
 
-    // one goes without a trace, the others run on
+    // one is removed without a trace, and the others keep running
     let [_main, staging, _production] = servers;
     drop(staging);
     project
@@ -214,7 +214,7 @@ fn a_django_project_on_postgresql_copies_a_database_in_use() {
     world.commit(&repo, "what a worktree gets");
     project.see("shop", &["git", "wt", "trust", "--yes"]).ok();
 
-    // main's server is connected to its database all the while
+    // main's server stays connected to its database all the while
     let main = shop.serve("@");
     assert_eq!(get(port, "/?add=of-main"), "notes: of-main");
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'django_shop'";
@@ -228,7 +228,7 @@ fn a_django_project_on_postgresql_copies_a_database_in_use() {
     assert_eq!(get(port + 2, "/"), "notes: of-main");
     assert_eq!(get(port, "/"), "notes: of-main");
 
-    // both run their tests at a time
+    // both run their tests at the same time
     let test = |name: &str| {
         project.see("shop", &["git-wt", "run", name, "--", "python", "manage.py", "test", "--keepdb"])
     };

@@ -1,4 +1,4 @@
-//! `git wt doctor`: what a crash, a copy, plain git or a bad disk left behind is named and repaired.
+//! `git wt doctor`: what a crash, a copy, plain git or a bad disk has left is reported and repaired.
 
 use std::fs;
 use std::path::PathBuf;
@@ -132,7 +132,7 @@ fn a_database_that_nobody_here_made_is_never_dropped() {
     assert!(world.read("myproject-staging/.env").contains("/myproject_staging.sqlite3"));
     world.wt(&["remove", "-y", "staging"]).ok();
     assert!(world.path("myproject_staging.sqlite3").exists());
-    // our own goes, after it was named
+    // our own is removed, after it was listed
     world.wt(&["add", "qa"]).ok();
     rusqlite::Connection::open(database("myproject_qa.sqlite3"))
         .unwrap()
@@ -288,7 +288,7 @@ fn a_repository_moved_to_another_disk_keeps_its_records() {
     assert!(copied.unwrap().success());
     fs::rename(world.path("myproject"), world.path("away")).unwrap();
     fs::remove_dir_all(world.path("away")).unwrap();
-    // before its worktrees lead here it might be a mere copy
+    // until its worktrees lead here, it might be a mere copy
     world.wt_in("moved", &["doctor"]).code(1).says(&["'staging' was made in another repository"]);
     world.wt_in("moved", &["repair", "../myproject-staging"]).ok();
     world
@@ -357,7 +357,7 @@ fn a_venv_of_a_worktree_inside_another_is_told_from_that_ones() {
     assert_eq!(world.read("myproject/.venv/bin/activate"), format!("VIRTUAL_ENV={main}/.venv\n"));
 }
 
-/// A repository beside `myproject` with a worktree, a port and a database on a server, which is then deleted as a whole.
+/// Makes a repository beside `myproject` with a worktree, a port and a database on a server, then deletes all of it.
 fn with_a_deleted_one() -> World {
     let world = with_staging();
     world.repo("gone");
@@ -379,7 +379,7 @@ fn claims_of_a_deleted_repository_are_freed_and_its_databases_named() {
     let (port, ours) = (world.path("state/git-wt/ports/8002"), world.path("state/git-wt/ports/8001"));
     let what = "port 8002 is claimed by 'qa' of [ROOT]/gone/.git, which is gone";
     let before = world.everything();
-    // in any repository, and outside of all
+    // in any repository, and outside all repositories
     for dir in ["myproject", "home"] {
         let database = "gone_qa.sqlite3' is claimed by 'qa' of [ROOT]/gone/.git, which is gone";
         world.wt_in(dir, &["doctor"]).code(1).says(&[
@@ -395,7 +395,7 @@ fn claims_of_a_deleted_repository_are_freed_and_its_databases_named() {
         "8001 'staging' of [ROOT]/myproject/.git\n",
         "hint: git wt doctor --fix",
     ]);
-    // a database is the user's to drop
+    // dropping a database is left to the user
     world.wt_in("home", &["doctor", "--fix"]).code(1).says(&[&format!("fixed: {what}"), "rm [ROOT]/gone_qa"]);
     assert!(!port.exists() && ours.exists() && world.path("gone_qa.sqlite3").exists());
     world.wt(&["doctor", "--fix", "--yes"]).ok().says(&["fixed: database 'sqlite:[ROOT]/gone_qa.sqlite3'"]);
@@ -415,12 +415,12 @@ fn a_repository_that_may_come_back_keeps_its_claims() {
         world.wt(&["doctor", "--fix"]).says(&["cannot be found, perhaps its disk is away; claims of it: "]);
         assert!(claim.exists());
     };
-    // its directory is a mount point, or the directory around it is away as well
+    // its directory is a mount point, or its parent directory is missing as well
     fs::create_dir(world.path("gone")).unwrap();
     away(whole.clone());
     fs::remove_dir(world.path("gone")).unwrap();
     away(whole.replace("/gone/.git", "/disk/gone/.git"));
-    // the directory around it was the root of another disk, which is not mounted now
+    // its parent directory was the root of another disk, which is not mounted now
     let owner: serde_json::Value = serde_json::from_str(&whole).unwrap();
     let dev = owner["owner"]["dev"].to_string();
     away(whole.replace(&format!("\"dev\":{dev}"), "\"dev\":4242"));
@@ -468,12 +468,12 @@ fn a_setting_in_a_file_that_a_branch_brings_is_ignored_and_named() {
     world.git(&main, &["config", "include.path", "../shared.gitconfig"]);
     made("one", "one");
     ignored("myproject/shared.gitconfig");
-    // as a link, and in another worktree
+    // through a link, and in another worktree
     std::os::unix::fs::symlink("../../myproject-staging/shared.gitconfig", main.join(".git/link")).unwrap();
     world.git(&main, &["config", "include.path", "link"]);
     made("two", "two");
     ignored("myproject-staging/shared.gitconfig");
-    // of the user's, from anywhere
+    // the user's own file, wherever it is
     world.git(&main, &["config", "--unset", "include.path"]);
     world.write("home/.gitconfig-of-work", "[wt]\n\tprefix = mine/\n");
     world.git(&main, &["config", "--global", "include.path", "~/.gitconfig-of-work"]);

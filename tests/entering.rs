@@ -1,9 +1,9 @@
-//! The environment of a worktree, as a real shell takes it over on entering and gives it back on leaving.
+//! The environment of a worktree, as a real shell takes it on when entering and gives it up when leaving.
 
 use crate::terminal::{SHELLS, Setup, Terminal, adopt, export, find, world};
 use crate::world::{World, is_root};
 
-/// Has `staging` and `other` each a venv and variables of their own, and a program `seen` print what a child sees.
+/// Gives `staging` and `other` a venv and variables each, and a program `seen` that prints what a child sees.
 fn furnished() -> World {
     let world = world();
     world.fake_uv("");
@@ -25,13 +25,13 @@ fn furnished() -> World {
     world
 }
 
-/// What `seen` prints in a worktree.
+/// Returns what `seen` prints in a worktree.
 fn inside(place: &str) -> String {
     let label = place.rsplit('/').next().unwrap();
     format!("{label}|1 {label}\n  'two'|[ROOT]/{place}/.venv|[ROOT]/{place}/.venv/bin")
 }
 
-/// What it prints outside of all.
+/// What it prints outside all worktrees.
 const OUTSIDE: &str = "mine|unset|unset|[ROOT]/bin";
 
 #[test]
@@ -127,7 +127,7 @@ fn one_setting_turns_it_off_and_leaves_the_label() {
     let world = furnished();
     for shell in SHELLS {
         let before = export(shell, "BEFORE", "mine");
-        // not exported, as one writes it into a start file
+        // not exported, as people write it in a start file
         let after = if shell == "fish" { "set -g GIT_WT_ENV off" } else { "GIT_WT_ENV=off" };
         let setup = Setup { before: &before, after, ..Setup::default() };
         let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
@@ -156,7 +156,7 @@ fn direnv_and_mise_have_the_worktrees_that_are_theirs() {
         let (staging, other) = (&*inside("staging"), &*inside("other"));
         world.write("staging/.envrc", "dotenv\n");
         goes(hook(shell), &[], [OUTSIDE, other]);
-        // a colleague who has no direnv
+        // a colleague without direnv
         goes("", &[], [staging, other]);
         std::fs::remove_file(world.path("staging/.envrc")).unwrap();
         goes(hook(shell), &[], [staging, other]);
@@ -170,7 +170,7 @@ fn direnv_and_mise_have_the_worktrees_that_are_theirs() {
     }
 }
 
-/// Names of each kind that programs take orders from.
+/// Names of each kind of variable that controls programs.
 #[rustfmt::skip]
 const ORDERS: [&str; 58] = [
     "PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "ENV", "PROMPT_COMMAND", "PS1", "PS4", "RPS1", "IFS",
@@ -187,7 +187,7 @@ const ORDERS: [&str; 58] = [
 fn no_file_gives_orders_to_the_shell_or_to_programs() {
     let world = world();
     let evil: String = ORDERS.iter().map(|name| format!("{name}=evil\n")).collect();
-    // from an env file of the user's, and one that the recipe has written
+    // from an env file of the user's, and from one that the recipe has written
     let env = world.read("staging/.env");
     world.write("staging/.env", &format!("{env}{evil}GOOD=1\n"));
     let values: String = ORDERS.iter().map(|name| format!("{name} = \"evil\"\n")).collect();
@@ -209,7 +209,7 @@ fn no_file_gives_orders_to_the_shell_or_to_programs() {
     }
 }
 
-/// Lines of a start file that make variables of every other kind than a plain string.
+/// Returns lines of a start file that make variables of every kind other than a plain string.
 fn declarations(shell: &str) -> &'static str {
     match shell {
         "bash" => {
@@ -249,20 +249,20 @@ fn no_value_is_evaluated_by_what_it_is_assigned_to() {
     const DECLARED: [&str; 9] =
         ["NUMBER", "UNSET", "LIST", "EMPTY", "MAP", "REFERENCE", "LOOSE", "FIXED", "LOUD"];
     let world = world();
-    // an array that zsh has: of no other would it look at an element
+    // `psvar` is an array of zsh's: it would not evaluate a subscript of anything else
     let value = "psvar[$(touch $HOME/pwned)]";
     let names = || SPECIAL.iter().chain(&DECLARED);
     let lines: String = names().map(|name| format!("{name}='{value}'\n")).collect();
     let env = world.read("staging/.env");
     world.write("staging/.env", &format!("{env}{lines}PLAIN='{value}'\n"));
-    // the functions look for themselves, whatever git-wt would have them set
-    // though not at these: they are plain strings, which zsh takes for numbers when it reads them
+    // the functions check for themselves, whatever git-wt tells them to set, except for these variables: they are plain
+    // strings, which zsh reads as numbers only when it uses them
     let seen = names().filter(|name| !["TMOUT", "DIRSTACKSIZE"].contains(name));
     let records: String = seen.map(|name| format!("set\\0{name}\\0{value}\\0")).collect();
     world.program("careless", &format!("#!/bin/sh\nprintf '{records}set\\0PLAIN\\0{value}\\0end\\0'\n"));
     for shell in SHELLS {
         let careless = "__git_wt_exe=careless";
-        // what bash 3.2 does
+        // bash 3.2 behaves like this
         let old = "__git_wt_knows_attributes=0";
         let ways: &[&str] = match shell {
             "bash" => &["", careless, old],
@@ -357,13 +357,13 @@ fn no_venv_goes_on_path_but_one_that_was_made_for_the_worktree() {
         world.write(format!("{place}/.venv/bin/ls"), "#!/bin/sh\n");
     };
 
-    // by hand, before git-wt knew the worktree
+    // made by hand, before git-wt knew the worktree
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
     venv("other");
     world.wt(&["setup", "--quiet", "other"]).ok();
     look("other", "other", none, &own("other"));
 
-    // by a branch
+    // brought by a branch
     let main = world.path("myproject");
     world.git(&main, &["switch", "--quiet", "--create", "brings"]);
     venv("myproject");
@@ -373,13 +373,13 @@ fn no_venv_goes_on_path_but_one_that_was_made_for_the_worktree() {
     world.wt(&["add", "--quiet", "brings"]).ok();
     look("brings", "myproject-brings", none, none);
 
-    // as a link, to whatever
+    // a link to something else
     venv("elsewhere");
     std::os::unix::fs::symlink("../elsewhere/.venv", world.path("staging/.venv")).unwrap();
     look("staging", "staging", none, none);
     std::fs::remove_file(world.path("staging/.venv")).unwrap();
 
-    // with the worktree, until a branch puts something into it
+    // made with the worktree, until a branch puts something into it
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[venv]\npython = \"python3\"\n");
     world.wt(&["add", "--quiet", "third"]).ok();
     look("third", "myproject-third", &own("myproject-third"), &own("myproject-third"));
@@ -399,7 +399,7 @@ fn a_recipe_sets_and_runs_nothing_by_being_changed() {
             let (shown, prompt) = terminal.line("cd ../staging");
             assert!(shown.starts_with(told) && shown.is_empty() == told.is_empty(), "{shell}: {shown:?}");
             assert_eq!(prompt, "(staging *)", "{shell}");
-            // what was set up is there, and nothing is told again
+            // what was set stays, and nothing is reported again
             for line in ["mkdir -p sub", "cd sub", "cd .."] {
                 assert_eq!(terminal.shows(line), "", "{shell}: {line}");
             }
@@ -453,7 +453,7 @@ fn the_environment_comes_and_goes_with_the_worktree() {
         };
         assert_eq!(port_after("cd ../other"), port("other"), "{shell}");
         assert_eq!(port_after("cd .."), "1", "{shell}");
-        // what the user changes meanwhile is kept, also when git-wt looks again
+        // what the user changes meanwhile is kept, even when git-wt checks again
         port_after("cd staging");
         assert_eq!(port_after(&export(shell, "PORT", "7")), "7", "{shell}");
         assert_eq!(port_after("wt cd staging"), "7", "{shell}");
@@ -469,11 +469,11 @@ fn a_shell_that_inherits_an_environment_gives_it_back() {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
         terminal.shows("wt cd staging");
         terminal.shows("cd staging 2>/dev/null; mkdir -p sub");
-        // leaves the worktree and becomes a new shell in one command, without a prompt between
+        // leaves the worktree and becomes a new shell in a single command, without a prompt in between
         let leave = format!("env --chdir={} {} -i", world.root().display(), program.display());
         terminal.shows(&leave);
         assert_eq!(terminal.shows("echo \"[$PORT$GIT_WT_NAME]\""), "[]", "{shell}");
-        // or comes into another one
+        // or enters another worktree
         terminal.shows("cd staging");
         terminal.shows(&format!("env --chdir={} {} -i", world.path("other").display(), program.display()));
         assert_eq!(terminal.line("echo \"$GIT_WT_NAME\""), ("other".into(), "(other)".into()), "{shell}");
@@ -534,7 +534,7 @@ fn functions_of_another_version_say_so_once() {
     }
 }
 
-/// Gives a file or directory, and nothing in it, to somebody else.
+/// Changes the owner of a file or directory, but not of what is in it.
 #[track_caller]
 fn give_away(world: &World, path: &str, owner: u32) {
     std::os::unix::fs::lchown(world.path(path), Some(owner), None).unwrap();
@@ -577,7 +577,7 @@ fn nothing_enters_from_a_repository_of_another_owner() {
     give_away(&world, "staging", 4711);
     look(true, &[("SUDO_UID", "4711")], "of who has become root");
     look(false, &[("SUDO_UID", "4712")], "of somebody else than who has become root");
-    // the repository has no say in it
+    // the repository itself has no say in this
     world.git(&world.path("myproject"), &["config", "safe.directory", "*"]);
     look(false, &[], "called safe by itself");
     let config = world.read("home/.gitconfig");
@@ -606,7 +606,7 @@ fn a_bare_repository_that_is_checked_out_is_a_directory_like_any_other() {
         world.write(format!("myproject/part.git/{dir}/kept"), "");
     }
     world.git(&main, &["switch", "--quiet", "--create", "brings"]);
-    // not committed yet: whose it is, nobody can tell
+    // not committed yet, so nobody can tell whose it is
     world.wt_in("myproject/part.git", &["list"]).code(128).says(&[
         "error: '[ROOT]/myproject/part.git' lies in the working tree of '[ROOT]/myproject' and is not taken for a repository of its own\n\
          hint: git --git-dir=[ROOT]/myproject/part.git wt list\n",
@@ -653,7 +653,7 @@ fn a_bare_repository_of_its_own_goes_on() {
         let seen = world.wt_in(place, &["list", "--porcelain"]).ok();
         assert!(seen.stdout.starts_with("worktree [ROOT]/real.git\nbare\n"), "{place}: {seen:#?}");
     }
-    // inside of .git nothing is checked out
+    // nothing is ever checked out inside .git
     let git_dir = world.wt_in("myproject/.git/refs", &["list", "--porcelain"]).ok();
     assert_eq!(
         git_dir.stdout,

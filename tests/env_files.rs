@@ -1,4 +1,4 @@
-//! Several env files: each from its own, and one environment for programs.
+//! Several env files: each starts from its own source, and programs get a single environment.
 
 use crate::world::World;
 
@@ -10,7 +10,7 @@ const BACKEND: &str = "PORT=8000 # api\nCORS_ALLOWED_ORIGINS=http://localhost:30
     DATABASE_URL=sqlite:///ROOT/shop.sqlite3\n";
 const FRONTEND: &str = "# web\nPORT=3000\nVITE_API_URL='http://localhost:8000/api'\n";
 
-/// A project of two parts, with an env file each.
+/// Makes a project of two parts, with an env file each.
 fn two_parts(recipe: &str) -> World {
     let world = World::with_repo();
     if !recipe.is_empty() {
@@ -24,7 +24,7 @@ fn two_parts(recipe: &str) -> World {
     world
 }
 
-/// The text with the world's directory for `ROOT`.
+/// Returns the text with the world's directory in place of `ROOT`.
 fn rooted(world: &World, text: &str) -> String {
     text.replace("ROOT", &world.root().to_string_lossy())
 }
@@ -49,7 +49,7 @@ fn each_has_its_source_its_values_and_the_others_ports() {
     );
     assert_ne!(value(&backend, "SECRET_KEY"), "x");
     assert_eq!(value(&backend, "DATABASE_URL"), rooted(&world, "sqlite:///ROOT/own_x.sqlite3"));
-    // what main has nowhere goes into the first
+    // what main has in no file goes into the first one
     assert!(backend.contains("SPARE_PORT=70") && !frontend.contains("SPARE_PORT"), "{backend}{frontend}");
     assert_eq!(
         frontend,
@@ -59,7 +59,7 @@ fn each_has_its_source_its_values_and_the_others_ports() {
     );
     assert!(!world.path("myproject-x/.env").exists());
     assert_eq!(world.git(&world.path("myproject-x"), &["status", "--porcelain"]), "");
-    // one environment: of two variables of a name the first file's counts
+    // a single environment: if a variable is in several files, the first file's value counts
     let line = "echo $PORT $NAME $VITE_API_URL";
     let expected = format!("{port} x http://localhost:{port}/api\n");
     world.wt(&["run", "x", "--", "sh", "-c", line]).ok().prints(&expected);
@@ -70,7 +70,7 @@ fn each_has_its_source_its_values_and_the_others_ports() {
     );
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/backend/.env"), backend, "a second time nothing changes");
-    // a port that the user has chosen in one is followed in the other
+    // if the user has chosen another port in one file, the other file follows
     world.write("myproject-x/backend/.env", &backend.replace(&format!("PORT={port} "), "PORT=9000 "));
     world.wt(&["setup", "x"]).ok().says(&["kept your own PORT in 'backend/.env'"]);
     assert_eq!(
@@ -192,7 +192,7 @@ fn a_server_on_a_port_of_the_worktrees_own_is_its_own() {
             "myproject/.env",
             "PORT=8000\nDB_PORT=15432\nDATABASE_URL=postgres://app:p@localhost:15432/shop\nOTHER=redis://cache:15432\n",
         );
-        // nobody listens there yet, and nobody is asked
+        // nobody listens there yet, and nothing is asked
         let seen = world.wt(&["add", "staging"]).ok();
         let env = world.read("myproject-staging/.env");
         let port = env.lines().find_map(|line| line.strip_prefix("DB_PORT=")).unwrap();
@@ -237,7 +237,7 @@ fn what_overrides_the_others_is_managed_too() {
     world.wt(&["remove", "--purge", "-y", "x"]).ok();
     assert!(!world.path("myproject_x.sqlite3").exists());
 
-    // one that has nothing to manage is copied as it is, and one that is not to be copied is let alone
+    // a file with nothing to manage is copied as it is, and one that must not be copied is left alone
     world.write("myproject/.env.local", "NAME=mine\n");
     world.wt(&["add", "y"]).ok();
     assert_eq!(world.read("myproject-y/.env.local"), "NAME=mine\n");
@@ -271,7 +271,7 @@ fn an_example_that_leads_out_of_the_repository_is_not_used_and_a_link_of_the_use
     world.git(&main, &["commit", "--quiet", "--message", "example"]);
     world.wt(&["add", "y"]).ok().says(&["'[ROOT]/myproject/.env.example' is not used", "leads out"]);
     assert!(!world.path("myproject-y/.env").exists());
-    // what git ignores is the user's
+    // a file that git ignores is the user's
     std::os::unix::fs::symlink(&key, main.join(".env")).unwrap();
     world.wt(&["add", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env"), "KEY=private\n");

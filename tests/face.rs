@@ -1,7 +1,7 @@
-//! What users see: each verb once as it is meant, and once refused.
+//! What users see: each verb once in normal use, and once refused.
 //!
-//! A test types lines into a terminal and compares all that it shows: stdout as it is, what goes to stderr behind `2> `,
-//! and behind `? ` an exit status that is not 0. `SNAPSHOTS=overwrite cargo test face` writes the screens anew.
+//! A test types lines into a terminal and compares all that it shows: stdout as it is, lines of stderr after `2> `, and
+//! an exit status other than 0 after `? `. `SNAPSHOTS=overwrite cargo test face` rewrites the screens.
 
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
 
@@ -11,21 +11,21 @@ use snapbox::{Data, assert_data_eq, str};
 
 use crate::world::World;
 
-/// The repository `myproject` with an env file.
+/// Makes the repository `myproject` with an env file.
 fn project() -> World {
     let world = World::with_repo();
     world.write("myproject/.env", "PORT=8000\nDEBUG=1\n");
     world
 }
 
-/// The same with a worktree `staging`.
+/// Makes the same with a worktree `staging`.
 fn with_staging() -> World {
     let world = project();
     world.wt(&["add", "staging"]).ok();
     world
 }
 
-/// Types lines in `myproject`, each into a shell of its own, and compares what the terminal shows.
+/// Types lines in `myproject`, each in a new shell, and compares what the terminal shows.
 #[track_caller]
 fn shows(world: &World, lines: &[&str], screen: impl Into<Data>) {
     let mut seen = String::new();
@@ -36,7 +36,7 @@ fn shows(world: &World, lines: &[&str], screen: impl Into<Data>) {
     assert_data_eq!(seen.trim_end(), screen.into().raw());
 }
 
-/// What the terminal shows of one line.
+/// Returns what the terminal shows for one line.
 fn typed(world: &World, line: &str) -> String {
     let seen = world.see(world.command("sh", &world.path("myproject")).args(["-c", line]));
     let mut shown = String::new();
@@ -51,7 +51,7 @@ fn typed(world: &World, line: &str) -> String {
     steady(&shown)
 }
 
-/// Puts names in place of what differs from host to host: the programs' places, git's version, object ids.
+/// Puts names in place of what differs between hosts: the programs' paths, git's version, object ids.
 fn steady(shown: &str) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).canonicalize().unwrap();
     let shown = shown.replace(&*binary.to_string_lossy(), "[GIT-WT]");
@@ -62,7 +62,7 @@ fn steady(shown: &str) -> String {
             steady += "git version [VERSION]\n";
             continue;
         }
-        // a word with the blank or the end of line behind it
+        // a word including the blank or line break after it
         for word in line.split_inclusive([' ', '\n']) {
             let id = word.trim_end().trim_matches(['(', ')']);
             steady += &if is_id(id) { word.replace(id, "[OID]") } else { word.to_owned() };

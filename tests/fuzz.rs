@@ -1,7 +1,7 @@
-//! Whatever stands in the files of a repository and whatever its branches are called: each verb ends, and changes nothing
+//! Whatever is in the files of a repository, and whatever its branches are called, each verb ends, and changes nothing
 //! outside.
 //!
-//! `cargo test` tries a few, always the same ones. `GIT_WT_TEST_FUZZ=SECONDS` tries others for so long.
+//! `cargo test` tries a few inputs, always the same ones. `GIT_WT_TEST_FUZZ=SECONDS` tries others for that long.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +19,10 @@ use rustix::process::kill_process_group;
 
 use crate::world::{Everything, SECRET, World, ended_within};
 
-/// No command may take longer.
+/// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Lines of a recipe, each of which may be wrong; some reach outside.
+/// Lines of a recipe, any of which may be wrong; some reach outside.
 const RECIPE: &[&str] = &[
     "path = '../outside/{{ name }}'\n",
     "path = '{{ home }}/.ssh/{{ name }}'\n",
@@ -96,7 +96,7 @@ const INCLUDE: &[&str] = &[
     "linked/**\n",
     ".git/**\n",
 ];
-/// Pieces of the names of branches and tags; git refuses some.
+/// Pieces of branch and tag names; git refuses some of them.
 const NAME: &[&str] = &[
     "a",
     "b",
@@ -139,7 +139,7 @@ fn text_of(pieces: &'static [&'static str], most: usize) -> impl Strategy<Value 
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    // mostly such as can be read: a table at most once
+    // most of them can be parsed, since a table appears at most once
     let recipe = vec(select(RECIPE), 1..6).prop_map(|lines| {
         let mut tables = BTreeMap::new();
         for line in lines {
@@ -154,7 +154,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// All that is outside of the repository and its worktrees.
+/// Returns everything outside the repository and its worktrees.
 fn outside(world: &World) -> Everything {
     world.everything_in(&["home", "outside", "bin"], &|_| true)
 }
@@ -169,7 +169,7 @@ fn laid_out(case: &Case) -> World {
     if let Some(example) = &case.example {
         world.write("myproject/.env.example", example);
     }
-    // leaves its mark where no removal takes it along
+    // leaves its mark where no removal of a worktree deletes it
     let mark = format!("#!/bin/sh\n: >{}\n", world.path("pwned").display());
     world.program("touch", &mark);
     for name in ["evil", "d/evil"] {
@@ -182,7 +182,7 @@ fn laid_out(case: &Case) -> World {
     world.git(&repo, &["add", "--all", "--force"]);
     world.git(&repo, &["commit", "--quiet", "--message", "all"]);
     for (kind, name) in [("branch", &case.branch), ("tag", &case.tag)] {
-        // what git refuses is no name
+        // names that git refuses are left out
         world.command("git", &repo).args([kind, "--", name]).output().unwrap();
     }
     if let Some(env) = &case.env {
@@ -192,7 +192,7 @@ fn laid_out(case: &Case) -> World {
     world
 }
 
-/// Runs git-wt, which must end in time, without a panic, and have run nothing of the repository.
+/// Runs git-wt, which must end in time without a panic, and must not run anything of the repository's.
 fn run(world: &World, dir: &Path, args: &[&str]) -> Result<String, String> {
     let mut command = world.command("git-wt", dir);
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);

@@ -1,8 +1,8 @@
-//! git's own interface: `GIT_WT_MODE=git` behaves as `git worktree`, to the byte.
+//! Git's own interface: `GIT_WT_MODE=git` behaves as `git worktree` does, byte for byte.
 
 use crate::world::{Seen, World};
 
-/// Runs a command line of git-worktree(1) in two equal worlds, once with git and once with git-wt.
+/// Runs a command line of git-worktree(1) in two equal worlds, with git in one and with git-wt in the other.
 #[track_caller]
 fn same(prepare: &[&[&str]], line: &[&str]) {
     let (by_git, by_us) = (World::with_repo(), World::with_repo());

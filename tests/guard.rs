@@ -7,7 +7,7 @@ use crate::world::{Seen, World};
 const RECIPE: &str = "[port]\nPORT = 18300\n[env]\nAPI_URL = \"http://localhost:{{ port }}\"\n[database]\n\
                       [hooks]\nsetup = [\"echo hooked\"]\nteardown = [\"echo torn down\"]\n";
 
-/// Two worktrees, `a` and `b`, each with its own.
+/// Makes two worktrees, `a` and `b`, each with its own environment.
 fn neighbours() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", RECIPE);
@@ -23,7 +23,7 @@ fn neighbours() -> World {
     world
 }
 
-/// Main's database.
+/// Returns the URL of main's database.
 fn database(world: &World) -> String {
     format!("sqlite:///{}", world.path("shop.sqlite3").display())
 }
@@ -84,7 +84,7 @@ fn mains_database_is_not_a_worktrees_own() {
     run_in_a(&world)
         .code(128)
         .says(&["DATABASE_URL in '.env' is the database of the main worktree 'myproject'"]);
-    // where it is shared on purpose, nobody minds
+    // if it is shared on purpose, there is no complaint
     world.write("myproject/.wt.toml", &RECIPE.replace("[database]", "[database]\nshared = true"));
     world.trust();
     run_in_a(&world).ok();
@@ -96,7 +96,7 @@ fn what_a_recipe_does_not_give_is_the_users_to_change() {
     let port = value(&world, "myproject-b", "PORT");
     put(&world, "SOCKET_URL", &format!("ws://127.0.0.1:{port}/live"));
     run_in_a(&world).code(128).says(&["; change SOCKET_URL in '.env'\n", "SOCKET_URL in '.env' is port"]);
-    // meant by the recipe, or a number that is no port
+    // intended by the recipe, or a number that is not a port
     put(&world, "SOCKET_URL", "ws://example.org");
     put(&world, "TIMEOUT", &port);
     put(&world, "SUPPORT", &port);
@@ -143,11 +143,11 @@ fn what_the_shell_would_bring_along_is_noticed() {
         command.envs(variables.iter().copied());
         world.see(&mut command)
     };
-    // a worktree's own value wins
+    // the worktree's own value wins
     let own = format!("{}\n", value(&world, "myproject-a", "PORT"));
     let venv = world.path("myproject-b/.venv");
     in_shell("a", &[("PORT", &port)]).ok().prints(&own);
-    // an active venv is on PATH too, unless the worktree has one of its own; main's serves where there is none
+    // an active venv is on PATH too, unless the worktree has its own; main's may be used if there is none
     let venvs = [(venv, 128), (world.path("myproject/.venv"), 0), (world.path("elsewhere"), 0)];
     for (venv, code) in venvs {
         let seen = in_shell("a", &[("VIRTUAL_ENV", venv.to_str().unwrap())]).code(code);

@@ -1,4 +1,5 @@
-//! The recipe's hooks: what they print is kept, they end in time, and nothing of them outlives a git-wt that is stopped.
+//! The recipe's hooks: their output is kept, they end in time, and none of their processes outlives a git-wt that is
+//! stopped.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use rustix::process::{Signal, kill_process, test_kill_process};
 
 use crate::world::{World, is_here};
 
-/// A hook's line that starts a process which leaves the process group, and waits until it runs.
+/// A hook line that starts a process which leaves the process group, and waits until it runs.
 const LEAVES: &str =
     "setsid sh -c 'echo $$ > \"$HOME/left\"; exec sleep 600' & until [ -s \"$HOME/left\" ]; do :; done;";
 
@@ -19,18 +20,18 @@ fn configured(hooks: &[(&str, &str)]) -> World {
     world
 }
 
-/// Puts setsid(1) into the world, which macOS lacks; perl is there and on every Debian.
+/// Puts setsid(1) into the world, since macOS lacks it; perl is on macOS and on every Debian.
 fn has_setsid(world: &World) -> bool {
     world.program("setsid", "#!/usr/bin/perl\nuse POSIX;\nPOSIX::setsid();\nexec @ARGV;\n");
     is_here("/usr/bin/perl", Path::new("/usr/bin/perl").exists())
 }
 
-/// Asserts that the process which has written its number there ends.
+/// Asserts that the process whose id is in the file ends.
 #[track_caller]
 fn ends(world: &World, file: &str) {
     let pid = world.pid(file);
     let deadline = Instant::now() + Duration::from_secs(20);
-    // it stays one where nobody waits for it, as in a container without an init
+    // it stays a zombie if nobody waits for it, as in a container without an init
     let is_a_zombie = || {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
         stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
@@ -79,7 +80,7 @@ fn a_hook_that_takes_too_long_is_ended_with_all_that_it_started() {
     ]);
     ends(&world, "home/left");
     assert!(world.wt(&["list"]).ok().stdout.contains("timed out after 1 s"));
-    // resumes there; the user's own limit counts for more than the file's
+    // it resumes at the failed hook; the user's own limit overrides the file's
     world.git(&world.path("myproject"), &["config", "wt.hooks.timeout", "0"]);
     world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "echo done"]);
     world.wt(&["setup", "staging"]).ok().says(&["done\n"]);

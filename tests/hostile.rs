@@ -1,4 +1,4 @@
-//! A repository that means harm does none before its user has agreed to something.
+//! A hostile repository does no harm before its user has consented to something.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::terminal::{SHELLS, Setup, Terminal};
 use crate::world::{Everything, SECRET, Seen, World, below, is_here};
 
-/// Names that a shell, a terminal or a pattern would make something of.
+/// Names that a shell, a terminal or a pattern would interpret.
 const BRANCHES: [&str; 5] = [
     "$(touch${IFS}pwned)",
     "a;touch${IFS}pwned;#",
@@ -17,9 +17,9 @@ const BRANCHES: [&str; 5] = [
     "%n!!{x,y}'\"",
 ];
 
-/// What is not the repository's: it must stay as it is.
+/// Paths outside the repository, which must stay as they are.
 const OUTSIDE: [&str; 5] = ["home", "decoy", "bin", "state/another", "pwned"];
-/// What the shells of tests write by themselves.
+/// Files that the shells of tests write by themselves.
 const OF_SHELLS: [&str; 9] = [
     ".bash_history",
     ".zsh_history",
@@ -32,7 +32,7 @@ const OF_SHELLS: [&str; 9] = [
     ".inputrc",
 ];
 
-/// Everything that lies outside of the repository.
+/// Returns everything outside the repository.
 fn outside(world: &World) -> Everything {
     world.everything_in(&OUTSIDE, &|path| !OF_SHELLS.iter().any(|name| path.ends_with(name)))
 }
@@ -48,7 +48,7 @@ fn executable(world: &World, rel: &str, text: &str) {
     fs::set_permissions(world.path(rel), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A home with a secret, and a clone of a repository that has one of each attack.
+/// Makes a home with a secret, and a clone of a repository that contains one of each attack.
 fn cloned() -> World {
     let world = World::new();
     world.write("home/.ssh/id", &format!("{SECRET}\n"));
@@ -174,7 +174,8 @@ fn cloned() -> World {
     world
 }
 
-/// Where it is there and may look, the program that tells which programs are run and which sockets are connected.
+/// Returns the program that reports which programs run and which sockets are connected, if it is installed and may
+/// trace.
 fn tracer() -> Option<&'static Path> {
     let strace = Path::new("/usr/bin/strace");
     let traces = || {
@@ -184,14 +185,14 @@ fn tracer() -> Option<&'static Path> {
     (strace.exists() && traces()).then_some(strace)
 }
 
-/// What the user has `git wt run` run.
+/// The command that the user gives to `git wt run`.
 const CHOSEN: &str = "true";
 
 struct Attacked {
     world: World,
     before: Everything,
     tracer: Option<&'static Path>,
-    /// Where git's own programs are.
+    /// The directory of git's own programs.
     git: PathBuf,
 }
 
@@ -205,7 +206,7 @@ impl Attacked {
         Self { world, before, tracer, git }
     }
 
-    /// Runs `git wt` as a careless user would, and looks whether anything came of it.
+    /// Runs `git wt` as a careless user would, and checks that nothing came of it.
     #[track_caller]
     fn wt(&self, dir: &str, args: &[&str]) -> Seen {
         let world = &self.world;
@@ -215,7 +216,7 @@ impl Attacked {
         seen
     }
 
-    /// A command that leaves a trace of each process; in one file they would break each other's lines.
+    /// Returns a command that writes one trace per process; in a single file, their lines would get mixed up.
     fn traced(&self, program: &str, dir: &Path) -> Command {
         let Some(tracer) = self.tracer else { return self.world.command(program, dir) };
         let mut command = self.world.command(tracer, dir);
@@ -239,7 +240,7 @@ impl Attacked {
         }
     }
 
-    /// Asserts what was run and connected: git, what belongs to it, git-wt, what the user has chosen, and nothing else.
+    /// Asserts that nothing was run or connected to but git, its own programs, git-wt, and what the user has chosen.
     #[track_caller]
     fn judge_trace(&self, trace: &str, when: &str) {
         let world = &self.world;
@@ -259,7 +260,7 @@ impl Attacked {
             let program = line.strip_prefix("execve(\"").and_then(|rest| rest.split('"').next());
             let program = Path::new(program.unwrap_or_else(|| panic!("{when}: {line}")));
             let is_known = program.parent() == Some(&self.git) || known.iter().any(|known| known == program);
-            // what is looked for on PATH is not everywhere
+            // a program is looked for in each directory of PATH, and most do not have it
             let is_absent = line.ends_with(" = -1 ENOENT (No such file or directory)");
             let is_in_world = program.starts_with(world.root()) && !program.starts_with(world.path("bin"));
             assert!(is_known || is_absent && program.is_absolute() && !is_in_world, "{when}: {line}");
@@ -324,7 +325,7 @@ fn a_hostile_repository_does_nothing_before_it_is_trusted() {
         let seen = attacked.world.see(command.args(["--", "git-wt"]).args(words));
         attacked.judge(&seen, &format!("{words:?}"));
     }
-    // git takes it for a repository, whose settings are those of whoever committed it
+    // git takes it for a repository, with the settings of whoever committed it
     for args in [&["list"][..], &["add", "from-bare"], &["doctor"]] {
         attacked.wt(&format!("{}/bare.git", places[0]), args);
         attacked.wt("myproject/bare.git", args);

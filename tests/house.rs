@@ -1,11 +1,11 @@
-//! The house itself: imports go down only, and no test file is forgotten.
+//! The structure of the source: imports go down only, and no test file is forgotten.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::world::below;
 
-/// The folders of `src` from the bottom up. One imports only from those before it.
+/// The folders of `src`, lowest layer first. Each imports only from those before it.
 const FLOORS: [&str; 15] = [
     "error",
     "text",
@@ -32,7 +32,7 @@ fn floor(folder: &str) -> usize {
     FLOORS.iter().position(|floor| *floor == folder).unwrap_or_else(|| panic!("'{folder}' has no floor"))
 }
 
-/// The paths below `crate::` that a file names, without its tests and its comments.
+/// Returns the paths below `crate::` that a file names, except in its tests and comments.
 fn imports(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -53,7 +53,7 @@ fn imports_go_down_only() {
         }
         for path in imports(&fs::read_to_string(&file).unwrap()) {
             let used = path.split("::").next().unwrap();
-            // the manual's verb shows the help of all the others
+            // the verb that shows the manual needs the help of all the others
             let is_help = rel == Path::new("command/help") && used == "cli";
             let is_below = used == folder || floor(used) < floor(&folder);
             assert!(is_help || is_below, "{} imports {used}", rel.display());

@@ -3,7 +3,7 @@
 use crate::terminal::Terminal;
 use crate::world::World;
 
-/// A Django project where there is something to choose.
+/// Makes a Django project that leaves something to choose.
 fn shop() -> World {
     let world = World::with_repo();
     world.write(
@@ -19,7 +19,7 @@ fn shop() -> World {
 }
 
 const RECIPE: &str = "myproject/.wt.toml";
-/// What every question ends with.
+/// The end of every question.
 const WHICH: &str = "which [1] ";
 
 /// Types an answer to each question and returns what was asked, up to the prompt that is left open.
@@ -56,7 +56,7 @@ fn on_a_terminal_each_choice_is_one_question() {
     let world = shop();
     let Some(mut terminal) = Terminal::open(&world, "bash") else { return };
     terminal.type_in("git wt init\r");
-    // requirements, a word that is no answer, a copy of the database, migrate, a link to the media, production as it is
+    // requirements, an invalid answer, a copy of the database, migrate, a link to the media, the default for production
     let asked = answers(&mut terminal, &["", "nine", "2", "", "2", ""], "'.wt.toml'? [Y/n] ");
     for said in [
         "found python requirements (requirements/dev.txt)",

@@ -1,4 +1,5 @@
-//! What `shell-init --install` and `make install` put where, that help is found there, and that all of it goes again.
+//! Where `shell-init --install` and `make install` put things, that help is found there, and that all of it is removed
+//! again.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +12,7 @@ use crate::world::{Seen, World};
 const LINE: &str = "eval \"$(git-wt shell-init bash)\" # added by git-wt shell-init --install\n";
 const PAGE: &str = "home/.cargo/share/man/man1/git-wt.1";
 
-/// A world whose user has git-wt where cargo puts it.
+/// Makes a world whose user has git-wt where cargo installs it.
 fn cargos() -> World {
     let world = World::with_repo();
     fs::create_dir_all(world.path("home/.cargo/bin")).unwrap();
@@ -19,7 +20,7 @@ fn cargos() -> World {
     world
 }
 
-/// A program of such a user; no MANPATH, no pager.
+/// Returns a command run by such a user, with no MANPATH and no pager.
 fn command(world: &World, program: &str, args: &[&str]) -> Command {
     let mut command = world.command(program, &world.path("myproject"));
     let bin = world.path("home/.cargo/bin");
@@ -32,7 +33,7 @@ fn init(world: &World, args: &[&str]) -> Seen {
     world.see(command(world, "git", &["wt", "shell-init"]).args(args))
 }
 
-/// Every file in the home, with what is in it.
+/// Returns the names of all files in the home, with the content of the start files.
 fn home(world: &World) -> String {
     let script = "find home | LC_ALL=C sort; find home -type f -path '*rc*' -o -name '*.fish' | xargs cat";
     world.see(world.command("sh", &world.root()).args(["-c", script])).ok().stdout
@@ -67,7 +68,7 @@ fn one_command_installs_and_one_takes_it_back() {
         assert!(!seen.stderr.contains("left as it is"), "{seen:#?}");
         assert_eq!(world.read(format!("home/{file}.git-wt-backup")), "# mine\n");
         let mut loaded = command(&world, program.to_str().unwrap(), &["-i", "-c", "wt list --no-status"]);
-        // where fish keeps its history and more
+        // fish keeps its history and other files here
         loaded.env("XDG_DATA_HOME", world.path("data")).env("XDG_CACHE_HOME", world.path("data"));
         assert!(world.see(&mut loaded).stdout.contains("[ROOT]/myproject"), "{shell}");
         assert_eq!(wt(&["--install", "-y"]).stderr, "nothing to do\n");
@@ -134,7 +135,7 @@ fn a_start_file_that_is_missing_is_made_where_the_shell_looks_and_goes_again() {
         assert!(!wt(&["--install", "--no-cmd", shell]).contains("keep it"), "{shell}");
         assert_eq!(world.read(file), format!("{line} # added by git-wt shell-init --install\n"));
     }
-    // one command takes back the lines of all shells
+    // one command removes the lines from all shells
     wt(&["--uninstall"]);
     for file in ["home/.bashrc", "home/z/.zshrc", "home/config/fish/config.fish"] {
         assert!(!world.path(file).exists(), "{file}");

@@ -1,4 +1,4 @@
-//! `git wt list`: what is where, what runs, and looking that changes nothing.
+//! `git wt list`: what is where, what is running, and that listing changes nothing.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use crate::ports;
 use crate::world::World;
 
-/// A process of its own that holds a listening socket, until it is dropped.
+/// A separate process that holds a listening socket until it is dropped.
 struct Server(Child);
 
 impl Server {
@@ -66,7 +66,7 @@ fn the_table_says_what_is_where() {
             "staging staging 1234567 +4 -0 http://localhost:PORT running [ROOT]/myproject-staging for the demo",
         ]
     );
-    // nothing is looked at that was not asked for
+    // nothing is examined that was not asked for
     assert!(!world.wt(&["list", "--no-status"]).ok().stdout.contains("+4"));
 }
 

@@ -1,4 +1,4 @@
-//! One test binary: each file is a verb or a promise.
+//! The one test binary: each file is about a verb or a promise.
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(

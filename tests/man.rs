@@ -1,4 +1,4 @@
-//! The manual pages are made from the command line's own words and some prose, and are committed for packagers.
+//! The manual pages are generated from the command line's own texts and some prose, and are committed for packagers.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use git_wt::PAGES;
 
-/// The day of the release that the pages belong to.
+/// The date of the release that the pages belong to.
 const DATE: &str = "2026-11-21";
 
-/// How the main page is called; clap's names no verb.
+/// The synopsis of the main page; clap's names no verb.
 const SYNOPSIS: &str = ".SH SYNOPSIS\n\\fBgit wt\\fR [\\fIVERB\\fR [\\fIARGUMENTS\\fR]]\n.br\n\
                         \\fBgit wt\\fR [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] [\\fB\\-V\\fR|\\fB\\-\\-version\\fR]\n";
 
-/// A page: clap's words, with the prose in `man/NAME.prose`. What stands there before the first heading is the
-/// description, the rest comes after the options.
+/// Returns a page: clap's texts, with the prose from `man/NAME.prose`. Prose before the first heading is the
+/// description; the rest comes after the options.
 fn page(command: &clap::Command, name: &str, see: &str) -> String {
     let man = clap_mangen::Man::new(command.clone());
     let prose = fs::read_to_string(man_dir().join(format!("{name}.prose")))
@@ -32,7 +32,7 @@ fn page(command: &clap::Command, name: &str, see: &str) -> String {
     if command.has_subcommands() {
         text.extend_from_slice(SYNOPSIS.as_bytes());
     } else {
-        // clap_mangen's leaves out the values of options
+        // clap_mangen's synopsis leaves out the values of options
         let usage = command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ").replace('-', "\\-");
         text.extend_from_slice(format!(".SH SYNOPSIS\n\\fB{usage}\\fR\n").as_bytes());
@@ -44,7 +44,7 @@ fn page(command: &clap::Command, name: &str, see: &str) -> String {
         man.render_options_section(&mut text).unwrap();
     }
     text.extend_from_slice(format!("{rest}.SH \"SEE ALSO\"\n{see}\\fBgit\\-worktree\\fR(1)\n").as_bytes());
-    // clap_mangen puts line breaks around the empty lines of value lists, which have no effect
+    // clap_mangen puts line breaks without effect around the empty lines of value lists
     String::from_utf8(text).unwrap().replace(".br\n.sp\n.br\n", ".sp\n").replace("\n.br\n\n.br\n", "\n.sp\n")
 }
 
@@ -52,7 +52,7 @@ fn man_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("man")
 }
 
-/// The files in `man/` that end so, without their ending.
+/// Returns the names of the files in `man/` with this ending, without it.
 fn stems(ending: &str) -> Vec<String> {
     let files = fs::read_dir(man_dir()).unwrap().flatten().map(|entry| entry.path());
     let mut stems: Vec<String> = files
@@ -63,7 +63,7 @@ fn stems(ending: &str) -> Vec<String> {
     stems
 }
 
-/// The verbs with their other names and their own words; each has a page.
+/// Writes the verbs with their aliases and descriptions; each has a page.
 fn verbs(command: &clap::Command, text: &mut Vec<u8>) {
     text.extend_from_slice(b".SH VERBS\n");
     for verb in shown(command) {
@@ -76,7 +76,7 @@ fn verbs(command: &clap::Command, text: &mut Vec<u8>) {
     }
 }
 
-/// The verbs that have a page.
+/// Returns the verbs that have a page.
 fn shown(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     command.get_subcommands().filter(|verb| !verb.is_hide_set())
 }
@@ -148,13 +148,13 @@ fn the_security_page_names_tests_that_exist() {
         assert!(tests.contains(&format!("#[test]\nfn {test}() {{")), "no test is called {file}::{test}");
         named += 1;
     }
-    // under a heading each paragraph is a promise, the first one apart, which says what they are about
+    // under a heading, the first paragraph says what the promises are about, and each other paragraph is a promise
     let paragraphs = promises.split("\n.PP\n").skip(1);
     let bare: Vec<_> = paragraphs.filter(|paragraph| !paragraph.contains("::")).collect();
     assert!(named > 0 && bare.is_empty(), "promises without a test: {bare:#?}");
 }
 
-/// The command lines of git-wt under EXAMPLES, without comments.
+/// Returns the command lines of git-wt under EXAMPLES, without comments.
 fn examples(text: &str) -> Vec<String> {
     let text = text.split_once(".SH EXAMPLES\n").map_or("", |(_, rest)| rest).replace("\\-", "-");
     let lines =
@@ -169,7 +169,7 @@ fn examples(text: &str) -> Vec<String> {
 
 #[test]
 fn the_examples_are_command_lines() {
-    // what git and everyone knows has none
+    // verbs that git has, or that everyone knows, need no prose
     let without = ["git-wt-help", "git-wt-unlock"];
     for name in stems("prose") {
         let examples = examples(&fs::read_to_string(man_dir().join(format!("{name}.prose"))).unwrap());

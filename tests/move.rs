@@ -1,5 +1,5 @@
-//! `git wt move` and `repair`: the port, the database and the note stay, what names the place follows, and nothing is
-//! left that leads to where the worktree was.
+//! `git wt move` and `repair`: the port, the database and the note stay, whatever names the place is updated, and
+//! nothing still leads to the old place.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::world::{Seen, World, is_here};
 
-/// Builds what an editable install takes, as setuptools would, which not every environment has.
+/// Builds an editable install as setuptools would, which is not installed everywhere.
 const BACKEND: &str = r#"import os, zipfile
 
 def build_editable(directory, *_):
@@ -25,7 +25,7 @@ def build_editable(directory, *_):
     return name
 "#;
 
-/// A repository whose worktrees get everything that can hold their path.
+/// Makes a repository whose worktrees get everything that can contain their path.
 fn crowded() -> World {
     let world = World::with_repo();
     world.write("myproject/.gitignore", ".env\n.venv/\n*.sqlite3\nmedia\n__pycache__/\n");
@@ -47,7 +47,7 @@ fn crowded() -> World {
     world
 }
 
-/// The files in a directory that have `text` in them, without what Python compiled.
+/// Returns the files in a directory that contain `text`, except those compiled by Python.
 fn files_with(dir: &Path, text: &str) -> Vec<String> {
     let found = Command::new("grep").args(["-rlF", "--exclude=*.pyc", "--", text]).arg(dir).output().unwrap();
     String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect()
@@ -69,7 +69,7 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
         return;
     }
     let world = crowded();
-    // uv would download pip
+    // a real uv would download pip
     world.program("uv", "#!/bin/sh\nfor venv; do :; done\nexec /usr/bin/python3 -m venv \"$venv\"\n");
     world.wt(&["add", "--note", "for the demo", "staging"]).ok();
     run(&world, &["pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--editable", "."]).ok();
@@ -114,7 +114,7 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
     let list = world.wt(&["list", "--json", "--no-status"]).ok().stdout;
     assert!(list.contains("for the demo") && list.contains("\"port\":8001"), "{list}");
     world.wt(&["doctor"]).ok();
-    // what git-wt has written is still known as its own
+    // what git-wt wrote is still recognised as its own
     let seen = world.wt(&["remove", "--purge", "staging"]).code(128);
     assert!(!seen.stderr.contains(".env"), "{seen:#?}");
     world.wt(&["remove", "--purge", "-y", "staging"]).ok();
@@ -122,7 +122,7 @@ fn an_environment_comes_along_and_works_at_the_new_place() {
     assert_eq!(fs::read_dir(world.path("state/git-wt/databases")).unwrap().count(), 0);
 }
 
-/// A repository with a small environment that names its place, and a worktree `staging`.
+/// Makes a repository with a small environment that contains its path, and a worktree `staging`.
 fn with_staging() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[env]\nHERE = \"{{ path }}\"\n");
@@ -157,7 +157,7 @@ fn a_value_that_the_user_has_edited_is_kept_and_named() {
 fn a_worktree_goes_where_git_would_move_it() {
     let world = with_staging();
     fs::create_dir_all(world.path("dest/deep")).unwrap();
-    // into a directory that exists, from a subdirectory, by any way to name it
+    // into an existing directory, from a subdirectory, and with every way to name it
     for (from, target, destination, place) in [
         ("myproject", "staging", "../dest", "dest/myproject-staging"),
         ("dest", "myproject-staging", "n", "dest/n"),
@@ -215,7 +215,7 @@ fn repair_brings_along_what_was_moved_by_hand() {
     world.wt(&["list"]).ok();
     world.wt(&["repair", "../n"]).ok().says(&["repair: gitdir incorrect"]);
     is_at_home(&world, "n");
-    // from inside, and after the main worktree was moved
+    // from inside the worktree, and after the main worktree was moved
     fs::rename(world.path("n"), world.path("m")).unwrap();
     world.wt_in("m", &["repair"]).ok();
     is_at_home(&world, "m");
@@ -235,7 +235,7 @@ fn what_git_itself_has_moved_is_named_and_brought_along() {
     world.wt(&["doctor"]).code(1).says(&["'staging' was moved to '[ROOT]/n' without git-wt"]);
     world.wt(&["doctor", "--fix"]).ok();
     is_at_home(&world, "n");
-    // through git's own interface it comes along at once, and says nothing of it
+    // through git's own interface, its environment is updated at once, and nothing is printed about it
     let seen =
         world.see(world.command("git", &repo).args(["wt", "move", "n", "../m"]).env("GIT_WT_MODE", "git"));
     assert_eq!((seen.code, seen.stdout, seen.stderr), (0, String::new(), String::new()));
@@ -247,7 +247,7 @@ fn doctor_waits_for_a_git_that_goes_on_moving_when_git_wt_was_killed() {
     let world = with_staging();
     let repo = world.path("myproject");
     world.see(world.command("mkfifo", &world.root()).arg("go")).ok();
-    // a git that tells when it is about to move the worktree, and does so when it is told to
+    // this git reports when it is about to move the worktree, and waits for a signal before it does
     let git = World::hosts_git().display();
     world.program(
         "git",

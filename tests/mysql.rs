@@ -1,4 +1,4 @@
-//! Databases on a real MariaDB server: each worktree its own, copied on request, dropped only if it is ours.
+//! Databases on a real MariaDB server: each worktree has its own, copied on request, and dropped only if it is ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::world::{World, is_here};
 
-/// Waits for the end of its input, then ends the server and deletes its files.
+/// Waits for the end of its input, then stops the server and deletes its files.
 const KEEPER: &str = "\"$@\" & server=$!; cat >/dev/null; kill -TERM $server; wait; rm -rf \"$DIR\"";
 
-/// A server with a user `app`, who may do everything with databases that begin with `shop_` or `test_shop_`.
+/// A server with a user `app`, who may do anything with databases that begin with `shop_` or `test_shop_`.
 struct MariaDb {
     dir: PathBuf,
     port: u16,
@@ -19,7 +19,7 @@ struct MariaDb {
 }
 
 impl MariaDb {
-    /// The server of this test program; `None` where MariaDB is not installed.
+    /// Returns the server of this test program; `None` if MariaDB is not installed.
     fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<MariaDb>> = OnceLock::new();
         let server = SHARED.get_or_init(Self::start).as_ref();
@@ -89,7 +89,7 @@ impl MariaDb {
             .collect()
     }
 
-    /// A repository with a database on the server, and a recipe for worktrees' own.
+    /// Makes a repository with a database on the server, and a recipe that gives worktrees their own.
     fn shop(&self, test: &str, recipe: &str) -> (World, String) {
         let main = format!("shop_{test}");
         self.sql(&format!(
@@ -211,7 +211,7 @@ fn what_the_server_refuses_leaves_nothing() {
         world.wt_in(&main, &["add", "staging"]).code(128).says(&[why]);
         before.is_still(&world.everything(), why);
     }
-    // a name that the user has no right to
+    // a name that the user has no rights to
     world.write(format!("{main}/.env"), &format!("DATABASE_URL=\"{}\"\n", server.url(&main)));
     world.git(&world.path(&main), &["config", "wt.database.name", "elsewhere_{{ name }}"]);
     let before = world.everything();

@@ -1,4 +1,4 @@
-//! The real run of another kind: a node project with packages from npm, two worktrees, two servers.
+//! Another real project: a node project with packages from npm, two worktrees, two servers.
 
 use crate::project::{Project, free_port, get};
 
@@ -31,7 +31,7 @@ fn two_environments_of_a_node_project() {
     project.run("api", &["npm", "install", "--no-audit", "--no-fund"]);
     world.commit(&world.path("api"), "an api");
 
-    // what is there is found, written down, and trusted
+    // what the project has is found, written down, and trusted
     project
         .see("api", &["git", "wt", "init"])
         .ok()
@@ -44,7 +44,7 @@ fn two_environments_of_a_node_project() {
     world.commit(&world.path("api"), "what a worktree gets");
     project.see("api", &["git", "wt", "trust", "--yes"]).ok().says(&["npm ci --prefer-offline"]);
 
-    // each has packages of its own, and its port
+    // each one has its own packages and its own port
     for (name, port) in [("staging", port + 1), ("production", port + 2)] {
         project.see("api", &["git", "wt", "add", name]).ok().prints(&format!("[ROOT]/api-{name}\n"));
         let expected = format!("GREETING=hello # to all\nPORT={port}\n");
@@ -65,7 +65,7 @@ fn two_environments_of_a_node_project() {
     let list = project.see("api", &["git", "wt", "list"]).ok().stdout;
     assert_eq!(list.matches(" running ").count(), 2, "{list}");
 
-    // one goes without a trace, the other serves on
+    // one is removed without a trace, and the other keeps serving
     drop(staging);
     project.see("api", &["git", "wt", "remove", "-y", "staging"]).ok();
     assert!(!world.path("api-staging").exists());

@@ -1,9 +1,9 @@
-//! nushell, which follows at the prompt only: where it stands after what, its environment, its prompt, its completion.
+//! nushell, which follows only at the prompt: its current directory, environment, prompt and completion.
 
 use crate::terminal::{Setup, Terminal, adopt, find, mover, world};
 use crate::world::World;
 
-/// Has nu start another program instead of git-wt.
+/// Makes nu start another program instead of git-wt.
 fn instead(program: &str) -> String {
     format!("$env.__git_wt.exe = '{program}'")
 }
@@ -33,9 +33,9 @@ fn nu_is_moved_at_the_next_prompt() {
         assert_eq!(terminal.stands(), "[ROOT]/staging", "{line}");
         assert_eq!(terminal.line("cd -"), (String::new(), String::new()), "{line}");
     }
-    // at the prompt, and not before
+    // at the prompt, not before
     assert_eq!(terminal.shows("wt cd staging; pwd"), "[ROOT]/staging\n[ROOT]/myproject");
-    // what it prints stays a table's beginning
+    // its output can still be piped into tables
     assert_eq!(
         terminal.shows("wt list --json | from json | get worktrees.name | to nuon"),
         "[myproject, other, staging]"
@@ -115,7 +115,7 @@ fn odd_directories_are_reached_by_nu_and_nothing_in_them_runs() {
     }
     let somewhere = odd.iter().map(|name| world.path("odd").join(name));
     assert!(!somewhere.chain([world.path("myproject")]).any(|dir| dir.join("pwned").exists()));
-    // nu's own cd takes escape sequences out
+    // nu's own cd strips escape sequences
     for (name, said) in [
         ("new\nline", ""),
         ("trailing\n", ""),
@@ -158,7 +158,7 @@ fn the_environment_comes_and_goes_with_the_worktree_in_nu() {
     terminal.shows("cd ../myproject");
     assert_eq!(terminal.shows("$env.PORT"), "1");
     assert_eq!(terminal.shows(kept), start);
-    // what the user changes meanwhile is kept, also when git-wt looks again
+    // what the user changes meanwhile is kept, even when git-wt checks again
     terminal.shows("cd ../staging");
     terminal.shows("$env.PORT = '7'");
     terminal.shows("$env.PATH = ($env.PATH | prepend /mine)");
@@ -193,7 +193,7 @@ fn a_nu_that_inherits_an_environment_gives_it_back() {
         terminal.shows("[$env.PORT? $env.GIT_WT_NAME? $env.GIT_WT_STATE?] | to nuon"),
         "[null, null, null]"
     );
-    // its own place to wait for a directory
+    // it has its own file in which to receive a directory
     assert_eq!(
         terminal
             .shows("($env.GIT_WT_PROMPT_CD_FILE | path parse | get stem) starts-with $'git-wt.($nu.pid)'"),
@@ -245,7 +245,7 @@ fn the_prompt_of_nu_says_the_worktree_and_its_branch() {
     let port = port(&world, "staging");
     assert_eq!(terminal.prompts("hide-env GIT_WT_PROMPT"), format!("(x?[31m?b :{port})"));
     assert_eq!(terminal.prompts("$env.GIT_WT_DRIFT = '1'"), format!("(x?[31m?b :{port} *)"));
-    // its own prompt, and one that is a text
+    // the user's own prompt, and one that is a plain string
     let setup = Setup { after: "$env.PROMPT_COMMAND = 'mine @@ '", ..Setup::default() };
     let Some(mut terminal) = Terminal::open_with(&world, "nu", &setup) else { return };
     assert_eq!(terminal.prompts("wt cd staging"), "(staging) mine");
@@ -297,7 +297,7 @@ fn tab_completes_in_nu() {
     ] {
         terminal.completes(typed, want);
     }
-    // several are listed, each with what it is
+    // several candidates are listed with their descriptions
     terminal.type_in("git wt re\t");
     let shown = terminal.until(|shown| shown.contains("Mend the links"));
     assert!(shown.to_lowercase().contains("remove worktrees with all that was made for them"), "{shown}");

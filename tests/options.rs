@@ -1,10 +1,10 @@
-//! The options of git-worktree(1) under our own verbs: they do what git's manual says, and the environment copes.
+//! The options of git-worktree(1) with our own verbs: they do what git's manual says, and the environment still works.
 
 use std::fs;
 
 use crate::world::World;
 
-/// A repository whose recipe gives a port.
+/// Makes a repository whose recipe gives a port.
 fn provisioned() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
@@ -12,7 +12,7 @@ fn provisioned() -> World {
     world
 }
 
-/// A clone of a repository that has the branches `main` and `release`.
+/// Makes a clone of a repository that has the branches `main` and `release`.
 fn cloned() -> World {
     let world = World::new();
     world.repo("upstream");
@@ -21,7 +21,7 @@ fn cloned() -> World {
     world
 }
 
-/// What the branch of a worktree tracks; empty if nothing.
+/// Returns what the branch of a worktree tracks; empty if nothing.
 fn upstream(world: &World, tree: &str) -> String {
     let branch = world.git(&world.path(tree), &["symbolic-ref", "HEAD"]);
     world.git(&world.path(tree), &["for-each-ref", "--format=%(upstream:short)", &branch])
@@ -34,7 +34,7 @@ fn force_allows_a_branch_that_is_in_use() {
     world.wt(&["add", "-f", "--path", "../second", "staging"]).ok().prints("[ROOT]/second\n");
     assert_eq!(world.git(&world.path("second"), &["branch", "--show-current"]), "staging");
     assert!(world.read("second/.env").ends_with("PORT=8002\n"));
-    // one of the two goes, the other and the branch stay
+    // if one of the two is removed, the other and the branch stay
     world.wt(&["remove", "../second"]).ok();
     assert_eq!(
         world.git(&world.path("myproject-staging"), &["status", "--porcelain", "--branch"]),
@@ -127,7 +127,7 @@ fn without_a_checkout_there_is_git_s_file_and_a_note() {
         .says(&["the environment is left out", "(--no-checkout)"]);
     let there: Vec<_> = fs::read_dir(world.path("myproject-bones")).unwrap().flatten().collect();
     assert_eq!(there.len(), 1, "{there:?}");
-    // with the files there, the environment can be
+    // once the files are there, so can be the environment
     world.git(&world.path("myproject-bones"), &["checkout", "--quiet", "-f", "HEAD"]);
     world.wt(&["setup", "bones"]).ok();
     assert!(world.read("myproject-bones/.env").contains("PORT=8001"));
@@ -157,7 +157,7 @@ fn a_path_takes_a_remote_s_branch_only_when_told_to() {
     world.wt(&["add", "../release"]).ok();
     assert_eq!(upstream(&world, "release"), "origin/release");
     afresh("release");
-    // a name is looked for on the remotes unless that is refused
+    // a name is looked up on the remotes unless told otherwise
     world.wt(&["add", "--no-guess-remote", "release"]).ok();
     assert_eq!(upstream(&world, "myproject-release"), "");
 }
@@ -189,7 +189,7 @@ fn a_new_branch_tracks_what_it_starts_from_only_on_request() {
     world.wt(&["add", "--no-track", "release"]).ok();
     let tracked = ["one", "myproject-two", "three", "myproject-four", "myproject-release"];
     assert_eq!(tracked.map(|tree| upstream(&world, tree)), ["", "", "origin/release", "origin/release", ""]);
-    // git's own setting for every new branch does not override that
+    // git's own setting for all new branches does not override that
     world.git(&world.path("myproject"), &["config", "branch.autoSetupMerge", "always"]);
     world.wt(&["add", "-b", "five", "../five", "origin/release"]).ok();
     assert_eq!(upstream(&world, "five"), "");
@@ -234,7 +234,7 @@ fn an_orphan_has_no_commit_and_only_what_git_ignores() {
     assert_eq!(world.git(&world.path("myproject-pages"), &["status", "--porcelain"]), "");
     world.wt(&["env", "pages"]).ok().prints("PORT=8001  # port claim\n");
     assert!(world.wt(&["list"]).ok().stdout.contains("http://localhost:8001"));
-    // what is ignored in every worktree is ignored there too
+    // patterns that are ignored in every worktree are ignored in this one too
     world.write("myproject/.git/info/exclude", ".env*\n");
     world.wt(&["add", "--orphan", "-b", "docs", "../place"]).ok().prints("[ROOT]/place\n");
     assert!(world.read("place/.env").ends_with("PORT=8002\n") && world.path("place/.env.local").exists());

@@ -1,4 +1,4 @@
-//! `git wt cd` without a name: a worktree is picked on the terminal, which is left as it was.
+//! `git wt cd` without a name: the user picks a worktree on the terminal, which is left as it was.
 
 use rustix::process::{Signal, kill_process};
 
@@ -7,7 +7,7 @@ use crate::world::World;
 
 const XTERM: Setup = Setup { before: "", after: "", bare: false, variables: &[("TERM", "xterm")] };
 
-/// What is left below the line that ran `command`.
+/// Returns what is left below the line that ran `command`.
 fn left_of<'a>(display: &'a str, command: &str) -> Vec<&'a str> {
     display.lines().map(str::trim_end).skip_while(|line| !line.ends_with(command)).skip(1).collect()
 }
@@ -16,7 +16,7 @@ fn is_at_prompt(display: &str) -> bool {
     display.trim_end().ends_with(PROMPT.trim_end())
 }
 
-/// Types, and waits until the picker has so many of all.
+/// Types, and waits until the picker shows this count.
 #[track_caller]
 fn pick(terminal: &mut Terminal, keys: &str, count: &str) {
     terminal.type_in(keys);
@@ -33,7 +33,7 @@ fn a_part_of_a_name_and_return_move_the_shell() {
             terminal.line(&format!("cd {}", world.path("myproject").display()));
             terminal.line("clear");
             pick(&mut terminal, &format!("{command}\r"), "3/3");
-            // what is to be said of each comes by and by
+            // the details of each choice appear gradually
             terminal.until_display(|display| !display.contains('…'));
             let display = terminal.display();
             let lines: Vec<&str> = display.lines().skip_while(|line| !line.ends_with("3/3")).collect();
@@ -44,7 +44,7 @@ fn a_part_of_a_name_and_return_move_the_shell() {
             pick(&mut terminal, "stg", "1/3");
             terminal.type_in("\r");
             terminal.until_display(is_at_prompt);
-            // nothing but the answer is left of it
+            // nothing is left of it but the answer
             let display = terminal.display();
             assert_eq!(
                 left_of(&display, command),
@@ -83,7 +83,7 @@ fn the_answer_may_be_captured() {
     let Some(mut terminal) = Terminal::open_with(&world, "bash", &XTERM) else { return };
     terminal.line("clear");
     pick(&mut terminal, "to=$(git wt cd)\r", "3/3");
-    // nobody could go on with it
+    // nobody could continue it, so Ctrl-Z does nothing
     pick(&mut terminal, "\x1aoth", "1/3");
     terminal.type_in("\r");
     terminal.until_display(is_at_prompt);

@@ -1,24 +1,24 @@
-//! The ports that tests speak of.
+//! The ports used in tests.
 //!
-//! A test says 8000 to 8098, as a developer of Django would. On disk and for git-wt these are ports of the host where
-//! nothing listens, whatever the developer has running; what comes back is told in the test's numbers again.
+//! Tests say 8000 to 8098, as a Django developer would. On disk and for git-wt these are ports of the host where
+//! nothing listens, whatever the developer has running; in output they are translated back to the test's numbers.
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::LazyLock;
 
-/// What tests say.
+/// The first port that tests name.
 const SPOKEN: u16 = 8000;
-/// How many ports lie in a block.
+/// The number of ports in a block.
 const SIZE: u16 = 100;
-/// Hundreds without a port that browsers block, that a service is known for or that a test means as it is. They have
-/// four digits, so that tables are as wide as with the spoken ones, and none lies where very many worktrees would reach
-/// the spoken ones from below.
+/// Hundreds without a port that browsers block, that is well known for a service, or that a test uses literally. They
+/// have four digits, so that tables are as wide as with the test's ports, and none lies where very many worktrees would
+/// reach the test's ports from below.
 const HUNDREDS: [u16; 31] = [
     82, 83, 84, 85, 86, 87, 71, 72, 73, 74, 11, 12, 13, 15, 16, 24, 25, 26, 27, 28, 29, 34, 35, 36, 37, 38,
     43, 44, 46, 47, 48,
 ];
 
-/// A hundred ports in which nothing listens but the last one, which is held so that another run takes other ports.
+/// A hundred ports on which nothing listens except the last one, which is held so that another run takes other ports.
 struct Block {
     first: u16,
     _held: TcpListener,
@@ -42,17 +42,17 @@ fn is_free(port: u16) -> bool {
     !by_4.is_err_and(is_taken) && !by_6.is_err_and(is_taken)
 }
 
-/// Returns the host's port for one that a test speaks of.
+/// Returns the host's port for one that a test names.
 pub fn host(spoken: u16) -> u16 {
     shifted(spoken, SPOKEN, BLOCK.first).unwrap_or(spoken)
 }
 
-/// Returns the text with the host's ports for those that a test speaks of.
+/// Returns the text with the host's ports instead of the test's.
 pub fn to_host(text: &str) -> String {
     translated(text, SPOKEN, BLOCK.first)
 }
 
-/// Returns the text with the ports that a test speaks of for the host's.
+/// Returns the text with the test's ports instead of the host's.
 pub fn to_spoken(text: &str) -> String {
     translated(text, BLOCK.first, SPOKEN)
 }
@@ -61,7 +61,7 @@ fn shifted(port: u16, from: u16, to: u16) -> Option<u16> {
     (from..from + SIZE - 1).contains(&port).then(|| port - from + to)
 }
 
-/// Shifts every number of the block that is not a part of a word.
+/// Shifts every number in the block that is not part of a word.
 fn translated(text: &str, from: u16, to: u16) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric();
     let mut out = String::with_capacity(text.len());

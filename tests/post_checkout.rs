@@ -1,4 +1,4 @@
-//! The hook that has worktrees of plain git set up.
+//! The hook that sets up worktrees made by plain git.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,12 +27,12 @@ fn worktrees_of_plain_git_are_set_up_and_nothing_else_is() {
     assert!(seen.stdout.is_empty() && seen.stderr.is_empty(), "{seen:?}");
     assert!(world.read("plain/.env").contains("PORT=8001"));
     assert_eq!(world.read("plain/hooks.sqlite3"), "x\n");
-    // only when it is new
+    // only when the worktree is new
     world.git(&world.path("plain"), &["switch", "--quiet", "--create", "other"]);
     fs::remove_file(world.path("plain/.env")).unwrap();
     world.git(&world.path("plain"), &["switch", "--quiet", "plain"]);
     assert!(!world.path("plain/.env").exists());
-    // not from within git-wt, whichever way it makes one
+    // not from within git-wt, however it makes one
     world.wt(&["add", "own"]).ok();
     assert_eq!(world.read("myproject-own/hooks.sqlite3"), "x\n");
     let as_git = ["wt", "add", "--quiet", "../as-git"];
@@ -46,7 +46,7 @@ fn worktrees_of_plain_git_are_set_up_and_nothing_else_is() {
             .count(),
         3
     );
-    // not where worktrees are to be plain, and not in clones
+    // not if worktrees should have no environment, and not in clones
     world.git(&repo, &["config", "wt.env", "false"]);
     world.git(&repo, &["worktree", "add", "--quiet", "../none"]);
     assert!(!world.path("none/.env").exists());
@@ -65,7 +65,7 @@ fn it_never_fails_a_checkout() {
     let seen = world.see(world.command("git", &repo).args(["worktree", "add", "--quiet", "../a"])).ok();
     assert!(seen.stderr.contains("syntax error in '.wt.toml'"), "{seen:?}");
     assert!(world.path("a/README").exists());
-    // nor where git-wt is gone
+    // nor if git-wt is gone
     let mut command = world.command("git", &repo);
     command.args(["worktree", "add", "--quiet", "../b"]).env("PATH", "/usr/local/bin:/usr/bin:/bin");
     let seen = world.see(&mut command).ok();
@@ -85,7 +85,7 @@ fn a_hook_of_somebody_elses_is_never_touched() {
         world.wt(&["setup", "--uninstall-hook"]).ok();
         assert_eq!(world.read(HOOK), text);
     }
-    // ours, with a line of the user's
+    // our hook, with a line of the user's added
     fs::remove_file(world.path(HOOK)).unwrap();
     world.wt(&["setup", "--install-hook"]).ok();
     let text = world.read(HOOK) + "echo mine\n";
@@ -113,7 +113,7 @@ fn hooks_are_where_git_looks_for_them() {
     world.wt(&["setup", "--install-hook"]).ok().says(&["[ROOT]/team-hooks/post-checkout"]);
     world.git(&repo, &["worktree", "add", "--quiet", "../plain"]);
     assert!(world.path("plain/.env").exists());
-    // husky's lies in the working tree
+    // husky's hook is in the working tree
     world.git(&repo, &["config", "core.hooksPath", ".husky/_"]);
     world.write("myproject/.husky/_/post-checkout", "#!/bin/sh\n. ./h\n");
     world
@@ -123,7 +123,7 @@ fn hooks_are_where_git_looks_for_them() {
     world.git(&repo, &["config", "core.hooksPath", ".githooks"]);
     world.wt(&["setup", "--install-hook"]).ok().says(&["commit it"]);
     assert!(world.path("myproject/.githooks/post-checkout").exists());
-    // one for all repositories is the user's
+    // a hook for all repositories is the user's
     world.git(&repo, &["config", "--unset", "core.hooksPath"]);
     world.git(&repo, &["config", "--global", "core.hooksPath", "~/hooks"]);
     world.wt(&["setup", "--install-hook"]).code(128).says(&["the same for all your repositories"]);

@@ -1,4 +1,4 @@
-//! Databases on a real PostgreSQL server: each worktree its own, copied on request, dropped only if it is ours.
+//! Databases on a real PostgreSQL server: each worktree has its own, copied on request, and dropped only if it is ours.
 
 use std::fs;
 use std::io::Read;
@@ -13,12 +13,12 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_p
 use crate::cluster::Cluster;
 use crate::world::World;
 
-/// A name for main's database that no other test has.
+/// Returns a name for main's database that no other test uses.
 fn unique(test: &str) -> String {
     format!("shop_{test}")
 }
 
-/// A repository called after the test, with a database on the server, and a recipe for worktrees' own.
+/// Makes a repository named after the test, with a database on the server, and a recipe that gives worktrees their own.
 fn shop(cluster: &Cluster, test: &str, recipe: &str) -> (World, String) {
     let main = unique(test);
     cluster.make(&main);
@@ -46,7 +46,7 @@ fn each_worktree_has_its_own_and_it_goes_with_it() {
         format!("# the shop's\nDATABASE_URL={}\nDEBUG=1\n", cluster.url(&format!("{main}_staging")))
     );
     assert_eq!(cluster.names(&main), [main.clone(), format!("{main}_qa"), format!("{main}_staging")]);
-    // what is done in one is not seen in the others
+    // changes in one are not visible in the others
     cluster.sql(&format!("{main}_staging"), "CREATE TABLE mine (a int)");
     assert_eq!(cluster.sql(&main, "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"), "0");
     let owner = format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{main}_staging'");
@@ -115,10 +115,10 @@ fn a_copy_of_mains_ends_nobodys_session() {
     cluster.sql("postgres", &format!("ALTER DATABASE {main} SET search_path TO public, pg_catalog"));
     cluster.sql("postgres", &format!("ALTER DATABASE {main} SET statement_timeout TO '7min'"));
     let things = |name: &str| cluster.sql(&format!("{main}_{name}"), "SELECT name FROM things");
-    // as a template where nobody is connected
+    // copied as a template if nobody is connected
     world.wt_in(&main, &["add", "quiet"]).ok();
     assert_eq!(things("quiet"), "of main");
-    // by dump and restore where main's server is
+    // copied by dump and restore if main's server is connected
     let mut busy = cluster.session(&main);
     world.wt_in(&main, &["add", "busy"]).ok();
     assert_eq!(things("busy"), "of main");
@@ -138,8 +138,8 @@ fn a_copy_of_mains_ends_nobodys_session() {
     assert_eq!(cluster.names(&main), [main.as_str()]);
 }
 
-/// Puts programs in front of the real ones that say who they are in `home/dumps` and `home/restores`; the first waits
-/// until somebody writes to `home/go`.
+/// Puts programs in front of the real ones that write their process ids to `home/dumps` and `home/restores`; the first
+/// waits until somebody writes to `home/go`.
 fn hold_dumps(world: &World) {
     let home = world.path("home").display().to_string();
     assert!(Command::new("mkfifo").arg(format!("{home}/go")).status().unwrap().success());
@@ -153,7 +153,7 @@ fn hold_dumps(world: &World) {
     }
 }
 
-/// Waits for the process id that such a program has said.
+/// Waits for the process id that such a program writes.
 fn said(world: &World, name: &str) -> String {
     let file = world.path("home").join(name);
     let deadline = Instant::now() + Duration::from_mins(1);
@@ -202,7 +202,7 @@ fn a_long_copy_says_how_far_it_is_on_a_terminal_alone() {
     said(&world, "dumps");
     fs::write(world.path("home/go"), "\n").unwrap();
     assert!(add.wait().unwrap().success());
-    // the line is blanked before anything else is said
+    // the line is blanked before anything else is printed
     let rest = until("\n");
     assert!(rest.rsplit_once(" \r").unwrap().1.starts_with("database '"), "{rest:?}");
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
@@ -228,7 +228,7 @@ fn a_copy_that_is_told_to_stop_ends_both_programs_and_leaves_nothing() {
     hold_dumps(&world);
     let _busy = cluster.session(&main);
     let before = world.everything();
-    // Ctrl-C goes to all that the terminal runs, TERM to git-wt alone, whose pg_dump may wait for a lock
+    // Ctrl-C goes to all programs that the terminal runs, TERM to git-wt alone, whose pg_dump may be waiting for a lock
     for (signal, to_all, status) in [(Signal::INT, true, 130), (Signal::TERM, false, 143)] {
         let mut add = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
         let add = add.args(["add", "staging"]).process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -260,7 +260,7 @@ fn a_database_that_is_there_is_used_and_never_ours() {
     assert!(world.read(format!("{main}-staging/.env")).contains(&format!("/{theirs}\n")));
     world.wt_in(&main, &["remove", "--purge", "-y", "staging"]).ok();
     assert_eq!(cluster.sql(&theirs, "SELECT name FROM things"), "of main");
-    // one that took the place of ours is not ours either
+    // a database that has replaced ours is not ours
     world.wt_in(&main, &["add", "qa"]).ok();
     cluster.sql("postgres", &format!("DROP DATABASE {main}_qa"));
     cluster.make(&format!("{main}_qa"));
@@ -269,7 +269,7 @@ fn a_database_that_is_there_is_used_and_never_ours() {
         .ok()
         .says(&["left: ", "it is not the one that was made"]);
     assert!(cluster.has(&format!("{main}_qa")));
-    // and one that is gone already is no trouble
+    // and a database that is already gone is no problem
     world.wt_in(&main, &["add", "gone"]).ok();
     cluster.sql("postgres", &format!("DROP DATABASE {main}_gone"));
     world.wt_in(&main, &["remove", "--purge", "-y", "gone"]).ok();
@@ -354,7 +354,7 @@ fn what_the_server_refuses_is_one_clear_error_and_nothing_is_made() {
         before.is_still(&world.everything(), &url);
     }
     assert_eq!(cluster.names(&main), [main.as_str()]);
-    // where the program is missing, it says so
+    // if the program is missing, the error says so
     world.write(&env, &format!("DATABASE_URL={}\n", cluster.url(&main)));
     let mut add = world.command(env!("CARGO_BIN_EXE_git-wt"), &world.path(&main));
     let only_git = world.path("bin");
@@ -426,7 +426,7 @@ fn killed_at_any_call_of_the_server_s_programs_it_leaves_nothing() {
                 world.wt_in(&main, &["add", "-q", "staging"]).ok();
             }
             fs::write(&count, "").unwrap();
-            // the program goes on after its parent was killed, as in life
+            // the program continues after its parent was killed, as in real life
             world.program(
                 "psql",
                 &format!(
@@ -500,7 +500,7 @@ fn a_script_fills_it_after_consent_to_all_that_is_in_it() {
     world.wt_in(&main, &["setup", "staging"]).ok();
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
     world.wt_in(&main, &["remove", "--purge", "-y", "-D", "staging"]).ok();
-    // git does not keep the file: its text needs consent all the same, and the worktree's own counts for nothing
+    // git does not track the file, but its text needs consent all the same, and a file in the worktree does not count
     world.write(&seed, "CREATE TABLE later (n int);\n");
     world.wt_in(&main, &["add", "staging"]).code(3).says(&["without consent"]);
     world.git(&world.path(&main), &["worktree", "add", "--quiet", "../plain"]);
@@ -607,7 +607,7 @@ fn two_repositories_of_one_name_have_two_and_setup_keeps_them() {
         world.repo(&repo);
         world.write(format!("{repo}/.wt.toml"), "[database]\n");
         world.commit(&world.path(&repo), "recipe");
-        // one server, however it is written
+        // the same server, however it is spelled
         let url = cluster.url(&main).replace("127.0.0.1", if dir == "a" { "127.0.0.1" } else { "localhost" });
         world.write(format!("{repo}/.env"), &format!("DATABASE_URL={url}\n"));
         world.wt_in(&repo, &["add", "staging"]).ok();
@@ -638,7 +638,7 @@ fn a_worktree_made_by_git_gets_one_at_setup() {
 fn a_shared_database_is_mains_and_without_psql_all_else_goes_on() {
     let Some(cluster) = Cluster::shared() else { return };
     let (world, main) = shop(cluster, "shared", "shared = true\n");
-    // until somebody consents, a branch does not reach main's
+    // until somebody consents, a branch cannot reach main's
     world.wt_in(&main, &["add", "staging"]).code(3).says(&["share      the main worktree's database"]);
     assert!(cluster.has(&format!("{main}_staging")));
     world.wt_in(&main, &["remove", "--purge", "-y", "-D", "staging"]).ok();

@@ -1,10 +1,10 @@
-//! PowerShell, where there is one. No package registry has it, so CI does not run these tests: there its file is only
-//! parsed, by `.ci/run`.
+//! PowerShell, if it is installed. No package registry has it, so CI does not run these tests; there `.ci/run` only
+//! parses our file for it.
 
 use crate::terminal::world;
 use crate::world::{Seen, World};
 
-/// Whether PowerShell is on PATH; it is not missed in CI.
+/// Whether PowerShell is on PATH; CI does not require it.
 pub fn is_here() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let here = std::env::split_paths(&path).any(|dir| dir.join("pwsh").exists());
@@ -14,7 +14,7 @@ pub fn is_here() -> bool {
     here
 }
 
-/// Runs lines in `myproject` with git-wt loaded, strictly.
+/// Runs lines in `myproject` with git-wt loaded, in strict mode.
 fn runs(world: &World, lines: &str) -> Seen {
     let script = format!(
         "Set-StrictMode -Version Latest\n$ErrorActionPreference = 'Stop'\n\

@@ -1,4 +1,4 @@
-//! What git-wt keeps for itself is the user's alone, whatever the umask.
+//! Git-wt's own files are accessible only to the user, whatever the umask.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// A place and all below it.
+/// Returns a path and everything below it.
 fn all_of(path: &Path) -> Vec<PathBuf> {
     std::iter::once(path.to_owned()).chain(below(path, &|_| true)).collect()
 }
@@ -20,7 +20,7 @@ fn with_umask(world: &World, umask: &str, line: &str) -> Seen {
     world.see(world.command("sh", &world.path("myproject")).args(["-c", &script]))
 }
 
-/// Asserts that what is git-wt's own is its owner's alone, and that there is as much as is known to be there.
+/// Asserts that git-wt's own files are accessible only to their owner, and that all the known ones are there.
 #[track_caller]
 fn is_private(world: &World, umask: &str, names: &[&str]) {
     let ours = [world.path("state/git-wt"), world.path("myproject/.git/wt")];
@@ -62,7 +62,7 @@ fn whatever_the_umask_nobody_else_can_read_or_write_what_is_ours() {
         }
         assert_eq!(mode(&world.path("myproject/.git/worktrees/myproject-x/wt-record")), 0o600);
 
-        // the record is damaged, and put aside
+        // damages the record, which is then put aside
         let records = all_of(&world.path("myproject/.git/wt/records"));
         let record = records.iter().find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
         fs::write(record, "{").unwrap();

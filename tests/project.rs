@@ -1,4 +1,4 @@
-//! A real project: packages from the network, the host's package tools, and servers that are asked over TCP.
+//! A real project: packages from the network, the host's package tools, and servers that are queried over TCP.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -14,13 +14,13 @@ use crate::world::{Seen, World, is_here};
 
 /// A project in a world, with the host's package tools within reach.
 pub struct Project {
-    /// Where it is.
+    /// The world that contains it.
     pub world: World,
 }
 
 impl Project {
-    /// A place for a project that this tool installs; none without `GIT_WT_TEST_NETWORK=1`, or where only developers
-    /// are and the tool is missing.
+    /// Returns a place for a project that this tool installs; `None` without `GIT_WT_TEST_NETWORK=1`, or if the tool is
+    /// missing outside CI.
     pub fn new(tool: &str) -> Option<Self> {
         if std::env::var_os("GIT_WT_TEST_NETWORK").is_none() {
             eprintln!("skipped: set GIT_WT_TEST_NETWORK=1 to download packages");
@@ -29,7 +29,7 @@ impl Project {
         is_here(tool, which::which(tool).is_ok()).then(|| Self { world: World::new() })
     }
 
-    /// A command that also finds the host's tools, and their settings for package indexes.
+    /// Returns a command that also finds the host's tools and their settings for package indexes.
     pub fn command(&self, dir: &str, line: &[&str]) -> Command {
         let mut command = self.world.command(line[0], &self.world.path(dir));
         let own = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path);
@@ -53,12 +53,12 @@ impl Project {
         command
     }
 
-    /// Runs a command and looks at it.
+    /// Runs a command and returns what it showed.
     pub fn see(&self, dir: &str, line: &[&str]) -> Seen {
         self.world.see(&mut self.command(dir, line))
     }
 
-    /// Runs a command that must end well.
+    /// Runs a command that must succeed.
     #[track_caller]
     pub fn run(&self, dir: &str, line: &[&str]) {
         self.see(dir, line).ok();
@@ -67,7 +67,7 @@ impl Project {
     /// Starts a server.
     pub fn serve(&self, dir: &str, line: &[&str]) -> Server {
         let mut command = self.command(dir, line);
-        // of its own group, so that a server that others have started for it ends too
+        // in its own process group, so that servers started by it end too
         command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         Server(command.spawn().unwrap())
     }
@@ -83,7 +83,7 @@ impl Drop for Server {
     }
 }
 
-/// Asks a server that may still be starting.
+/// Queries a server that may still be starting.
 #[track_caller]
 pub fn get(port: u16, path: &str) -> String {
     let start = Instant::now();
@@ -104,7 +104,7 @@ pub fn get(port: u16, path: &str) -> String {
     }
 }
 
-/// A port such that it and the next two are free.
+/// Returns a port that is free along with the next two.
 pub fn free_port(first: u16) -> u16 {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (first..first + 4000).step_by(7).find(|port| (0..3).all(|offset| free(port + offset))).unwrap()

@@ -3,7 +3,7 @@
 use crate::terminal::{SHELLS, Setup, Terminal, export, find, world};
 use crate::world::World;
 
-/// A value as a shell takes it literally.
+/// Returns a value quoted so that a shell takes it literally.
 fn literal(shell: &str, text: &str) -> String {
     let escaped = if shell == "fish" { text.replace('\\', r"\\") } else { text.to_owned() };
     format!("'{escaped}'")
@@ -23,13 +23,13 @@ fn the_prompt_shows_the_port_and_what_has_drifted() {
         let setup = Setup { variables: &[("GIT_WT_PROMPT", "")], ..Setup::default() };
         let Some(mut terminal) = Terminal::open_with(&world, shell, &setup) else { continue };
         assert_eq!(terminal.prompts("wt cd staging"), format!("(staging :{claimed})"), "{shell}");
-        // a line of the user's own is no drift
+        // a line of the user's own does not count as drift
         world.write("staging/.env", &format!("{env}MINE=1\n"));
         assert_eq!(terminal.prompts("wt list >/dev/null"), format!("(staging :{claimed})"), "{shell}");
-        // an edited port is the one that is served
+        // if a port was edited, it is the one served
         world.write("staging/.env", "PORT=9999\n");
         assert_eq!(terminal.prompts("wt list >/dev/null"), "(staging :9999 *)", "{shell}");
-        // and when coming in, without a command of ours
+        // and on entering, without a command of ours
         terminal.shows("cd ..");
         assert_eq!(terminal.prompts("cd staging"), "(staging :9999 *)", "{shell}");
         std::fs::remove_file(world.path("staging/.env")).unwrap();
@@ -134,7 +134,7 @@ fn prompts_that_are_programs_get_the_label_too() {
         terminal.shows("git switch -q -C x");
         assert_eq!(terminal.shows(label), "staging x", "{shell}");
         terminal.shows("git switch -q staging");
-        // what runs elsewhere is not labelled with this place
+        // a command run elsewhere does not get this worktree's label
         let elsewhere = "git wt run other -- sh -c 'echo \"<$GIT_WT_LABEL>\"'";
         assert_eq!(terminal.shows(elsewhere), "<>", "{shell}");
         terminal.shows("cd ..");
@@ -142,7 +142,7 @@ fn prompts_that_are_programs_get_the_label_too() {
     }
 }
 
-/// The snippet of the manual page, between two lines of it.
+/// Returns the snippet of the manual page that begins with this line.
 fn snippet(begins: &str) -> String {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/man/git-wt-shell-init.prose")).unwrap();
@@ -156,7 +156,7 @@ fn the_segment_for_powerlevel10k_is_as_the_manual_has_it() {
     let world = world();
     let Some(zsh) = find("zsh") else { return };
     world.write("segment.zsh", &snippet("function prompt_git_wt"));
-    // p10k has the prompt expand the condition and, with -e, the text, which is drawn if the condition is not empty
+    // p10k lets the prompt expand the condition and, with -e, the text, which is shown if the condition is not empty
     let stand_in = r#"
         setopt prompt_subst
         p10k() {
@@ -189,7 +189,7 @@ fn starship_shows_the_label_as_the_manual_has_it() {
     let Some(starship) =
         std::env::split_paths(&path).map(|dir| dir.join("starship")).find(|program| program.exists())
     else {
-        // in CI too: Debian has no package of it
+        // skipped in CI too, since Debian has no package of it
         eprintln!("skipped: starship is not installed");
         return;
     };
@@ -271,7 +271,7 @@ fn a_protected_worktree_is_red() {
         let red = terminal.raw.rfind("31m").unwrap_or_else(|| panic!("{shell}: {:?}", terminal.raw));
         assert!(terminal.raw[red..].contains("(staging)"), "{shell}: {:?}", terminal.raw);
     }
-    // the function too, without a character that takes room
+    // the function too, whose escape sequences take no width
     for (shell, after) in [
         ("bash", "PS1='$(__git_wt_ps1)@@ '"),
         ("zsh", "setopt prompt_subst; PROMPT='$(__git_wt_ps1)@@ '"),

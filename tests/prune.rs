@@ -1,11 +1,11 @@
-//! `git wt prune`: what is gone is forgotten with what was made for it, and what may come back is kept.
+//! `git wt prune`: what is gone is forgotten along with what was made for it, and what may come back is kept.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::world::World;
 
-/// Worktrees `a` and `b`, each with a port, whose directories are gone.
+/// Makes worktrees `a` and `b`, each with a port, whose directories are gone.
 fn vanished() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");

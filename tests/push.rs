@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::world::{Seen, World, is_root};
 
-/// A clone of a bare repository whose main branch is never to move.
+/// Makes a clone of a bare repository whose main branch must never move.
 fn cloned() -> World {
     let world = World::new();
     world.repo("first");
@@ -15,13 +15,13 @@ fn cloned() -> World {
     world
 }
 
-/// The branches of the bare repository, each with its commit's subject.
+/// Returns the branches of the bare repository, each with its commit's subject.
 fn remote(world: &World) -> String {
     let format = "--format=%(refname:short) %(subject)";
     world.git(&world.path("remote.git"), &["for-each-ref", "refs/heads", format])
 }
 
-/// Commits in a worktree and pushes from it, with a `push.default`; git's own words are told.
+/// Commits in a worktree and pushes from it, with a `push.default`; returns what git showed.
 fn commit_and_push(world: &World, tree: &str, default: &str) -> Seen {
     let root = world.path(tree);
     world.git(&root, &["commit", "--quiet", "--allow-empty", "--message", tree]);
@@ -62,7 +62,7 @@ fn a_plain_push_goes_to_the_branch_of_that_name() {
         world.wt(&[&["add"], words].concat()).ok();
         let root = world.path(&tree);
         let branch = world.git(&root, &["branch", "--show-current"]);
-        // no word of an upstream that is gone: there is none yet
+        // nothing is said about an upstream that is gone, since there is none yet
         assert_eq!(upstream(&world, &tree), None);
         commit_and_push(&world, &tree, default).ok();
         assert_eq!(upstream(&world, &tree), Some(format!("origin/{branch}")));
@@ -82,7 +82,7 @@ fn the_main_worktree_and_other_branches_push_as_ever() {
     let repo = world.path("myproject");
     world.git(&repo, &["switch", "--quiet", "--create", "other"]);
     commit_and_push(&world, "myproject", "simple").code(128).says(&["has no upstream branch"]);
-    // what is made from there knows it all the same
+    // a worktree made from there has the setting too
     world.wt_in("myproject-staging", &["add", "more"]).ok();
     commit_and_push(&world, "myproject-more", "simple").ok();
 }
@@ -90,9 +90,9 @@ fn the_main_worktree_and_other_branches_push_as_ever() {
 #[test]
 fn what_has_an_answer_is_left_alone() {
     for (prepare, words) in [
-        // it tracks something already
+        // the branch already tracks something
         (&["config", "wt.mode", "normal"][..], &["add", "--track", "-b", "x", "../x", "origin/main"][..]),
-        // the user has said what a first push does
+        // the user has configured what a first push does
         (&["config", "--global", "push.autoSetupRemote", "false"], &["add", "x"]),
         // there is nowhere to push to
         (&["remote", "remove", "origin"], &["add", "x"]),
@@ -181,7 +181,7 @@ fn a_push_that_fails_leaves_a_worktree_that_says_so() {
 #[test]
 fn an_add_that_is_stopped_while_it_pushes_keeps_the_worktree() {
     let world = cloned();
-    // the remote stops whoever pushes to it
+    // the remote stops the process that pushes to it
     world.write("remote.git/hooks/pre-receive", "#!/bin/sh\nkill -TERM $(cat \"$HOME/pid\")\nexit 1\n");
     let hook = world.path("remote.git/hooks/pre-receive");
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -192,7 +192,7 @@ fn an_add_that_is_stopped_while_it_pushes_keeps_the_worktree() {
     world.wt(&["doctor"]).ok();
 }
 
-/// A clone with a worktree that was made under a umask which lets everybody write.
+/// Makes a clone with a worktree that was made under a umask that lets everybody write.
 fn with_open_umask() -> World {
     let world = cloned();
     let line = "umask 000; exec git wt add staging";

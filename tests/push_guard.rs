@@ -1,10 +1,10 @@
-//! The push guard: what a protected worktree may push, and whose hook is left alone.
+//! The push guard: what a protected worktree may push, and which hooks are left alone.
 
 use std::fs;
 
 use crate::world::{Seen, World};
 
-/// A protected worktree `production` beside a plain one, and a remote.
+/// Makes a protected worktree `production`, a plain one, and a remote.
 fn world() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[template.production]\nprotected = true\n");
@@ -50,7 +50,7 @@ fn a_protected_worktree_pushes_its_own_branch_only() {
     push(&world, "myproject-production", &["HEAD:refs/tags/v1"], &[]).ok();
     push(&world, "myproject-production", &["HEAD:main"], &[("GIT_WT_PUSH", "1")]).ok();
     assert_ne!(of_remote(), before);
-    // the others push what they like
+    // the other worktrees may push anything
     push(&world, "myproject-plain", &["HEAD:elsewhere"], &[]).ok();
     push(&world, "myproject", &["main:third"], &[]).ok();
 }
@@ -65,11 +65,11 @@ fn nobodys_hook_is_overwritten() {
         "; the line to add to it is: git-wt push-guard || exit 1\n",
     ]);
     assert_eq!(world.read("myproject/.git/hooks/pre-push"), "#!/bin/sh\n# mine\n");
-    // it goes where git looks
+    // the hook is written where git looks for it
     world.git(&repo, &["config", "core.hooksPath", world.path("own hooks").to_str().unwrap()]);
     world.wt(&["init", "--push-guard"]).ok().says(&["wrote '[ROOT]/own hooks/pre-push'"]);
     push(&world, "myproject-production", &["HEAD:main"], &[]).code(1).says(&["is protected"]);
-    // a link is somebody's too, wherever it leads
+    // a link belongs to somebody too, wherever it leads
     fs::remove_file(world.path("own hooks/pre-push")).unwrap();
     std::os::unix::fs::symlink(world.path("nowhere"), world.path("own hooks/pre-push")).unwrap();
     world.wt(&["init", "--push-guard"]).code(128);

@@ -1,4 +1,4 @@
-//! Words that git-wt writes for a shell come out of the real shell as they went in.
+//! Words that git-wt writes for a shell come out of the real shell unchanged.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use git_wt::{nu, posix, powershell};
 use crate::terminal::find;
 use crate::world::World;
 
-/// What has hurt somebody's script before.
+/// Words that have broken somebody's script before.
 const NASTY: [&str; 86] = [
     "",
     " ",

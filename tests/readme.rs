@@ -9,16 +9,16 @@ use crate::world::{World, is_here};
 
 /// A console block after `<!-- test: NAME -->`.
 struct Block<'a> {
-    /// The project that it is about.
+    /// The project that it is run in.
     project: &'a str,
     text: &'a str,
 }
 
 impl Block<'_> {
-    /// Runs the lines after `$ ` in one shell and returns the block as it should have been written.
+    /// Runs the lines after `$ ` in one shell and returns the block as it should be written.
     fn run(&self, world: &World, dir: &str) -> String {
         let commands: Vec<&str> = self.text.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
-        // a terminal shows stdout and stderr in the order they come
+        // a terminal shows stdout and stderr in the order in which they are printed
         let mut script = "exec 2>&1\n".to_owned();
         for command in &commands {
             script.push_str(&format!("{command}\nprintf '\\036'\n"));
@@ -32,7 +32,7 @@ impl Block<'_> {
     }
 }
 
-/// Puts words in place of what differs from run to run: the world's place, secrets, and abbreviated object ids.
+/// Puts words in place of what differs between runs: the world's path, secrets, and abbreviated object ids.
 fn steady(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -41,7 +41,7 @@ fn steady(text: &str) -> String {
             let end = rest.find(' ').unwrap_or(rest.len());
             line = format!("SECRET_KEY=…{}", &rest[end..]);
         }
-        // what stands in columns is as wide as the secret, or the path of the world
+        // the width of columns depends on the secret, or on the world's path
         if let Some((value, source)) = line.rsplit_once(" # ").filter(|(value, _)| value.ends_with(' ')) {
             line = format!("{}  # {source}", value.trim_end());
         }
@@ -63,7 +63,7 @@ fn readme() -> String {
     fs::read_to_string(readme_path()).unwrap()
 }
 
-/// The blocks of the README that are to be run.
+/// Returns the blocks of the README that are to be run.
 fn blocks(readme: &str) -> Vec<Block<'_>> {
     let marked = readme.split("<!-- test: ").skip(1).map(|rest| {
         let (project, rest) = rest.split_once(" -->\n").unwrap();
@@ -74,7 +74,7 @@ fn blocks(readme: &str) -> Vec<Block<'_>> {
     marked.collect()
 }
 
-/// The project `shop` that looks like Django's, with programs that only seem to install anything.
+/// Makes the project `shop`, which looks like a Django project, with programs that only pretend to install anything.
 fn django(world: &World) {
     world.repo("shop");
     world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\nuploads/\n");
@@ -99,7 +99,7 @@ fn django(world: &World) {
     );
 }
 
-/// Whether there is a Python that makes environments; in CI there must be.
+/// Whether there is a Python that can make environments; CI must have one.
 fn has_python() -> bool {
     is_here("/usr/bin/python3", Path::new("/usr/bin/python3").exists())
 }
@@ -145,7 +145,7 @@ fn the_example_of_the_readme_works_and_leaves_nothing() {
     let seen = world.see(world.command(&example, &world.root()).env("TMPDIR", world.path("tmp"))).ok();
     let visits: Vec<&str> = seen.stdout.lines().filter(|line| line.starts_with("port ")).collect();
     let [first, second, other] = visits[..] else { panic!("{seen:#?}") };
-    // each environment is of the worktree's own, and what is done in one is not seen in the other
+    // each environment belongs to its worktree, and what is done in one is not visible in the other
     for (visit, count) in [(first, 1), (second, 2), (other, 1)] {
         assert!(visit.ends_with(&format!(", {count} visit(s), own venv: True")), "{seen:#?}");
     }

@@ -1,9 +1,9 @@
-//! `git wt remove`: what goes, what stays, what is asked.
+//! `git wt remove`: what is removed, what stays, what is asked.
 
 use crate::world::World;
 use std::fs;
 
-/// A repository whose recipe gives ports, an env file and a copy.
+/// Makes a repository whose recipe gives ports, an env file and a copy.
 fn provisioned() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[env]\nDEBUG = \"1\"\n");
@@ -56,7 +56,7 @@ fn a_protected_worktree_needs_an_answer_without_data_too() {
     let purge = ["remove", "--purge", "production"];
     world.wt(&purge).code(128).says(&["'production' is protected", "caused by: 'media/'"]);
     world.wt(&["remove", "-y", "production"]).ok();
-    // one that git has made is protected once it is adopted
+    // a worktree made by git is protected once it is adopted
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../production"]);
     world.wt(&["setup", "production"]).ok();
     world.wt(&["remove", "production"]).code(128).says(&["'production' is protected"]);
@@ -124,7 +124,7 @@ fn only_a_registered_worktree_is_deleted() {
     for target in ["../other", "../plain", "nothing"] {
         world.wt(&["remove", "-f", "-y", target]).code(128).says(&["is not a worktree"]);
     }
-    // a directory that took a worktree's place is not that worktree
+    // a directory in place of a worktree is not that worktree
     world.wt(&["add", "staging"]).ok();
     fs::rename(world.path("myproject-staging"), world.path("elsewhere")).unwrap();
     world.write("myproject-staging/.git", "gitdir: /nowhere\n");
@@ -137,7 +137,7 @@ fn only_a_registered_worktree_is_deleted() {
 fn another_worktree_is_never_taken_along() {
     let world = provisioned();
     world.wt(&["add", "outer"]).ok();
-    // in the open, and where git looks away
+    // in plain view, and in a directory that git ignores
     for place in ["myproject-outer/inner", "myproject-outer/media/inner"] {
         world.git(&world.path("myproject"), &["worktree", "add", "--detach", &format!("../{place}")]);
         world.write(format!("{place}/work"), "mine\n");
@@ -205,7 +205,7 @@ fn removing_one_changes_no_other_ports() {
     assert!(world.read("myproject-again/.env").contains("PORT=8001"));
 }
 
-/// Commits a file with some text in it.
+/// Commits a file with some text.
 fn work(world: &World, tree: &str, file: &str, text: &str) {
     world.write(format!("{tree}/{file}"), text);
     world.commit(&world.path(tree), &format!("{file} in {tree}"));
@@ -251,7 +251,7 @@ fn a_branch_counts_as_merged_however_its_changes_came_in() {
         world.wt(&["add", name]).ok();
         work(&world, &format!("myproject-{name}"), "one", name);
         work(&world, &format!("myproject-{name}"), name, "x");
-        // main goes on before and after
+        // main has other commits before and after
         work(&world, "myproject", &format!("before-{name}"), "x");
         world.git(&main, merge);
         if name == "squash" {
@@ -287,12 +287,12 @@ fn a_remote_s_branch_goes_only_on_its_own_word() {
     }
     world.wt(&["remove", "--delete-branch", "pushed"]).ok();
     assert_eq!(branches(&world), ["gone", "main", "origin/gone", "origin/pushed"]);
-    // what is deleted there does not count as kept there
+    // a remote branch that is deleted too does not count as keeping the commits
     world
         .wt(&["remove", "--delete-branch", "--delete-remote-branch", "gone"])
         .code(128)
         .says(&["nowhere else"]);
-    // a remote that has moved on, or is away, leaves all as it was
+    // if the remote has moved on or is away, everything stays as it was
     let origin = world.path("origin.git");
     fs::rename(&origin, world.path("away.git")).unwrap();
     world
@@ -326,7 +326,7 @@ fn commits_that_only_it_leads_to_are_named_with_the_way_back() {
     let seen = world.wt(&["remove", "--purge", "-y", "myproject-main"]).ok();
     assert!(seen.stderr.contains(&format!("{commit}\n")), "{seen:#?}");
     world.git(&world.path("myproject"), &["branch", "main-again", &commit]);
-    // a commit that a tag or another worktree leads to is not lost
+    // a commit that a tag or another worktree reaches is not lost
     world.wt(&["add", "--detach", "main-again"]).ok();
     world.wt(&["remove", "myproject-main-again"]).ok();
 }

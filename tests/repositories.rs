@@ -1,4 +1,4 @@
-//! Kinds of repositories, and the places one stands in: a worktree's life is the same in all of them.
+//! Kinds of repositories, and directories to run in: the life of a worktree is the same in all of them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,14 +10,14 @@ use crate::world::{Seen, World};
 
 const RECIPE: &str = "[port]\nPORT = 8000\n";
 
-/// A repository whose recipe gives a port.
+/// Makes a repository whose recipe gives a port.
 fn provisioned() -> World {
     let world = World::with_repo();
     with_recipe(&world, "myproject");
     world
 }
 
-/// Commits the recipe, and a directory to stand in.
+/// Commits the recipe, and a directory to run in.
 fn with_recipe(world: &World, repo: &str) {
     world.write(format!("{repo}/.wt.toml"), RECIPE);
     world.write(format!("{repo}/.gitignore"), ".env\n");
@@ -36,7 +36,8 @@ fn is_sound(wt: impl Fn(&[&str]) -> Seen) {
     seen.ok().says(&["nothing is broken"]);
 }
 
-/// The whole life of a worktree: made with its environment, listed, found, removed; all is sound after it.
+/// Leads a worktree through its whole life: made with its environment, listed, found, removed, with everything sound at
+/// the end.
 #[track_caller]
 fn lives(world: &World, place: &str, wt: impl Fn(&[&str]) -> Seen) {
     let printed = format!("[ROOT]/{place}\n");
@@ -55,7 +56,7 @@ fn lives(world: &World, place: &str, wt: impl Fn(&[&str]) -> Seen) {
     wt(&["remove", "staging"]).ok().prints("");
     assert!(!tree.exists() && !world.path("state/git-wt/ports/8001").exists());
     is_sound(&wt);
-    // the same from inside, and the shell is led out
+    // the same from inside; the shell is led out
     wt(&["add", "staging"]).ok();
     world.wt_in(place, &["cd", "."]).ok().prints(&printed);
     assert!(!world.wt_in(place, &["remove", "."]).ok().stdout.is_empty());
@@ -63,7 +64,7 @@ fn lives(world: &World, place: &str, wt: impl Fn(&[&str]) -> Seen) {
     is_sound(&wt);
 }
 
-/// The branch goes too, so that the next life begins as the first.
+/// Deletes the branch, so that the next life begins like the first.
 fn forget_branch(world: &World, repo: &str) {
     world.git(&world.path(repo), &["branch", "--quiet", "-D", "staging"]);
 }
@@ -86,7 +87,7 @@ fn every_directory_of_a_repository_is_as_good_as_any() {
         "deep-link",
     ] {
         lives(&world, "myproject-staging", |line| {
-            // the shell's own idea of where it stands goes through the link
+            // the shell's own idea of its current directory goes through the link
             let mut command = world.command("git", &world.path(dir));
             world.see(command.env("PWD", world.path(dir)).arg("wt").args(line))
         });
@@ -134,7 +135,7 @@ fn an_alias_and_a_hook_of_a_linked_worktree_reach_the_right_trees() {
     world.git(&repo, &["config", "alias.fresh", "!git wt add"]);
     let mut command = world.command("git", &world.path("myproject-other/sub"));
     world.see(command.args(["fresh", "staging"])).ok().prints("[ROOT]/myproject-staging\n");
-    // a hook has the index of the commit that is being made in its environment
+    // a hook's environment names the index of the commit being made
     world.program("../myproject/.git/hooks/pre-commit", "#!/bin/sh\nexec git wt add review >&2\n");
     world.write("myproject-other/README", "changed\n");
     world.git(&world.path("myproject-other"), &["commit", "--quiet", "--all", "--message", "change"]);
@@ -173,7 +174,7 @@ fn a_git_that_is_too_old_is_refused_in_one_sentence() {
         assert_eq!(run(line, mode).code(128).prints("").stderr, format!("error: {too_old}"), "{line:?}");
     }
     before.is_still(&world.everything(), "after refusals");
-    // what only looks goes on
+    // verbs that only read still work
     run(&["cd", "staging"], "wt").ok().prints("[ROOT]/myproject-staging\n");
     run(&["list"], "wt").ok();
 }
@@ -207,7 +208,7 @@ fn other_formats_of_references_and_objects() {
 #[test]
 fn a_bare_repository_has_worktrees_and_no_main_one() {
     let world = provisioned();
-    // as a directory of its own, as `.git` of a directory, and hidden behind a `.git` file
+    // as a directory of its own, as a directory's `.git`, and hidden behind a `.git` file
     for (bare, beside, from) in [
         ("bare.git", "bare-", "bare.git"),
         ("site/.git", "site/site-", "site"),
@@ -217,7 +218,7 @@ fn a_bare_repository_has_worktrees_and_no_main_one() {
         if bare == "shop/.bare" {
             world.write("shop/.git", "gitdir: ./.bare\n");
         }
-        // its first worktree has nowhere to take a recipe from
+        // the first worktree has nowhere to take a recipe from
         let main = format!("{beside}main");
         world.wt_in(from, &["add", "main"]).ok().prints(&format!("[ROOT]/{main}\n"));
         let list = world.wt_in(from, &["list"]).ok().stdout;
@@ -289,7 +290,7 @@ fn a_submodule_is_a_repository_like_another() {
     assert_eq!(world.git(&repo, &["status", "--porcelain"]), "");
 }
 
-/// A project with a submodule `lib` that has one of its own, `deep`, all cloned in the main worktree.
+/// Makes a project with a submodule `lib`, which has a submodule `deep` of its own, all cloned in the main worktree.
 fn with_submodules() -> World {
     let world = World::new();
     for name in ["deepest", "library", "myproject"] {
@@ -305,7 +306,7 @@ fn with_submodules() -> World {
     let update =
         ["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"];
     world.git(&world.path("myproject"), &update);
-    // what is cloned already needs no network
+    // what has been cloned already needs no network
     for name in ["deepest", "library"] {
         std::fs::rename(world.path(name), world.path(format!("{name} is away"))).unwrap();
     }
@@ -351,7 +352,7 @@ fn a_branchs_gitmodules_reaches_nothing_but_its_own_submodules() {
     world.commit(&repo, "files");
     let known = world.read("myproject/.gitmodules");
     let second = |name: &str, path: &str| format!("[submodule \"{name}\"]\n\tpath = {path}\n\turl = kept\n");
-    // as if its author had had the submodule cloned by that name in the main worktree
+    // as if its author had caused a submodule of that name to be cloned in the main worktree
     let named = format!("x.update=!touch {}; : #", pwned.display());
     std::fs::create_dir_all(world.path("myproject/.git/modules")).unwrap();
     let clone = world.path("myproject/.git/modules/lib/a b");
@@ -433,7 +434,7 @@ fn a_new_worktree_has_the_sparse_cone_it_was_made_from() {
     world.wt(&["remove", "staging"]).ok();
 }
 
-/// A repository with two directories, whose recipe wants one of them, and another in a template.
+/// Makes a repository with two directories, whose recipe wants one of them, and the other in a template.
 fn with_cone() -> World {
     let world = World::with_repo();
     for file in ["apps/shop/one", "apps/blog/two", "docs/three"] {
@@ -451,7 +452,7 @@ fn with_cone() -> World {
 #[test]
 fn the_cone_of_the_recipe_is_all_that_is_written() {
     let world = with_cone();
-    // every file that is written would tell, also one that goes again
+    // every file that is written would be reported, even one that is deleted again
     world.write("myproject/.gitattributes", "* filter=tell\n");
     world.commit(&world.path("myproject"), "tell");
     let told = world.path("home/told");
@@ -576,7 +577,7 @@ fn references_and_settings_of_one_worktree_stay_its_own() {
     for tree in [&repo, &qa] {
         assert_eq!(world.git(tree, &["for-each-ref", "refs/bisect", "refs/worktree"]), "");
     }
-    // the extension is the user's to turn on, and serves then
+    // only the user may turn the extension on; once it is on, it works
     assert!(!world.read("myproject/.git/config").contains("worktreeConfig"));
     world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
     world.git(&staging, &["config", "--worktree", "wt.prefix", "me"]);
@@ -596,7 +597,7 @@ fn a_bare_repository_with_settings_per_worktree_is_still_bare() {
     for bare in ["bare.git", "site/.git"] {
         world.git(&world.root(), &["clone", "--quiet", "--bare", "myproject", bare]);
         let repo = world.path(bare);
-        // as git-worktree(1) tells to move it
+        // moved as git-worktree(1) says
         world.git(&repo, &["config", "extensions.worktreeConfig", "true"]);
         world.git(&repo, &["config", "--unset", "core.bare"]);
         world.git(&repo, &["config", "--worktree", "core.bare", "true"]);
@@ -683,7 +684,7 @@ fn no_object_is_doubled() {
     assert_eq!(common(&world.path("myproject-staging")), common(&repo));
 }
 
-/// Runs command lines at once.
+/// Runs command lines at the same time.
 fn at_once(world: &World, lines: &[Vec<String>]) -> Vec<Seen> {
     std::thread::scope(|scope| {
         let run = |line: &Vec<String>| {
@@ -705,7 +706,7 @@ fn eight_at_once_from_a_remote_s_branch_all_succeed() {
     world.repo("upstream");
     with_recipe(&world, "upstream");
     world.git(&world.root(), &["clone", "--quiet", "upstream", "myproject"]);
-    // half of them write to the one configuration file
+    // half of them write to the shared configuration file
     let track = |number: usize| if number.is_multiple_of(2) { "--track" } else { "--no-track" };
     let line = |number| words(&format!("add {} -b x{number} ../x{number} origin/main", track(number)));
     for seen in at_once(&world, &(0..8).map(line).collect::<Vec<_>>()) {
@@ -738,7 +739,7 @@ fn of_eight_at_once_with_one_name_one_gets_it_and_the_others_say_why() {
     assert_eq!(world.wt(&["list"]).ok().stdout.lines().count(), 2);
     assert!(!world.path("state/git-wt/ports/8002").exists());
     is_sound(|line| world.wt(line));
-    // they go at once as well
+    // they are removed at the same time as well
     world.wt(&["add", "qa"]).ok();
     for seen in at_once(&world, &[words("remove staging"), words("remove qa")]) {
         seen.ok();

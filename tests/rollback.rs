@@ -1,20 +1,20 @@
-//! The record is the undo: `add` fails or is killed at every step, `remove` is killed at every step, and nothing is
-//! left half.
+//! The record makes undoing possible: `add` fails or is killed at every step, `remove` is killed at every step, and
+//! nothing is left half-done.
 //!
-//! strace makes the steps fail, so that the program itself needs no hook for it. It follows git-wt alone: children go
-//! on, as in life.
+//! strace makes the steps fail, so that the program needs no hooks for it. It traces only git-wt: children continue, as
+//! in real life.
 
 use std::process::Command;
 
 use crate::world::{Everything, Seen, SmallDisk, World, is_here};
 
-/// Every call by which something comes into being or takes its place.
+/// All system calls that create something or put it in place.
 const MAKING: &str = "?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat,?symlink,?symlinkat,openat";
-/// Every call by which something is placed or goes.
+/// All system calls that put something in place or remove it.
 const PLACING: &str =
     "?rename,?renameat,?renameat2,?link,?linkat,?mkdir,?mkdirat,?symlinkat,?unlink,?unlinkat,?rmdir";
 
-/// A repository whose worktrees get everything there is, inside the main one (so with a line in info/exclude).
+/// Makes a repository whose worktrees get everything there is, inside the main one (so with a line in info/exclude).
 fn crowded(place: &str) -> World {
     let world = World::with_repo();
     world.write("myproject/.gitignore", ".env\n.env.local\n.venv/\nmedia\n");
@@ -36,7 +36,7 @@ fn crowded(place: &str) -> World {
         .unwrap();
     world.fake_uv("");
     world.trust();
-    // what stays once it is there is made beforehand
+    // create in advance whatever stays once it exists
     add(&world).ok();
     world.wt(&["remove", "--purge", "-y", "staging"]).ok();
     forget_branch(&world);
@@ -52,7 +52,7 @@ fn forget_branch(world: &World) {
     world.git(&world.path("myproject"), &["branch", "--quiet", "-D", "staging"]);
 }
 
-/// Runs git-wt with the `at`th of some calls made to fail; tells also whether there was one.
+/// Runs git-wt so that the `at`th of these calls fails; returns also whether there was one.
 fn injected(world: &World, calls: &str, fault: &str, at: usize, line: &[&str]) -> (Seen, bool) {
     let log = world.path("home/strace");
     let mut command = world.command("strace", &world.path("myproject"));
@@ -69,7 +69,7 @@ fn strace_is_there() -> bool {
     is_here("strace", Command::new("strace").arg("-V").output().is_ok())
 }
 
-/// The same as before, or complete: then it is removed, and the same as before.
+/// Asserts that everything is the same as before, or complete and, once removed, the same as before.
 #[track_caller]
 fn all_or_nothing(world: &World, before: &Everything, when: &str) {
     if world.path("myproject/.git/worktrees").exists() {
@@ -225,7 +225,7 @@ fn an_add_that_is_told_to_stop_is_undone() {
     let world = crowded("../{{ repo }}-{{ name }}");
     let before = world.everything();
     for (signal, status) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
-        // the venv maker stops its parent, and goes on for a moment
+        // the program that makes the venv stops its parent, and continues for a moment
         world.fake_uv(&format!("kill -{signal} $PPID"));
         let seen = add(&world).code(status).says(&["error: interrupted", "undone: "]);
         world.fake_uv("");
@@ -240,7 +240,7 @@ fn a_removal_that_is_told_to_stop_stops_before_or_ends() {
     add(&world).ok();
     let before = world.everything();
     world.wt(&["remove", "--purge", "-y", "staging"]).code(143).says(&["error: interrupted"]);
-    // what the hook has printed is kept for whoever asks what happened
+    // the hook's output is kept for whoever wants to know what happened
     let records = std::fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten();
     let log = records.map(|file| file.path()).find(|file| file.extension().is_some_and(|end| end == "log"));
     std::fs::remove_file(log.unwrap()).unwrap();
@@ -289,7 +289,7 @@ fn a_full_disk_leaves_nothing_half() {
 fn a_directory_that_cannot_be_written_is_named_and_nothing_is_made() {
     let world = crowded("../{{ repo }}-{{ name }}");
     let before = world.everything();
-    // root writes everywhere: a file system that is read-only stops it too
+    // root may write anywhere, so use a read-only file system, which stops root too
     let place = world.path("readonly");
     let Some(disk) = SmallDisk::mounted(&place, "1m") else {
         eprintln!("skipped: no file system can be mounted here");

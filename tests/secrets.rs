@@ -1,11 +1,11 @@
-//! A secret goes where it is needed, and is seen nowhere else: not in arguments, logs, records, claims or messages.
+//! A secret goes where it is needed and is visible nowhere else: not in arguments, logs, records, claims or messages.
 
 use std::fs;
 use std::path::Path;
 
 use crate::world::{Seen, World, below};
 
-/// Whether a word stands in a file, or in the content or name of one below.
+/// Whether a word is in a file, or in the content or name of a file below a directory.
 fn is_in(place: &Path, word: &str) -> bool {
     let has = |path: &Path| {
         let content = fs::read(path).unwrap_or_default();
@@ -23,8 +23,8 @@ fn is_nowhere(world: &World, shown: &Seen, secret: &str) {
     }
 }
 
-/// A project whose database is reached by programs that tell their arguments and what they are given otherwise, say
-/// back all they know, and fail.
+/// Makes a project whose database is reached through programs that report their arguments and everything else they are
+/// given, repeat all they know, and fail.
 fn with_talkative_programs() -> World {
     let world = World::with_repo();
     let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" >>[ROOT]/arguments\n\
@@ -104,7 +104,7 @@ fn what_may_be_a_part_of_a_password_is_no_host_and_no_database() {
             .says(&["error: DATABASE_URL is no URL of a database\ncaused by: "]);
         is_nowhere(&world, &seen, "HID");
         assert_eq!(world.read("arguments"), "", "{url}");
-        // nor where others look at the URL
+        // nor when other verbs read the URL
         is_nowhere(&world, &world.wt(&["doctor"]), "HID");
         is_nowhere(&world, &world.wt(&["run", "@", "--", "true"]), "HID");
     }
@@ -132,7 +132,7 @@ fn a_command_says_no_secret() {
         }
         assert!(!world.path("myproject-x").exists());
     }
-    // what the advice says is so
+    // what the advice says is true
     world.write(
         "myproject/.wt.toml",
         "[env]\nSECRET_KEY = \"{{ secret }}\"\n[hooks]\nsetup = [\"test \\\"$TOKEN\\\" = HIDDEN && test -n \\\"$SECRET_KEY\\\"\"]\n",

@@ -21,7 +21,7 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
     world.write("myproject/.env", main);
     fs::set_permissions(world.path("myproject/.env"), fs::Permissions::from_mode(0o600)).unwrap();
     for (name, port) in [("staging", 8001), ("production", 8002)] {
-        // where nobody has consented it is written as well, and enters no shell
+        // without consent it is written all the same, but set in no shell
         world.wt(&["add", name]).code(3).says(&["set        DJANGO_SETTINGS_MODULE in shells and hooks"]);
         let path = world.path(format!("myproject-{name}/.env"));
         let env = world.read(&path);
@@ -34,7 +34,7 @@ fn each_worktree_gets_its_env_file_with_all_else_as_it_was() {
     assert_eq!(world.read("myproject/.env"), main);
     let secret = |name: &str| world.read(format!("myproject-{name}/.env")).lines().nth(1).map(str::to_owned);
     assert_ne!(secret("staging"), secret("production"));
-    // no secret reaches the record
+    // no secret is in the record
     for entry in fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten() {
         let record = fs::read_to_string(entry.path()).unwrap();
         assert!(!record.contains("s3cret"), "{record}");
@@ -85,7 +85,7 @@ fn two_repositories_never_share_a_port() {
 #[test]
 fn a_port_in_use_is_not_given_whatever_address_it_is_on() {
     for address in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
-        // a machine without IPv6 has nobody there
+        // a machine without IPv6 has nobody listening there
         let Ok(_) = std::net::TcpListener::bind((address, 0)) else { continue };
         let listener =
             (18_101..18_999).find_map(|port| std::net::TcpListener::bind((address, port)).ok()).unwrap();
@@ -188,7 +188,7 @@ fn an_env_file_that_git_would_see_is_never_written() {
     world.wt(&["add", "guess"]).ok();
     assert_eq!(world.read("myproject-guess/.env"), "PORT=8000\n");
     assert_eq!(world.git(&world.path("myproject-guess"), &["status", "--porcelain"]), "");
-    // asked for, it is an error, and all is undone
+    // if the recipe asks for it, it is an error, and everything is undone
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
     world.commit(&repo, "recipe");
     let before = world.everything();
@@ -222,7 +222,7 @@ fn of_a_directory_with_tracked_files_only_what_is_ignored_is_linked() {
     assert!(!tree.join("app/media/media").exists() && !repo.join("app/media/media").exists());
     assert!(tree.join("app/media/.gitignore").is_file() && !tree.join("uploads").exists());
     assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
-    // what comes later is linked by setup, what is there stays
+    // setup links what is new, and leaves what exists
     world.write("myproject/app/media/later", "of main's");
     world.write("myproject-x/app/media/photo2", "its own");
     world.wt(&["setup", "x"]).ok();
@@ -258,12 +258,12 @@ fn a_link_is_hidden_where_git_ignores_directories_alone() {
     let exclude = world.read("myproject/.git/info/exclude");
     assert_eq!(exclude.matches("# git-wt: link of 'x'\n/media\n").count(), 1, "{exclude}");
 
-    // each takes back its own line, whoever goes first, and a move keeps it
+    // each worktree removes its own line, whichever is removed first, and a move keeps the line
     world.wt(&["move", "y", "../elsewhere"]).ok();
     world.wt(&["remove", "--purge", "--delete-branch", "x"]).ok();
     let tree = world.path("elsewhere");
     assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
-    // one that git has made is no other, and has all that it needs to go again
+    // a worktree made by git is no different, and has all that it needs to be removed
     world.git(&repo, &["worktree", "add", "--quiet", "-b", "z", "../z"]);
     world.wt(&["setup", "z"]).ok();
     assert_eq!(world.git(&world.path("z"), &["status", "--porcelain"]), "");
@@ -328,7 +328,7 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
         .write("myproject/second.sh", "#!/bin/sh\ntest -e go.sqlite3 || exit 5\necho two >> hooks.sqlite3\n");
     fs::set_permissions(world.path("myproject/second.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     world.commit(&world.path("myproject"), "script");
-    // nobody to ask: the worktree is made, the hooks are not run
+    // nobody to ask: the worktree is made, but the hooks are not run
     world.wt(&["add", "x"]).code(3).prints("[ROOT]/myproject-x\n").says(&[
         "without consent",
         "run        ./second.sh",
@@ -338,7 +338,7 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
     assert!(world.wt(&["list"]).ok().stdout.contains("setup unfinished"));
     world.wt(&["trust"]).code(128).says(&["./second.sh", "  second.sh\n", "there is no terminal to ask on"]);
     world.wt(&["trust", "--yes"]).ok();
-    // a hook fails: the worktree stays, and setup resumes there
+    // if a hook fails, the worktree stays, and setup resumes there
     world.wt(&["setup", "x"]).code(3).says(&["'./second.sh' ended with status 5", "git wt setup x"]);
     assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\n");
     world.write("myproject-x/go.sqlite3", "");
@@ -346,7 +346,7 @@ fn hooks_need_consent_run_in_the_environment_and_resume() {
     assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\ntwo\nthree\n");
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/hooks.sqlite3"), "one 8001\ntwo\nthree\n");
-    // a changed script is asked about again, in the worktree that has it
+    // consent to a changed script is asked for again, in the worktree that has it
     world.wt(&["add", "y"]).code(3).says(&["status 5"]);
     world.write("myproject-y/second.sh", "#!/bin/sh\necho evil\n");
     world.wt(&["setup", "y"]).code(3).says(&["without consent"]);
@@ -367,7 +367,7 @@ fn a_worktree_made_by_git_is_adopted() {
     assert!(world.wt(&["list"]).ok().stdout.contains("plain"));
     world.wt(&["setup", "plain"]).ok();
     assert!(world.read("plain/.env").contains("PORT=8001"));
-    // a second time nothing changes, and a hand edit is kept
+    // the second time nothing changes, and a manual edit is kept
     world.write("plain/.env", "PORT=9999\nMINE=1\n");
     world.wt(&["setup", "plain"]).ok().says(&["kept your own PORT in '.env'"]);
     assert_eq!(world.read("plain/.env"), "PORT=9999\nMINE=1\n");
@@ -383,7 +383,7 @@ fn run_gives_the_environment_and_the_status() {
     world.wt(&["run", "x", "--", "no-such-program"]).code(127).says(&["'no-such-program' was not found"]);
     let seen = world.wt(&["env", "x"]).ok();
     assert!(seen.stdout.contains("PORT=8001") && seen.stdout.contains("# .env"), "{seen:?}");
-    // nothing of another worktree leaks in
+    // nothing leaks in from another worktree
     let repo = world.path("myproject");
     let mut command = world.command("git", &repo);
     command.args(["wt", "run", "x", "--", "sh", "-c", "echo ${VIRTUAL_ENV-none} ${GIT_DIR-none}"]);
@@ -423,7 +423,7 @@ fn run_in_all_names_each_line_and_waits_for_all() {
             "warning: '[ROOT]/gone' is missing",
         ]
     );
-    // one fails, the others are run to their ends all the same
+    // if one fails, the others still run to the end
     world.write("myproject-longer/.env.bad", "");
     let line = "test ! -e .env.bad || exit 5; echo done > .env.done";
     world.wt(&["run", "--all", "--", "sh", "-c", line]).code(5).says(&["'longer' ended with status 5"]);
@@ -514,7 +514,7 @@ fn an_address_follows_a_port_that_changes_and_a_hand_edit_stays() {
     assert_eq!(world.read("myproject-x/.env"), own);
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env"), own);
-    // one that was never written by us is brought along where it names main's port, and else left alone
+    // a value that we never wrote is updated if it contains main's port, and otherwise left alone
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
     world.write("plain/.env", "API_URL=http://localhost:3000\nBASE_URL=http://localhost:8000/mine\n");
     world.wt(&["setup", "plain"]).ok();
@@ -540,7 +540,7 @@ fn a_secret_is_drawn_once() {
     let own = world.read("myproject-x/.env");
     world.wt(&["setup", "x"]).ok();
     assert_eq!(world.read("myproject-x/.env"), own);
-    // one that was copied is not the worktree's own
+    // a copied value is not the worktree's own
     world.git(&world.path("myproject"), &["worktree", "add", "--quiet", "../plain"]);
     world.write("plain/.env", "SECRET_KEY=main's\n");
     world.wt(&["setup", "plain"]).ok();
@@ -579,7 +579,7 @@ fn a_dry_run_shows_the_drift_by_name_and_changes_nothing() {
         .wt(&["setup", "--dry-run", "x"])
         .ok()
         .prints("worktree 'x' at '[ROOT]/myproject-x'\n  nothing to do\n");
-    // main's, ours and theirs have all gone on
+    // main's file, our recipe and the worktree's file have all changed since
     world.write("myproject/.env", "PORT=8000\nBASE_URL=http://localhost:8000/en\nMINE=1\n");
     world.write(
         "myproject/.wt.toml",
@@ -631,7 +631,7 @@ fn all_are_set_up_and_one_that_fails_stops_no_other() {
     world.git(&world.path("b"), &["rm", "--quiet", "--force", ".env"]);
     world.wt(&["setup", "--all"]).ok();
     assert!(world.read("b/.env").contains("PORT=80"));
-    // without consent the hooks of none are run
+    // without consent, no hooks are run
     world.write("myproject/.wt.toml", "[hooks]\nsetup = [\"true\"]\n");
     world.wt(&["setup", "--all"]).code(3);
 }
@@ -653,7 +653,7 @@ fn a_file_that_is_as_it_should_be_is_not_touched_and_a_line_of_the_users_is_name
     world.wt(&["setup", "x"]).ok().says(&["added A in '.env'"]);
     assert!(world.read("myproject-x/.env").contains("\nMINE=1\n"));
     world.wt(&["remove", "--purge", "x"]).code(128).says(&["'.env'"]);
-    // what is ours alone goes as before
+    // a file that is entirely ours is removed as before
     world.wt(&["add", "y"]).ok();
     world.write("myproject/.env", "PORT=8000\nURL=http://localhost:8000/en\n");
     world.wt(&["setup", "y"]).ok().says(&["changed URL in '.env'"]);

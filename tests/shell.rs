@@ -1,4 +1,4 @@
-//! Real interactive shells: where they stand after what, and that nothing else of them changes.
+//! Real interactive shells: where they are after each command, and that nothing else about them changes.
 
 use crate::terminal::{PROMPT, SHELLS, Setup, Terminal, adopt, export, find, mover, status_of, world};
 
@@ -34,7 +34,7 @@ fn add_and_remove_move_the_shell_too() {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
         let shown = terminal.shows(&format!("wt add -q {shell} && pwd"));
         assert_eq!(shown.lines().last(), Some(&*format!("[ROOT]/myproject-{shell}")), "{shell}: {shown:?}");
-        // the directory one stands in goes: the shell stands in the main worktree
+        // if its current directory is removed, the shell goes to the main worktree
         terminal.shows("wt remove -y .");
         assert_eq!(terminal.stands(), "[ROOT]/myproject", "{shell}");
     }
@@ -46,7 +46,7 @@ fn the_subdirectory_is_kept_where_the_other_worktree_has_it() {
     for dir in ["myproject/apps/shop", "staging/apps/shop", "staging/only here"] {
         std::fs::create_dir_all(world.path(dir)).unwrap();
     }
-    // a link in the other worktree that leads out of it is not followed
+    // a link that leads out of the other worktree is not followed
     std::fs::create_dir_all(world.path("myproject/out")).unwrap();
     std::os::unix::fs::symlink("/tmp", world.path("staging/out")).unwrap();
     for shell in SHELLS {
@@ -66,7 +66,7 @@ fn the_subdirectory_is_kept_where_the_other_worktree_has_it() {
         terminal.shows("wt remove -fy .");
         assert_eq!(terminal.stands(), "[ROOT]/myproject/apps/shop", "{shell}");
     }
-    // a script gets the worktree itself
+    // a script gets the root of the worktree
     world.wt_in("myproject/apps/shop", &["cd", "staging"]).ok().prints("[ROOT]/staging\n");
 }
 
@@ -107,7 +107,7 @@ fn one_who_came_through_a_link_stays_on_its_side() {
         assert_eq!(terminal.stands(), "[ROOT]/link/myproject", "{shell}");
         terminal.shows("wt cd -");
         assert_eq!(terminal.stands(), "[ROOT]/link/staging", "{shell}");
-        // a link to one worktree alone leads to no other
+        // a link to one particular worktree leads to no other
         terminal.shows("cd ../direct");
         terminal.shows("wt cd staging");
         assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");
@@ -145,7 +145,7 @@ fn a_failure_keeps_its_status_and_the_shell_its_place() {
         let status = status_of(shell);
         assert_eq!(terminal.shows(&format!("wt cd nowhere 2>/dev/null; echo {status}")), "128", "{shell}");
         assert_eq!(terminal.stands(), "[ROOT]/myproject", "{shell}");
-        // across a prompt too
+        // also across a prompt
         terminal.shows("wt cd nowhere");
         assert_eq!(terminal.shows(&format!("echo {status}")), "128", "{shell}");
         terminal.shows("git wt cd nowhere");
@@ -197,7 +197,7 @@ fn a_command_that_was_stopped_moves_the_shell_when_it_goes_on() {
     let world = world();
     world.write("myproject/.wt.toml", "[venv]\n");
     world.commit(&world.path("myproject"), "venv");
-    // waits for the word of the test
+    // waits until the test writes a word
     world.program("uv", "#!/bin/sh\necho making >/dev/tty\nread word <\"$HOME/word\"\nfor place; do :; done\nexec /usr/bin/python3 -m venv --without-pip \"$place\"\n");
     for (at, shell) in SHELLS.into_iter().enumerate() {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
@@ -243,12 +243,12 @@ fn the_background_moves_nothing() {
     for shell in SHELLS {
         let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
         for line in ["git wt cd staging 2>said &", "wt cd staging >/dev/null 2>said &"] {
-            // fish runs functions in the foreground whatever stands behind them
+            // fish runs functions in the foreground whatever comes after them
             if shell == "fish" && line.starts_with("wt") {
                 continue;
             }
             terminal.shows(line);
-            // the end of a job may draw a prompt of its own
+            // the end of a job may draw another prompt
             terminal.type_in("wait; echo waited; pwd\r");
             let shown =
                 terminal.until(|shown| shown.contains("\nwaited\n[ROOT]/") && shown.ends_with(PROMPT));
@@ -375,7 +375,7 @@ fn strict_and_crowded_shells_are_no_hindrance() {
         assert_eq!(terminal.line("pwd"), ("[ROOT]/staging".into(), "(staging)".into()), "{before}");
         terminal.shows("git wt cd other");
         assert_eq!(terminal.stands(), "[ROOT]/other", "{before}");
-        // the shell outlives a status that errexit does not mind, and keeps it
+        // the shell survives a status that errexit ignores, and keeps it
         terminal.shows("false && true");
         assert_eq!(terminal.shows("echo $?"), "1", "{before}");
     }
@@ -418,7 +418,7 @@ fn nothing_is_left_behind_in_the_runtime_directory() {
 #[test]
 fn a_runtime_directory_that_is_missing_is_no_hindrance() {
     let world = world();
-    // set in the shell, and below a file: fish would make a directory of its own in its place
+    // set in the shell, and below a file, since fish would otherwise make a directory of its own there
     let missing = world.path("myproject/README/run").display().to_string();
     for shell in SHELLS {
         let set = [("XDG_RUNTIME_DIR", &*missing), ("TMPDIR", "relative")];
@@ -518,7 +518,7 @@ fn ctrl_c_leaves_the_shell_the_terminal_and_the_repository_as_they_were() {
         let shown = terminal.until(|shown| shown.contains("error: interrupted") && shown.ends_with(PROMPT));
         assert!(shown.contains("undone: branch 'fresh'"), "{shell}: {shown}");
         assert_eq!(terminal.shows("pwd"), "[ROOT]/myproject", "{shell}");
-        // nor does one that answers a question do anything
+        // nor does Ctrl-C at a question change anything
         world.write("staging/media/photo", "x");
         terminal.type_in("wt remove --purge staging\r");
         terminal.until(|shown| shown.ends_with("[y/N] "));

@@ -1,4 +1,5 @@
-//! Whatever a repository calls its things, what is shown can all be seen, and what is to be pasted is only what it says.
+//! Whatever names a repository contains, every character shown is visible, and whatever is to be pasted does only what
+//! it says.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::fs;
 use crate::terminal::find;
 use crate::world::{Seen, World};
 
-/// Right to left, nothing at all, a line that climbs up, a tag, a private character.
+/// Right-to-left, a zero-width character, line breaks, a tag, a private-use character, a byte order mark.
 const UNSEEN: &str = "\u{202e}\u{200b}\u{85}\u{2028}\u{e0041}\u{e000}\u{feff}";
 
 #[track_caller]
@@ -40,7 +41,7 @@ fn no_verb_shows_what_cannot_be_seen() {
     let shown = world.wt(&["list"]).ok().stdout;
     assert!(shown.contains(r"a\u{202e}\u{200b}\u{2066}b"), "{shown}");
     assert!(shown.contains(r"odd\u{1b}[31m\u{202e}\nerror"), "{shown}");
-    // for programs it is what it is
+    // programs get it unchanged
     let json = world.wt(&["list", "--json"]).ok().stdout;
     assert!(json.contains(branch), "{json}");
     let main = repo.to_str().unwrap();
@@ -80,14 +81,14 @@ fn no_verb_shows_what_cannot_be_seen() {
         &["list", &format!("--{UNSEEN}")],
     ] {
         let seen = world.wt(args);
-        // what leads to a directory is data
+        // the path of a directory is data
         let answer = if ["add", "cd", "remove", "move"].contains(&args[0]) && !args.contains(&"--dry-run") {
             ""
         } else {
             &seen.stdout
         };
         can_be_seen(answer);
-        // and what hooks and git print is theirs
+        // and the output of hooks and git is theirs
         let ours = seen.stderr.lines().filter(|line| !line.starts_with("ok"));
         can_be_seen(&ours.collect::<Vec<_>>().join("\n"));
         assert!(!seen.stderr.contains("\nerror: forged") && !answer.contains("\nerror: forged"), "{seen:#?}");
@@ -106,12 +107,12 @@ fn trust_shows_every_character_of_a_command() {
     seen.says(&["  rm x # \\u{202e}\\u{2066} hs | lruc\n", "  ls \\u{200b}-l\\u{ad}\n"]);
 }
 
-/// The lines after `hint: `.
+/// Returns the lines after `hint: `.
 fn hints(seen: &Seen) -> Vec<String> {
     seen.stderr.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned).collect()
 }
 
-/// Gathers the hints that verbs give for one branch, and for its worktree at `place`.
+/// Collects the hints that verbs give for one branch, and for its worktree at `place`.
 fn gather(world: &World, branch: &str, place: &str) -> BTreeSet<String> {
     let repo = world.path("myproject");
     let mut all = BTreeSet::new();
@@ -192,7 +193,7 @@ fn a_hint_that_is_pasted_runs_nothing_of_a_name() {
     }
 }
 
-/// Runs a line in an empty directory, in which git does nothing but tell its words; returns what is there then.
+/// Runs a line in an empty directory, where git only prints its arguments; returns what is in the directory afterwards.
 fn run(world: &World, shell: &str, line: &str) -> Vec<String> {
     let dir = world.path("empty");
     let _ = fs::remove_dir_all(&dir);

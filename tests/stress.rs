@@ -1,7 +1,7 @@
-//! Many git-wt at once, and git-wt killed at any moment: what is left is whole, and nothing is left over.
+//! Many git-wt at once, and git-wt killed at any moment: what is left is complete, and nothing is left over.
 //!
-//! `GIT_WT_TEST_STRESS=200` sets how many operations each thread carries out, `GIT_WT_TEST_CRASHES=200` how many
-//! rounds of kills there are, and `GIT_WT_TEST_SEED` repeats a run's choices.
+//! `GIT_WT_TEST_STRESS=200` sets how many operations each thread carries out, `GIT_WT_TEST_CRASHES=200` how many rounds
+//! of kills there are, and `GIT_WT_TEST_SEED` repeats the choices of a run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,14 +17,14 @@ use serde_json::Value;
 use crate::world::{World, ended_within};
 
 const REPOSITORIES: [&str; 3] = ["one", "two", "three"];
-/// Few, so that they collide; two of them want the same place.
+/// Only a few, so that they collide; two of them want the same place.
 const NAMES: [&str; 4] = ["qa", "dev", "fix/1", "fix-1"];
-/// Where worktrees may stand beside a repository, after its name and a dash.
+/// Where worktrees may be beside a repository, after its name and a dash.
 const PLACES: [&str; 4] = ["qa", "dev", "fix-1", "elsewhere"];
 const THREADS: u64 = 8;
-/// Whoever takes longer hangs.
+/// Anything that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What no error may say: it tells of a race, not of a reason.
+/// What no error may say, since it would show a race rather than a reason.
 const RACES: [&str; 6] = ["config.lock", "index.lock", "Success", "No such file", "commondir", "panicked"];
 
 /// A generator of choices (xorshift64).
@@ -39,7 +39,7 @@ impl Dice {
         dice
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`.
     fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -52,12 +52,12 @@ impl Dice {
     }
 }
 
-/// The number in a variable.
+/// Returns the number in an environment variable.
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
 }
 
-/// The seed of this run, told so that it can be repeated.
+/// Returns the seed of this run, and prints it so that the run can be repeated.
 fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     let seed = number("GIT_WT_TEST_SEED").unwrap_or(u64::from(now));
@@ -65,7 +65,7 @@ fn seed() -> u64 {
     seed
 }
 
-/// A world of repositories that share one state directory; their worktrees get two ports and a database.
+/// Makes a world of repositories that share one state directory; their worktrees get two ports and a database.
 fn world_of(repositories: &[&str]) -> World {
     let world = World::new();
     for name in repositories {
@@ -131,7 +131,7 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a command to its end, or kills it when its time is up, and waits for what it has started.
+/// Runs a command to its end, or kills it when its time is up, and waits for its descendants.
 fn end_of(command: &mut Command, time: Duration) -> Ended {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let output = ended_within(time, child, kill_process).unwrap_or_else(|killed| killed);
@@ -140,7 +140,7 @@ fn end_of(command: &mut Command, time: Duration) -> Ended {
 }
 
 impl Ended {
-    /// What is wrong with the way it ended: it succeeds, or fails for a reason of its own.
+    /// Returns what is wrong with the way it ended: it must succeed, or fail for a proper reason.
     fn fault(&self) -> Option<String> {
         let reasons = ["error: ", "fatal: ", "problem: "];
         let reason = self.stderr.lines().any(|line| reasons.iter().any(|reason| line.starts_with(reason)));
@@ -152,14 +152,14 @@ impl Ended {
         }
     }
 
-    /// What in its messages tells of a race.
+    /// Returns what in its messages shows a race.
     fn race(&self) -> Option<String> {
         let told = RACES.iter().find(|race| self.stderr.contains(**race));
         told.map(|race| format!("tells of a race: {race}"))
     }
 }
 
-/// What happened in a run, and what was wrong with it.
+/// What happened in a run, and what went wrong.
 #[derive(Default)]
 struct Report {
     lines: Vec<String>,
@@ -176,7 +176,7 @@ impl Report {
     }
 }
 
-/// What else goes on while git-wt works.
+/// What else is going on while git-wt works.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Company {
     Nothing,
@@ -184,10 +184,10 @@ enum Company {
     Kills,
 }
 
-/// Plain git takes turns in a repository: it does not get along with itself.
+/// Plain git takes turns in a repository, because it cannot run concurrently with itself.
 type Turns = BTreeMap<&'static str, Mutex<()>>;
 
-/// What the threads share.
+/// The state that threads share.
 struct Wild<'a> {
     world: &'a World,
     company: Company,
@@ -196,7 +196,7 @@ struct Wild<'a> {
 }
 
 impl Wild<'_> {
-    /// Carries out operations in random repositories, and notes how each ended.
+    /// Carries out operations in random repositories, and records how each ended.
     fn carry_out(&self, mut dice: Dice, thread: u64, count: u64) {
         for at in 0..count {
             let repository = dice.one_of(&REPOSITORIES);
@@ -220,9 +220,9 @@ impl Wild<'_> {
 
     fn fault(&self, line: &str, is_plain: bool, ended: &Ended) -> Option<String> {
         match (is_plain, self.company) {
-            // what git says of us is its own affair
+            // what git says about our worktrees does not count
             (true, _) => None,
-            // and so is what it says of itself below us
+            // nor does what a git that we run says about itself
             (_, Company::PlainGit | Company::Kills) => ended.fault(),
             (_, Company::Nothing) => {
                 ended.fault().or_else(|| ended.race()).or_else(|| unreadable(line, ended))
@@ -231,13 +231,13 @@ impl Wild<'_> {
     }
 }
 
-/// What is wrong with an answer for programs.
+/// Returns what is wrong with an answer for programs.
 fn unreadable(line: &str, ended: &Ended) -> Option<String> {
     let cause = (line == "list --json").then(|| serde_json::from_slice::<Value>(&ended.stdout).err())??;
     Some(format!("no JSON: {cause}"))
 }
 
-/// Lets threads loose on the repositories of one world; returns it with all that happened.
+/// Lets threads work on the repositories of one world at random; returns the world with all that happened.
 fn run_wild(company: Company, seed: u64) -> (World, Report) {
     let world = world_of(&REPOSITORIES);
     let report = Mutex::new(Report::default());
@@ -253,7 +253,7 @@ fn run_wild(company: Company, seed: u64) -> (World, Report) {
     (world, report)
 }
 
-/// Asserts that nothing was wrong; else tells all that happened.
+/// Asserts that nothing was wrong; otherwise prints all that happened.
 #[track_caller]
 fn assert_faultless(report: &Report, seed: u64) {
     for line in report.lines.iter().filter(|_| !report.faults.is_empty()) {
@@ -269,18 +269,18 @@ struct Entry {
     record: Option<String>,
 }
 
-/// What stands on disk of some repositories, and what is wrong with it.
+/// What is on disk in some repositories, and what is wrong with it.
 struct Inspection<'a> {
     world: &'a World,
     repositories: &'a [&'a str],
     /// The records of all repositories, by id.
     records: BTreeMap<String, Value>,
-    /// All worktrees' directories, and who has them.
+    /// All worktrees' directories, each with the entry that has it.
     places: BTreeMap<PathBuf, PathBuf>,
     faults: Vec<String>,
 }
 
-/// Looks at everything; returns what is wrong.
+/// Examines everything; returns what is wrong.
 fn faults_of(world: &World, repositories: &[&str]) -> Vec<String> {
     let mut look = Inspection {
         world,
@@ -301,7 +301,7 @@ fn faults_of(world: &World, repositories: &[&str]) -> Vec<String> {
     look.faults
 }
 
-/// The paths in a directory that may not exist.
+/// Returns the paths in a directory that may not exist.
 fn paths_in(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
@@ -318,7 +318,7 @@ fn text_in(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// The variables and numbers of a record's ports.
+/// Returns the variables and numbers of a record's ports.
 fn ports_of(record: &Value) -> Vec<(String, u64)> {
     let steps = record["steps"].as_array().into_iter().flatten();
     let ports = steps.filter(|step| step["kind"] == "port");
@@ -343,7 +343,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// An entry names its directory and is named by it; git can work there.
+    /// Checks that an entry and its directory name each other, and that git can work there.
     fn entry(&mut self, dir: &Path) -> Option<Entry> {
         let (Some(gitdir), Some(_), Some(_)) =
             (text_of(dir.join("gitdir")), text_of(dir.join("commondir")), text_of(dir.join("HEAD")))
@@ -367,7 +367,7 @@ impl Inspection<'_> {
         Some(Entry { dir: dir.to_owned(), path, record: text_of(dir.join("wt-record")) })
     }
 
-    /// A record has one worktree, with its ports in the env file, and claims on them.
+    /// Checks that a record has one worktree, with its ports in the env file and claimed.
     fn record(&mut self, repository: &str, file: &Path, entries: &[Entry]) {
         let name = name_of(file);
         let Some(id) = name.strip_suffix(".json").filter(|id| !id.starts_with('.')) else {
@@ -385,7 +385,8 @@ impl Inspection<'_> {
         self.records.insert(id.to_owned(), record);
     }
 
-    /// A setup that fails has no env file yet, and keeps its ports for the next one.
+    /// Checks the ports in the env file. If setup failed there is no env file yet, and the ports are kept for the next
+    /// setup.
     fn environment(&mut self, id: &str, record: &Value, entry: &Entry) {
         let env = text_of(entry.path.join(".env")).unwrap_or_default();
         let mut steps = record["steps"].as_array().into_iter().flatten();
@@ -407,7 +408,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// No port is given twice.
+    /// Checks that no port is given twice.
     fn ports(&mut self) {
         let mut holders: BTreeMap<u64, String> = BTreeMap::new();
         for (id, record) in self.records.clone() {
@@ -419,7 +420,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Every claim is of a record that exists.
+    /// Checks that every claim belongs to a record that exists.
     fn claims(&mut self, kind: &str) {
         for file in paths_in(&self.world.path("state/git-wt").join(kind)) {
             let claim: Value = serde_json::from_str(&text_of(&file).unwrap_or_default()).unwrap_or_default();
@@ -429,7 +430,7 @@ impl Inspection<'_> {
         }
     }
 
-    /// Beside the repositories there are worktrees, and nothing else.
+    /// Checks that there is nothing but worktrees beside the repositories.
     fn directories(&mut self) {
         let known = ["home", "state", "run", "bin"];
         for path in paths_in(&self.world.root()) {
@@ -465,7 +466,7 @@ impl Inspection<'_> {
     }
 }
 
-/// Runs `doctor` in each repository and reports those that it finds ill.
+/// Runs `doctor` in each repository and returns those in which it finds problems.
 fn ill(world: &World, line: &[&str]) -> Vec<String> {
     for repository in REPOSITORIES {
         world.swept_in(repository);
@@ -474,7 +475,7 @@ fn ill(world: &World, line: &[&str]) -> Vec<String> {
     seen.iter().filter(|(_, seen)| seen.code != 0).map(|(name, seen)| format!("{name}: {seen:#?}")).collect()
 }
 
-/// What a round of killing does: before it is killed, and once it has been repaired.
+/// What a round of killing does: the verb that is killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verb {
     Add,
@@ -484,11 +485,11 @@ enum Verb {
 }
 
 const VERBS: [Verb; 4] = [Verb::Add, Verb::Remove, Verb::Undo, Verb::Move];
-/// The two places of the worktree that is killed at, and the one that nobody touches.
+/// The two places of the worktree that is acted on, and a worktree that nobody touches.
 const HERE: &str = "one-qa";
 const THERE: &str = "one-there";
 const BYSTANDER: &str = "one-bystander";
-/// What the user has in a worktree: a new file, and one that git ignores.
+/// The user's files in a worktree: an untracked one, and one that git ignores.
 const NOTES: [&str; 2] = ["notes", "own.sqlite3"];
 
 impl Verb {
@@ -501,7 +502,7 @@ impl Verb {
         }
     }
 
-    /// Brings the repository to where this verb begins.
+    /// Puts the repository in the state in which this verb begins.
     fn prepare(self, world: &World) {
         let _ = world.wt_in("one", &["remove", "-f", "-f", "-y", "qa"]);
         let branch = world.command("git", &world.path("one")).args(["branch", "-q", "-D", "qa"]).output();
@@ -515,7 +516,7 @@ impl Verb {
         }
     }
 
-    /// How long it takes when nobody kills it: the median of some runs.
+    /// Returns how long the verb takes if nobody kills it: the median of some runs.
     fn duration(self, world: &World) -> Duration {
         let timed = |_| {
             self.prepare(world);
@@ -534,7 +535,7 @@ impl Verb {
         command.spawn().unwrap()
     }
 
-    /// Starts it, and kills it after a while; it alone, its children go on. Says whether it was still there.
+    /// Starts it and kills it after a while, but not its children. Returns whether it was still running.
     fn kill(self, world: &World, after: Duration) -> bool {
         let mut child = self.start(world);
         std::thread::sleep(after);
@@ -571,7 +572,7 @@ fn leave_notes(world: &World, place: &str) {
     }
 }
 
-/// Kills a verb once, lets doctor repair what is left, and returns what is wrong then.
+/// Kills a verb once, lets doctor repair what is left, and returns what is still wrong.
 fn crash(world: &World, verb: Verb, after: Duration) -> (bool, Vec<String>) {
     verb.prepare(world);
     let killed = verb.kill(world, after);
@@ -648,15 +649,15 @@ fn repaired_after(company: Company) {
     assert_faultless(&report, seed);
 }
 
-/// Whether two gits made a worktree in one place at a time, so that one entry's directory names the other; then the
-/// record of that one has none.
+/// Whether two gits made a worktree in the same place at the same time, so that the directory of one entry names the
+/// other; the first one's record then has no worktree.
 fn is_shared_by_gits(fault: &str, faults: &[String]) -> bool {
     let is_shared = |fault: &str| fault.contains("/.git of ") && fault.contains(" says Some(\"gitdir: ");
     is_shared(fault) || (fault.ends_with(" has 0 worktrees") && faults.iter().any(|fault| is_shared(fault)))
 }
 
-/// Whether a fault is plain git's: a directory that stays of two gits that made a worktree in one place at a time, and
-/// was named as such; or a branch deleted while it was about to be checked out.
+/// Whether a fault is plain git's: a directory left by two gits that made a worktree in the same place at the same
+/// time, and reported as such; or a branch deleted while it was about to be checked out.
 fn is_left_by_git(fault: &str, lines: &[String]) -> bool {
     if fault.contains("unborn branch") && lines.iter().any(|line| line.contains(": worktree add ")) {
         return true;

@@ -1,4 +1,4 @@
-//! Real interactive shells in a pseudo-terminal, for tests to type into and look at.
+//! Real interactive shells in a pseudo-terminal, for tests to type into and read from.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use crate::ports;
 use crate::world::{World, is_here};
 
-/// The shells whose half exists.
+/// The shells that most tests run in; nushell and PowerShell have tests of their own.
 pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
-/// What the shells of these tests end their prompt with.
+/// The end of the prompt in the shells of these tests.
 pub const PROMPT: &str = "@@ ";
-/// Nobody waits longer for a shell.
+/// How long a test waits for a shell at most.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An interactive shell at a terminal.
@@ -23,9 +23,9 @@ pub struct Terminal {
     input: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     root: String,
-    /// All that came, as a terminal shows it.
+    /// Everything received so far, as a terminal shows it.
     display: vt100::Parser,
-    /// What came last, with its escape sequences.
+    /// The latest output, with its escape sequences.
     pub raw: String,
 }
 
@@ -35,14 +35,14 @@ pub struct Setup<'a> {
     /// Lines of the start file before git-wt is loaded, and after.
     pub before: &'a str,
     pub after: &'a str,
-    /// Whether git-wt is not loaded, so that what is installed must do.
+    /// Whether to leave git-wt unloaded, so that only what is installed counts.
     pub bare: bool,
     /// Variables of the terminal's own environment.
     pub variables: &'a [(&'a str, &'a str)],
 }
 
 impl Setup<'_> {
-    /// Puts the start file into the world; returns the arguments that have the shell read it.
+    /// Puts the start file into the world; returns the arguments that make the shell read it.
     fn install(&self, world: &World, shell: &str) -> &'static [&'static str] {
         let (file, load, args): (_, _, &[&str]) = match shell {
             "bash" => {
@@ -54,7 +54,7 @@ impl Setup<'_> {
                 &["-i"],
             ),
             "nu" => {
-                // what its start file makes is read after it
+                // what its start file creates is read after it
                 world.write("home/.config/nushell/autoload/later.nu", &format!("{}\n", self.after));
                 (
                     "home/.config/nushell/config.nu",
@@ -84,7 +84,7 @@ impl Setup<'_> {
     }
 }
 
-/// Finds a shell; where it is not installed its tests are skipped, but not in CI.
+/// Finds a shell; if it is not installed, its tests are skipped, except in CI.
 pub fn find(shell: &str) -> Option<PathBuf> {
     let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -110,7 +110,7 @@ impl Terminal {
             command.env(name, value.unwrap_or_default());
         }
         command.env("TERM", "dumb");
-        // ports differ from run to run
+        // ports differ between runs
         command.env("GIT_WT_PROMPT", "short");
         command.env("INPUTRC", world.path("home/.inputrc"));
         command.env("SHELL", &program);
@@ -150,7 +150,7 @@ impl Terminal {
                 Ok(more) => {
                     self.display.process(&more);
                     bytes.extend(more);
-                    // nu asks where the cursor is, and waits
+                    // nu asks for the cursor's position, and waits
                     let asked = bytes.windows(4).filter(|part| part == b"\x1b[6n").count();
                     for _ in answered..asked {
                         self.type_in("\x1b[1;1R");
@@ -162,12 +162,12 @@ impl Terminal {
         }
     }
 
-    /// What is to be seen now.
+    /// Returns what is visible now.
     pub fn display(&self) -> String {
         ports::to_spoken(&self.display.screen().contents().replace(&self.root, "[ROOT]"))
     }
 
-    /// Reads until what is to be seen is what the test waits for.
+    /// Reads until what is visible is what the test waits for.
     #[track_caller]
     pub fn until_display(&mut self, done: impl Fn(&str) -> bool) {
         let start = Instant::now();
@@ -179,14 +179,14 @@ impl Terminal {
         }
     }
 
-    /// Runs a command line; returns what it showed, and the prompt that followed, without the end of all prompts.
+    /// Runs a command line; returns what it showed, and the prompt after it, without the end that all prompts have.
     #[track_caller]
     pub fn line(&mut self, line: &str) -> (String, String) {
         self.type_in(&format!("{line}\r"));
         let shown = self.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
         let shown = shown.split_once('\n').map_or("", |(_echo, rest)| rest).to_owned();
         let (text, prompt) = shown.rsplit_once('\n').unwrap_or(("", &shown));
-        // fish marks the end of output that has no line break
+        // fish marks output that does not end with a line break
         let prompt = prompt.rsplit('⏎').next().unwrap_or(prompt);
         (text.to_owned(), prompt.trim_end_matches(PROMPT).trim().to_owned())
     }
@@ -203,7 +203,7 @@ impl Terminal {
         self.line(line).1
     }
 
-    /// Asks the shell where it stands.
+    /// Returns the shell's current directory.
     #[track_caller]
     pub fn stands(&mut self) -> String {
         self.shows("pwd")
@@ -214,7 +214,7 @@ impl Terminal {
     pub fn completes(&mut self, typed: &str, want: &str) {
         self.type_in(typed);
         self.until(|shown| shown.ends_with(want));
-        // away with the line
+        // clears the line
         self.type_in("\x15\r");
         self.until(|shown| shown.ends_with(PROMPT) && shown.contains('\n'));
     }
@@ -227,7 +227,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Reads a terminal to its end without making its shell wait.
+/// Reads a terminal to its end in a thread, so that its shell never has to wait.
 fn read_aside(mut reader: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
     let (sender, output) = channel();
     std::thread::spawn(move || {
@@ -241,7 +241,7 @@ fn read_aside(mut reader: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
     output
 }
 
-/// What a terminal shows, without its escape sequences.
+/// Returns what a terminal shows, without escape sequences.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text.chars();
@@ -250,7 +250,7 @@ fn plain(text: &str) -> String {
             '\x1b' => match rest.next() {
                 Some('[') => while rest.next().is_some_and(|c| !c.is_ascii_alphabetic() && c != '~') {},
                 Some(']') => while rest.next().is_some_and(|c| c != '\x07') {},
-                // the choice of a character set
+                // selects a character set
                 Some('(') => drop(rest.next()),
                 _ => {}
             },
@@ -261,17 +261,17 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// How a shell names the status of the last command.
+/// Returns how a shell writes the status of the last command.
 pub fn status_of(shell: &str) -> &'static str {
     if shell == "fish" { "$status" } else { "$?" }
 }
 
-/// How a shell sets a variable for its children.
+/// Returns how a shell sets a variable for its children.
 pub fn export(shell: &str, name: &str, value: &str) -> String {
     if shell == "fish" { format!("set -gx {name} {value}") } else { format!("export {name}={value}") }
 }
 
-/// Makes a worktree that git-wt knows.
+/// Makes a worktree and has git-wt adopt it.
 pub fn adopt(world: &World, name: &str, place: &str) {
     let place = world.path(place);
     world.git(
@@ -281,7 +281,7 @@ pub fn adopt(world: &World, name: &str, place: &str) {
     world.wt(&["setup", name]).ok();
 }
 
-/// A repository with two worktrees, `staging` and `other`.
+/// Makes a repository with two worktrees, `staging` and `other`.
 pub fn world() -> World {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
@@ -291,7 +291,7 @@ pub fn world() -> World {
     world
 }
 
-/// A stand-in for git-wt that moves the shell to `$TO`, bytes as they are.
+/// Puts a stand-in for git-wt into the world that moves the shell to `$TO`, byte for byte.
 pub fn mover(world: &World) {
     world.program(
         "mover",

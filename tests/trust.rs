@@ -1,4 +1,4 @@
-//! What consent covers, which is what was shown and nothing else, and who can give it.
+//! What consent covers (what was shown and nothing else), and who can give it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use crate::consent::{leaves_it_to_a_person, sets, with_recipe};
 use crate::world::{Seen, World};
 
-/// A world whose `myproject` has committed a recipe, with a Makefile and a script that leave a trace.
+/// Makes a world whose `myproject` has committed a recipe, with a Makefile and a script that leave a trace.
 fn asking(recipe: &str) -> World {
     let make = "%:\n\ttouch \"$$HOME/ran\"\n";
     with_recipe(recipe, &[("Makefile", make), ("tools/set-up.sh", "touch \"$HOME/ran\"\n")])
@@ -17,12 +17,12 @@ fn asks(world: &World, recipe: &str) {
     world.commit(&world.path("myproject"), "what it asks for");
 }
 
-/// Whether anything of the repository has run since this was last asked.
+/// Whether anything of the repository's has run since this was last called.
 fn ran(world: &World) -> bool {
     fs::remove_file(world.path("home/ran")).is_ok()
 }
 
-/// The hash that trust shows.
+/// Returns the hash that trust shows.
 fn hash(world: &World) -> String {
     let seen = world.wt(&["trust"]).code(128);
     let line = seen.stderr.lines().find_map(|line| line.strip_prefix("hash "));
@@ -92,7 +92,7 @@ fn a_file_that_a_command_names_is_a_part_of_it() {
         world.git(&repo, &["switch", "--quiet", "main"]);
         world.wt(&["add", "evil"]).code(3).says(&["without consent", command]);
         assert!(!world.path("myproject-evil/ran.sqlite3").exists(), "{command}");
-        // a link is called by its own name
+        // a link is listed under its own name
         let called = if command == "sh linked.sh" { "linked.sh" } else { changed };
         world.wt(&["trust", "evil"]).code(128).says(&[&format!("{called} (changed)")]);
         world.wt(&["add", "good"]).ok();
@@ -143,7 +143,7 @@ fn what_is_not_covered_is_said() {
         "  run        sh tools/set-up.sh  tools/set-up.sh\n  teardown   true\n",
         "what these files read or run in turn is not covered\n",
     ]);
-    // a command is shown whole, whatever the width, and its files in a line of their own
+    // a command is shown in full, whatever the width, and its files on a line of their own
     let long = format!("sh tools/set-up.sh {}", "word ".repeat(30));
     asks(&world, &format!("[hooks]\nsetup = [\"{long}\"]\n"));
     world
@@ -169,7 +169,7 @@ fn an_agent_is_told_to_ask_a_person() {
         world.wt(&["trust"]).code(128).says(&["there is no terminal to ask on", "a person has to agree"]);
     assert!(hints(&seen).is_empty(), "{seen:#?}");
     assert!(!ran(&world));
-    // what waits is not said to be done
+    // what waits is not reported as done
     let plan = world.wt(&["setup", "--dry-run", "x"]).ok().stdout;
     assert!(
         plan.ends_with("\n  wait for your consent: run make all\n") && plan.lines().count() == 2,
@@ -195,7 +195,7 @@ fn a_teammates_agent_gets_a_worktree_and_a_person_the_rest() {
     for action in ["run        sh install.sh", "run        echo $GREETING"] {
         assert_eq!(seen.stderr.matches(action).count(), 1, "{action}: {seen:#?}");
     }
-    // usable: its branch, its files and its port are there
+    // the worktree is usable: its branch, its files and its port are there
     assert_eq!(world.git(&world.path("myproject-x"), &["branch", "--show-current"]), "x");
     assert_eq!(
         world.read("myproject-x/.env"),
@@ -220,7 +220,7 @@ fn consent_in_advance_is_to_exactly_that() {
     world.wt(&["add", "x"]).code(3);
     world.write("myproject/x.sh", "touch ran.sqlite3\n");
     world.wt(&["trust", "--hash", &known]).ok();
-    // whoever has consented is shown the same
+    // a user who has already consented is shown the same
     world.wt(&["trust"]).ok().says(&["nothing waits for your consent\n", &format!("hash {known}\n")]);
     world.wt(&["trust", "--hash", &known]).ok();
     world.wt(&["trust", "--hash", "0123"]).code(128);
@@ -232,13 +232,13 @@ fn consent_in_advance_is_to_exactly_that() {
     world.wt(&["trust", "--hash", &known]).ok();
     world.wt(&["setup", "x"]).ok();
     assert!(world.path("myproject-x/ran.sqlite3").exists());
-    // all of it is asked for again
+    // consent to everything is asked for again
     world.wt(&["trust", "--forget"]).ok();
     world.wt(&["add", "y"]).code(3);
     assert!(!world.path("myproject-y/ran.sqlite3").exists());
 }
 
-/// What somebody may try, and how, with a pattern that fits all.
+/// Something a repository may try: its name, and how, given a pattern that fits everything.
 type Attempt = (&'static str, fn(&World, &str));
 
 #[test]

@@ -1,4 +1,4 @@
-//! A sandbox for the real binary: a home, a state directory and repositories of its own, and nothing of the host's.
+//! A sandbox for the real binary: it has its own home, state directory and repositories, and nothing of the host's.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,15 +14,15 @@ use tempfile::TempDir;
 
 use crate::ports;
 
-/// Says why a test is skipped; with `CI` set none may be.
+/// Skips a test and says why; with `CI` set, no test may be skipped.
 #[track_caller]
 fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
     eprintln!("skipped: {why}");
 }
 
-/// Whether what a test needs is installed. Where it is not, the test is skipped and says so; but with `CI` set all is to be
-/// there.
+/// Whether what a test needs is installed. If not, the test is skipped and says so; with `CI` set, everything must be
+/// installed.
 #[track_caller]
 pub fn is_here(what: &str, found: bool) -> bool {
     if !found {
@@ -31,7 +31,7 @@ pub fn is_here(what: &str, found: bool) -> bool {
     found
 }
 
-/// Whether a test may do what only root can. With `CI` set such tests are to be run by root.
+/// Whether a test may do what only root can. With `CI` set, such tests must be run by root.
 #[track_caller]
 pub fn is_root(to_do: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
@@ -64,8 +64,9 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
-/// Tests that were started with `&` in a script, or by nohup(1), ignore signals, and so would all that they start. A
-/// handler that does nothing ignores them just as well, and no program inherits it. Only Linux tells which they are.
+/// Keeps ignored signals from being inherited. Tests started with `&` in a script, or by nohup(1), ignore signals, and
+/// so would all programs that they start. A handler that does nothing has the same effect, and is not inherited. Only
+/// Linux tells which signals are ignored.
 fn pass_on_no_ignored_signals() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return };
@@ -78,7 +79,7 @@ fn pass_on_no_ignored_signals() {
     }
 }
 
-/// What stands in the user's own files, and is shown nowhere.
+/// A text in the user's own files that must be shown nowhere.
 pub const SECRET: &str = "SECRET-7f3a91";
 
 /// A temporary world.
@@ -99,11 +100,11 @@ impl Drop for World {
     }
 }
 
-/// How programs are killed: one alone, or its group.
+/// How to kill a program: alone, or with its group.
 pub type Kill = fn(Pid, Signal) -> rustix::io::Result<()>;
 
-/// Waits until a program has ended, and all that holds its output; as an error, what it had said by the time it was
-/// killed because it took longer.
+/// Waits until a program has ended along with everything that holds its output. If that takes too long, it is killed,
+/// and its output up to then is returned as an error.
 pub fn ended_within(time: Duration, child: Child, kill: Kill) -> Result<Output, Output> {
     let pid = Pid::from_child(&child);
     let (tell, told) = mpsc::channel();
@@ -114,8 +115,8 @@ pub fn ended_within(time: Duration, child: Child, kill: Kill) -> Result<Output, 
     })
 }
 
-/// Returns the wanted paths below a directory, in order; nothing below one that is not wanted. No link is followed, and
-/// what is deleted meanwhile is left out.
+/// Returns the wanted paths below a directory, sorted; nothing below a path that is not wanted. Links are not followed,
+/// and what is deleted meanwhile is left out.
 pub fn below(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut paths: Vec<_> = entries.filter(|path| wanted(path)).collect();
@@ -127,7 +128,7 @@ pub fn below(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     paths.into_iter().flat_map(with_inside).collect()
 }
 
-/// All that is in a world, or in a part of it; shows only the differences when two are compared in vain.
+/// Everything in a world, or in part of it; if two differ, only the differences are shown.
 #[derive(PartialEq, Eq)]
 pub struct Everything(Vec<String>);
 
@@ -139,7 +140,7 @@ impl Everything {
         assert!(difference.is_none(), "{when}\n{}", difference.unwrap());
     }
 
-    /// What is missing now, and what is new.
+    /// Returns what is missing now, and what is new.
     pub fn difference(&self, now: &Self) -> Option<String> {
         let missing: Vec<_> = self.0.iter().filter(|line| !now.0.contains(line)).collect();
         let new: Vec<_> = now.0.iter().filter(|line| !self.0.contains(line)).collect();
@@ -159,7 +160,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Asserts that it ended well.
+    /// Asserts that it succeeded.
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{self:#?}");
@@ -173,7 +174,7 @@ impl Seen {
         self
     }
 
-    /// Asserts that stderr has each of these.
+    /// Asserts that stderr contains each of these.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
@@ -183,7 +184,7 @@ impl Seen {
         self
     }
 
-    /// Asserts stdout, whole.
+    /// Asserts the whole of stdout.
     #[track_caller]
     pub fn prints(self, stdout: &str) -> Self {
         assert_eq!(self.stdout, stdout, "{self:#?}");
@@ -192,13 +193,13 @@ impl Seen {
 }
 
 impl World {
-    /// An empty world.
+    /// Makes an empty world.
     pub fn new() -> Self {
         Self::in_dir(&std::env::temp_dir())
     }
 
-    /// An empty world that is never written to a disk, where the system has a place for that: many small files come
-    /// and go there several times as fast.
+    /// Makes an empty world that is never written to a disk, if the system has a place for that: creating and deleting
+    /// many small files is several times as fast there.
     pub fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
         if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
@@ -212,7 +213,7 @@ impl World {
         for name in ["home", "state", "run", "bin"] {
             fs::create_dir(world.path(name)).unwrap();
         }
-        // as the system makes it: in another one fish has no faith, and makes its own in /tmp
+        // with the mode the system gives it: fish does not trust one with another mode, and makes its own in /tmp
         fs::set_permissions(world.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
         world.write(
             "home/.gitconfig",
@@ -221,7 +222,7 @@ impl World {
         world
     }
 
-    /// A world with a repository `myproject` of one commit.
+    /// Makes a world with a repository `myproject` of one commit.
     pub fn with_repo() -> Self {
         let world = Self::new();
         world.repo("myproject");
@@ -244,25 +245,25 @@ impl World {
         self.git(worktree, &["commit", "--quiet", "--message", message]);
     }
 
-    /// The world's directory, as the kernel names it.
+    /// Returns the world's directory, as the kernel names it.
     pub fn root(&self) -> PathBuf {
         self.dir.path().canonicalize().unwrap()
     }
 
-    /// A path in it.
+    /// Returns a path in the world.
     pub fn path(&self, rel: impl AsRef<Path>) -> PathBuf {
         let rel = rel.as_ref();
         self.root().join(rel.to_str().map_or_else(|| rel.into(), |rel| PathBuf::from(ports::to_host(rel))))
     }
 
-    /// Writes a file, with its parents; ports in it become the host's.
+    /// Writes a file, including its parent directories; ports in it become the host's.
     pub fn write(&self, rel: impl AsRef<Path>, text: &str) {
         let path = self.path(rel);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, ports::to_host(text)).unwrap();
     }
 
-    /// Reads a file, with the ports that tests speak of.
+    /// Reads a file, with the host's ports translated to the test's.
     #[track_caller]
     pub fn read(&self, rel: impl AsRef<Path>) -> String {
         let path = self.path(rel);
@@ -270,14 +271,14 @@ impl World {
         ports::to_spoken(&text)
     }
 
-    /// Reads the number of a process that a program of the world has written down: none of the tests' ports.
+    /// Reads a process id that a program of the world has written down, without translating it as a port.
     #[track_caller]
     pub fn pid(&self, rel: impl AsRef<Path>) -> Pid {
         let text = fs::read_to_string(self.path(rel)).unwrap();
         text.trim().parse().ok().and_then(Pid::from_raw).unwrap_or_else(|| panic!("no process: {text:?}"))
     }
 
-    /// Consents to all that the recipe of `myproject` asks for.
+    /// Consents to everything that the recipe of `myproject` asks for.
     #[track_caller]
     pub fn trust(&self) {
         self.wt(&["trust", "--yes"]).ok();
@@ -289,15 +290,15 @@ impl World {
         fs::set_permissions(self.path(format!("bin/{name}")), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Puts a uv into the world that makes no more of a venv than it takes to be one, and then does this.
+    /// Puts a uv into the world that makes only the minimum of a venv, and then runs `then`.
     pub fn fake_uv(&self, then: &str) {
         let make =
             "for venv; do :; done\nmkdir -p \"$venv/bin\"\necho 'home = /usr/bin' >\"$venv/pyvenv.cfg\"";
         self.program("uv", &format!("#!/bin/sh\n{make}\n{then}\n"));
     }
 
-    /// The git of this run, for programs of this world that stand in for it: that of `GIT_WT_TEST_GIT`, else the first
-    /// on the PATH of every world.
+    /// Returns the git of this run, for programs of this world that stand in for it: that of `GIT_WT_TEST_GIT`, or else
+    /// the first on the PATH of every world.
     pub fn hosts_git() -> &'static Path {
         static GIT: LazyLock<PathBuf> = LazyLock::new(|| {
             let asked = std::env::var_os("GIT_WT_TEST_GIT").map(PathBuf::from);
@@ -311,13 +312,13 @@ impl World {
         &GIT
     }
 
-    /// A directory in which only that git is.
+    /// Returns a directory that contains only that git.
     pub fn gits_dir() -> &'static Path {
         static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
             let name: String = World::hosts_git().to_string_lossy().replace('/', "-");
             let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("only{name}"));
             fs::create_dir_all(&dir).unwrap();
-            // another run may have made it
+            // another run may have made it already
             let _ = std::os::unix::fs::symlink(World::hosts_git(), dir.join("git"));
             assert_eq!(fs::read_link(dir.join("git")).unwrap(), World::hosts_git());
             dir
@@ -325,7 +326,7 @@ impl World {
         &DIR
     }
 
-    /// Whether the git of this run is of this version or later; says what is skipped if not.
+    /// Whether the git of this run is of this version or later; if not, says what is skipped.
     pub fn git_is(major: u32, minor: u32, needed_for: &str) -> bool {
         static VERSION: LazyLock<(u32, u32)> = LazyLock::new(|| {
             let output = Command::new(World::hosts_git()).arg("--version").output().unwrap();
@@ -341,7 +342,7 @@ impl World {
         is_there
     }
 
-    /// A command of this world.
+    /// Returns a command of this world.
     pub fn command(&self, program: impl AsRef<OsStr>, dir: &Path) -> Command {
         let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).parent().unwrap();
         let own = self.path("bin");
@@ -371,19 +372,19 @@ impl World {
         command
     }
 
-    /// What a program printed, in the words of tests: the world's directory as `[ROOT]`, and their ports.
+    /// Returns a program's output in the terms of tests: the world's directory as `[ROOT]`, and the test's ports.
     pub fn told(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes).replace(&*self.root().to_string_lossy(), "[ROOT]");
         ports::to_spoken(&text)
     }
 
-    /// Runs a command and looks at it.
+    /// Runs a command and returns what it showed.
     #[must_use = "how did it end?"]
     pub fn see(&self, command: &mut Command) -> Seen {
         self.seen(&command.output().unwrap())
     }
 
-    /// What a command has shown that has ended.
+    /// Returns what a command that has ended showed.
     pub fn seen(&self, output: &Output) -> Seen {
         Seen {
             stdout: self.told(&output.stdout),
@@ -405,7 +406,7 @@ impl World {
         self.wt_in("myproject", args)
     }
 
-    /// Runs git and returns what it printed; it must end well.
+    /// Runs git, which must succeed, and returns its output.
     #[track_caller]
     pub fn git(&self, dir: &Path, args: &[&str]) -> String {
         let output = self.command("git", dir).args(args).output().unwrap();
@@ -418,7 +419,7 @@ impl World {
         self.swept_in("myproject");
     }
 
-    /// Does so in another repository.
+    /// Does the same in another repository.
     pub fn swept_in(&self, repository: &str) {
         let trash = self.path(repository).join(".git/wt/trash");
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -427,8 +428,8 @@ impl World {
         }
     }
 
-    /// Everything that must be as before once all is undone: files, references, configuration, entries, records,
-    /// claims. Logs of references and git's own caches are not part of it.
+    /// Returns everything that must be as before once all is undone: files, references, configuration, entries,
+    /// records, claims. Logs of references and git's own caches are left out.
     pub fn everything(&self) -> Everything {
         let passing = [
             "/objects",
@@ -442,28 +443,28 @@ impl World {
             "FETCH_HEAD",
             "run/fish_universal_variables.notifier",
         ];
-        // directories that stay once they are there, and mean nothing empty
+        // directories that stay once they exist, and mean nothing while they are empty
         let scaffold =
             ["/wt", "/wt/records", "/wt/removed", "state/git-wt", "/ports", "/databases", "/refs/heads"];
-        // a shell's history and caches are its own
+        // a shell's history and caches do not count
         let home = self.path("home");
         let ends = |path: &Path, ends: &[&str]| ends.iter().any(|end| path.to_string_lossy().ends_with(end));
         let paths = below(&self.root(), &|path| path != home && !ends(path, &passing));
         self.told_of(paths.iter().filter(|path| !(path.is_dir() && ends(path, &scaffold))))
     }
 
-    /// Everything in some directories of the world, but what is not wanted and what is below it.
+    /// Returns everything in some directories of the world, except what is not wanted and what is below that.
     pub fn everything_in(&self, dirs: &[&str], wanted: &dyn Fn(&Path) -> bool) -> Everything {
         let paths: Vec<_> = dirs.iter().flat_map(|dir| below(&self.path(dir), wanted)).collect();
         self.told_of(paths.iter())
     }
 
-    /// A line for each of these paths: its mode, and what it holds or leads to.
+    /// Returns a line for each of these paths: its mode, and its content or the target of the link.
     fn told_of<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Everything {
         let root = self.root();
         let lines = paths.filter_map(|path| {
             let rel = path.strip_prefix(&root).unwrap().display();
-            // it may have been deleted meanwhile
+            // it may have been deleted since
             let meta = fs::symlink_metadata(path).ok()?;
             let mode = meta.permissions().mode() & 0o7777;
             if meta.is_dir() {
@@ -477,7 +478,7 @@ impl World {
             }
             let mut bytes = fs::read(path).ok()?;
             if path.ends_with("packed-refs") {
-                // what git says of the file itself; some versions leave one that is otherwise empty
+                // git's own text in the file, which some versions leave even if the file is otherwise empty
                 bytes = bytes
                     .split_inclusive(|byte| *byte == b'\n')
                     .filter(|line| !line.starts_with(b"#"))
@@ -498,7 +499,7 @@ impl World {
         Everything(lines.collect())
     }
 
-    /// The files called `pwned`, which a command of a hostile repository leaves wherever it runs.
+    /// Returns the files called `pwned`, which a hostile repository's commands leave wherever they run.
     pub fn pwned(&self) -> Vec<PathBuf> {
         let all = below(&self.root(), &|_| true);
         all.into_iter().filter(|path| path.ends_with("pwned") && !path.is_dir()).collect()

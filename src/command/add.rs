@@ -1,4 +1,4 @@
-//! `git wt add`: plan, make, hooks, print the path.
+//! `git wt add`: make a worktree and print its path.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -139,7 +139,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(status)
 }
 
-/// Reads the command line as a request; every word is judged before anything is looked at.
+/// Reads the command line as a request; every word is checked before anything is looked up.
 fn request(args: &Args, repo: &Repo) -> Result<Request> {
     if args.orphan {
         version::require_for("--orphan", version::ORPHAN)?;

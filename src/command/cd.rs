@@ -1,4 +1,4 @@
-//! `git wt cd`: where a worktree is; the shell goes there.
+//! `git wt cd`: find a worktree, and make the shell go there.
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
@@ -21,10 +21,10 @@ pub struct Args {
     pub create: bool,
 }
 
-/// The exit status when none was picked: that of a Ctrl-C.
+/// The exit status if none was picked, as for Ctrl-C.
 const CANCELLED: u8 = 130;
 
-/// Prints the path of a worktree and tells the shell.
+/// Prints the path of a worktree and tells the shell to go there.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = match &args.target {

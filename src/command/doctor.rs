@@ -1,4 +1,4 @@
-//! `git wt doctor`: what is broken or foreign, and with `--fix` its repair.
+//! `git wt doctor`: report what is broken or belongs elsewhere, and repair it with `--fix`.
 
 use clap::Args as ClapArgs;
 
@@ -25,13 +25,13 @@ impl Args {
     }
 }
 
-/// Examines the repository; exit status 1 when something stays broken.
+/// Examines the repository; the exit status is 1 if something remains broken.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     mend::examine(args.options(), context)
 }
 
-/// Examines what does not take a repository: this user's claims on this host, and the programs.
+/// Examines what needs no repository: this user's claims on this host, and the programs.
 pub fn run_outside(args: &Args, ui: Ui) -> Result<u8> {
     mend::examine_host(args.options(), ui)
 }

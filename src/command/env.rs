@@ -1,4 +1,4 @@
-//! `git wt env`: a worktree's variables, and where each came from.
+//! `git wt env`: a worktree's variables, and where each comes from.
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;

@@ -1,7 +1,7 @@
-//! git's own interface, to the byte, for scripts and other programs: `GIT_WT_MODE=git` or `git config wt.mode git`.
+//! Git's own interface, byte for byte, for scripts and other programs: `GIT_WT_MODE=git` or `git config wt.mode git`.
 //!
-//! What makes or removes a worktree still goes through our record and lock, so that a configured recipe is applied
-//! and taken back; everything else becomes `git worktree`.
+//! Making and removing worktrees still goes through our record and lock, so that a configured recipe is applied and
+//! undone; everything else becomes `git worktree`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +18,7 @@ use crate::ui::Ui;
 /// The verbs of git-worktree(1).
 pub const VERBS: [&str; 8] = ["add", "list", "lock", "move", "prune", "remove", "repair", "unlock"];
 
-/// The long options of a verb of git 2.47, which win over ours when one is abbreviated; each has a `--no-` form too.
+/// The long options of a verb in git 2.47. They win over ours when one is abbreviated; each has a `--no-` form too.
 fn options(verb: &str) -> &'static [&'static str] {
     match verb {
         "add" => {
@@ -32,7 +32,7 @@ fn options(verb: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether git's own interface is asked for.
+/// Whether git's own interface is requested.
 pub fn is_on(repo: Option<&Repo>) -> bool {
     match exec::variable("GIT_WT_MODE") {
         Some(mode) => mode == "git",
@@ -40,10 +40,10 @@ pub fn is_on(repo: Option<&Repo>) -> bool {
     }
 }
 
-/// Says nothing but errors: the narration is git's.
+/// Prints nothing but errors: all other output is git's.
 const QUIET: Ui = Ui { quiet: true, verbose: false };
 
-/// Answers the arguments of `git worktree` as git does.
+/// Handles the arguments of `git worktree` as git does.
 pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8> {
     let as_git = || as_git::worktree().args(args).replace();
     let (Some((verb, rest)), Ok(repo)) = (args.split_first(), repo) else { return Err(as_git()) };
@@ -52,7 +52,7 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
             Some(given) => {
                 as_git::add(&given.path, given.no_checkout, rest, &Context::with(repo, QUIET, channel)?)
             }
-            // help, a mistake, or an option of a newer git: git's to answer
+            // help, a mistake, or an option of a newer git, for git to answer
             None => Err(as_git()),
         },
         Some("move" | "prune" | "remove" | "repair") => {
@@ -62,7 +62,7 @@ pub fn run(args: &[OsString], repo: Result<Repo>, channel: Channel) -> Result<u8
     }
 }
 
-/// What the arguments of `git worktree add` say, as far as the record needs it.
+/// What the arguments of `git worktree add` mean, as far as the record needs it.
 #[derive(Debug, PartialEq, Eq)]
 struct Given {
     path: PathBuf,
@@ -70,7 +70,7 @@ struct Given {
 }
 
 impl Given {
-    /// Reads the arguments as git does; `None` for what git should answer itself.
+    /// Reads the arguments as git does; `None` if git should answer itself.
     fn parse(args: &[OsString]) -> Option<Self> {
         let mut given = Self { path: PathBuf::new(), no_checkout: false };
         let mut words = Vec::new();
@@ -88,7 +88,7 @@ impl Given {
                     rest.next()?;
                 }
             } else if text.len() > 1 && text.starts_with('-') {
-                // -fb NAME: the value of -b or -B is the rest of the word, or the next one
+                // -fb NAME: the value of -b or -B is the rest of the word, or the next word
                 let value = text.find(['b', 'B']);
                 if text[1..value.unwrap_or(text.len())].chars().any(|flag| !"fdq".contains(flag)) {
                     return None;
@@ -105,7 +105,7 @@ impl Given {
     }
 }
 
-/// The option of a verb that a word stands for, without its value, by git's rule of unique prefixes.
+/// Returns the option of a verb that a word stands for, without its value, by git's rule of unique prefixes.
 fn written_out_one(verb: &str, word: &str) -> Option<String> {
     let name = word.split('=').next()?.strip_prefix("--")?;
     let (no, name) = match name.strip_prefix("no-") {
@@ -121,7 +121,7 @@ fn written_out_one(verb: &str, word: &str) -> Option<String> {
     (!name.is_empty()).then(|| format!("--{no}{only}"))
 }
 
-/// Writes the abbreviations that git knows out in full, so that ours never shadow them.
+/// Expands the abbreviations that git knows, so that our own options never shadow them.
 pub fn written_out(verb: &str, args: &[OsString]) -> Vec<OsString> {
     let mut past_options = false;
     let mut full = |arg: &OsString| {
@@ -134,13 +134,13 @@ pub fn written_out(verb: &str, args: &[OsString]) -> Vec<OsString> {
     args.iter().map(|arg| full(arg).unwrap_or_else(|| arg.clone())).collect()
 }
 
-/// Says that a verb which git-wt carries out itself cannot honour an option of a newer git.
+/// Returns the error that a verb carried out by git-wt itself cannot honour an option of a newer git.
 pub fn only_gits(verb: &str, option: &OsString) -> Error {
     Error::usage(format!("'{}' is known to git alone", option.display()))
         .hint(Hint::of("git worktree").word("", verb).word("", option))
 }
 
-/// Takes an option that only git knows out of the arguments of a verb; returns it with its value.
+/// Removes an option that only git knows from the arguments of a verb; returns it with its value.
 pub fn take_unknown(verb: &str, args: &mut Vec<OsString>, option: &str) -> Result<Option<Vec<OsString>>> {
     let known = as_git::worktree().args([verb, "--git-completion-helper-all"]).output()?;
     let known = String::from_utf8_lossy(&known.stdout).into_owned();

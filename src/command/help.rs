@@ -1,4 +1,4 @@
-//! `git wt help`: the manual, wherever its pages are installed or not.
+//! `git wt help`: the manual, whether its pages are installed or not.
 
 use clap::{Args as ClapArgs, CommandFactory};
 
@@ -16,7 +16,7 @@ pub struct Args {
     pub verb: Option<String>,
 }
 
-/// Shows a page by `man` on a terminal; else, or where there is no `man`, prints the long help.
+/// Shows a page with `man` on a terminal; otherwise, or if there is no `man`, prints the long help.
 pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     let mut command = Cli::command();
     command.build();
@@ -41,15 +41,15 @@ fn text_of(page: &str) -> Option<&'static str> {
     PAGES.iter().find(|(name, _)| *name == page).map(|(_, text)| *text)
 }
 
-/// Has `man` show our own copy of a page; says whether it did.
+/// Has `man` show our own copy of a page; returns whether it did.
 fn is_shown_by_man(page: &str) -> Result<bool> {
     let Some(text) = text_of(page).filter(|_| which::which("man").is_ok()) else { return Ok(false) };
-    // Ctrl-C is the pager's
+    // Ctrl-C is for the pager
     exec::watch_signals()?;
     Ok(matches!(Program::new("man").args(["-l", "-"]).status_of(text.as_bytes()), Ok(0)))
 }
 
-/// A page of section 7 without its markup, which is no more than headings, paragraphs, breaks and fonts.
+/// Strips the markup from a page of section 7, which has only headings, paragraphs, breaks and fonts.
 fn plain(page: &str) -> String {
     let mut text = String::new();
     for line in page.lines() {

@@ -1,4 +1,4 @@
-//! Hidden: what the shell's prompt asks when its directory came into another worktree.
+//! Hidden: called by the shell's prompt when its directory has moved to another worktree.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,12 +27,12 @@ pub struct Args {
     pub direnv: bool,
 }
 
-/// Prints NUL-separated `set NAME VALUE` and `unset NAME` records, closed by `end`.
+/// Prints NUL-separated `set NAME VALUE` and `unset NAME` records, with `end` as the last.
 pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     if args.protocol != PROTOCOL {
         return Err(Error::new("this shell's git-wt functions are of another version").hint("exec $SHELL"));
     }
-    // a repository that git would not go into is none for the shell
+    // a repository that git would not enter does not count for the shell either
     let repo = args.root.as_ref().and_then(|_| Repo::discover().ok());
     let root = args.root.as_ref().filter(|_| repo.is_some());
     let wanted =

@@ -1,4 +1,4 @@
-//! `git wt init`: look at the project, write a commented recipe.
+//! `git wt init`: examine the project and write a commented recipe.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -65,7 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-/// Asks about what detection cannot know, and whether the outcome is right; where there is no choice nothing is asked.
+/// Asks about what detection cannot know, and whether the result is right; where there is no choice, nothing is asked.
 fn settle(project: &mut Project, ui: Ui) -> bool {
     let mut is_asked = false;
     for topic in Topic::ALL {
@@ -86,7 +86,7 @@ fn is_branch(repo: &Repo, name: &str) -> bool {
     repo.reference(&format!("refs/heads/{name}")).is_some() || !repo.on_remotes(name).is_empty()
 }
 
-/// Writes the recipe, never over one that has come meanwhile.
+/// Writes the recipe, but never over one that has appeared meanwhile.
 fn write(path: &Path, text: &str) -> Result<()> {
     match File::options().create_new(true).write(true).open(path) {
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Err(exists(path)),

@@ -1,4 +1,4 @@
-//! `git wt list`: the worktrees, where each is, what it serves, and what is unfinished in it.
+//! `git wt list`: the worktrees, where each is, what it serves, and what is uncommitted in it.
 
 use std::ffi::OsString;
 
@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-/// The options of git's own list.
+/// Returns the options for git's own list.
 fn gits_own(args: &Args) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["list".into()];
     words.extend(args.porcelain.then(|| "--porcelain".into()));
@@ -74,7 +74,7 @@ fn gits_own(args: &Args) -> Vec<OsString> {
     words
 }
 
-/// Lines the rows up: mark, name, branch, commit, changes, address, path, marks and note.
+/// Aligns the rows in columns: mark, name, branch, commit, changes, address, path, marks and note.
 fn table(rows: &[Row]) -> Vec<String> {
     let cells: Vec<[String; 7]> = rows
         .iter()
@@ -89,7 +89,7 @@ fn table(rows: &[Row]) -> Vec<String> {
                 row.path.clone(),
                 row.marks(),
             ];
-            // here too, since the widths count what is shown
+            // escaped here too, since the column widths are those of the text as shown
             cells.map(|cell| escaped(&cell))
         })
         .collect();

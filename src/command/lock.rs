@@ -1,4 +1,4 @@
-//! `git wt lock`: git locks a worktree against pruning, moving and removing.
+//! `git wt lock`: have git lock a worktree against pruning, moving and removing.
 
 use std::ffi::OsString;
 
@@ -28,7 +28,7 @@ pub struct Args {
     pub passed_on: Vec<OsString>,
 }
 
-/// Has git lock the worktree that is meant.
+/// Has git lock the worktree.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(&args.target)?;

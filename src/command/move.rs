@@ -1,4 +1,4 @@
-//! `git wt move`: git moves the directory; what names its place comes along.
+//! `git wt move`: git moves the directory, and everything that names its place is updated.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Args {
     pub passed_on: Vec<OsString>,
 }
 
-/// Moves a worktree; the shell follows if it stands in it. Prints nothing, as git does.
+/// Moves a worktree; the shell follows if it is inside. Prints nothing, as git does.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let worktrees = Worktrees::read(&context.repo)?;

@@ -1,4 +1,4 @@
-//! Hidden: judges a push, as the pre-push hook is told of it.
+//! Hidden: judges a push for the pre-push hook.
 
 use clap::Args as ClapArgs;
 
@@ -10,7 +10,7 @@ use crate::ops::push_guard;
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {}
 
-/// Refuses what is not the protected worktree's own branch.
+/// Refuses to push anything but the protected worktree's own branch.
 pub fn run(_: &Args, context: &Context) -> Result<u8> {
     push_guard::judge(context)
 }

@@ -1,4 +1,4 @@
-//! `git wt remove`: take back what was made for a worktree, and nothing else.
+//! `git wt remove`: remove what was made for a worktree, and nothing else.
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
@@ -58,7 +58,7 @@ pub struct Args {
     pub ui: Ui,
 }
 
-/// Removes worktrees; prints the directory to stand in next if ours goes.
+/// Removes worktrees; prints the directory to go to if the current one is removed.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let which = match (args.all, args.merged) {

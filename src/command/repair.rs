@@ -1,4 +1,5 @@
-//! `git wt repair`: git mends the links between worktrees and repository; what names their places follows.
+//! `git wt repair`: git mends the links between worktrees and repository, and everything that names their places is
+//! updated.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Args {
     pub passed_on: Vec<OsString>,
 }
 
-/// Has git mend the links, and then the records and claims.
+/// Has git mend the links, then updates the records and claims.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let cwd = std::env::current_dir().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `git wt run`: a command in a worktree's directory and environment.
+//! `git wt run`: run a command in a worktree's directory and environment.
 
 use std::ffi::OsString;
 
@@ -26,11 +26,11 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
-/// Becomes the command; its exit status is ours.
+/// Becomes the command, whose exit status is then ours.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let Some(target) = &args.target else {
-        // what tells us to stop is passed on, and all have their time to do so
+        // signals are passed on to the commands, which all get time to stop
         exec::watch_signals()?;
         return Ok(run::run_in_all(&args.command, &worktrees, context));
     };

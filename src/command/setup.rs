@@ -1,4 +1,4 @@
-//! `git wt setup`: adopt a worktree, resume failed hooks, bring a drifted environment up to date.
+//! `git wt setup`: adopt a worktree, resume failed hooks, update an environment that has drifted.
 
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
@@ -45,7 +45,7 @@ pub struct Args {
     pub ui: Ui,
 }
 
-/// Provisions worktrees that exist.
+/// Sets up existing worktrees.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
     let options = Options { no_hooks: args.no_hooks, again: args.again };
@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     one(args.dry_run, tree, &worktrees, options, context)
 }
 
-/// Goes through all linked worktrees; one that fails does not stop the others. Returns the worst exit status.
+/// Sets up all linked worktrees; a failure does not stop the others. Returns the worst exit status.
 fn every_one(dry_run: bool, worktrees: &Worktrees, options: Options, context: &Context) -> Result<u8> {
     let mut worst = 0;
     for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.is_main()) {

@@ -1,4 +1,4 @@
-//! `git wt shell-init`: the shell's half, to be evaluated in its start file.
+//! `git wt shell-init`: the shell's side, to be evaluated in its start file.
 
 use std::path::PathBuf;
 
@@ -73,7 +73,7 @@ pub fn run(args: &Args, ui: Ui) -> Result<u8> {
     Ok(0)
 }
 
-/// The shell that the user logs in with.
+/// Returns the user's login shell.
 fn login_shell() -> Result<Shell> {
     let login = exec::variable("SHELL").map(PathBuf::from).unwrap_or_default();
     let name = login.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -40,7 +40,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(args.target.as_deref().unwrap_or("."))?;
     let requested = requested(args, tree, &worktrees, context)?;
-    // over what was consented to as well: it is the same for whoever has not yet
+    // the hash also covers what already has consent, so that it is the same for users who have not consented yet
     let (hash, asks) = (consent::hash_of(&requested), !requested.is_empty());
     let missing = context.consent()?.missing(requested);
     if missing.is_empty() && args.hash.as_ref().is_none_or(|expected| *expected == hash) {
@@ -76,7 +76,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-/// What is asked for in a worktree; in the main worktree also what each template asks for, as it will be used from there.
+/// Returns what a worktree asks for; in the main worktree, also what each template asks for, since templates are used
+/// from there.
 fn requested(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Vec<Action>> {
     let mut all: Vec<Action> = Vec::new();
     for recipe in recipes(args, tree, worktrees, context)? {

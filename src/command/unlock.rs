@@ -1,4 +1,4 @@
-//! `git wt unlock`: git unlocks a worktree.
+//! `git wt unlock`: have git unlock a worktree.
 
 use std::ffi::OsString;
 
@@ -22,7 +22,7 @@ pub struct Args {
     pub passed_on: Vec<OsString>,
 }
 
-/// Has git unlock the worktree that is meant.
+/// Has git unlock the worktree.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(&args.target)?;

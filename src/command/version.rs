@@ -1,4 +1,4 @@
-//! `git wt --version`: which git-wt runs, and which git it calls.
+//! `git wt --version`: which git-wt is running, and which git it calls.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::host::exec::Program;
 use crate::ui::Ui;
 
-/// Prints a line for each, with the program's place.
+/// Prints one line for each, with the program's path.
 pub fn run(ui: Ui) -> Result<u8> {
     let at =
         |place: Option<PathBuf>| place.map(|place| format!(" ({})", place.display())).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Whether a worktree's environment has drifted: from what git-wt wrote, or from what the recipe wants now.
 //!
-//! A glance for the prompt, which starts no process and judges names and hashes; `git wt setup --dry-run` says the rest.
+//! A quick check for the prompt, which starts no process and compares names and hashes; `git wt setup --dry-run` gives
+//! the details.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -10,12 +11,12 @@ use crate::record::Record;
 use crate::resource::EnvFile;
 use crate::text::hash::hash;
 
-/// Whether `setup` would have something to say of the env files, ports or the venv of the worktree at `root`.
+/// Whether `setup` would have something to report about the env files, ports or venv of the worktree at `root`.
 pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words) -> bool {
     let files: Vec<&EnvFile> = record.env_files().collect();
     let ports = record.ports();
     if ports.is_empty() && files.is_empty() && record.venvs().next().is_none() {
-        // it was made without an environment
+        // the worktree was made without an environment
         return false;
     }
     let numbered: HashSet<&String> = ports.iter().map(|(name, _)| name).collect();
@@ -34,7 +35,8 @@ pub fn has_drifted(record: &Record, recipe: &Recipe, root: &Path, words: &Words)
     files.iter().any(|file| file.has_drifted(root)) || (recipe.configured && !as_wanted)
 }
 
-/// Whether a template still makes the value of this hash; one that cannot be rendered is for `setup` to tell of.
+/// Whether a template still gives the value with this hash; a template that cannot be rendered is left for `setup` to
+/// report.
 fn wants(template: &str, words: &Words, written: &str) -> bool {
     words.render(template).map_or(true, |value| hash(value.as_bytes()) == written)
 }

@@ -1,7 +1,7 @@
-//! The guard: no variable of a worktree leads into another one.
+//! The guard checks that no variable of a worktree leads into another one.
 //!
-//! An env file copied from the neighbour, a venv activated before the directory was changed: what is run then works on
-//! the neighbour's port or database, and nobody notices. It looks and tells; it changes nothing.
+//! If an env file was copied from a neighbouring worktree, or a venv was activated before changing directory, commands
+//! work on the neighbour's port or database, and nobody notices. The guard reports this; it changes nothing.
 
 use std::fmt::{self, Display};
 use std::path::Path;
@@ -18,19 +18,19 @@ use crate::resource::{Resource, database};
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{Engine, SqlitePlace, Url};
 
-/// What happens to a command whose environment leads into another worktree (`wt.guard`).
+/// What to do with a command whose environment leads into another worktree (`wt.guard`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
-    /// It is not run.
+    /// Do not run it.
     Refuse,
-    /// It is run after a warning.
+    /// Run it after a warning.
     Warn,
-    /// Nobody looks.
+    /// Do not check.
     Off,
 }
 
 impl Guard {
-    /// Reads the setting; refuses if there is none.
+    /// Reads the setting; the default is to refuse.
     pub fn of(repo: &Repo) -> Result<Self> {
         match repo.setting("wt.guard").as_deref() {
             None | Some("refuse") => Ok(Self::Refuse),
@@ -43,14 +43,14 @@ impl Guard {
     }
 }
 
-/// The variable of an active venv; what it names is on PATH too, and so passed on to every child.
+/// The variable of an active venv, whose programs are also on PATH and so are passed on to every child.
 pub const VENV: &str = "VIRTUAL_ENV";
 
 /// A variable that leads into another worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
     pub variable: String,
-    /// The env file it stands in; `None` for one of the shell's.
+    /// The env file that has it; `None` if it comes from the shell.
     pub file: Option<String>,
     /// What it leads to, as in "port 8002 of 'staging'".
     pub to: String,
@@ -68,7 +68,7 @@ impl Display for Stray {
 }
 
 impl Stray {
-    /// The way out for the worktree of this name.
+    /// Returns what to do about it in the worktree of this name.
     fn way_out(&self, name: &str) -> Result<Hint, String> {
         match &self.file {
             Some(_) if self.has_own => Ok(Hint::of("git wt setup").name(name)),
@@ -79,7 +79,7 @@ impl Stray {
     }
 }
 
-/// The refusal to run anything in the worktree of this name; `None` without strays.
+/// Returns the refusal to run anything in the worktree of this name; `None` without strays.
 pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
     let error = Error::new(format!("the environment of '{name}' leads into another worktree"));
     let mut ways = Vec::new();
@@ -98,22 +98,22 @@ pub fn refusal(name: &str, strays: &[Stray]) -> Option<Error> {
     })
 }
 
-/// A worktree and those around it.
+/// A worktree and its neighbours.
 pub struct Watch<'a> {
     pub repo: &'a Repo,
     pub worktrees: &'a Worktrees,
     /// The ports and databases of this host.
     pub claims: &'a Claims,
-    /// The directory that files are taken from.
+    /// The directory that files are copied and linked from.
     pub main: Option<&'a Path>,
-    /// The worktree that is looked at.
+    /// The worktree to check.
     pub tree: &'a Worktree,
     pub recipe: &'a Recipe,
     pub own_database: Option<&'a DatabaseRule>,
 }
 
 impl Watch<'_> {
-    /// The variables that lead into another worktree: those of the env file, and those the shell would pass on.
+    /// Returns the variables that lead into another worktree: those in env files, and those the shell would pass on.
     pub fn strays(&self, environment: &Environment, shell: &dyn Fn(&str) -> Option<String>) -> Vec<Stray> {
         let mut strays = Vec::new();
         for variable in &environment.variables {
@@ -145,14 +145,14 @@ impl Watch<'_> {
         Stray { variable: name.to_owned(), file, to, has_own }
     }
 
-    /// The variable that holds the URL of a database of the worktree's own.
+    /// Returns the variable that holds the URL of the worktree's own database.
     fn database_variable(&self) -> Option<&str> {
         self.own_database.map(|rule| rule.variable.as_str())
     }
 
-    /// What of another worktree a variable leads to.
+    /// Describes what a variable leads to in another worktree.
     fn leads_to(&self, name: &str, value: &str) -> Option<String> {
-        // a recipe that gives every worktree this very value means it
+        // if the recipe gives every worktree this very value, it is intended
         if self.recipe.env.values.iter().any(|(known, text)| known == name && text.wanted() == value) {
             return None;
         }
@@ -169,7 +169,7 @@ impl Watch<'_> {
             Some(port) => {
                 self.mains_port(name, port).or_else(|| self.anothers_port(port, !self.tree.is_main()))
             }
-            // one repository's front end may well want a port of another's
+            // a front end in one repository may well use a port from another repository
             None => self.anothers_port(local_port(value)?, false),
         }
     }
@@ -201,7 +201,7 @@ impl Watch<'_> {
         is_mains.then(|| format!("the database of {}", self.named(main)))
     }
 
-    /// Where main's own database is.
+    /// Returns where main's own database is.
     fn main_database(&self) -> Option<String> {
         let main = self.main?;
         let text = EnvText::parse(file::read(&main.join(&self.recipe.env.from)).ok()??);
@@ -211,20 +211,21 @@ impl Watch<'_> {
         }
     }
 
-    /// Who else has claimed a thing.
+    /// Returns the owner who has claimed a thing, if it is not this worktree.
     fn another(&self, thing: &Thing) -> Option<Owner> {
         let own = self.worktrees.record(self.tree).map(|record| record.owner(self.repo));
         let is_own = |claim: &Claim| own.as_ref().is_some_and(|own| claim.is_of(own));
         self.claims.find(thing).filter(|claim| !is_own(claim))?.owner
     }
 
-    /// The name of the owner that is a record of this repository.
+    /// Returns the worktree's name if the owner is a record of this repository.
     fn worktree_of(&self, owner: &Owner) -> Option<String> {
         let record = self.worktrees.records.iter().find(|record| record.owner(self.repo).is(owner))?;
         Some(format!("'{}'", record.name))
     }
 
-    /// The other worktree that a venv lies in. Main's serves those that are to have none of their own.
+    /// Returns the other worktree that contains a venv. Main's venv does not count if worktrees are to have none of
+    /// their own.
     fn anothers_venv(&self, path: &Path) -> Option<&Worktree> {
         let trees = self.worktrees.listing.worktrees.iter().filter(|tree| path.starts_with(&tree.path));
         let around = trees.max_by_key(|tree| tree.path.as_os_str().len());
@@ -239,7 +240,7 @@ impl Watch<'_> {
     }
 }
 
-/// Where a database is, as it is claimed.
+/// Returns where a database is, as written in claims.
 fn place(text: &str, root: &Path) -> Option<String> {
     let url = Url::parse(text)?;
     match Engine::of(url.scheme())? {
@@ -256,7 +257,7 @@ fn place(text: &str, root: &Path) -> Option<String> {
     }
 }
 
-/// The port of a URL that leads to this host.
+/// Returns the port of a URL that leads to this host.
 fn local_port(value: &str) -> Option<u16> {
     let url = Url::parse(value)?;
     let (host, port) = url.server().rsplit_once(':')?;

@@ -1,4 +1,5 @@
-//! Python environments that name another worktree: they were copied from it, or have its code installed, and run it.
+//! Python environments that name another worktree: they were copied from it, or its code is installed in them, and they
+//! run that code.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +11,17 @@ use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::venv;
 
-/// A worktree's environment with the other worktrees that it names.
+/// A worktree's Python environment that names other worktrees.
 pub struct StrayVenv<'a> {
     worktree: &'a Worktree,
     /// The environment, relative to its worktree.
     venv: PathBuf,
-    /// Each place, the innermost first, and the first file that names it.
+    /// Each place it names, the innermost first, with the first file that names it.
     names: Vec<(PathBuf, PathBuf)>,
 }
 
 impl<'a> StrayVenv<'a> {
-    /// Looks at the environment of a worktree.
+    /// Examines the Python environment of a worktree.
     pub fn find(
         worktree: &'a Worktree,
         environment: &Environment,
@@ -33,13 +34,13 @@ impl<'a> StrayVenv<'a> {
         let others = worktrees.listing.worktrees.iter().filter(|other| other.head != Head::Bare);
         let mut others: Vec<&Path> =
             others.map(|other| other.path.as_path()).filter(|path| *path != worktree.path).collect();
-        // what names a worktree inside another one names that one too
+        // innermost first: a file that names a nested worktree also names the one around it
         others.sort_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
         let names = venv::other_places(&Tree::open(&worktree.path)?, venv, &others)?;
         Ok((!names.is_empty()).then(|| Self { worktree, venv: venv.to_owned(), names }))
     }
 
-    /// Says what is wrong, as in "the venv of 'staging' runs the code of 'main': '.venv/bin/x' names '/p/main'".
+    /// Describes what is wrong, as in "the venv of 'staging' runs the code of 'main': '.venv/bin/x' names '/p/main'".
     pub fn describe(&self, worktrees: &Worktrees) -> Vec<String> {
         let name = worktrees.name(self.worktree);
         let line = |(place, file): &(PathBuf, PathBuf)| {
@@ -50,7 +51,7 @@ impl<'a> StrayVenv<'a> {
         self.names.iter().map(line).collect()
     }
 
-    /// Has the environment name its own worktree instead.
+    /// Makes the environment name its own worktree instead.
     pub fn bring_home(&self) -> Result<()> {
         let tree = Tree::open(&self.worktree.path)?;
         self.names.iter().try_for_each(|(place, _)| {

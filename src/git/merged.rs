@@ -1,21 +1,21 @@
-//! Whether what was committed on a branch lives on elsewhere, once the branch is gone.
+//! Whether the commits of a branch exist elsewhere, so that they survive when the branch is deleted.
 
 use super::{Oid, RemoteBranch, Repo};
 use crate::error::Result;
 use crate::host::exec::Output;
 use crate::text::name::BranchName;
 
-/// How a branch's work has come into another one.
+/// How a branch's work has reached another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merged {
     Into(String),
-    /// Its changes are there: rebased, or squashed into one commit.
+    /// The other branch has its changes: rebased, or squashed into one commit.
     AsChanges(String),
 }
 
 impl Repo {
-    /// Finds out where the work of `branch` lives on: in its upstream (unless that goes too), in the default branch of
-    /// a remote or here, or in what the main worktree has checked out. `None` when it is nowhere else.
+    /// Finds out where the work of `branch` is kept: in its upstream (unless that is deleted too), in the default
+    /// branch of a remote or here, or in what the main worktree has checked out. `None` if it is nowhere else.
     pub fn merged(&self, branch: &BranchName, upstream_goes: bool) -> Result<Option<Merged>> {
         let places = self.places_for(branch, upstream_goes)?;
         for (name, place) in &places {
@@ -38,7 +38,7 @@ impl Repo {
         log.is_ok_and(|log| log.lines().count() == 1 && log.starts_with("branch: Created"))
     }
 
-    /// Where the work of a branch may live on, each place once, as it is called and where it stands.
+    /// Returns where the work of a branch may be kept: the name and commit of each place, listed once.
     fn places_for(&self, branch: &BranchName, upstream_goes: bool) -> Result<Vec<(String, Oid)>> {
         let upstream = self.upstream(branch)?;
         let default = self.default_branch();
@@ -55,13 +55,13 @@ impl Repo {
         Ok(names.into_iter().filter_map(|name| self.commit(&name).map(|oid| (name, oid))).collect())
     }
 
-    /// The remote branch that a branch tracks, if it is known here.
+    /// Returns the remote branch that a branch tracks, if it is known here.
     pub fn upstream(&self, branch: &BranchName) -> Result<Option<RemoteBranch>> {
         let output = self.ask(&["for-each-ref", "--format=%(upstream:short)", &branch.full()])?;
         Ok(self.remote_branch(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
-    /// Whether the changes of a branch are in `place` under other commits: each of them, or all in one.
+    /// Whether `place` has the changes of a branch in other commits: one for one, or all in a single one.
     fn has_changes_of(&self, branch: &BranchName, place: &Oid) -> Result<bool> {
         let each = self.ask(&["cherry", place.as_str(), &branch.full()])?;
         if each.code == 0 && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+")) {
@@ -78,15 +78,15 @@ impl Repo {
             let ids = String::from_utf8_lossy(&ids).into_owned();
             Ok(ids.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
         };
-        // commits that change nothing together are still commits
+        // commits are still commits even if together they change nothing
         match ids(&whole.stdout)?.first() {
             Some(ours) => Ok(ids(&theirs.stdout)?.contains(ours)),
             None => Ok(false),
         }
     }
 
-    /// Commits that nothing leads to but `head`: no branch, no tag, no remote, none of `others`. The newest twenty,
-    /// with their subjects.
+    /// Returns the newest twenty commits that are reachable only from `head`, from no branch, tag or remote and none of
+    /// `others`, with their subjects.
     pub fn only_from(&self, head: &Oid, others: &[&Oid]) -> Result<Vec<String>> {
         let others = others.iter().map(|oid| format!("^{oid}"));
         let log = ["log", "--format=%h %s", "--max-count=20", head.as_str()];

@@ -1,4 +1,4 @@
-//! Whose a repository is, and whether one that is found is meant: git's own rule, and one that is stricter.
+//! Who owns a repository, and whether the one found is the one meant: git's own rule, and a stricter one.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,8 +16,8 @@ use crate::host::file::real;
 use crate::text::tilde;
 
 impl Repo {
-    /// Returns the repository that is meant by standing here: what git would take for a bare one may have been checked out
-    /// as a part of another, and its settings are then those of whoever has committed it.
+    /// Returns the repository that the current directory is meant to be in. What git takes for a bare repository may be
+    /// part of another one's checkout, and then its settings come from whoever committed it.
     pub(super) fn that_is_meant(self, here: &Path) -> Result<Self> {
         let is_named = exec::variable("GIT_DIR").is_some();
         if is_named || !self.is_found_by_itself(here) {
@@ -44,18 +44,18 @@ impl Repo {
         .hint(Hint::of("git").word("--git-dir=", &place).and("wt list")))
     }
 
-    /// Whether the directory we stand in is a git directory, or in one, which no `.git` has led to. One that is called so
-    /// itself, or lies in one, no branch can bring.
+    /// Whether the current directory is a git directory, or in one, found without a `.git` leading to it. One that is
+    /// called `.git`, or is inside a `.git`, cannot come from a branch.
     fn is_found_by_itself(&self, here: &Path) -> bool {
         let git_dir = real(&self.git_dir);
         let is_gits = |part: Component| part.as_os_str().eq_ignore_ascii_case(".git");
         real(here).starts_with(&git_dir) && !git_dir.components().any(is_gits)
     }
 
-    /// Fails where git would not go: in a repository of somebody else's that `safe.directory` does not name. Its common
-    /// directory is looked at as well, where the settings and the records are.
+    /// Fails where git would refuse: in a repository that somebody else owns and that `safe.directory` does not name.
+    /// The owner of its common directory, which has the settings and the records, is checked too.
     pub(super) fn check_owner(&self) -> Result<()> {
-        // git takes a repository that is named for one that is meant
+        // like git, trust a repository that is named explicitly
         if exec::variable("GIT_DIR").is_some() {
             return Ok(());
         }
@@ -76,7 +76,7 @@ impl Repo {
         Err(dubious(&main))
     }
 
-    /// Whether the user's own settings, and not the repository's, name `place` in `safe.directory`.
+    /// Whether the user's own settings, not the repository's, name `place` in `safe.directory`.
     fn calls_safe(&self, place: &Path) -> bool {
         let is_protected = |meta: &Metadata| !matches!(meta.source, Source::Local | Source::Worktree);
         let snapshot = self.gix.config_snapshot();
@@ -100,7 +100,8 @@ fn names(value: &BString, place: &Path) -> bool {
     path.is_absolute() && if below { place != path && place.starts_with(&path) } else { place == path }
 }
 
-/// Whether we own a path itself, and not what it may lead to. Root also owns what is of the user who has become root.
+/// Whether we own a path itself, not what it may lead to. Root also counts as owning what the user who became root
+/// owns.
 fn is_owned_by_us(path: &Path) -> bool {
     let Ok(owner) = fs::symlink_metadata(path).map(|found| found.uid()) else { return false };
     let we = rustix::process::geteuid();

@@ -1,6 +1,6 @@
-//! The settings of `git -c name=value`, as git hands them to its children in `GIT_CONFIG_PARAMETERS`.
+//! The settings of `git -c name=value`, as git passes them to its children in `GIT_CONFIG_PARAMETERS`.
 //!
-//! gix reads `GIT_CONFIG_COUNT` itself, but not this one.
+//! gix reads `GIT_CONFIG_COUNT` itself, but not this variable.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -8,12 +8,12 @@ use gix::bstr::BString;
 
 use crate::host::exec;
 
-/// Reads the settings of our own environment as `name=value`; what is malformed is left out.
+/// Reads the settings from our own environment as `name=value`; malformed ones are left out.
 pub(super) fn of_environment() -> Vec<BString> {
     exec::variable("GIT_CONFIG_PARAMETERS").map(|text| parse(text.as_bytes())).unwrap_or_default()
 }
 
-/// Parses `'name'='value' 'name' 'name=value'`, single-quoted as by git's `sq_quote_buf`.
+/// Parses `'name'='value' 'name' 'name=value'`, single-quoted by git's `sq_quote_buf`.
 fn parse(mut text: &[u8]) -> Vec<BString> {
     let mut all = Vec::new();
     loop {
@@ -33,7 +33,7 @@ fn parse(mut text: &[u8]) -> Vec<BString> {
     }
 }
 
-/// Takes one single-quoted word off the front; `'\''` and `'\!'` stand for themselves.
+/// Takes one single-quoted word off the front; `'\''` and `'\!'` stand for `'` and `!`.
 fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"'")?;
     let mut word = Vec::new();

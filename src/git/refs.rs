@@ -1,4 +1,5 @@
-//! Names of references, to choose from. Read from the files of gitrepository-layout(5): there may be very many.
+//! Names of references, to choose from. They are read from the files of gitrepository-layout(5), because there may be
+//! very many.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +12,8 @@ use super::Repo;
 use crate::host::file::read_small;
 
 impl Repo {
-    /// The names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted. Of those that are packed
-    /// `most` are enough.
+    /// Returns the names below `prefix` (`refs/heads/`) that begin with `typed`, without `prefix`, sorted. At most
+    /// `most` of the packed ones are returned.
     pub fn names_below(&self, prefix: &str, typed: &str, most: usize) -> Vec<String> {
         if self.only_git_reads_refs() {
             let format = format!("--format=%(refname:lstrip={})", prefix.matches('/').count());
@@ -29,7 +30,7 @@ impl Repo {
             let packed = read_small(&self.common_dir().join("packed-refs"));
             packed.unwrap_or_default()
         });
-        // a line is an object id, a blank and the name; others are about the line before
+        // a line is an object id, a blank and the name; other lines belong to the line before
         let mut names: Vec<String> = below(packed, prefix, typed)
             .lines()
             .filter_map(|line| line[line.find_byte(b' ')? + 1..].strip_prefix(prefix.as_bytes()))
@@ -43,14 +44,14 @@ impl Repo {
         names
     }
 
-    /// When a reference last moved, as far as a log is kept of it.
+    /// Returns when a reference last moved, if there is a log of it.
     pub fn last_moved(&self, full: &str) -> Option<SystemTime> {
         fs::metadata(self.common_dir().join("logs").join(full)).and_then(|log| log.modified()).ok()
     }
 }
 
-/// The lines of `packed-refs` that may have a name below `prefix`: of a file that says it is sorted, as git writes it, from
-/// the first to the last.
+/// Returns the lines of `packed-refs` that may have a name below `prefix`: if the file says that it is sorted, as git
+/// writes it, only those from the first such name to the last.
 fn below<'a>(packed: &'a [u8], prefix: &str, typed: &str) -> &'a [u8] {
     let header = packed.lines().next().unwrap_or_default();
     if !header.starts_with(b"#") || !header.contains_str(" sorted ") {
@@ -62,14 +63,14 @@ fn below<'a>(packed: &'a [u8], prefix: &str, typed: &str) -> &'a [u8] {
     &packed[start..end.max(start)]
 }
 
-/// Finds where the first line begins whose name `is_past`, which holds for all lines after it.
+/// Finds the beginning of the first line whose name `is_past`, which holds for all lines after it too.
 fn first_line(packed: &[u8], is_past: impl Fn(&[u8]) -> bool) -> usize {
     let (mut from, mut to) = (0, packed.len());
     while from < to {
         let middle = from + (to - from) / 2;
         let start = packed[from..middle].rfind_byte(b'\n').map_or(from, |at| from + at + 1);
         let mut next = start;
-        // a line of another kind belongs to the one after which it stands
+        // a line of another kind belongs to the line before it
         let name = packed[start..to].lines_with_terminator().find_map(|line| {
             next += line.len();
             let is_reference = !line.starts_with(b"#") && !line.starts_with(b"^");
@@ -83,7 +84,7 @@ fn first_line(packed: &[u8], is_past: impl Fn(&[u8]) -> bool) -> usize {
     from
 }
 
-/// Collects the files below `dir` whose names from there on begin with `typed`; `above` is the name so far.
+/// Collects the files below `dir` whose relative names begin with `typed`; `above` is the name so far.
 fn collect_files(dir: &Path, above: &str, typed: &str, names: &mut Vec<String>) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let Ok(file) = entry.file_name().into_string() else { continue };

@@ -1,7 +1,7 @@
 //! Which settings are the user's own.
 //!
-//! Git's configuration may include a file that a branch brings: git takes its settings for the user's, and for those of
-//! git itself that is between the user and git. Ours are read from no such file.
+//! Git's configuration may include a file that comes with a branch. Git then takes its settings for the user's; for
+//! git's own settings that is between the user and git. Our settings are never read from such a file.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use super::Repo;
 use crate::host::file::real;
 
 impl Repo {
-    /// Whether a section of the configuration is the user's own: it stands in a file that git reads by itself, or in one
-    /// included from there that lies outside of every worktree.
+    /// Whether a section of the configuration is the user's own: it is in a file that git reads by itself, or in a file
+    /// outside every worktree that such a file includes.
     pub(super) fn is_the_users(&self, section: &Metadata) -> bool {
         if section.level == 0 {
             return true;
         }
         let theirs = self.brought_includes.get_or_init(|| self.find_brought_includes());
-        // what such a file includes is its choice
+        // whatever such a file includes is that file's choice, not the user's
         let by_them = |it: &Metadata| it.source == section.source && it.level < section.level;
         !self.is_in_a_worktree(section) && !theirs.iter().any(by_them)
     }
 
-    /// The sections by which a file in a worktree includes others.
+    /// Returns the sections through which a file in a worktree includes others.
     fn find_brought_includes(&self) -> Vec<Metadata> {
         let snapshot = self.gix.config_snapshot();
         let including = ["include", "includeif"]
@@ -47,7 +47,7 @@ impl Repo {
         self.main_root().as_deref().into_iter().chain(self.root()).chain(linked).any(contains)
     }
 
-    /// The settings below `section` that are not the user's own, each with the file that it stands in.
+    /// Returns the settings below `section` that are not the user's own, each with the file that contains it.
     pub fn brought_settings(&self, section: &str) -> Vec<(String, PathBuf)> {
         let snapshot = self.gix.config_snapshot();
         let Some(sections) = snapshot.plumbing().sections_by_name(section) else { return Vec::new() };

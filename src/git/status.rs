@@ -1,6 +1,7 @@
-//! What `git status` says of a worktree: its porcelain format, version 2, by git-status(1).
+//! What `git status` reports about a worktree: its porcelain format, version 2, by git-status(1).
 //!
-//! git takes no lock and writes no index for it. A line that is not understood is an error: it may be somebody's work.
+//! Git takes no lock and writes no index for it. A line that is not understood is an error, because it may be
+//! somebody's work.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,40 +14,40 @@ use super::worktrees::Worktree;
 use crate::error::{Error, Result};
 use crate::host::file;
 
-/// What is not committed in a worktree, and how its branch stands to its upstream.
+/// What is uncommitted in a worktree, and how its branch compares with its upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     /// Tracked files that differ from the index, or the index from HEAD.
     pub changes: Vec<Change>,
-    /// Files that git does not know, and directories of nothing else if they were asked for as a whole.
+    /// Untracked files, and directories that contain only such files if those were asked for as a whole.
     pub untracked: Vec<PathBuf>,
-    /// Files and directories that git ignores, where they were asked for.
+    /// Ignored files and directories, if they were asked for.
     pub ignored: Vec<PathBuf>,
-    /// How many commits the branch has that its upstream has not, and the other way round, if there is an upstream.
+    /// How many commits the branch is ahead of its upstream, and behind it, if there is an upstream.
     pub ahead_behind: Option<(usize, usize)>,
 }
 
 /// A tracked file that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Two letters, index and worktree: as `M.`, or `UU` for a conflict.
+    /// Two letters, for index and worktree, such as `M.`, or `UU` for a conflict.
     pub code: [u8; 2],
-    /// What has changed in a submodule: `C` a commit, `M` a file, `U` an untracked one. Empty of what is none.
+    /// What has changed in a submodule: `C` a commit, `M` a file, `U` an untracked one. Empty if it is not a submodule.
     pub submodule: Vec<u8>,
     /// Its path, relative to the worktree.
     pub path: PathBuf,
-    /// The path of what it was renamed or copied from.
+    /// The path that it was renamed or copied from.
     pub from: Option<PathBuf>,
 }
 
 impl Status {
-    /// Looks at all files that git does not ignore, one by one.
+    /// Examines all files that git does not ignore, one by one.
     pub fn of(root: &Path) -> Result<Self> {
         Self::read(root, &["--branch", "--untracked-files=all"])
     }
 
-    /// Looks at all that is in a worktree, ignored files and changes in submodules too. Of directories that hold nothing
-    /// tracked it names the directory.
+    /// Examines everything in a worktree, including ignored files and changes in submodules. A directory that contains
+    /// nothing tracked is listed as a whole.
     pub fn of_everything(root: &Path) -> Result<Self> {
         Self::read(root, &["--ignored=traditional", "--untracked-files=normal", "--ignore-submodules=none"])
     }
@@ -69,7 +70,7 @@ impl Status {
                 b'u' => status.changes.push(Change::parse(rest, 7, None)?),
                 b'?' => status.untracked.push(path(rest)),
                 b'!' => status.ignored.push(path(rest)),
-                // of headers that are not known git says to take no notice
+                // git says that unknown headers must be ignored
                 b'#' => status.ahead_behind = ahead_behind(rest).or(status.ahead_behind),
                 _ => return None,
             }
@@ -77,12 +78,12 @@ impl Status {
         Some(status)
     }
 
-    /// Whether there is nothing that a commit would lack.
+    /// Whether there is nothing that a commit would leave out.
     pub fn is_clean(&self) -> bool {
         self.changes.is_empty() && self.untracked.is_empty()
     }
 
-    /// The lines of `git status --short`.
+    /// Returns the lines of `git status --short`.
     pub fn short(&self) -> impl Iterator<Item = String> {
         let untracked = self.untracked.iter().map(|path| format!("?? {}", path.display()));
         self.changes.iter().map(Change::short).chain(untracked)
@@ -90,7 +91,7 @@ impl Status {
 }
 
 impl Change {
-    /// Parses `XY SUB …` with so many fields between those and the path.
+    /// Parses `XY SUB …` with this many fields between those and the path.
     fn parse(line: &[u8], between: usize, from: Option<&[u8]>) -> Option<Self> {
         let mut fields = line.splitn(between + 3, |b| *b == b' ');
         let code = fields.next()?.try_into().ok()?;
@@ -119,27 +120,27 @@ fn ahead_behind(header: &[u8]) -> Option<(usize, usize)> {
     Some((ahead.strip_prefix('+')?.parse().ok()?, behind.strip_prefix('-')?.parse().ok()?))
 }
 
-/// What is not committed in a worktree, in numbers.
+/// What is uncommitted in a worktree, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Files with changes, staged or not.
     pub changed: usize,
-    /// Files git does not know.
+    /// Untracked files.
     pub untracked: usize,
-    /// Lines that are new against HEAD, untracked files' too.
+    /// Lines added since HEAD, including those of untracked files.
     pub added: usize,
-    /// Lines that are gone against HEAD.
+    /// Lines deleted since HEAD.
     pub deleted: usize,
-    /// Commits the upstream has not; absent without an upstream.
+    /// Commits that the upstream lacks; absent without an upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ahead: Option<usize>,
-    /// Commits of the upstream that are missing here.
+    /// Commits of the upstream that are missing here; absent without an upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<usize>,
 }
 
 impl Summary {
-    /// Looks at a worktree that is there.
+    /// Examines a worktree that exists.
     pub fn of(tree: &Worktree) -> Result<Self> {
         let root = &tree.path;
         let status = Status::of(root)?;
@@ -156,7 +157,7 @@ impl Summary {
                 looking_at(root).args(["diff", "--numstat", "--no-renames", "-z", "HEAD"]).stdout()?;
             for line in numbers.split(|b| *b == 0) {
                 let line = String::from_utf8_lossy(line);
-                // '-' of a binary file
+                // binary files have '-' instead
                 let mut numbers = line.split('\t').map(|number| number.parse().unwrap_or(0));
                 summary.added += numbers.next().unwrap_or(0);
                 summary.deleted += numbers.next().unwrap_or(0);
@@ -165,7 +166,7 @@ impl Summary {
         Ok(summary)
     }
 
-    /// In a few characters; nothing where there is nothing to tell.
+    /// Describes it in a few characters; empty if there is nothing to report.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
         if self.added + self.deleted > 0 {
@@ -184,7 +185,7 @@ impl Summary {
     }
 }
 
-/// The number of lines of a text file; 0 for what is binary, huge, or no file.
+/// Returns the number of lines of a text file; 0 if it is binary, huge, or not a file.
 fn lines_of(path: &Path) -> usize {
     if !path.symlink_metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= file::LARGEST) {
         return 0;

@@ -10,22 +10,22 @@ use super::{looking_at, one_line};
 use crate::error::{Explain, Result};
 use crate::host::exec::Program;
 
-/// A submodule that has been cloned for the main worktree, as another worktree has it.
+/// A submodule that has been cloned for the main worktree, as it is in another worktree.
 #[derive(Debug, Clone)]
 pub struct Submodule {
     pub name: String,
-    /// Where it is in the worktree.
+    /// Its path in the worktree.
     pub path: PathBuf,
-    /// Where it is cloned from.
+    /// The URL it is cloned from.
     pub url: String,
     /// The main worktree's clone of it.
     pub clone: PathBuf,
 }
 
-/// The submodules that the worktree at `root` has, of those cloned in the repository at `common_dir`.
+/// Returns those submodules of the worktree at `root` that are cloned in the repository at `common_dir`.
 ///
-/// `.gitmodules` is whatever a branch has there: one counts only where git has a submodule in the index, under a name that
-/// is a name and nothing else, and where no second one claims the place.
+/// `.gitmodules` contains whatever the branch says. So a submodule counts only if git has it in the index, its name is
+/// nothing but a name, and no second one claims the same path.
 pub fn cloned(common_dir: &Path, root: &Path) -> Result<Vec<Submodule>> {
     let open = |file: &Path, source| gix::config::File::from_path_no_includes(file.to_owned(), source).ok();
     let Some(wanted) = open(&root.join(".gitmodules"), gix::config::Source::Worktree) else {
@@ -65,13 +65,13 @@ pub fn cloned(common_dir: &Path, root: &Path) -> Result<Vec<Submodule>> {
     Ok(found)
 }
 
-/// Whether a submodule's name may stand in a setting and in a path, and means nothing else there.
+/// Whether a submodule's name can be used in a setting and in a path without meaning anything else there.
 fn is_name(name: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.starts_with('-');
     name.split('/').all(is_part) && !name.contains(|c: char| c.is_control() || "=\\\"".contains(c))
 }
 
-/// Those of the paths at which the index of the worktree at `root` has a submodule.
+/// Returns those of the paths at which the index of the worktree at `root` has a submodule.
 fn links<'a>(root: &Path, paths: impl Iterator<Item = &'a Path>) -> Result<HashSet<PathBuf>> {
     let git = looking_at(root).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "--stage", "-z", "--"]);
     let listed = git.args(paths).stdout()?;
@@ -82,20 +82,20 @@ fn links<'a>(root: &Path, paths: impl Iterator<Item = &'a Path>) -> Result<HashS
     Ok(links.collect())
 }
 
-/// Clones a submodule into the worktree at `root` from the main worktree's clone, without the network; it knows the
-/// same remote branches then.
+/// Clones a submodule into the worktree at `root` from the main worktree's clone, without the network. Afterwards it
+/// has the same remote branches.
 pub fn initialise(root: &Path, submodule: &Submodule) -> Result<()> {
     let Submodule { name, path, url, clone } = submodule;
     let git = || Program::new("git").env("GIT_LITERAL_PATHSPECS", "1").arg("-C").arg(root);
     git().args(["submodule", "--quiet", "init", "--"]).arg(path).stdout()?;
-    // for this once, from a directory of our own repository
+    // only for this command, which clones from a directory of our own repository
     let from = format!("submodule.{name}.url={}", clone.display());
     git()
         .args(["-c", "protocol.file.allow=always", "-c", "clone.defaultRemoteName=origin", "-c", &from])
         .args(["submodule", "--quiet", "update", "--"])
         .arg(path)
         .stdout()?;
-    // by its own directory: in one that is none after all git would go on to the repository around
+    // names its git directory: if it were not a repository after all, git would go on to the one around it
     let around = git().args(["rev-parse", "--absolute-git-dir"]).stdout()?;
     let git_dir = Path::new(OsStr::from_bytes(one_line(&around))).join("modules").join(name);
     let inside = || Program::new("git").arg(super::joined("--git-dir=", &git_dir));
@@ -104,8 +104,8 @@ pub fn initialise(root: &Path, submodule: &Submodule) -> Result<()> {
     inside().args(["fetch", "--quiet", "--prune", "--no-tags"]).arg(clone).arg(branches).stdout().map(drop)
 }
 
-/// Commits and stashes that only the submodules of one worktree have: what goes with the repositories below `modules`.
-/// The newest of each, as `NAME: COMMIT SUBJECT`.
+/// Returns commits and stashes that only the submodules of one worktree have, and that are lost with the repositories
+/// below `modules`: the newest of each, as `NAME: COMMIT SUBJECT`.
 pub fn unpushed(modules: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for git_dir in repositories(modules) {
@@ -119,7 +119,8 @@ pub fn unpushed(modules: &Path) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The git directories below a directory `modules`, and below their own; names of submodules may have slashes.
+/// Returns the git directories below a directory `modules`, and those nested in them; names of submodules may contain
+/// slashes.
 fn repositories(modules: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(modules).into_iter().flatten().flatten() {

@@ -28,8 +28,8 @@ impl Repo {
 }
 
 impl Tracked<'_> {
-    /// Whether git tracks the file `path` (relative), something in that directory, or what a link on the way leads
-    /// to, in whatever worktree that lies.
+    /// Whether git tracks the relative file `path`, something in that directory, or the target of a link on the way to
+    /// it, whichever worktree the target is in.
     pub fn has(&self, path: &Path) -> Result<bool> {
         if self.index.overlaps(path) {
             return Ok(true);
@@ -64,7 +64,8 @@ impl Index {
         Ok(Self { file: Some(file), ignores_case: repo.flag("core.ignorecase") == Some(true) })
     }
 
-    /// Whether an entry is `path`, in it, or a link, a submodule or a directory left out of a sparse index on the way to it.
+    /// Whether an entry is `path` or inside it, or is a link, a submodule or a directory left out of a sparse index on
+    /// the way to it.
     fn overlaps(&self, path: &Path) -> bool {
         let path: PathBuf = path.components().collect();
         let path = path.as_os_str().as_bytes();
@@ -82,7 +83,7 @@ impl Index {
     }
 }
 
-/// The git directory of the worktree at `root`, as its `.git` tells.
+/// Returns the git directory of the worktree at `root`, according to its `.git`.
 fn git_dir_at(root: &Path) -> Option<PathBuf> {
     let dot_git = root.join(".git");
     if fs::metadata(&dot_git).ok()?.is_dir() {

@@ -1,4 +1,4 @@
-//! Which git is called. What it is too old for is said in one sentence, before anything is made.
+//! The version of git. If it is too old, a single sentence says for what, before anything is made.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,9 +10,9 @@ use crate::host::exec::Program;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32, u32);
 
-/// The oldest that git-wt is tested with.
+/// The oldest version that git-wt is tested with.
 pub const OLDEST: Version = Version(2, 39);
-/// The first with `git worktree add --orphan`.
+/// The first version with `git worktree add --orphan`.
 pub const ORPHAN: Version = Version(2, 42);
 
 impl fmt::Display for Version {
@@ -22,7 +22,7 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// Asks the git on PATH, once.
+    /// Asks the git on PATH, only once.
     pub fn of_git() -> Result<Self> {
         static KNOWN: OnceLock<Version> = OnceLock::new();
         match KNOWN.get() {
@@ -39,7 +39,7 @@ impl Version {
         })
     }
 
-    /// Reads `git version 2.39.5 (Apple Git-154)`.
+    /// Parses `git version 2.39.5 (Apple Git-154)`.
     fn parse(printed: &str) -> Option<Self> {
         let mut numbers = printed.trim().strip_prefix("git version ")?.split(['.', ' ']).map(str::parse);
         Some(Self(numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -51,7 +51,7 @@ pub fn require() -> Result<()> {
     require_for("git-wt", OLDEST)
 }
 
-/// Refuses a git that is older than `needed`, in the name of what needs it.
+/// Refuses a git older than `needed`; `what` names the feature that needs it.
 pub fn require_for(what: &str, needed: Version) -> Result<()> {
     let version = Version::of_git()?;
     if version >= needed {

@@ -1,6 +1,6 @@
 //! The worktrees of a repository, read from the files of gitrepository-layout(5) without starting git.
 //!
-//! One damaged entry is reported beside the sound ones and never stops the reading of the others.
+//! A damaged entry is reported separately and never keeps the others from being read.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -21,14 +21,14 @@ pub enum Head {
     /// A branch, and its commit if it has one yet.
     Branch(BranchName, Option<Oid>),
     Detached(Oid),
-    /// A main repository without a worktree.
+    /// Nothing: a main repository without a worktree.
     Bare,
-    /// Nothing that can be read.
+    /// Something that cannot be read.
     Unknown,
 }
 
 impl Head {
-    /// The branch, if one is checked out.
+    /// Returns the branch, if one is checked out.
     pub fn branch(&self) -> Option<&BranchName> {
         match self {
             Self::Branch(branch, _) => Some(branch),
@@ -36,7 +36,7 @@ impl Head {
         }
     }
 
-    /// The commit, if there is one.
+    /// Returns the commit, if there is one.
     pub fn oid(&self) -> Option<&Oid> {
         match self {
             Self::Branch(_, oid) => oid.as_ref(),
@@ -46,21 +46,21 @@ impl Head {
     }
 }
 
-/// A worktree as git has it registered.
+/// A worktree as registered with git.
 #[derive(Debug, Clone)]
 pub struct Worktree {
-    /// Git's own id, the entry's name in `.git/worktrees`; `None` for the main worktree.
+    /// Git's id for it, the name of its entry in `.git/worktrees`; `None` for the main worktree.
     pub id: Option<String>,
-    /// Its directory (of a bare repository: the repository's).
+    /// Its directory; for a bare repository, the repository itself.
     pub path: PathBuf,
     pub git_dir: PathBuf,
     /// What is checked out.
     pub head: Head,
-    /// The reason it is locked with, empty when none was given.
+    /// The reason for its lock, empty if none was given.
     pub locked: Option<String>,
-    /// Whether its directory is gone, or is no worktree any more.
+    /// Whether its directory is gone, or is no longer a worktree.
     pub missing: bool,
-    /// The record that the token in its git directory names; while it is made, the one that its lock names.
+    /// The record named by the token in its git directory, or, while it is being made, by its lock.
     pub record: Option<String>,
 }
 
@@ -69,35 +69,35 @@ impl Worktree {
         self.id.is_none()
     }
 
-    /// The record that the reason of the lock names of one that is being made.
+    /// Returns the record that the lock names if the worktree is being made.
     fn maker(&self) -> Option<String> {
         Some(self.locked.as_deref()?.strip_prefix(IN_THE_MAKING)?.to_owned())
     }
 
-    /// When git last worked in it: committed, checked out, or wrote its index.
+    /// Returns when git last worked in it: committed, checked out, or wrote its index.
     pub fn last_used(&self) -> Option<SystemTime> {
         let written = |name| fs::metadata(self.git_dir.join(name)).and_then(|file| file.modified()).ok();
         ["HEAD", "index", "logs/HEAD"].into_iter().filter_map(written).max()
     }
 
-    /// Whether `path` is this worktree's directory, whatever way it is written.
+    /// Whether `path` is this worktree's directory, however it is spelled.
     pub fn is_at(&self, path: &Path) -> bool {
         self.path == path
             || (!self.missing && Identity::of(path).is_some_and(|it| Identity::of(&self.path) == Some(it)))
     }
 }
 
-/// An entry of `.git/worktrees` that cannot be read; git itself dies of some of them.
+/// An entry of `.git/worktrees` that cannot be read; some of them make git itself die.
 #[derive(Debug, Clone)]
 pub struct Broken {
     /// The entry's name.
     pub id: String,
     pub why: String,
-    /// The reason it is locked with: git locks an entry before it writes anything else into it.
+    /// The reason for its lock: git locks an entry before it writes anything else into it.
     pub locked: Option<String>,
     /// Whether nothing has been written into it yet.
     pub empty: bool,
-    /// Whether git dies of it, whatever it is asked: its `commondir` is there and empty.
+    /// Whether every git command dies of it: its `commondir` exists but is empty.
     pub stops_git: bool,
 }
 
@@ -112,13 +112,13 @@ impl Broken {
         }
     }
 
-    /// Whether a git may be making it right now, so that it is only not whole yet.
+    /// Whether a git may be making it right now, so that it is merely incomplete.
     pub fn may_be_in_the_making(&self) -> bool {
         self.locked.is_some() || self.empty
     }
 }
 
-/// All worktrees, the main one first, then by path as git lists them.
+/// All worktrees, the main one first, then by path, in git's order.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The sound entries.
@@ -128,47 +128,47 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The main worktree or the bare repository.
+    /// Returns the main worktree or the bare repository.
     pub fn main(&self) -> &Worktree {
         self.worktrees.first().expect("a listing always begins with the main worktree")
     }
 
-    /// The worktree at `path`, whatever way that is written.
+    /// Returns the worktree at `path`, however it is spelled.
     pub fn at(&self, path: &Path) -> Option<&Worktree> {
         let by_text = self.worktrees.iter().find(|tree| tree.path == path);
         by_text.or_else(|| self.worktrees.iter().find(|tree| tree.is_at(path)))
     }
 
-    /// The worktree with git's id `id`.
+    /// Returns the worktree that has `id` in git.
     pub fn entry(&self, id: &str) -> Option<&Worktree> {
         self.worktrees.iter().find(|tree| tree.id.as_deref() == Some(id))
     }
 
-    /// A worktree that stands in the directory of another one.
+    /// Returns a worktree that is inside the directory of another one.
     pub fn inside(&self, outer: &Worktree) -> Option<&Worktree> {
         let mut others =
             self.worktrees.iter().filter(|other| other.git_dir != outer.git_dir && !other.missing);
         others.find(|other| other.path.starts_with(&outer.path))
     }
 
-    /// The worktree that has `branch` checked out.
+    /// Returns the worktree that has `branch` checked out.
     pub fn holder(&self, branch: &BranchName) -> Option<&Worktree> {
         self.worktrees.iter().find(|tree| tree.head.branch() == Some(branch))
     }
 }
 
-/// The file in a worktree's git directory that holds the reason of its lock.
+/// The file in a worktree's git directory that contains the reason for its lock.
 const LOCK: &str = "locked";
 
-/// The file in a worktree's git directory that binds it to a record.
+/// The file in a worktree's git directory that ties it to a record.
 pub const TOKEN: &str = "wt-record";
 
-/// What the reason of the lock begins with that an entry has while it is made; the record's id follows.
+/// The beginning of an entry's lock reason while it is being made; the record's id follows.
 pub const IN_THE_MAKING: &str = "git-wt ";
 
 impl Repo {
-    /// The directory that ignored files and the recipe come from: the main worktree, in a bare layout the worktree of
-    /// the default branch, else the current one.
+    /// Returns the directory that ignored files and the recipe come from: the main worktree, or in a bare layout the
+    /// worktree of the default branch, or else the current one.
     pub fn main_or_default(&self, listing: &Listing) -> Option<PathBuf> {
         self.main_root()
             .or_else(|| {
@@ -194,8 +194,8 @@ impl Repo {
         Ok(listing)
     }
 
-    /// Reads all worktrees but not their commits: what is checked out is a branch without one, or nothing at all where
-    /// only git can tell.
+    /// Reads all worktrees but not their commits: a branch comes without a commit, and what only git can read is left
+    /// unknown.
     pub fn worktrees_at_a_glance(&self) -> Result<Listing> {
         let mut listing = Listing { worktrees: vec![self.main_worktree()], broken: Vec::new() };
         let Some((entries, names)) = self.entries()? else { return Ok(listing) };
@@ -209,13 +209,13 @@ impl Repo {
         Ok(listing)
     }
 
-    /// Whether there are more linked worktrees than so many.
+    /// Whether there are more than `many` linked worktrees.
     pub fn has_more_worktrees_than(&self, many: usize) -> bool {
         fs::read_dir(self.common_dir().join("worktrees")).is_ok_and(|entries| entries.count() > many)
     }
 
-    /// The linked worktrees with what `wanted` makes of their paths and records: what it takes to name them, and nothing
-    /// else, is read of each. By path.
+    /// Returns the linked worktrees for which `wanted` returns a value, with that value, sorted by path. Only what is
+    /// needed to name a worktree, its path and record, is read of each.
     pub fn worktrees_by_name<T: Send>(
         &self,
         wanted: impl Fn(&Worktree) -> Option<T> + Sync,
@@ -230,7 +230,7 @@ impl Repo {
         Ok(found)
     }
 
-    /// The entries, and their names; `None` where no worktree was ever added.
+    /// Returns the entries and their names; `None` if no worktree was ever added.
     fn entries(&self) -> Result<Option<(Entries, Vec<OsString>)>> {
         let path = self.common_dir().join("worktrees");
         let failed = || format!("cannot read '{}'", path.display());
@@ -248,8 +248,8 @@ impl Repo {
         Ok(Some((Entries { dir, path, only_git_reads_refs: self.only_git_reads_refs() }, names)))
     }
 
-    /// The branches that worktrees have checked out, as far as their files tell: nothing else of them is read, and nothing
-    /// of `many` and more but the main one.
+    /// Returns the branches that worktrees have checked out, according to their `HEAD` files, which are all that is
+    /// read. If there are `many` linked worktrees or more, only the main one is read.
     pub fn branches_in_use(&self, many: usize) -> HashSet<String> {
         let main = (!self.is_bare()).then(|| head_file(read_small(&self.common_dir().join("HEAD"))));
         let linked = self
@@ -262,8 +262,8 @@ impl Repo {
         heads.filter_map(|head| Some(head.branch()?.as_str().to_owned())).collect()
     }
 
-    /// Of the entries that are broken in `listing`, those that stay so for a moment: a git that removes one, or gives up
-    /// making it, deletes it file by file and without a lock.
+    /// Returns the broken entries of `listing` that are still broken after a moment: a git that removes an entry, or
+    /// gives up making it, deletes it file by file and without a lock.
     pub fn damaged(&self, listing: &Listing) -> Result<Vec<Broken>> {
         const MOMENT: std::time::Duration = std::time::Duration::from_millis(300);
         if listing.broken.is_empty() {
@@ -271,7 +271,7 @@ impl Repo {
         }
         std::thread::sleep(MOMENT);
         let mut still = self.worktrees()?.broken;
-        // of the same name another one may be in the making by now
+        // another entry of the same name may be in the making by now
         let is_known = |now: &Broken| {
             let same = |it: &&Broken| (&it.id, &it.why, &it.locked) == (&now.id, &now.why, &now.locked);
             listing.broken.iter().any(|it| same(&it))
@@ -280,27 +280,27 @@ impl Repo {
         Ok(still)
     }
 
-    /// The names of the entries that are there, whatever is in them.
+    /// Returns the names of the existing entries, whatever they contain.
     pub fn entry_names(&self) -> HashSet<OsString> {
         let entries = fs::read_dir(self.common_dir().join("worktrees"));
         entries.into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
     }
 
-    /// The entry of this name, if it is whole.
+    /// Returns the entry of this name, if it is complete.
     pub fn entry_named(&self, name: &OsStr) -> Option<Worktree> {
         let mut tree = self.entry_at_a_glance(name)?;
         self.look_at_head(&mut tree);
         Some(tree)
     }
 
-    /// The same, without its commit.
+    /// Returns the entry of this name without its commit.
     pub fn entry_at_a_glance(&self, name: &OsStr) -> Option<Worktree> {
         let path = self.common_dir().join("worktrees");
         let dir = Dir::open(&path).ok()?;
         Entries { dir, path, only_git_reads_refs: self.only_git_reads_refs() }.linked_worktree(name).ok()
     }
 
-    /// The main worktree, without its commit.
+    /// Returns the main worktree without its commit.
     pub fn main_worktree(&self) -> Worktree {
         let git_dir = self.common_dir().to_owned();
         let root = self.main_root();
@@ -310,12 +310,12 @@ impl Repo {
             false if self.only_git_reads_refs() => Head::Unknown,
             false => head_file(read_small(&git_dir.join("HEAD"))),
         };
-        // git itself names the git directory where it cannot know the worktree (--separate-git-dir)
+        // git itself names the git directory if it cannot know the worktree (--separate-git-dir)
         let path = root.unwrap_or_else(|| git_dir.clone());
         Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
     }
 
-    /// Finds the commit of what is checked out, and asks git where only that can tell.
+    /// Finds the commit that is checked out, and asks git if only git can tell.
     fn look_at_head(&self, tree: &mut Worktree) {
         if tree.head == Head::Unknown && self.only_git_reads_refs() {
             tree.head = head_by_git(&tree.git_dir);
@@ -326,7 +326,7 @@ impl Repo {
     }
 }
 
-/// The directory of the linked worktrees' git directories.
+/// The directory that contains the git directories of linked worktrees.
 struct Entries {
     dir: Dir,
     path: PathBuf,
@@ -334,7 +334,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Reads an entry; looks twice at a broken one, which may just have been made or removed. `None` when it is gone.
+    /// Reads an entry, trying twice if it is broken, since it may just have been made or removed. `None` if it is gone.
     fn sound_or_broken(&self, name: &OsStr) -> std::result::Result<Worktree, Option<Broken>> {
         self.linked_worktree(name).or_else(|why| {
             let git_dir = self.path.join(name);
@@ -351,7 +351,7 @@ impl Entries {
             Ok(_) => {}
             Err(cause) => return Err(format!("'commondir': {cause}")),
         }
-        // the lock before the token: it goes only when the token is there
+        // the lock before the token, since the lock is removed only once the token exists
         tree.locked = self.line(name, LOCK);
         tree.record = self.line(name, TOKEN).or_else(|| tree.maker());
         tree.missing = fs::symlink_metadata(&dot_git).is_err();
@@ -361,7 +361,7 @@ impl Entries {
         Ok(tree)
     }
 
-    /// Reads what names an entry's worktree: the path and the record.
+    /// Reads what is needed to name an entry's worktree: the path and the record.
     fn named_worktree(&self, name: &OsStr) -> Option<Worktree> {
         let (_, mut tree) = self.registered(name).ok()?;
         tree.record = self.line(name, TOKEN);
@@ -372,7 +372,7 @@ impl Entries {
         Some(tree)
     }
 
-    /// Reads where an entry's worktree is, and nothing else yet: the path of its `.git`, and its own.
+    /// Reads only where an entry's worktree is: returns the path of its `.git`, and a worktree with its path.
     fn registered(&self, name: &OsStr) -> std::result::Result<(PathBuf, Worktree), String> {
         let pointer = self.file(name, "gitdir").map_err(|cause| format!("'gitdir': {cause}"))?;
         let pointer = Path::new(OsStr::from_bytes(one_line(&pointer)));
@@ -400,7 +400,7 @@ impl Entries {
     }
 }
 
-/// Asks git what a worktree has checked out, where its files do not say.
+/// Asks git what a worktree has checked out, if its files do not say.
 fn head_by_git(git_dir: &Path) -> Head {
     let ask = |args: &[&str]| {
         let git = crate::host::exec::Program::new("git").arg(super::joined("--git-dir=", git_dir)).args(args);
@@ -417,13 +417,13 @@ fn head_by_git(git_dir: &Path) -> Head {
         .map_or(Head::Unknown, Head::Detached)
 }
 
-/// The reason an entry is locked with.
+/// Returns the reason of an entry's lock.
 fn lock_of(git_dir: &Path) -> Option<String> {
     let reason = read_small(&git_dir.join(LOCK)).ok()?;
     Some(String::from_utf8_lossy(&reason).trim_end().to_owned())
 }
 
-/// What a `HEAD` file says: `ref: refs/heads/NAME` or an object id.
+/// Parses a `HEAD` file: `ref: refs/heads/NAME` or an object id.
 fn head_file(content: std::io::Result<Vec<u8>>) -> Head {
     let Ok(content) = content else { return Head::Unknown };
     let content = String::from_utf8_lossy(&content);
@@ -432,7 +432,7 @@ fn head_file(content: std::io::Result<Vec<u8>>) -> Head {
         Some(full) => {
             BranchName::of_ref(full.trim()).map_or(Head::Unknown, |branch| Head::Branch(branch, None))
         }
-        // git writes zeros at first, before it says what is checked out
+        // at first git writes zeros, before it says what is checked out
         None => Oid::parse(content).filter(|oid| !oid.is_null()).map_or(Head::Unknown, Head::Detached),
     }
 }

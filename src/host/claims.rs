@@ -1,7 +1,7 @@
-//! Claims: who holds a port or a database of this host, across all repositories of one user.
+//! Claims: who holds a port or a database on this host, across all repositories of one user.
 //!
-//! One file a claim, in `$XDG_STATE_HOME/git-wt`: made whole or not at all, so there is no list to corrupt
-//! and no lock to wait for. It must not judge whether an owner still lives: that takes its repository.
+//! Each claim is one file in `$XDG_STATE_HOME/git-wt`, made whole or not at all, so there is no list to corrupt and no
+//! lock to wait for. This module must not judge whether an owner still exists: that takes its repository.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -20,7 +20,7 @@ use crate::host::file;
 use crate::host::identity::Identity;
 use crate::text::hash::hash;
 
-/// A temporary file older than this was left by a process that died.
+/// The age at which a temporary file counts as left by a process that died.
 const ABANDONED: Duration = Duration::from_hours(1);
 
 /// The record that a claim belongs to, and the repository that the record lives in.
@@ -29,7 +29,7 @@ pub struct Owner {
     pub record: String,
     /// The worktree's name, for messages.
     pub name: String,
-    /// The repository's common directory, for messages: a copy of a repository keeps the text.
+    /// The repository's common directory, for messages: a copy of a repository contains the same text.
     #[serde(with = "path_text")]
     pub common_dir: PathBuf,
     /// The common directory's device.
@@ -39,7 +39,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Tells whether both are the same record of the same repository, whatever they are called now.
+    /// Whether both are the same record of the same repository, whatever they are called now.
     pub fn is(&self, other: &Self) -> bool {
         self.record == other.record && (self.dev, self.ino) == (other.dev, other.ino)
     }
@@ -55,7 +55,7 @@ impl Display for Owner {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing {
     Port(u16),
-    /// A database by its place; by its file's name where a damaged claim no longer tells the place.
+    /// A database, by its place; by its file's name if a damaged claim no longer says the place.
     Database(String),
 }
 
@@ -68,16 +68,16 @@ impl Display for Thing {
     }
 }
 
-/// A claim as it stands on disk.
+/// A claim as it is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub thing: Thing,
-    /// By whom; `None` when the file is damaged. It is still a claim.
+    /// Who holds it; `None` if the file is damaged, which still counts as a claim.
     pub owner: Option<Owner>,
 }
 
 impl Claim {
-    /// Tells whether this owner holds it.
+    /// Whether this owner holds it.
     pub fn is_of(&self, owner: &Owner) -> bool {
         self.owner.as_ref().is_some_and(|holder| holder.is(owner))
     }
@@ -92,7 +92,7 @@ impl Display for Claim {
     }
 }
 
-/// The answer to a wish to claim.
+/// The result of trying to claim something.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The owner holds it, now or already.
@@ -101,10 +101,10 @@ pub enum Claimed {
     Taken(Claim),
 }
 
-/// The answer to a wish to release.
+/// The result of trying to release something.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Released {
-    /// The owner does not hold it any more.
+    /// The owner no longer holds it.
     Done,
     /// Another holds it, and keeps it.
     Another(Claim),
@@ -125,17 +125,17 @@ struct ClaimFile {
 }
 
 impl Claims {
-    /// Finds where this user's claims live; creates nothing.
+    /// Finds where this user's claims are kept; creates nothing.
     pub fn open() -> Result<Self> {
         Ok(Self::at(state_home(variable("XDG_STATE_HOME"), variable("HOME"))?.join("git-wt")))
     }
 
-    /// The claims in this directory.
+    /// Returns the claims in this directory.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// The directory of this user's state, which the claims are part of.
+    /// Returns the directory of this user's state, which contains the claims.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -182,7 +182,7 @@ impl Claims {
         Ok(claims)
     }
 
-    /// Looks a claim up.
+    /// Returns the claim on a thing, if there is one.
     pub fn find(&self, thing: &Thing) -> Option<Claim> {
         read(&self.file_of(thing)).map(|bytes| parse(thing, &bytes))
     }
@@ -192,23 +192,23 @@ impl Claims {
         self.claim(&Thing::Port(port), owner)
     }
 
-    /// Gives a port back, if this owner holds it.
+    /// Releases a port, if this owner holds it.
     pub fn release_port(&self, port: u16, owner: &Owner) -> Result<Released> {
         self.release(&Thing::Port(port), owner)
     }
 
-    /// Claims a database, unless another holds it; `place` must carry no password.
+    /// Claims a database, unless another holds it; `place` must contain no password.
     pub fn claim_database(&self, place: &str, owner: &Owner) -> Result<Claimed> {
         self.claim(&Thing::Database(place.into()), owner)
     }
 
-    /// Gives a database back, if this owner holds it.
+    /// Releases a database, if this owner holds it.
     pub fn release_database(&self, place: &str, owner: &Owner) -> Result<Released> {
         self.release(&Thing::Database(place.into()), owner)
     }
 
-    /// Writes a damaged claim anew, or one of his own that names an earlier place, for the owner whose record still
-    /// tells of it; another's stays as it is.
+    /// Rewrites a claim that is damaged, or that is the owner's own but names an earlier place, for the owner whose
+    /// record still has it. Another owner's claim stays as it is.
     pub fn rebuild(&self, thing: &Thing, owner: &Owner) -> Result<Claimed> {
         match self.find(thing) {
             Some(claim) if claim.owner.is_none() || claim.is_of(owner) => {
@@ -232,13 +232,13 @@ impl Claims {
         }
     }
 
-    /// Makes the claim's file; false when another was there first.
+    /// Makes the claim's file; returns false if another was there first.
     fn make(&self, thing: &Thing, owner: &Owner) -> Result<bool> {
         let file = self.file_of(thing);
         let temporary = self.write_temporary(thing, owner)?;
-        // a hard link appears whole and never replaces, whereas a file opened with O_EXCL is empty at first
+        // a hard link appears whole and never replaces a file, whereas a file opened with O_EXCL is empty at first
         let linked = fs::hard_link(&temporary, &file);
-        let _ = fs::remove_file(&temporary); // else it is swept later
+        let _ = fs::remove_file(&temporary); // if this fails, it is swept later
         match linked {
             Ok(()) => Ok(true),
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -265,7 +265,7 @@ impl Claims {
         Ok(file)
     }
 
-    /// Gives a thing back, if this owner holds it.
+    /// Releases a thing, if this owner holds it.
     pub fn release(&self, thing: &Thing, owner: &Owner) -> Result<Released> {
         let path = self.file_of(thing);
         let failed = || format!("cannot release {thing}");
@@ -275,7 +275,7 @@ impl Claims {
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Released::Done),
                 Err(cause) => return Err(Error::new(failed()).because(cause)),
             };
-            // two that release the same claim: the later must not remove what a third has claimed since
+            // if two processes release the same claim, the later one must not remove what a third has claimed since
             file.lock().explain(failed)?;
             if !leads_to(&path, &file).explain(failed)? {
                 continue;
@@ -291,7 +291,7 @@ impl Claims {
         }
     }
 
-    /// Removes the temporary files of processes of this host that died, however lately.
+    /// Removes the temporary files of dead processes of this host, however recent they are.
     pub fn sweep(&self) {
         let of_the_dead = |file: &fs::DirEntry| {
             let name = file.file_name().to_string_lossy().into_owned();
@@ -330,7 +330,7 @@ fn state_home(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>)
         .ok_or_else(|| Error::new("cannot tell where to keep claims: HOME is not set").hint("export HOME=~"))
 }
 
-/// Reads a claim's file; `None` when there is none. One that cannot be read is a damaged claim.
+/// Reads a claim's file; `None` if there is none. A file that cannot be read counts as a damaged claim.
 fn read(file: &Path) -> Option<Vec<u8>> {
     match file::read_small(file) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
@@ -338,7 +338,7 @@ fn read(file: &Path) -> Option<Vec<u8>> {
     }
 }
 
-/// Reads a claim from its file's bytes; one that tells of another place than asked for is damaged.
+/// Parses the bytes of a claim's file; a claim that names another place than the one asked for is damaged.
 fn parse(thing: &Thing, bytes: &[u8]) -> Claim {
     let written = serde_json::from_slice::<ClaimFile>(bytes).ok().filter(|written| match thing {
         Thing::Port(_) => true,
@@ -347,7 +347,7 @@ fn parse(thing: &Thing, bytes: &[u8]) -> Claim {
     Claim { thing: thing.clone(), owner: written.map(|written| written.owner) }
 }
 
-/// The names in a directory that may not exist, without those of temporary files.
+/// Returns the names in a directory that may not exist, except those of temporary files.
 fn names_in(dir: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(dir) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -362,7 +362,7 @@ fn names_in(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Removes the temporary files of processes that died; never those that may still be in use.
+/// Removes the temporary files of processes that died, but never those that may still be in use.
 fn sweep(dir: &Path) {
     let abandoned = |file: &fs::DirEntry| {
         let hidden = file.file_name().as_encoded_bytes().starts_with(b".");
@@ -374,14 +374,14 @@ fn sweep(dir: &Path) {
     }
 }
 
-/// A name that no other temporary file has: of a process, of its uses, and of a time, since process ids come again.
+/// Returns a unique name for a temporary file, from the process id, a counter, and the time, since process ids recur.
 fn temporary_name() -> String {
     static USES: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!(".{}.{}.{}", std::process::id(), USES.fetch_add(1, Ordering::Relaxed), now.as_nanos())
 }
 
-/// Tells whether `path` still names the open `file`.
+/// Whether `path` still names the open `file`.
 fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     let open = file.metadata()?;
     match fs::symlink_metadata(path) {
@@ -391,7 +391,7 @@ fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
-/// Paths in JSON: as they are when UTF-8, else `hex:` and their bytes. For `#[serde(with = …)]`.
+/// Paths in JSON: as text if they are UTF-8, else `hex:` and their bytes. For `#[serde(with = …)]`.
 pub(crate) mod path_text {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
@@ -421,18 +421,18 @@ pub(crate) mod path_text {
     }
 }
 
-/// What has become of the repository that a claim belongs to.
+/// What has happened to the repository that a claim belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepositoryState {
     Present,
-    /// The directory around it is there, on its disk, and has it no more.
+    /// Its parent directory exists, on the same disk, but the repository is no longer in it.
     Gone,
-    /// Something else may be the matter, such as a disk that is not mounted.
+    /// It may be something else, such as a disk that is not mounted.
     Unknown,
 }
 
 impl RepositoryState {
-    /// Looks for the repository of an owner.
+    /// Checks on an owner's repository.
     pub fn of(owner: &Owner) -> Self {
         if Identity::of(&owner.common_dir) == Some(Identity { dev: owner.dev, ino: owner.ino }) {
             return Self::Present;

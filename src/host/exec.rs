@@ -1,7 +1,7 @@
-//! The only door to processes, and to the environment this process was given.
+//! The only door to processes, and to our own environment.
 //!
-//! Children never inherit what points at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are kept.
-//! A child's stdout never reaches ours: stdout is the answer.
+//! Children never inherit variables that point at another worktree (`GIT_DIR`, `VIRTUAL_ENV`, …); `-c` settings are
+//! kept. A child's stdout never goes to our stdout, which is for the answer.
 
 mod family;
 pub mod listeners;
@@ -25,8 +25,8 @@ use crate::error::{Error, Explain, Result};
 use crate::host::file::read_proc;
 use family::Family;
 
-/// What binds git to one repository or worktree: `git rev-parse --local-env-vars`, without the two
-/// that carry `-c name=value`.
+/// Variables that bind git to one repository or worktree: `git rev-parse --local-env-vars`, without the two for `-c
+/// name=value`.
 const LOCAL_TO_A_REPOSITORY: [&str; 13] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_CONFIG",
@@ -43,7 +43,7 @@ const LOCAL_TO_A_REPOSITORY: [&str; 13] = [
     "GIT_COMMON_DIR",
 ];
 
-/// What would make a child work in another worktree's Python environment.
+/// Variables that would make a child work in another worktree's Python environment.
 const LOCAL_TO_A_VENV: [&str; 7] = [
     "VIRTUAL_ENV",
     "VIRTUAL_ENV_PROMPT",
@@ -54,14 +54,14 @@ const LOCAL_TO_A_VENV: [&str; 7] = [
     "PIPENV_ACTIVE",
 ];
 
-/// How the shell functions talk to us; no business of any child.
+/// The shell functions' channels to us, which no child should see.
 const CHANNELS: [&str; 2] = ["GIT_WT_CD_FILE", "GIT_WT_PROMPT_CD_FILE"];
 
 /// The signal that asked us to stop, or 0.
 static STOPPED_BY: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
-/// Whether we are taking back what is half made, and are not to be stopped any more.
+/// Whether we are undoing what is half-made, and must not be stopped any more.
 static UNDOING: AtomicBool = AtomicBool::new(false);
-/// The children being waited for.
+/// The children that we are waiting for.
 static CHILDREN: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// Reads a variable of our own environment; an empty one counts as absent.
@@ -70,8 +70,8 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Makes Ctrl-C and friends a flag, so that what is half made can be taken back, and passes them on to our children
-/// and to all that they have started. What we were started to ignore, as by nohup(1), is ignored.
+/// Makes Ctrl-C and similar signals set a flag, so that what is half-made can be undone, and passes them on to our
+/// children and to all their descendants. Signals that we were started to ignore, as by nohup(1), stay ignored.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let failed = || "cannot watch for signals".into();
@@ -80,16 +80,17 @@ pub fn watch_signals() -> Result<()> {
         [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect();
     for &signal in &watched {
         let number = usize::try_from(signal).unwrap_or_default();
-        // set in the handler itself: a child that the same Ctrl-C ended is not reported before it
+        // set in the handler itself, so that it is set before a child that the same Ctrl-C ended is reported
         signal_hook::flag::register_usize(signal, Arc::clone(&STOPPED_BY), number).explain(failed)?;
     }
     let mut signals = signal_hook::iterator::Signals::new(&watched).explain(failed)?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
-            // held to the end: who waits for a child goes on, and perhaps exits, when all it has started can go on too
+            // locked to the end: whoever waits for a child continues, and perhaps exits, only when its descendants can
+            // continue too
             let children = children();
-            // looked at in this order: a child of the undoing is never hit, however late the signal is heard
+            // checked after locking: a child of the undoing is never hit, however late the signal is heard
             for child in children.iter().filter(|_| !UNDOING.load(Ordering::SeqCst)) {
                 pass_on(signal, *child);
             }
@@ -98,7 +99,7 @@ pub fn watch_signals() -> Result<()> {
     Ok(())
 }
 
-/// The signals that we ignore, as a mask: proc_pid_status(5). Where the system does not tell, none.
+/// Returns the signals that we ignore, as a mask (proc_pid_status(5)); none if the system does not say.
 fn ignored_signals() -> u64 {
     let status = read_proc("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -109,8 +110,8 @@ fn children() -> MutexGuard<'static, Vec<Pid>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Passes a signal on to a child and all below it. Of a Ctrl-C the terminal has told our process group itself, and who
-/// is told twice may take it for impatience.
+/// Passes a signal on to a child and all its descendants. The terminal sends Ctrl-C to our process group itself, and a
+/// process that gets it twice may take that for impatience.
 fn pass_on(signal: Signal, child: Pid) {
     let ours = rustix::process::getpgrp();
     let in_front =
@@ -118,12 +119,12 @@ fn pass_on(signal: Signal, child: Pid) {
     let is_from_terminal =
         signal == Signal::INT && (in_front(io::stdin().as_fd()) || in_front(io::stderr().as_fd()));
     let (group, others) = Family::held_still(child).split(ours);
-    // what has left the group knows nothing of our terminal
+    // processes that have left the group get nothing from our terminal
     others.tell(Some(Signal::TERM));
     group.tell(Some(signal).filter(|_| !is_from_terminal));
 }
 
-/// Fails with status 128+n once a signal has asked us to stop.
+/// Fails with status 128+n once signal n has asked us to stop.
 pub fn check_stopped() -> Result<()> {
     match STOPPED_BY.load(Ordering::SeqCst) {
         0 => Ok(()),
@@ -132,7 +133,7 @@ pub fn check_stopped() -> Result<()> {
     }
 }
 
-/// Reads from another, until a signal asks us to stop.
+/// Reads from another reader until a signal asks us to stop.
 #[derive(Debug)]
 pub struct Stoppable<R>(pub R);
 
@@ -143,19 +144,19 @@ impl<R: Read> Read for Stoppable<R> {
     }
 }
 
-/// Stops with our whole job, as Ctrl-Z does, until the shell goes on with it.
+/// Stops our whole job, as Ctrl-Z does, until the shell continues it.
 pub fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
-/// Carries on whatever signal comes, while it lives: taking back what is half made is the way to stop.
+/// Ignores signals while the returned value exists: undoing what is half-made is how we stop.
 #[must_use]
 pub fn carry_on() -> CarryOn {
     UNDOING.store(true, Ordering::SeqCst);
     CarryOn
 }
 
-/// What must come to its end.
+/// Work that must be finished.
 #[derive(Debug)]
 pub struct CarryOn;
 
@@ -170,42 +171,42 @@ pub fn is_scrubbed(name: &str) -> bool {
     LOCAL_TO_A_REPOSITORY.iter().chain(&LOCAL_TO_A_VENV).chain(&CHANNELS).any(|known| *known == name)
 }
 
-/// A program about to be started.
+/// A program to be started.
 #[derive(Debug)]
 pub struct Program {
     command: Command,
     limit: Option<Duration>,
 }
 
-/// Where a child prints.
+/// The stream that a child prints to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     Stdout,
     Stderr,
 }
 
-/// How a command ended that may not take longer than it is given.
+/// How a command with a time limit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Status(u8),
-    /// By our hand, since it took too long.
+    /// We ended it, because it took too long.
     TimedOut,
 }
 
-/// How a child ended and what it printed.
+/// How a child ended, and what it printed.
 #[derive(Debug)]
 pub struct Output {
-    /// Its exit status, 128+n when a signal ended it.
+    /// Its exit status; 128+n if signal n ended it.
     pub code: u8,
     pub stdout: Vec<u8>,
     /// Its stderr, as text for people.
     pub stderr: String,
-    /// Whether it took too long, and was ended.
+    /// Whether it took too long and was ended.
     pub timed_out: bool,
 }
 
 impl Output {
-    /// The end of its stderr, where failures tell of themselves.
+    /// Returns the end of its stderr, where failures are usually reported.
     pub fn last_words(&self) -> String {
         let tail: Vec<&str> = self.stderr.trim_end().lines().rev().take(12).collect();
         tail.into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -224,7 +225,7 @@ impl From<std::process::Output> for Output {
 }
 
 impl Program {
-    /// Starts from a scrubbed environment; `name` is looked up on PATH.
+    /// Returns a program with a scrubbed environment; `name` is looked up on PATH.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub fn new(name: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(name);
@@ -234,7 +235,7 @@ impl Program {
         Self { command, limit: None }
     }
 
-    /// Starts git as the user started us: same repository variables, for command lines that are git's.
+    /// Returns git with the repository variables that the user gave us, for git's own command lines.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub fn git_as_given() -> Self {
         let mut command = Command::new("git");
@@ -244,49 +245,46 @@ impl Program {
         Self { command, limit: None }
     }
 
-    /// Sets how long it may take to give its output.
+    /// Limits the time it may take to give its output.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
     }
 
-    /// Adds arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.command.args(args);
         self
     }
 
-    /// Runs in this directory.
+    /// Sets the directory it runs in.
     #[must_use]
     pub fn dir(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self
     }
 
-    /// Sets a variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// A variable as the program will see it, if it was set for it.
+    /// Returns a variable that was set for the program.
     pub fn variable(&self, name: &str) -> Option<OsString> {
         self.command
             .get_envs()
@@ -294,7 +292,7 @@ impl Program {
             .and_then(|(_, value)| value.map(OsStr::to_owned))
     }
 
-    /// The program's name, for messages.
+    /// Returns the program's name, for messages.
     fn name(&self) -> String {
         Path::new(self.command.get_program())
             .file_name()
@@ -303,7 +301,7 @@ impl Program {
             .into_owned()
     }
 
-    /// Runs to the end, with what it prints captured; an exit status other than 0 is no error here.
+    /// Runs to the end and captures the output; an exit status other than 0 is not an error here.
     pub fn output(self) -> Result<Output> {
         self.output_from(Stdio::null())
     }
@@ -325,7 +323,7 @@ impl Program {
         self.output_of_all(input)
     }
 
-    /// Runs to the end with all that can be read from `input` on its stdin; who has read enough goes away.
+    /// Runs to the end with everything from `input` on its stdin; the program may stop reading early.
     pub fn output_of_all(mut self, mut input: impl Read + Send) -> Result<Output> {
         let name = self.name();
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -333,25 +331,25 @@ impl Program {
         let mut pipe = child.stdin.take().expect("stdin is piped");
         let limit = self.limit;
         std::thread::scope(|scope| {
-            // written from aside: a child that answers while it reads must not block us both
+            // written by another thread: a child that answers while it still reads must not block us both
             scope.spawn(move || io::copy(&mut input, &mut pipe));
             output_within(child, limit)
         })
         .explain(|| format!("cannot wait for '{name}'"))
     }
 
-    /// Runs to the end with `input` on its stdin and the terminal for what it shows. Returns its exit status.
+    /// Runs to the end with `input` on its stdin and its output on the terminal. Returns its exit status.
     pub fn status_of(mut self, input: &[u8]) -> Result<u8> {
         let name = self.name();
         self.command.stdin(Stdio::piped());
         let (mut child, _waiting) = self.spawn()?;
-        // who has read enough goes away
+        // the program may stop reading early
         let _ = child.stdin.take().expect("stdin is piped").write_all(input);
         child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
-    /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended. What
-    /// has gone from one to the other is counted in `passed`.
+    /// Runs to the end with its stdout as the stdin of `into`, which runs to its end too; returns how both ended.
+    /// `passed` counts the bytes that go from one to the other.
     pub fn output_into(mut self, mut into: Self, passed: &AtomicU64) -> Result<(Output, Output)> {
         let name = self.name();
         let failed = || format!("cannot wait for '{name}'");
@@ -361,7 +359,7 @@ impl Program {
         let (mut second, _also) = into.spawn().inspect_err(|_| end(&mut first))?;
         let (from, to) = (first.stdout.take(), second.stdin.take());
         let (first, second) = std::thread::scope(|scope| {
-            // both ends are closed with it: each of the two hears that the other is gone
+            // both ends are closed when the copying ends, so that each program notices if the other is gone
             scope.spawn(move || from.zip(to).map(|(from, to)| pour(from, to, passed)));
             let complaints = first.stderr.take();
             let complaints = scope.spawn(|| {
@@ -370,7 +368,7 @@ impl Program {
             });
             let second = second.wait_with_output();
             if second.as_ref().is_ok_and(|done| !done.status.success()) {
-                // it may be waiting for something else than its reader, as for a lock
+                // it may be waiting for something other than its reader, such as a lock
                 end(&mut first);
             }
             let stderr = complaints.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
@@ -382,7 +380,7 @@ impl Program {
         Ok((first.explain(failed)?.into(), second.explain(failed)?.into()))
     }
 
-    /// Runs to the end and returns its stdout; any other exit than 0 is an error with its stderr as the cause.
+    /// Runs to the end and returns its stdout; an exit status other than 0 is an error, with its stderr as the cause.
     pub fn stdout(self) -> Result<Vec<u8>> {
         let name = self.name();
         let output = self.output()?;
@@ -393,23 +391,23 @@ impl Program {
         Err(Error::new(format!("'{name}' ended with status {}", output.code)).quoting(&output.last_words()))
     }
 
-    /// Sends its stdout to our stderr: stdout is for the answer.
+    /// Sends its stdout to our stderr: our stdout is for the answer.
     pub fn narrating(mut self) -> Result<Self> {
         self.command.stdout(Stdio::from(stderr_handle()?));
         Ok(self)
     }
 
-    /// Runs to the end in the foreground: our stdin, its stdout on our stderr. Returns its exit status.
+    /// Runs to the end in the foreground, with our stdin and with its stdout on our stderr. Returns its exit status.
     pub fn narrate(self) -> Result<u8> {
         self.narrating()?.status()
     }
 
-    /// Runs to the end with all three standard streams ours. Returns its exit status.
+    /// Runs to the end with all three of our standard streams. Returns its exit status.
     pub fn status(self) -> Result<u8> {
         self.status_past(&|| true, || ())
     }
 
-    /// The same, and calls `then` as soon as `point` says that the child is past it, or has ended.
+    /// Does the same, and calls `then` as soon as `point` returns true or the child has ended.
     pub fn status_past(mut self, point: &dyn Fn() -> bool, then: impl FnOnce()) -> Result<u8> {
         const GLANCE: Duration = Duration::from_micros(500);
         let name = self.name();
@@ -421,8 +419,8 @@ impl Program {
         child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
-    /// Runs to the end, or to the limit, with nothing on stdin; stdout and stderr go to our stderr and, as they come,
-    /// into `log`.
+    /// Runs to the end, or until the limit, with nothing on stdin; stdout and stderr are copied to our stderr and into
+    /// `log` as they come.
     pub fn tee(mut self, log: &mut File, limit: Option<Duration>) -> Result<Ending> {
         let name = self.name();
         let (mut from, to) = io::pipe().explain(|| "cannot make a pipe".into())?;
@@ -430,7 +428,7 @@ impl Program {
         self.command.stdout(Stdio::from(to.try_clone().explain(|| "cannot share a pipe".into())?));
         self.command.stderr(Stdio::from(to));
         let (mut child, _waiting) = self.spawn()?;
-        // our ends of the pipe live in the command; without this it would never report its end
+        // our ends of the pipe are in the command; while they are open, reading would never end
         drop(self);
         let begun = Instant::now();
         let mut ended_by_us = false;
@@ -441,7 +439,7 @@ impl Program {
                 Family::held_still(Pid::from_child(&child)).end();
             }
             if !readable(&from) {
-                // what it has left running in the background may hold the pipe for ever
+                // what it has left running in the background may hold the pipe open for ever
                 if matches!(child.try_wait(), Ok(None)) {
                     continue;
                 }
@@ -461,14 +459,14 @@ impl Program {
         Ok(if ended_by_us { Ending::TimedOut } else { Ending::Status(code_of(status)) })
     }
 
-    /// Runs to the end with nothing on stdin, perhaps beside others; each line that it prints is on_line as it comes, with a
-    /// line break at its end.
+    /// Runs to the end with nothing on stdin, perhaps beside other programs. `on_line` gets each line of output as it
+    /// comes, with a line break at its end.
     pub fn each_line(mut self, on_line: &(dyn Fn(Stream, &[u8]) + Sync)) -> Result<u8> {
         let name = self.name();
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut child, _waiting) = {
             let mut known = children();
-            // whoever is on_line to stop starts no more
+            // start no more programs once we have been asked to stop
             check_stopped()?;
             self.start(&mut known)?
         };
@@ -480,14 +478,14 @@ impl Program {
         child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
-    /// Becomes the program; returns only when that failed.
+    /// Replaces this process by the program; returns only if that failed.
     pub fn replace(mut self) -> Error {
         let name = self.name();
         let cause = self.command.exec();
         not_started(&name, &cause)
     }
 
-    /// Starts it in the background, cut off from the terminal and from our streams.
+    /// Starts it in the background, detached from the terminal and from our streams.
     pub fn detach(mut self) -> Result<()> {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let name = self.name();
@@ -498,8 +496,8 @@ impl Program {
         self.start(&mut children())
     }
 
-    /// Starts it; while the second value lives, signals are passed on to it. None is between its start and its being
-    /// known: the caller holds the list.
+    /// Starts it; while the second value exists, signals are passed on to it. The caller holds the list, so that no
+    /// signal comes between its start and its entry in the list.
     fn start(&mut self, known: &mut Vec<Pid>) -> Result<(Child, Waiting)> {
         let name = self.name();
         let child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
@@ -509,7 +507,7 @@ impl Program {
     }
 }
 
-/// We wait for this child.
+/// A child that we are waiting for.
 struct Waiting(Pid);
 
 impl Drop for Waiting {
@@ -518,7 +516,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Waits a moment for something to read, or for the end of it.
+/// Waits a moment for something to read, or for the end of the pipe.
 fn readable(pipe: &impl AsFd) -> bool {
     const MOMENT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     let mut ends = [PollFd::new(pipe, PollFlags::IN)];
@@ -532,7 +530,7 @@ fn not_started(name: &str, cause: &io::Error) -> Error {
     }
 }
 
-/// Waits for a child and what it prints; one that takes longer than the limit is ended.
+/// Waits for a child and its output; a child that takes longer than the limit is ended.
 fn output_within(mut child: Child, limit: Option<Duration>) -> io::Result<Output> {
     const GLANCE: Duration = Duration::from_millis(1);
     let Some(limit) = limit else { return child.wait_with_output().map(Output::from) };
@@ -543,7 +541,7 @@ fn output_within(mut child: Child, limit: Option<Duration>) -> io::Result<Output
         let also = tell.clone();
         let stdout = scope.spawn(move || (read_all(stdout), drop(tell)).0);
         let stderr = scope.spawn(move || (read_all(stderr), drop(also)).0);
-        // both are closed when it ends
+        // returns early once the child has closed both of its outputs
         let _: Result<(), _> = ended.recv_timeout(limit);
         let mut timed_out = false;
         let status = loop {
@@ -568,12 +566,12 @@ fn read_all(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
     pipe.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes)).map(|_| bytes)
 }
 
-/// Ends a child that is of no use any more.
+/// Ends a child that is no longer needed.
 fn end(child: &mut Child) {
-    let _ = child.kill(); // it has ended already
+    let _ = child.kill(); // it may have ended already
 }
 
-/// Copies one pipe into another until either ends.
+/// Copies one pipe into another until either of them ends.
 fn pour(mut from: impl Read, mut to: impl Write, passed: &AtomicU64) {
     let mut buffer = vec![0; 1 << 16];
     loop {

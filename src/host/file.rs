@@ -1,5 +1,5 @@
-//! The only door to reading files: regular ones, of a bounded size. And whole-file writes that survive the death of the
-//! process at any moment, and the files and directories that are git-wt's own, which nobody else may read or write,
+//! The only door to reading files: regular files, of limited size. It also has whole-file writes that survive the death
+//! of the process at any moment, and makes git-wt's own files and directories, which nobody else may read or write,
 //! whatever the umask.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -11,11 +11,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use crate::error::{Explain, Result};
 
-/// The most that is read of a file which a project brings.
+/// The largest size read of a file that comes with a project.
 pub const LARGEST: u64 = 1 << 20;
-/// The most that is read of a file which git or git-wt has written.
+/// The largest size read of a file written by git or git-wt.
 const LARGEST_OF_OURS: u64 = 1 << 27;
-/// Opening waits for no writer of a pipe, and a terminal does not become ours.
+/// Opening does not wait for the writer of a pipe, and a terminal does not become our controlling one.
 const FOR_READING: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
@@ -24,19 +24,19 @@ pub fn open(path: &Path) -> io::Result<File> {
     let regular = |meta: fs::Metadata| {
         meta.is_file().then_some(()).ok_or_else(|| io::Error::other("it is no regular file"))
     };
-    // opening alone has some devices act
+    // merely opening some devices makes them act
     regular(fs::metadata(path)?)?;
     let file = File::from(rustix::fs::openat(CWD, path, FOR_READING, Mode::empty())?);
     regular(file.metadata()?)?;
     Ok(file)
 }
 
-/// The path with its links resolved; as it is where nothing is there.
+/// Returns the path with its links resolved; unchanged if nothing exists there.
 pub fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// The path with the links of its existing part resolved.
+/// Returns the path with links resolved in the part that exists.
 pub fn real_in_part(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let Ok(resolved) = ancestor.canonicalize() {
@@ -47,7 +47,7 @@ pub fn real_in_part(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// Reads a file that a project brings; `None` where none is there.
+/// Reads a file that comes with a project; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let bytes = match open(path) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -56,13 +56,13 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     bytes.map(Some).explain(|| format!("cannot read '{}'", path.display()))
 }
 
-/// The same, of a file that must be UTF-8.
+/// Reads such a file as UTF-8 text.
 pub fn read_text(path: &Path) -> Result<Option<String>> {
     let text = read(path)?.map(String::from_utf8).transpose();
     text.explain(|| format!("cannot read '{}'", path.display()))
 }
 
-/// Reads an open file that a project brings.
+/// Reads an open file that comes with a project.
 pub fn read_open(file: File) -> io::Result<Vec<u8>> {
     read_within(file, LARGEST)
 }
@@ -75,13 +75,13 @@ fn read_within(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Reads what the system tells in a file of proc(5); `None` where it does not.
+/// Reads a file of proc(5); `None` if the system does not provide it.
 pub fn read_proc(path: impl AsRef<Path>) -> Option<String> {
     let bytes = read_within(open(path.as_ref()).ok()?, LARGEST_OF_OURS).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether the same bytes come from both.
+/// Whether both give the same bytes.
 pub fn are_same(a: impl Read, b: impl Read) -> io::Result<bool> {
     const AT_ONCE: u64 = 1 << 16;
     let (mut a, mut b) = (a, b);
@@ -97,8 +97,8 @@ pub fn are_same(a: impl Read, b: impl Read) -> io::Result<bool> {
     }
 }
 
-/// Reads a file of a few lines that git or git-wt has written, with as few calls as can be: a list of worktrees reads
-/// five for each.
+/// Reads a file of a few lines written by git or git-wt, with as few system calls as possible: listing worktrees reads
+/// five such files for each.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     read_start(rustix::fs::openat(CWD, path, FOR_READING, Mode::empty())?.into())
 }
@@ -113,7 +113,7 @@ fn read_start(mut file: File) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// A directory of very many small files: the way to it is walked once, not for each of them.
+/// A directory of very many small files: its path is resolved once, not for each of them.
 pub struct Dir(File);
 
 impl Dir {
@@ -123,14 +123,15 @@ impl Dir {
         Ok(Self(rustix::fs::openat(CWD, path, flags, Mode::empty())?.into()))
     }
 
-    /// Reads the file at `path`, from here.
+    /// Reads the file at `path`, relative to this directory.
     pub fn read_small(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = rustix::fs::openat(&self.0, path, FOR_READING, Mode::empty())?;
         read_start(file.into())
     }
 }
 
-/// Reads something of each of `all`, in order: of many in several threads, since the kernel takes most of the time.
+/// Reads something for each element of `all`, in order; in several threads if there are many, since the kernel takes
+/// most of the time.
 pub fn read_each<T: Sync, R: Send>(all: &[T], read: impl Fn(&T) -> R + Sync) -> Vec<R> {
     const MANY: usize = 200;
     const THREADS: usize = 4;
@@ -146,21 +147,21 @@ pub fn read_each<T: Sync, R: Send>(all: &[T], read: impl Fn(&T) -> R + Sync) -> 
     })
 }
 
-/// Where a file is written before it takes its place: always the same, so that the next write clears up after one
-/// that was killed.
+/// Returns where a file is written before it is renamed to its place. It is always the same, so that the next write
+/// cleans up after one that was killed.
 pub fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
 }
 
-/// Replaces one of our own files whole, as `replace` does.
+/// Replaces the whole of one of our own files, as `replace` does.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
     let file = open_private(File::options().create(true).write(true).truncate(true), &aside);
     rename_written(file, bytes, &aside, path)
 }
 
-/// Opens one of our own files, and makes it the owner's alone, also where it was made wider once.
+/// Opens one of our own files and makes it accessible only to the owner, even if its mode was wider before.
 pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.mode(0o600).open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
@@ -170,8 +171,8 @@ pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> 
     Ok(file)
 }
 
-/// Makes one of our own directories, `below` in `root`, which is ours too. They are the owner's alone, also where they
-/// were made wider once.
+/// Makes one of our own directories, `below` in `root`, which is ours too. Both become accessible only to the owner,
+/// even if their modes were wider before.
 pub fn make_private_dir(root: &Path, below: &str) -> io::Result<()> {
     for dir in [root.to_owned(), root.join(below)] {
         make_narrow(&dir)?;
@@ -185,7 +186,7 @@ pub fn make_private_dir(root: &Path, below: &str) -> io::Result<()> {
 
 fn make_narrow(dir: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
-        // what the umask has taken of the owner's
+        // the umask may have removed some of the owner's permissions
         Ok(()) => fs::set_permissions(dir, Permissions::from_mode(0o700)),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
             make_narrow(dir.parent().ok_or(cause)?)?;
@@ -196,7 +197,7 @@ fn make_narrow(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Whoever may write to what another has made may not change its mode.
+/// Accepts that we may not change the mode of somebody else's file, even if we may write to it.
 fn unless_anothers(changed: io::Result<()>) -> io::Result<()> {
     match changed {
         Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
@@ -204,19 +205,19 @@ fn unless_anothers(changed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Makes a directory of the user's or of git's, with all around it, as the umask has them.
+/// Makes a directory of the user's or of git's, including its parents, with the modes that the umask gives.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn make_shared_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
-/// Replaces a file whole: written aside, then renamed; keeps the mode of the one that is there.
+/// Replaces a whole file: writes beside it, then renames; keeps the mode of an existing file.
 ///
-/// The caller holds a lock on whatever the file is part of.
+/// The caller holds the lock on whatever the file is part of.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
     let file = File::options().create(true).write(true).truncate(true).open(&aside)?;
-    // before anybody can read in it what the other keeps to its owner
+    // set before anything is written, so that nobody can read here what the existing file keeps private
     let kept = match fs::metadata(path) {
         Ok(there) => file.set_permissions(there.permissions()),
         Err(_) => Ok(()),
@@ -224,10 +225,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     rename_written(kept.map(|()| file), bytes, &aside, path)
 }
 
-/// Replaces a file whole that others read, such as a git of theirs, and that none of them may write.
+/// Replaces a whole file that others, such as another user's git, read but must not write.
 pub fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
-    // one that was made wider stays wider when it is opened again
+    // an existing file with a wider mode would keep that mode when opened again
     let _ = fs::remove_file(&aside);
     let file = File::options().create_new(true).write(true).mode(0o644).open(&aside);
     rename_written(file, bytes, &aside, path)

@@ -1,11 +1,11 @@
-//! Which file it is: device and inode.
+//! The identity of a file: device and inode.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What a file or directory is on this machine: a path may be a copy's or a link's, this may not.
+/// What identifies a file or directory on this machine: a path may lead to a copy or through a link, but this cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Device number.
@@ -15,7 +15,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Looks at `path`, following links; `None` when there is nothing.
+    /// Returns the identity of what is at `path`, following links; `None` if nothing is there.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|meta| Self { dev: meta.dev(), ino: meta.ino() })
     }

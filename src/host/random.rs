@@ -1,4 +1,4 @@
-//! What nobody can guess: ids that no two processes share, and secrets.
+//! Values that nobody can guess: ids that no two processes share, and secrets.
 
 use crate::error::{Explain, Result};
 
@@ -11,11 +11,11 @@ pub fn hex(digits: usize) -> Result<String> {
     Ok(hex)
 }
 
-/// Draws 50 letters and digits, each as likely as the others.
+/// Draws 50 letters and digits, each equally likely.
 pub fn secret() -> Result<String> {
     const LENGTH: usize = 50;
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // bytes above the last whole multiple of 62 would favour the first letters
+    // bytes from the last whole multiple of 62 upwards would favour the first letters
     const BOUND: u8 = 248;
     let mut secret = String::with_capacity(LENGTH);
     while secret.len() < LENGTH {

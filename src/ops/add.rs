@@ -1,4 +1,4 @@
-//! `git wt add`: plan, make, hooks, or take back.
+//! `git wt add`: plan, make, run hooks, or roll back.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::record::{LockedRecord, Record, RecordState, StepState};
 use crate::resource::{Created, Destroyed, Resource, Unwind};
 use crate::text::name::Name;
 
-/// How often a port may be snatched away by another repository before we give up.
+/// How many times another repository may take our port before we give up.
 const TRIES: usize = 8;
 
-/// A worktree by this word alone, with the user's settings.
+/// Returns a request for the worktree that this word alone names, with the user's settings.
 pub fn request_for(word: Option<&OsStr>, repo: &Repo) -> Result<Request> {
     Ok(Request {
         what: word.map(|word| what(word, repo)).transpose()?,
@@ -32,13 +32,13 @@ pub fn request_for(word: Option<&OsStr>, repo: &Repo) -> Result<Request> {
     })
 }
 
-/// Plans it and makes nothing.
+/// Plans the worktree without making anything.
 pub fn preview(request: &Request, context: &Context) -> Result<Plan> {
     let (recipe, start) = recipe_and_start(request, context)?;
     Ok(plan(request, &recipe, &start, context)?.0)
 }
 
-/// Makes a worktree and its environment, or nothing. Returns its directory, and the status that hooks have ended with.
+/// Makes a worktree and its environment, or nothing. Returns its directory and the exit status of the hooks.
 pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
     exec::watch_signals()?;
     if request.fetch {
@@ -63,7 +63,7 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
     Ok((made.path, status))
 }
 
-/// Fetches from the remote that the base is on. Without it the worktree is made all the same, from what is known here.
+/// Fetches from the remote that the base is on. If that fails, the worktree is made from what is known locally.
 fn fetch(request: &Request, context: &Context) -> Result<()> {
     let repo = &context.repo;
     let name = request.what.as_ref().map(What::word).unwrap_or_default();
@@ -90,7 +90,7 @@ fn fetch(request: &Request, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Tells a path from a name, as git's users write paths: `/x`, `./x`, `../x`, `~/x`.
+/// Tells a path from a name. Paths are written as git's users write them: `/x`, `./x`, `../x`, `~/x`.
 fn what(word: &OsStr, repo: &Repo) -> Result<What> {
     let text = word.to_string_lossy();
     if text.is_empty() {
@@ -119,8 +119,8 @@ pub fn previous(word: &str, repo: &Repo) -> Result<String> {
     Ok(name)
 }
 
-/// What the words of a request mean, and the recipe for it. It may ask git, and needs no lock: it is what the words meant
-/// when they were typed.
+/// Returns the recipe, and what the words of a request mean. This may ask git and needs no lock, since the words mean
+/// what they meant when they were typed.
 fn recipe_and_start(request: &Request, context: &Context) -> Result<(Recipe, Start)> {
     let mut refs = facts::refs(&context.repo, request);
     if request.prefix.is_none() {
@@ -135,7 +135,7 @@ fn recipe_and_start(request: &Request, context: &Context) -> Result<(Recipe, Sta
     Ok((recipe, start))
 }
 
-/// Looks and plans, under the repository lock that is handed back with the plan.
+/// Gathers the facts and plans, under the repository lock, which is returned with the plan.
 fn plan(
     request: &Request,
     recipe: &Recipe,
@@ -154,7 +154,7 @@ fn plan(
     Ok((Plan::of(request, start, recipe, &facts, &add)?, lock))
 }
 
-/// Plans and writes the record, so that from here on whatever is made can be unmade.
+/// Plans and writes the record, so that whatever is made from here on can be unmade.
 fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRecord<'a>)> {
     let (recipe, start) = recipe_and_start(request, context)?;
     if request.env && !request.no_checkout {
@@ -162,7 +162,7 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     }
     let (mut plan, mut lock) = self::plan(request, &recipe, &start, context)?;
     if let Some(vanished) = &plan.heal {
-        // without the lock, which the undoing needs for itself
+        // release the lock, because the undoing takes it itself
         drop(lock);
         forget_vanished(vanished, context)?;
         (plan, lock) = self::plan(request, &recipe, &start, context)?;
@@ -186,8 +186,8 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     Ok((plan, held))
 }
 
-/// Forgets a worktree whose directory is gone, with its record: its ports are free for the one that takes its place,
-/// and its databases stay for it.
+/// Forgets a worktree whose directory is gone, and its record. Its ports are free for the worktree that replaces it,
+/// which also gets its databases.
 fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     context.ui.say(&format!("forgetting the vanished worktree '{}'", vanished.path.display()));
     let record =
@@ -207,7 +207,8 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     }
 }
 
-/// git dies of an entry whose `commondir` is empty, whatever it is asked; such an entry is put where doctor finds it.
+/// Puts aside entries whose `commondir` is empty, where doctor finds them: whatever git is asked, it dies of such an
+/// entry.
 fn set_fatal_entries_aside(context: &Context) -> Result<()> {
     let fatal = |broken: &&Broken| broken.stops_git && !broken.may_be_in_the_making();
     for broken in context.repo.worktrees()?.broken.iter().filter(fatal) {
@@ -222,15 +223,15 @@ fn set_fatal_entries_aside(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// What came of making: the directory, and how the user's post-checkout hook ended.
+/// The result of making: the directory, and how the user's post-checkout hook ended.
 pub struct Made {
     path: PathBuf,
-    /// The status of the user's post-checkout hook.
+    /// The exit status of the user's post-checkout hook.
     pub post_checkout: u8,
     pending: Pending,
 }
 
-/// A failure on the way; what was made before it is still there.
+/// A failure on the way; whatever was made before it still exists.
 pub struct Failure {
     pub error: Error,
     port_taken: bool,
@@ -268,7 +269,7 @@ pub fn make(
     match done {
         Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, pending: pending.clone() }),
         Err(error) => {
-            // another repository may have claimed the port since we looked
+            // another repository may have claimed the port since we checked
             let at = held.record.steps.iter().find(|step| step.state != StepState::Made);
             let port_taken = at.is_some_and(|step| matches!(step.resource, Resource::Port(_)));
             Err(Failure { error, port_taken })
@@ -276,7 +277,7 @@ pub fn make(
     }
 }
 
-/// Sets what the new branch tracks, alone: git does not wait for its own `config.lock`.
+/// Sets the new branch's upstream under the repository lock, because git does not wait for its own `config.lock`.
 fn set_upstream(held: &LockedRecord, context: &Context) -> Result<()> {
     let branch = held.record.made().find_map(|resource| match resource {
         Resource::Branch(branch) if branch.upstream.is_some() => Some(branch.clone()),
@@ -287,7 +288,7 @@ fn set_upstream(held: &LockedRecord, context: &Context) -> Result<()> {
     branch.set_upstream(&context.repo)
 }
 
-/// Takes back what was made and returns the error, which then says so.
+/// Undoes what was made and returns the error, which then reports that.
 fn undo(held: LockedRecord, mut error: Error, context: &Context) -> Error {
     match roll_back(held, context) {
         Ok((undone, left)) => {
@@ -304,7 +305,7 @@ fn undo(held: LockedRecord, mut error: Error, context: &Context) -> Error {
     error
 }
 
-/// Unwinds an add that has not come to its end; returns what is gone, and what had to be left.
+/// Unwinds an unfinished add; returns what was undone and what had to be left.
 pub fn roll_back(mut held: LockedRecord, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
     let _undisturbed = exec::carry_on();
     let owner = held.record.owner(&context.repo);
@@ -324,15 +325,15 @@ pub fn roll_back(mut held: LockedRecord, context: &Context) -> Result<(Vec<Strin
     Ok((undone, left))
 }
 
-/// Past the commit point: whatever happens now, the worktree stays.
+/// Finishes after the commit point: whatever happens now, the worktree stays.
 fn finish(mut held: LockedRecord, made: &Made, request: &Request, context: &Context) -> Result<u8> {
     let status = if request.env { hooks::run_all(&mut held, &made.path, &made.pending, context)? } else { 0 };
     push(&mut held, &made.path, context)?;
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
 }
 
-/// Pushes the new branch where that was asked for. What fails is the user's to repeat: the record, and so `list`, says
-/// that it is not pushed.
+/// Pushes the new branch if requested. A failure is left for the user to retry: the record, and so `list`, says that
+/// the branch is not pushed.
 fn push(held: &mut LockedRecord, root: &Path, context: &Context) -> Result<()> {
     let (Some(remote), Some(branch)) = (held.record.push.clone(), held.record.branch.clone()) else {
         return Ok(());

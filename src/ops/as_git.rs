@@ -1,4 +1,4 @@
-//! Worktrees added and changed as git does, by git itself; their environments come along, or go.
+//! Worktrees added and changed the way git does it, by git itself; their environments follow, or are removed.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -16,29 +16,29 @@ use crate::resource::checkout::entries_at_rest;
 use crate::resource::{Checkout, Resource};
 use crate::text::name::Name;
 
-/// `git worktree`, with the repository variables as they were given.
+/// Returns `git worktree`, with the repository variables as they were given.
 pub fn worktree() -> Program {
     Program::git_as_given().arg("worktree")
 }
 
-/// Becomes `git worktree ARGS` once no git-wt has a git that writes an entry: git dies of one that is half written.
+/// Becomes `git worktree ARGS` once no git started by a git-wt is writing an entry: git dies of a half-written one.
 pub fn at_rest(args: &[OsString], repo: &Repo) -> Error {
     let used = repo.common_dir().join("wt").is_dir();
     let alone = used.then(|| entries_at_rest(repo).ok()).flatten();
     if let Some(alone) = &alone {
-        // the git that we become keeps it to its end
+        // the git that we become keeps the lock until it ends
         let _ = rustix::io::fcntl_setfd(alone, rustix::io::FdFlags::empty());
     }
     worktree().args(args).replace()
 }
 
-/// Has git change what is there; environments come along, or go.
+/// Has git change worktrees; their environments follow, or are removed.
 pub fn change(args: &[OsString], context: &Context) -> Result<u8> {
     let before = Worktrees::read(&context.repo)?;
     let verb = args[0].to_string_lossy();
     let mut words = args[1..].iter().filter(|word| !word.as_bytes().starts_with(b"-"));
     let target = words.next().and_then(|word| word.to_str()).filter(|_| ["move", "remove"].contains(&&*verb));
-    // no other git-wt changes meanwhile what git does
+    // keeps other git-wt processes from changing what git is changing
     let held = match target.map(|word| before.find(word)) {
         Some(Ok(tree)) => follow::hold(tree, &before, context)?,
         _ => None,
@@ -55,17 +55,17 @@ pub fn change(args: &[OsString], context: &Context) -> Result<u8> {
     Ok(status)
 }
 
-/// Adds as git does: git gets the arguments byte for byte, and what it prints goes where it would.
+/// Adds as git does: git gets the arguments byte for byte, and its output goes where it would without us.
 pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context) -> Result<u8> {
     version::require()?;
     exec::watch_signals()?;
     if path.as_os_str().is_empty() {
-        // git 2.47 dies of it and leaves a branch behind, git 2.55 deletes the current directory
+        // with an empty path git 2.47 dies and leaves a branch behind, and git 2.55 deletes the current directory
         return Err(Error::new("the path is empty"));
     }
     let path = absolute(&std::env::current_dir().unwrap_or_default(), path);
     if context.repo.worktrees()?.at(&path).is_some_and(|tree| !tree.missing) {
-        // git refuses it, or knows better: either way nothing of it is ours
+        // git either refuses this or knows better; either way there is nothing for us to record
         return Err(worktree().arg("add").args(args).replace());
     }
     let name = Name::of_place(&path.file_name().unwrap_or(OsStr::new("")).to_string_lossy());
@@ -88,7 +88,7 @@ pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context)
     Ok(made.post_checkout)
 }
 
-/// Applies a recipe that somebody wrote; nothing is guessed here.
+/// Applies a recipe only if somebody wrote one; nothing is detected here.
 fn apply_recipe(held: &mut LockedRecord, path: &Path, context: &Context) -> Result<()> {
     let listing = context.repo.worktrees()?;
     let Some(tree) = listing.at(path) else { return Ok(()) };

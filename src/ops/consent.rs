@@ -1,4 +1,4 @@
-//! Consent as it is shown to a person, asked for and remembered.
+//! Consent: shown to the user, asked for and remembered.
 
 use super::context::Context;
 use super::facts;
@@ -9,13 +9,13 @@ use crate::record::Record;
 use crate::text::name::{Name, escaped};
 
 impl Context {
-    /// What the user has consented to in this repository.
+    /// Returns what the user has consented to in this repository.
     pub fn consent(&self) -> Result<Consent> {
         Ok(ConsentFile::of(&self.repo, &self.claims)?.consent().clone())
     }
 
-    /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Nothing is assumed
-    /// where there is none, and what is not consented to waits.
+    /// Asks on a terminal for consent to all that this recipe asks for, as the main worktree has it. Without a terminal
+    /// nothing is assumed, and what has no consent waits.
     pub fn ask_for_recipe(&self, recipe: &Recipe, record: Option<&Record>) -> Result<()> {
         let Some(main) = self.main.as_deref().filter(|_| self.may_ask()) else { return Ok(()) };
         let has_database = record.is_some_and(|record| record.databases().next().is_some());
@@ -23,7 +23,7 @@ impl Context {
         self.ask_for(&missing).map(drop)
     }
 
-    /// Shows what is asked for and asks for consent to it; says whether the user agrees.
+    /// Shows what is asked for and asks for consent; returns whether the user agrees.
     pub fn ask_for(&self, actions: &[Action]) -> Result<bool> {
         if actions.is_empty() {
             return Ok(true);
@@ -49,7 +49,8 @@ impl Context {
         ConsentFile::of(&self.repo, &self.claims)?.add(actions)
     }
 
-    /// Shows what is asked for: what is done, the files that say what that is, and what has changed since the user agreed.
+    /// Shows what is asked for: the actions, the files that define them, and what has changed since the user last
+    /// agreed.
     pub fn show(&self, actions: &[Action]) -> Result<()> {
         const WIDTH: usize = 76;
         let consent = self.consent()?;
@@ -86,11 +87,11 @@ impl Context {
         Ok(())
     }
 
-    /// Names what waits for consent. An agent, or a script, is not told how to consent for its user.
+    /// Lists what waits for consent. It does not tell an agent or a script how to consent for the user.
     pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
         self.ui.warn("without consent these are left out:");
         for action in waiting {
-            // as the warning, with -q too
+            // printed like the warning, even with -q
             self.ui.tell(&format!("  {}\n", escaped(&action.in_columns())));
         }
         if self.ui.can_ask() {

@@ -28,24 +28,24 @@ pub struct Context {
     pub repo: Repo,
     pub records: Records,
     pub claims: Claims,
-    /// The directory that files and the recipe come from.
+    /// The directory that files and the recipe are taken from.
     pub main: Option<PathBuf>,
     pub ui: Ui,
-    /// The shell that may follow us.
+    /// The channel to the shell, which may change directory afterwards.
     pub channel: Channel,
-    /// Where it stands.
+    /// The shell's current directory.
     current_dir: Option<CurrentDir>,
-    /// The user has said no, and is not asked again.
+    /// Whether the user has declined, and so is not asked again.
     pub(super) has_declined: Cell<bool>,
 }
 
-/// From where it is known what git ignores in the main worktree, by which a project tells what it needs.
+/// How detection learns what git ignores in the main worktree.
 #[derive(Debug, Clone, Copy)]
 pub enum Ignored<'a> {
     AskGit,
-    /// From what a worktree was given when it was made: no process is started.
+    /// From what the worktree was given when it was made; this starts no process.
     AsRecorded(&'a Record),
-    /// From nowhere: a worktree without an environment gets what is written, and nobody looks at the project.
+    /// Not at all: a worktree without an environment gets only what is configured, and the project is not examined.
     NotLookedAt,
 }
 
@@ -55,7 +55,7 @@ fn was_ignored(record: &Record, path: &str) -> bool {
 }
 
 impl Context {
-    /// Returns what the verbs need to work on a repository.
+    /// Returns the context that verbs need to work on a repository.
     pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
         let main = match repo.main_root() {
             Some(root) => Some(root),
@@ -74,22 +74,22 @@ impl Context {
         })
     }
 
-    /// The same repository, seen from where no worktree can be pulled away.
+    /// Returns the same repository, seen from a directory that no removal of a worktree can take away.
     pub fn seen_from_outside(&self) -> Result<Self> {
         Self::with(self.repo.seen_from_outside()?, self.ui, self.channel.clone())
     }
 
-    /// The main worktree, or the repository's own directory where there is none.
+    /// Returns the main worktree, or the repository's own directory if there is none.
     pub fn root(&self) -> &Path {
         self.main.as_deref().unwrap_or(self.repo.common_dir())
     }
 
-    /// Reads the recipe: `.wt.toml` under `git config wt.*`.
+    /// Reads the recipe: `.wt.toml`, overridden by `git config wt.*`.
     pub fn recipe(&self) -> Result<RecipeSource> {
         RecipeSource::of(&self.repo, self.main.as_deref())
     }
 
-    /// The recipe of one worktree; with nothing configured, what the project visibly needs.
+    /// Returns the recipe of one worktree. If nothing is configured, it is what the project visibly needs.
     pub fn recipe_for(
         &self,
         name: &str,
@@ -121,7 +121,7 @@ impl Context {
         self.recipe_for(&worktrees.name(tree), tree.head.branch(), template, Ignored::AskGit)
     }
 
-    /// The words that a recipe's commands may use in the worktree at `root`.
+    /// Returns the words that a recipe's commands may use in the worktree at `root`.
     pub fn words(&self, record: &Record, root: &Path) -> Words {
         let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
         let words =
@@ -129,7 +129,7 @@ impl Context {
         Words { path: root.to_string_lossy().into_owned(), ports: record.ports(), ..words }
     }
 
-    /// Watches over the environment of one worktree.
+    /// Returns a watch over the environment of one worktree.
     pub fn watch<'a>(
         &'a self,
         tree: &'a Worktree,
@@ -150,7 +150,8 @@ impl Context {
         }
     }
 
-    /// Refuses to run anything in an environment that leads into another worktree, or warns, as the user has it.
+    /// Refuses to run anything in an environment that leads into another worktree, or warns, depending on the user's
+    /// setting.
     pub fn guard(&self, watch: &Watch, environment: &Environment) -> Result<()> {
         let guard = Guard::of(&self.repo)?;
         if guard == Guard::Off {
@@ -171,7 +172,7 @@ impl Context {
         }
     }
 
-    /// Tells the shell that comes into a worktree what of its environment leads into another one.
+    /// Warns a shell that enters a worktree about anything in its environment that leads into another one.
     pub fn warn_of_strays(&self, watch: &Watch, environment: &Environment) {
         if Guard::of(&self.repo).is_ok_and(|guard| guard != Guard::Off) {
             let inherited = Inherited::now();
@@ -180,7 +181,7 @@ impl Context {
         }
     }
 
-    /// Tells what would be refused.
+    /// Warns about what would be refused elsewhere.
     fn warn_of(&self, refusal: Option<&Error>) {
         if let Some(refusal) = refusal {
             self.ui.warn(&refusal.in_one_line());
@@ -190,19 +191,19 @@ impl Context {
         }
     }
 
-    /// Where the things of the worktree at `root` are made and unmade, for their owner.
+    /// Returns where the things of the worktree at `root` are made and unmade, for their owner.
     pub fn site<'a>(&'a self, owner: &'a Owner, root: &'a Path) -> Site<'a> {
         Site { repo: &self.repo, claims: &self.claims, owner, root, main: self.main.as_deref(), ui: self.ui }
     }
 
-    /// Asks a yes/no question; `None` when there is no terminal to ask on. Fails when a signal ends it.
+    /// Asks a yes/no question; `None` if there is no terminal to ask on. Fails if a signal interrupts it.
     pub fn ask(&self, question: &str) -> Result<Option<bool>> {
         let answer = self.ui.ask(question, &|| exec::check_stopped().is_err());
         exec::check_stopped()?;
         Ok(answer)
     }
 
-    /// Has the shell go somewhere, or tells how.
+    /// Makes the shell change directory, or tells the user how to.
     pub fn lead(&self, path: &Path) -> Result<()> {
         if !self.channel.tell(path)? {
             self.ui.hint(Hint::of("cd --").name(path));
@@ -217,10 +218,10 @@ impl Context {
         self.ui.answer(&line)
     }
 
-    /// Ends a verb that leads to a worktree: tells the shell, and prints the directory on stdout.
+    /// Ends a verb that leads to a worktree: tells the shell where to go, and prints the directory on stdout.
     ///
-    /// A shell that follows keeps the subdirectory it was in, where the worktree has that too, and the links by which it
-    /// came there. A script is told the worktree's own path, from wherever it asks.
+    /// A shell that follows stays in the same subdirectory if the worktree has it too, and keeps the links through
+    /// which it came there. A script always gets the worktree's own path, wherever it asks from.
     pub fn arrive(&self, root: &Path) -> Result<()> {
         let path = match &self.current_dir {
             Some(current_dir) if self.channel.is_open() => {

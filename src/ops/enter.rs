@@ -1,4 +1,4 @@
-//! What a shell is to have set in the worktree that it comes into.
+//! Which variables a shell should have set in the worktree it enters.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::shell::channel::Channel;
 use crate::shell::state::Wanted;
 use crate::ui::Ui;
 
-/// What the current worktree wants set; nothing for one that was not made or adopted with git-wt.
+/// Returns what the current worktree wants set; `None` for a worktree that git-wt has neither made nor adopted.
 pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wanted>> {
     let context = Context::with(repo, ui, Channel::default())?;
     let worktrees = Worktrees::read(&context.repo)?;
@@ -29,7 +29,7 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
             ui.warn(&error.in_one_line());
         }
     };
-    // what cannot be read is told, and no reason to lose the rest
+    // what cannot be read is reported, but the rest is used all the same
     let (name, template) = (record.name.as_str(), record.template.as_deref());
     let recipe = context.recipe_for(name, tree.head.branch(), template, Ignored::AsRecorded(record));
     let recipe = recipe.unwrap_or_else(|error| {
@@ -55,7 +55,7 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
         name: record.name.as_str().to_owned(),
         head: head.to_string_lossy().into_owned(),
         protected: record.protected,
-        // the file may have another than was claimed, and that is what is served
+        // the env file may have a different port from the claimed one, and the file's is the one served
         port: first_port.and_then(|(name, _)| environment.get(&name)?.parse().ok()),
         drifted,
         ..Wanted::default()
@@ -90,13 +90,13 @@ fn is_loaded_by_another(root: &Path, direnv: bool) -> bool {
         ".config/mise.toml",
         ".config/mise/config.toml",
     ];
-    // a mise.toml that only names versions of tools leaves the variables to us
+    // a mise.toml that only pins tool versions leaves the variables to us
     let sets_variables = |file: &str| {
         let text = file::read_text(&root.join(file)).ok().flatten();
         let table = text.and_then(|text| text.parse::<toml::Table>().ok());
         table.is_some_and(|table| table.contains_key("env"))
     };
-    // a '-' before the path, as in "-/home/you/shop"
+    // DIRENV_DIR has a '-' before the path, as in "-/home/you/shop"
     let is_direnvs = text_of("DIRENV_DIR").is_some_and(|dir| Path::new(dir.trim_start_matches('-')) == root);
     is_direnvs
         || (direnv && root.join(".envrc").exists())

@@ -1,4 +1,4 @@
-//! Looks at the world once, for a plan: references, places, ports, ignored files.
+//! Gathers the facts for a plan once: references, places, ports, ignored files.
 //!
 //! It changes nothing and decides nothing.
 
@@ -26,7 +26,7 @@ use crate::text::name::BranchName;
 use crate::text::url::{Engine, Url};
 
 impl Known {
-    /// Looks up what `word` names, by git's order.
+    /// Looks up what `word` names, in git's order.
     fn look_up(repo: &Repo, word: &str) -> Self {
         let branch = repo.reference(&format!("refs/heads/{word}"));
         let remote = repo.remote_branch(word);
@@ -36,7 +36,7 @@ impl Known {
     }
 }
 
-/// The commit of a tag or revision. Only words that can be one are worth asking git about.
+/// Returns the commit of a tag or revision. Git is asked only about words that can be one.
 fn commit(repo: &Repo, word: &str, branch: Option<&Oid>) -> Option<Oid> {
     if let Some(oid) = branch {
         return Some(oid.clone());
@@ -80,18 +80,18 @@ pub fn refs(repo: &Repo, request: &Request) -> Refs {
     }
 }
 
-/// What a worktree gets besides its files.
+/// What a worktree gets in addition to its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gets {
     Nothing,
-    /// Ports alone, since there are no files.
+    /// Ports only, since nothing is checked out.
     Ports,
     Environment,
 }
 
 impl Facts {
-    /// Looks at what any plan needs. The caller holds the repository lock, so that it stays true until the record is
-    /// written. `own` is the record that the plan is for, if there is one already.
+    /// Gathers what any plan needs. The caller holds the repository lock, so that the facts stay true until the record
+    /// is written. `own` is the id of the record that the plan is for, if there is one already.
     pub fn gather(
         repo: &Repo,
         recipe: &Recipe,
@@ -100,7 +100,7 @@ impl Facts {
         claims: &Claims,
         own: Option<&str>,
     ) -> Result<Self> {
-        // before the listing: what has come to its end in between is in that
+        // read before the listing, which then includes every add that finishes in between
         let records = records.own(repo)?;
         let listing = repo.worktrees()?;
         let main = repo.main_or_default(&listing);
@@ -139,7 +139,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Looks at what an environment takes from the main worktree.
+    /// Gathers what an environment takes from the main worktree.
     fn look_at_main(&mut self, recipe: &Recipe) -> Result<()> {
         let Some(main) = self.main.as_deref() else { return Ok(()) };
         self.copies = copies(main, recipe)?;
@@ -158,7 +158,7 @@ impl Facts {
 }
 
 impl AddFacts {
-    /// Looks at what a new worktree needs besides.
+    /// Gathers what a new worktree needs besides.
     pub fn gather(
         repo: &Repo,
         request: &Request,
@@ -195,7 +195,7 @@ fn home() -> PathBuf {
     exec::variable("HOME").map(PathBuf::from).unwrap_or_default()
 }
 
-/// A port for each variable of the recipe, unless the worktree has them all.
+/// Returns a free port for each variable of the recipe, unless the worktree already has them all.
 fn free_ports(recipe: &Recipe, own: Option<&Record>, claims: &Claims) -> Result<Vec<u16>> {
     let variables = &recipe.port.variables;
     let has = own.map(Record::ports).unwrap_or_default();
@@ -211,7 +211,7 @@ fn free_ports(recipe: &Recipe, own: Option<&Record>, claims: &Claims) -> Result<
     port::choose(variables, recipe.port.range.as_ref(), &host)
 }
 
-/// Looks at a place where a worktree may go.
+/// Examines a place where a worktree may go.
 fn ground(
     path: PathBuf,
     repo: &Repo,
@@ -235,7 +235,7 @@ fn ground(
     }
 }
 
-/// The innermost of the worktrees, of which the links are resolved, around a place.
+/// Returns the innermost worktree around a place; the paths in `trees` have their links resolved.
 fn around(real: &Path, facts: &Facts, trees: &[(&Worktree, PathBuf)]) -> Option<Around> {
     let around = trees.iter().filter(|(tree, root)| real != tree.path && real.starts_with(root));
     let (tree, root) = around.max_by_key(|(_, root)| root.as_os_str().len())?;
@@ -244,7 +244,7 @@ fn around(real: &Path, facts: &Facts, trees: &[(&Worktree, PathBuf)]) -> Option<
     Some(Around { path: tree.path.clone(), is_main: tree.is_main(), inner, is_ignored })
 }
 
-/// What needs consent of the place of a new database under the URL that the main worktree has.
+/// Returns what needs consent about the place of a new database under the main worktree's URL.
 fn unusual_database(main: &Path, recipe: &Recipe, sources: &Sources) -> Option<Action> {
     let rule = recipe.database.as_ref()?;
     let (file, text) = with_database(&sources.texts, recipe)?;
@@ -253,7 +253,7 @@ fn unusual_database(main: &Path, recipe: &Recipe, sources: &Sources) -> Option<A
     Consent::unusual_database(rule, &Requested::by(author, url), main, &real_in_part)
 }
 
-/// The places of databases that other records have claimed.
+/// Returns the places of databases that other records have claimed.
 fn others(claims: &Claims, own: Option<&str>) -> Result<Vec<String>> {
     let others = claims.databases()?.into_iter();
     let others = others
@@ -266,7 +266,7 @@ fn others(claims: &Claims, own: Option<&str>) -> Result<Vec<String>> {
         .collect())
 }
 
-/// What a new branch is to start from, in the user's words.
+/// Returns what a new branch should start from, in the user's words.
 pub fn asked_base<'a>(request: &'a Request, recipe: &'a Recipe) -> &'a str {
     match (&request.base, &request.commit_ish) {
         (Some(base), _) => base,
@@ -275,7 +275,7 @@ pub fn asked_base<'a>(request: &'a Request, recipe: &'a Recipe) -> &'a str {
     }
 }
 
-/// The remote branch that a base is, or tracks.
+/// Returns the remote branch that a base is, or tracks.
 pub fn fetched_base(repo: &Repo, asked: &str) -> Result<Option<RemoteBranch>> {
     if asked == "default" {
         return Ok(repo.default_branch());
@@ -307,7 +307,7 @@ fn base(repo: &Repo, request: &Request, recipe: &Recipe) -> Result<Option<(Strin
     {
         return Ok(Some((remote.short(), remote.oid)));
     }
-    // without a remote the default is where we stand, never a branch that may not exist
+    // without a remote, `default` means the current commit, never a branch that may not exist
     let revision = if asked == "default" { "HEAD" } else { asked };
     match repo.commit(revision) {
         Some(oid) => Ok(Some((revision.to_owned(), oid))),
@@ -316,14 +316,14 @@ fn base(repo: &Repo, request: &Request, recipe: &Recipe) -> Result<Option<(Strin
     }
 }
 
-/// The ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.
+/// Returns the ignored files of the main worktree that the recipe, or `.worktreeinclude`, wants copied.
 fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     let mut patterns = recipe.copy.clone();
     let include = main.join(".worktreeinclude");
     if let Some(text) = file::read_text(&include)? {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let lines: Vec<String> = lines.map(str::to_owned).collect();
-        // a link may lead to a secret, of which an error would show a line
+        // a link may lead to a secret file, and the error would show a line of it
         if include.is_symlink() && copy::matching(main, &[], &lines).is_err() {
             return Err(Error::new("'.worktreeinclude' has a line that is not a usable pattern"));
         }
@@ -341,8 +341,8 @@ fn copies(main: &Path, recipe: &Recipe) -> Result<Selection> {
     Ok(selection)
 }
 
-/// What the recipe wants linked. Of a directory that has tracked files every worktree has its own: there it is what git
-/// ignores in it.
+/// Returns what the recipe wants linked. A directory with tracked files exists in every worktree, so only what git
+/// ignores in it is linked.
 fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
     let mut links = Vec::new();
     for entry in recipe.link.wanted() {
@@ -354,7 +354,7 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
         };
         if is_dir && !list(&[])?.is_empty() {
             let ignored = list(&["--others", "--ignored", "--exclude-standard", "--directory"])?;
-            // without the slash at the end of a directory
+            // collecting the components drops the slash at the end of a directory
             let inside = git::paths(&ignored);
             links.extend(inside.iter().map(|path| (entry.clone(), path.components().collect::<PathBuf>())));
         } else {
@@ -364,18 +364,19 @@ fn links(main: &Path, recipe: &Recipe) -> Result<Vec<(String, PathBuf)>> {
     Ok(links)
 }
 
-/// Whether git ignores a directory of the main worktree by a pattern that a link of that name does not fit, as `media/`.
+/// Whether git ignores a directory of the main worktree by a pattern, such as `media/`, that does not match a link.
 fn is_ignored_as_directory(main: &Path, path: &Path) -> bool {
     let git = git::looking_at(main).args(["check-ignore", "--verbose", "--"]).arg(path);
     let output = git.output().map(|output| output.stdout).unwrap_or_default();
-    // 'source:line:pattern', a tab, and the path, in which a tab is quoted
+    // the output is 'source:line:pattern', a tab, and the path, in which tabs are quoted
     let by_directory =
         output.rsplitn(2, |b| *b == b'\t').nth(1).is_some_and(|pattern| pattern.ends_with(b"/"));
     let around = path.parent().filter(|around| !around.as_os_str().is_empty());
     by_directory && !around.is_some_and(|around| is_ignored(main, around))
 }
 
-/// The rule of `.env.local`, where the recipe would have it copied though it holds what each worktree has of its own.
+/// Returns a rule for `.env.local` if the recipe would copy it although it holds values that are different in each
+/// worktree.
 pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRule>> {
     let rule = EnvRule::of(EnvRule::OVERRIDING);
     let Some(bytes) = file::read(&main.join(&rule.file))? else { return Ok(None) };
@@ -393,9 +394,9 @@ pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRul
 /// What env files start from.
 #[derive(Default)]
 struct Sources {
-    /// By the env file, a file of the main worktree and its text.
+    /// For each env file, the file of the main worktree and its text.
     texts: BTreeMap<String, (PathBuf, EnvText)>,
-    /// Those that git tracks: others may have written them.
+    /// The sources that git tracks: others may have written them.
     tracked: BTreeSet<PathBuf>,
     /// What is not used, and why.
     left_out: Vec<String>,
@@ -411,7 +412,7 @@ impl Sources {
         if sources.texts.is_empty() {
             return Ok(sources);
         }
-        // a file that a link of the repository's leads to is the repository's choice
+        // if a link of the repository's leads to the file, the repository has chosen it
         let ways: Vec<(PathBuf, Vec<PathBuf>)> =
             sources.texts.values().map(|(path, _)| (path.clone(), way(main, path))).collect();
         let git = git::looking_at(main).env("GIT_LITERAL_PATHSPECS", "1");
@@ -420,7 +421,7 @@ impl Sources {
         let tracked: BTreeSet<PathBuf> = git::paths(&listed).into_iter().collect();
         let is_tracked = |way: &[PathBuf]| way.iter().any(|step| tracked.contains(step));
         sources.tracked = ways.into_iter().filter(|(_, way)| is_tracked(way)).map(|(path, _)| path).collect();
-        // what a link of the repository's leads to is the user's, and none of its business
+        // a file outside, reached through a link of the repository's, is the user's and not for the repository to use
         let leads_out = |path: &Path| {
             sources.tracked.contains(path) && !real_in_part(path).starts_with(real_in_part(main))
         };
@@ -436,15 +437,16 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Whether what an env file starts from came with the repository.
+    /// Whether the source of an env file came with the repository.
     fn is_tracked(&self, file: &str) -> bool {
         self.texts.get(file).is_some_and(|(path, _)| self.tracked.contains(path))
     }
 }
 
-/// The links that lead from `path` to a file, and the file, as far as they are in the main worktree, relative to it.
+/// Returns the links on the way from `path` to a file, and the file itself: those inside the main worktree, relative to
+/// it.
 fn way(main: &Path, path: &Path) -> Vec<PathBuf> {
-    // as many as the system follows
+    // the limit that the system has for links
     const MOST: usize = 40;
     let root = real_in_part(main);
     let mut way = vec![path.strip_prefix(main).unwrap_or(path).to_owned()];
@@ -464,8 +466,9 @@ fn way(main: &Path, path: &Path) -> Vec<PathBuf> {
     way
 }
 
-/// The file that a database on a server is filled from, as an action: it runs with the user's rights there, and a script
-/// through a client that knows commands for the shell. What the user's own configuration fills an SQLite file from is free.
+/// Returns the action of filling a database on a server from a file. The file runs there with the user's rights, and a
+/// script runs through a client that has commands for the shell. An SQLite file needs no consent if the user's own
+/// configuration names what fills it.
 fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> Result<Option<Action>> {
     let Some(rule) = &recipe.database else { return Ok(None) };
     if consent.shared_database(&rule.shared).is_ok_and(|shared| *shared.get()) {
@@ -484,8 +487,8 @@ fn fill(main: &Path, recipe: &Recipe, sources: &Sources, consent: &Consent) -> R
     }
 }
 
-/// The database on a server that a tracked file calls main's, where worktrees are to get a copy of it: it may be any of the
-/// user's.
+/// Returns the action of copying a database on a server that a tracked file says is main's: it may be any of the user's
+/// databases.
 fn copy_of_another(recipe: &Recipe, sources: &Sources) -> Option<Action> {
     let rule = recipe.database.as_ref().filter(|rule| rule.from.wanted() == "main")?;
     let (file, text) = with_database(&sources.texts, recipe)?;
@@ -495,8 +498,8 @@ fn copy_of_another(recipe: &Recipe, sources: &Sources) -> Option<Action> {
     (is_servers && sources.is_tracked(&file)).then(|| Action::copy(&url.database(), &url.address()))
 }
 
-/// All that the repository asks for in this recipe, as far as it can be told before a worktree is planned. One that has its
-/// database is not filled again.
+/// Returns all that the repository asks for in this recipe, as far as it is known before a worktree is planned. A
+/// worktree that has its database does not fill it again.
 pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe, has_database: bool) -> Result<Vec<Action>> {
     let mut actions = recipe.actions(root)?;
     let Some(main) = main else { return Ok(actions) };
@@ -518,7 +521,7 @@ pub fn actions(main: Option<&Path>, root: &Path, recipe: &Recipe, has_database: 
     Ok(actions)
 }
 
-/// What kind of database the main worktree has, as far as its URL tells.
+/// Returns the kind of the main worktree's database, as far as its URL tells.
 fn engine(recipe: &Recipe, sources: &Sources) -> Option<Engine> {
     let (_, text) = with_database(&sources.texts, recipe)?;
     match text.get(&recipe.database.as_ref()?.variable)? {
@@ -527,7 +530,7 @@ fn engine(recipe: &Recipe, sources: &Sources) -> Option<Engine> {
     }
 }
 
-/// The env file whose source has the database's URL, else the first, with the text of the source.
+/// Returns the env file whose source has the database's URL, or else the first one, with the text of its source.
 fn with_database(
     sources: &BTreeMap<String, (PathBuf, EnvText)>,
     recipe: &Recipe,
@@ -539,7 +542,7 @@ fn with_database(
     in_order.find(|(_, text)| text.get(variable).is_some()).or(first)
 }
 
-/// The file an env file starts from: main's own, else its example.
+/// Returns the file that an env file starts from: main's own, or else its example.
 fn env_source(main: &Path, from: &str) -> Result<Option<(PathBuf, EnvText)>> {
     let examples = [".example", ".sample", ".template", ".dist"].map(|ending| format!("{from}{ending}"));
     for name in std::iter::once(from).chain(examples.iter().map(String::as_str)) {
@@ -551,7 +554,7 @@ fn env_source(main: &Path, from: &str) -> Result<Option<(PathBuf, EnvText)>> {
     Ok(None)
 }
 
-/// What stands at `path`.
+/// Returns what is at `path`.
 fn place(path: &Path, common: &Path) -> Place {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
@@ -565,7 +568,7 @@ fn place(path: &Path, common: &Path) -> Place {
     }
 }
 
-/// Whether a directory is a worktree of a repository other than ours, or that repository itself.
+/// Whether a directory is a worktree of another repository, or that repository itself.
 fn is_foreign(path: &Path, common: &Path) -> bool {
     if ["HEAD", "objects", "refs"].iter().all(|part| path.join(part).exists()) {
         return Identity::of(path) != Identity::of(common);
@@ -579,7 +582,7 @@ fn is_foreign(path: &Path, common: &Path) -> bool {
     theirs.is_none_or(|theirs| Identity::of(theirs) != Identity::of(common))
 }
 
-/// Whether a missing path can be made: judged by its nearest ancestor that exists.
+/// Returns whether a missing path can be made, judging by its nearest existing ancestor.
 fn nearest(path: &Path) -> Place {
     let Some(there) = path.ancestors().skip(1).find(|dir| fs::symlink_metadata(dir).is_ok()) else {
         return Place::Free;

@@ -1,4 +1,4 @@
-//! A worktree that is elsewhere now: what names its place comes along.
+//! Updates whatever records a worktree's place after the worktree has moved.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,8 +18,8 @@ use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::{Exclude, venv};
 
-/// Has git move a worktree to `destination`, or into it if that is a directory, and brings its environment along.
-/// Returns where it is now, and git's exit status.
+/// Has git move a worktree to `destination`, or into it if that is a directory, and updates its environment. Returns
+/// where the worktree is now, and git's exit status.
 pub fn relocate(
     tree: &Worktree,
     destination: &Path,
@@ -46,7 +46,7 @@ pub fn relocate(
     Ok((Some(moved.path), 0))
 }
 
-/// Has git mend the links of the worktrees that are at `paths` now, and then the records and claims. Returns git's exit
+/// Has git mend the links of the worktrees now at `paths`, then updates the records and claims. Returns git's exit
 /// status.
 pub fn repair(paths: &[PathBuf], git_options: &[OsString], context: &Context) -> Result<u8> {
     let before = Worktrees::read(&context.repo)?;
@@ -64,13 +64,13 @@ pub fn repair(paths: &[PathBuf], git_options: &[OsString], context: &Context) ->
     Ok(status)
 }
 
-/// The worktree as git has it now.
+/// Returns the worktree as git has it now.
 fn entry(tree: &Worktree, context: &Context) -> Result<Option<Worktree>> {
     let id = tree.id.as_deref().unwrap_or_default();
     Ok(context.repo.worktrees()?.entry(id).cloned())
 }
 
-/// Takes hold of a worktree's record, so that nobody removes meanwhile what is moved.
+/// Takes hold of a worktree's record, so that nobody removes the worktree while it is being moved.
 pub fn hold<'a>(
     tree: &Worktree,
     worktrees: &Worktrees,
@@ -82,7 +82,7 @@ pub fn hold<'a>(
     }
 }
 
-/// Brings a worktree's environment along from where it was to where it is.
+/// Updates a worktree's environment after a move from `from` to where it is now.
 pub fn follow(held: Option<LockedRecord>, from: &Path, tree: &Worktree, context: &Context) -> Result<()> {
     if tree.missing || from == tree.path {
         return Ok(());
@@ -98,7 +98,7 @@ pub fn follow(held: Option<LockedRecord>, from: &Path, tree: &Worktree, context:
     Ok(())
 }
 
-/// Environments that no record tells of break by a move like ours: those of the usual names come along.
+/// Rehomes environments that no record mentions, under the usual names: our move would break them.
 fn rehome_others(held: Option<&LockedRecord>, from: &Path, tree: &Worktree) -> Result<()> {
     let moved = Relocation::new(from, &tree.path);
     let recorded =
@@ -111,7 +111,7 @@ fn rehome_others(held: Option<&LockedRecord>, from: &Path, tree: &Worktree) -> R
     Ok(())
 }
 
-/// The line that keeps it out of the main worktree, if it lies in there and nothing hides it.
+/// Returns the line that hides the worktree from the main worktree, if it lies inside it and nothing else hides it.
 fn exclude(tree: &Worktree, context: &Context) -> Option<Exclude> {
     let main = fs::canonicalize(context.repo.main_root()?).ok()?;
     let real = fs::canonicalize(&tree.path).ok()?;
@@ -124,7 +124,7 @@ fn exclude(tree: &Worktree, context: &Context) -> Option<Exclude> {
     (is_own(&exclude) || !git::is_ignored(&main, inner)).then_some(exclude)
 }
 
-/// Brings along the environments of all worktrees that are elsewhere than `before`, or than their record says.
+/// Updates the environments of all worktrees that are no longer where `before`, or their record, says.
 pub fn follow_all(before: &Worktrees, context: &Context) -> Result<()> {
     let now = Worktrees::read(&context.repo)?;
     for tree in now.listing.worktrees.iter().filter(|tree| !tree.is_main()) {
@@ -138,7 +138,7 @@ pub fn follow_all(before: &Worktrees, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// What a worktree's claims are on that still say where the repository was before it was moved.
+/// Returns what a worktree has claimed with claims that still name the repository's place before it was moved.
 pub fn misplaced(record: &Record, owner: &Owner, claims: &Claims) -> Vec<Thing> {
     let is_misplaced = |thing: &Thing| {
         let claim = claims.find(thing).filter(|claim| claim.is_of(owner));

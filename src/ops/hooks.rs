@@ -1,4 +1,4 @@
-//! Running the recipe's hooks: arbitrary commands of the user's, after the commit point.
+//! Runs the recipe's hooks: arbitrary commands of the user's, after the commit point.
 //!
 //! A failed hook keeps the worktree; the record says which one, and `setup` resumes there.
 
@@ -19,8 +19,8 @@ use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, LockedRecord, Record};
 
-/// Puts the hooks of a recipe on a record: what ended well before stays done, as far as the list is the same.
-/// Returns whether that changed the record.
+/// Puts the hooks of a recipe on a record. Those that ended well stay done, up to the first one that differs. Returns
+/// whether that changed the record.
 pub fn schedule(record: &mut Record, commands: &[Requested<String>]) -> bool {
     let done = record
         .hooks
@@ -42,31 +42,31 @@ pub fn schedule(record: &mut Record, commands: &[Requested<String>]) -> bool {
 /// How the hooks of a worktree ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// All of them well.
+    /// All of them ended well.
     Done,
-    /// With this one, which did not.
+    /// This one failed.
     Failed(HookRun),
-    /// With this one, which the user has not consented to.
+    /// The user has not consented to this one.
     Waiting(Box<Action>),
 }
 
-/// Where hooks run, and how.
+/// Where and how hooks run.
 pub struct Surroundings<'a> {
     pub root: &'a Path,
     pub environment: &'a Environment,
-    /// What they may speak of.
+    /// The words that their templates may use.
     pub words: &'a Words,
     /// What the user has consented to.
     pub consent: &'a Consent,
-    /// How long each may take.
+    /// How long each hook may take.
     pub limit: Option<Duration>,
     pub log: &'a Path,
 }
 
 impl Surroundings<'_> {
-    /// Runs those of the hooks that have not ended well, in order, and stops at the first that fails or is not consented
-    /// to. The record has them in the same order. `report` hears of each when it begins, and again with its time when it has
-    /// ended.
+    /// Runs the hooks that have not ended well, in order, and stops at the first that fails or has no consent. The
+    /// record has them in the same order. `report` is called for each when it begins, and again with its duration when
+    /// it has ended.
     pub fn run_pending(
         &self,
         hooks: &[Requested<String>],
@@ -78,7 +78,7 @@ impl Surroundings<'_> {
             if held.record.hooks[at].ended == HookStatus::Done {
                 continue;
             }
-            // only now: the hook before may have changed what this one runs
+            // checked only now: the hook before may have changed the files that this one runs
             let command = match self.consent.command(Kind::Run, hook, self.root)? {
                 Ok(command) => command,
                 Err(action) => return Ok(Outcome::Waiting(action)),
@@ -93,7 +93,7 @@ impl Surroundings<'_> {
         Ok(Outcome::Done)
     }
 
-    /// Begins the log anew.
+    /// Starts a new, empty log.
     pub fn new_log(&self) -> Result<File> {
         file::open_private(File::options().create(true).write(true).truncate(true), self.log)
             .explain(|| self.unwritten())
@@ -125,7 +125,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// Asks for consent where it is needed, runs the hooks that are not done, and returns the exit status.
+/// Asks for consent where needed, runs the hooks that are not done, and returns the exit status.
 pub fn run_all(held: &mut LockedRecord, root: &Path, pending: &Pending, context: &Context) -> Result<u8> {
     if schedule(&mut held.record, &pending.hooks) {
         held.write()?;
@@ -144,7 +144,7 @@ pub fn run_all(held: &mut LockedRecord, root: &Path, pending: &Pending, context:
     Ok(Error::HOOK)
 }
 
-/// Those of the hooks that are not done and not consented to, as this worktree has their files.
+/// Returns the hooks that are neither done nor consented to, judged by this worktree's files.
 pub fn not_consented_to(
     record: &Record,
     root: &Path,
@@ -211,7 +211,7 @@ fn run_unfinished(
     Ok(Error::HOOK)
 }
 
-/// Runs the teardown hooks that the user trusts. A failing one does not keep a worktree alive.
+/// Runs the teardown hooks that the user trusts. A failing one does not stop the removal.
 pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
     let record = &held.record;
     let torn_down = || -> Result<()> {

@@ -1,6 +1,6 @@
 //! `git wt shell-init --install` and `--uninstall`: the manual pages, and the line in the shell's start file.
 //!
-//! All that is to be done is found first, shown, and done after an answer.
+//! It first finds everything that has to be done, shows it, and does it once the user agrees.
 
 mod start_file;
 
@@ -18,20 +18,20 @@ use crate::shell::functions::{FUNCTION, Shell, is_function_name, program};
 use crate::text::manual::PAGES;
 use crate::ui::Ui;
 
-/// What tells our line in a start file from one that the user has written.
+/// The mark that tells our line in a start file from one that the user wrote.
 const MARK: &str = "# added by git-wt shell-init --install";
 
-/// How it is done.
+/// How to install or uninstall.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// It is shown, and not done.
+    /// Only show what would be done.
     pub dry_run: bool,
-    /// It is done without a question.
+    /// Do not ask.
     pub yes: bool,
 }
 
 impl Shell {
-    /// The file that an interactive shell reads at its start.
+    /// Returns the file that an interactive shell reads when it starts.
     pub fn start_file(self) -> Option<PathBuf> {
         let home = exec::variable("HOME").map(PathBuf::from);
         let or_home = |name, below: &str| {
@@ -42,7 +42,7 @@ impl Shell {
             Self::Bash => Some(home?.join(".bashrc")),
             Self::Zsh => Some(or_home("ZDOTDIR", "")?.join(".zshrc")),
             Self::Fish => Some(or_home("XDG_CONFIG_HOME", ".config")?.join("fish/config.fish")),
-            // $nu.config-path and $PROFILE, which only the shell itself knows
+            // only the shell itself knows $nu.config-path and $PROFILE
             Self::Nu | Self::PowerShell => None,
         }
     }
@@ -51,7 +51,7 @@ impl Shell {
         format!("{} {MARK}", self.line(function))
     }
 
-    /// Whether a line is as we have written it, for a function of whatever name.
+    /// Whether a line is as we write it, whatever the function is called.
     fn has_written(self, line: &str) -> bool {
         let name = line.split_once("--cmd ").map(|(_, rest)| rest);
         let name = name.map(|rest| rest.split([')', ' ']).next().unwrap_or_default());
@@ -107,7 +107,7 @@ impl Step {
     }
 }
 
-/// Has each new shell load git-wt, and `git wt --help` find its page.
+/// Makes each new shell load git-wt, and lets `git wt --help` find its page.
 pub fn install(shell: Shell, function: Option<&str>, options: Options, ui: Ui) -> Result<u8> {
     let mut steps = pages_to_write(ui)?;
     match shell.start_file() {
@@ -124,7 +124,7 @@ pub fn install(shell: Shell, function: Option<&str>, options: Options, ui: Ui) -
     Ok(0)
 }
 
-/// Takes back what was installed, for every shell.
+/// Undoes the installation, for every shell.
 pub fn uninstall(options: Options, ui: Ui) -> Result<u8> {
     let mut steps = Vec::new();
     for shell in Shell::value_variants() {
@@ -139,7 +139,7 @@ pub fn uninstall(options: Options, ui: Ui) -> Result<u8> {
     Ok(0)
 }
 
-/// Shows what is to be done, and does it once that is agreed to; says whether it was.
+/// Shows the steps and, once the user agrees, carries them out; returns whether they were carried out.
 fn carry_out(steps: &[Step], way_out: &'static str, options: Options, ui: Ui) -> Result<bool> {
     if steps.is_empty() {
         ui.say("nothing to do");
@@ -185,10 +185,10 @@ fn line_to_take_out(shell: Shell, file: StartFile, ui: Ui) -> Result<Option<Step
     Ok(Some(Step::TakeOutLine(file, line.trim_end().to_owned())))
 }
 
-/// The sections of the manual that have pages of ours.
+/// The manual sections in which we have pages.
 const SECTIONS: [&str; 2] = ["1", "7"];
 
-/// Where man-db and others look, without MANPATH, for the pages of a program on PATH.
+/// Returns where man-db and others look for the pages of a program on PATH if MANPATH is not set.
 fn man_dir(section: &str) -> Result<PathBuf> {
     let program = program()?;
     let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
@@ -214,7 +214,7 @@ fn pages_to_write(ui: Ui) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// The pages of a section that are not in its directory as they should be.
+/// Returns the pages of a section that are missing or outdated in its directory.
 fn outdated_pages(section: &str, dir: &Path, ui: Ui) -> Vec<(&'static str, &'static str)> {
     let mut pages = Vec::new();
     for (name, text) in PAGES.iter().filter(|(name, _)| is_of_section(name, section)) {
@@ -252,7 +252,7 @@ fn pages_to_delete() -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Whether a page is one of git-wt's, of whatever version: other programs have that name.
+/// Whether a page belongs to git-wt, of any version: other programs have a page of that name.
 fn is_ours(page: &str) -> bool {
     let title = page.lines().next().unwrap_or_default();
     title.contains("\"git-wt ") && title.ends_with("\"Git Manual\"")
@@ -277,7 +277,7 @@ fn delete_pages(dir: &Path, names: &[String]) -> Result<()> {
             _ => {}
         }
     }
-    // share/man/man1 and above, if nobody else has anything there
+    // share/man/man1 and its parents, if they are empty
     for dir in dir.ancestors().take(3) {
         if fs::remove_dir(dir).is_err() {
             break;
@@ -286,7 +286,7 @@ fn delete_pages(dir: &Path, names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// A login shell of bash, as in every terminal of macOS, does not read `.bashrc` by itself.
+/// Hints that a login shell of bash, which every terminal on macOS starts, does not read `.bashrc` by itself.
 fn tell_of_login_shells(ui: Ui) {
     let Some(home) = exec::variable("HOME").map(PathBuf::from) else { return };
     let files = [".bash_profile", ".bash_login", ".profile"].map(|name| home.join(name));

@@ -1,4 +1,4 @@
-//! The worktrees as they are shown: git's listing, the records, the changes, and who listens.
+//! The worktrees as they are shown: git's listing, the records, the changes, and which processes listen.
 
 mod serving;
 
@@ -16,13 +16,13 @@ use crate::ops::context::Context;
 use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 
-/// A value of a row that may have been asked for in vain.
+/// A value in a row that may not have been asked for, or may be unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Asked<T> {
-    /// It was not asked for, or there is no such thing: absent in JSON.
+    /// Not asked for, or not applicable: absent in JSON.
     Not,
-    /// It could not be had: null in JSON.
+    /// Could not be determined: null in JSON.
     Unknown,
     Known(T),
 }
@@ -33,7 +33,7 @@ impl<T> Asked<T> {
     }
 }
 
-/// Looks at all worktrees, the main one first; `with_status` at their files too.
+/// Returns a row for each worktree, the main one first; `with_status` also examines their files.
 pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<Row> {
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
     let statuses = if with_status { statuses(&trees) } else { trees.iter().map(|_| None).collect() };
@@ -56,7 +56,7 @@ pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<
     rows
 }
 
-/// Looks at the files of all worktrees that have any, as many at a time as there are processors.
+/// Examines the files of all worktrees that have any, as many at a time as there are processors.
 fn statuses(trees: &[&Worktree]) -> Vec<Option<Result<Summary>>> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(trees.iter().map(|_| None).collect::<Vec<_>>());
@@ -79,7 +79,7 @@ fn statuses(trees: &[&Worktree]) -> Vec<Option<Result<Summary>>> {
     found.into_inner().expect("no thread has panicked with it")
 }
 
-/// A worktree as it is shown. In JSON absent means not applicable, null asked for but unknown.
+/// A worktree as it is shown. In JSON, absent means not applicable, and null means asked for but unknown.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub name: String,
@@ -105,10 +105,10 @@ pub struct Row {
     pub url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<bool>,
-    /// Who listens on `port`: absent where nothing does, null where it cannot be told.
+    /// The process that listens on `port`: absent if there is none, null if that cannot be determined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<Listener>,
-    /// The same for every variable of `ports` whose port listens.
+    /// The same for each variable of `ports` whose port has a listener.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub listeners: std::collections::BTreeMap<String, Listener>,
     pub protected: bool,
@@ -116,7 +116,7 @@ pub struct Row {
     pub note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setup: Option<String>,
-    /// The remote that the branch should have been pushed to, and is not.
+    /// The remote that the branch should have been pushed to but was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_pushed_to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,7 +173,7 @@ impl Row {
         }
     }
 
-    /// What is not committed, for people.
+    /// Describes the uncommitted changes, for people.
     pub fn changes_cell(&self) -> String {
         match &self.status {
             Asked::Not => String::new(),
@@ -186,7 +186,7 @@ impl Row {
         if self.bare { "(bare)".into() } else { self.branch.clone().unwrap_or_else(|| "(detached)".into()) }
     }
 
-    /// The address for people, and who serves there.
+    /// Returns the address for people, and which process serves it.
     pub fn address_cell(&self) -> String {
         let Some(url) = &self.url else { return String::new() };
         let mut text = url.clone();
@@ -202,7 +202,7 @@ impl Row {
         text
     }
 
-    /// What else is to be known, in words.
+    /// Returns further remarks, in words.
     pub fn marks(&self) -> String {
         let mut marks = Vec::new();
         if self.main {
@@ -224,7 +224,7 @@ impl Row {
     }
 }
 
-/// The remote that `add` could not push a branch to; none once git knows it there, or what it tracks.
+/// Returns the remote that `add` could not push a branch to; `None` once the branch is there, or tracks something.
 fn not_pushed_to(tree: &Worktree, record: &Record, repo: &Repo) -> Option<String> {
     let branch = tree.head.branch().filter(|branch| record.branch.as_ref() == Some(branch))?;
     let remote = record.push.clone()?;

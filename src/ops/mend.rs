@@ -1,4 +1,4 @@
-//! What is broken or foreign, and its repair.
+//! Finds what is broken or belongs to another repository, and repairs it.
 
 mod deserted;
 
@@ -21,10 +21,10 @@ use crate::text::name::Name;
 use crate::trash::Trash;
 use crate::ui::Ui;
 
-/// How long repair waits for a child of a killed git-wt that still writes.
+/// How long repair waits for a child of a killed git-wt that is still writing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is done about what is found.
+/// What to do about the problems found.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub fix: bool,
@@ -32,7 +32,7 @@ pub struct Options {
     pub drop_databases: bool,
 }
 
-/// Examines the repository; returns 1 when something stays broken.
+/// Examines the repository; returns 1 if a problem remains.
 pub fn examine(options: Options, context: &Context) -> Result<u8> {
     let outside = context.seen_from_outside()?;
     let mut found = Findings { tally: Tally::new(options, outside.ui), context: &outside };
@@ -57,7 +57,7 @@ pub fn examine(options: Options, context: &Context) -> Result<u8> {
     Ok(found.tally.sum())
 }
 
-/// Examines what does not take a repository: this user's claims on this host, and the programs.
+/// Examines what needs no repository: this user's claims on this host, and the programs.
 pub fn examine_host(options: Options, ui: Ui) -> Result<u8> {
     ui.say("not in a git repository: only the claims on this host are looked at");
     let mut tally = Tally::new(options, ui);
@@ -66,16 +66,16 @@ pub fn examine_host(options: Options, ui: Ui) -> Result<u8> {
     Ok(tally.sum())
 }
 
-/// Forgets records whose worktree git no longer has; those with a database stay for the user to decide.
+/// Forgets records whose worktree git no longer has; those with a database are left for the user to decide.
 pub fn forget_unbound(drop_databases: bool, context: &Context) -> Result<()> {
     let tally = Tally { fix: true, open: 0, ui: context.ui };
     Findings { tally, context }.unbound(drop_databases)
 }
 
-/// What was found so far, and what happens to it.
+/// The problems found so far, and whether they are fixed.
 struct Tally {
     fix: bool,
-    /// Problems that stay.
+    /// The number of problems that remain.
     open: usize,
     ui: Ui,
 }
@@ -85,33 +85,33 @@ impl Tally {
         Self { fix: options.fix, open: 0, ui }
     }
 
-    /// Tells a problem; says whether to repair it now.
+    /// Reports a problem; returns whether to repair it now.
     fn problem(&mut self, what: &str) -> bool {
         self.ui.say(&format!("{}: {what}", if self.fix { "fixed" } else { "problem" }));
         self.open += usize::from(!self.fix);
         self.fix
     }
 
-    /// Tells a problem that only the user can solve.
+    /// Reports a problem that only the user can solve.
     fn for_the_user(&mut self, what: &str) {
         self.ui.say(&format!("problem: {what}"));
         self.open += 1;
     }
 
-    /// Tells what keeps other verbs from their work.
+    /// Reports an error that keeps other verbs from working.
     fn broken(&mut self, error: &Error) {
         self.ui.say(&format!("problem: {}", error.in_one_line()));
         error.hints.iter().for_each(|hint| self.ui.hint(hint.clone()));
         self.open += 1;
     }
 
-    /// Tells a problem whose repair has failed, perhaps for the moment only.
+    /// Reports a problem that could not be repaired, perhaps only for the moment.
     fn cannot_fix(&mut self, what: &str, error: &Error) {
         self.for_the_user(&format!("{what}; {}", error.in_one_line()));
         self.ui.hint("git wt doctor --fix");
     }
 
-    /// Says which git-wt runs, and which others there are.
+    /// Reports which git-wt is running, and which others are on PATH.
     fn programs(&mut self) {
         let Ok(ours) = std::env::current_exe() else { return };
         self.ui.say(&format!("this is git-wt {}, '{}'", env!("CARGO_PKG_VERSION"), ours.display()));
@@ -129,7 +129,7 @@ impl Tally {
         }
     }
 
-    /// Says how it went; returns the exit status.
+    /// Prints the summary; returns the exit status.
     fn sum(&self) -> u8 {
         if self.open == 0 {
             self.ui.say("nothing is broken");
@@ -157,7 +157,8 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Whether somebody makes this entry right now: a git-wt whose record says so, or a git that began a moment ago.
+    /// Whether this entry is being made right now, by a git-wt whose record says so or by a git that began a moment
+    /// ago.
     fn is_in_the_making(&self, broken: &Broken) -> Result<bool> {
         if let Some(record) = broken.locked.as_deref().and_then(|reason| reason.strip_prefix(IN_THE_MAKING)) {
             return Ok(self.context.records.find(record)?.is_some());
@@ -168,8 +169,9 @@ impl<'a> Findings<'a> {
         Ok(broken.may_be_in_the_making() && age.is_none_or(|age| age < PATIENCE))
     }
 
-    /// The records of a copied repository are the original's: it owns none of their ports and databases. Where the
-    /// original is gone and the worktrees lead here, it was moved, and they are its own.
+    /// Finds records that belong to another repository. In a copied repository they are the original's, and the copy
+    /// owns none of their ports and databases. If the original is gone and the worktrees lead here, the repository was
+    /// moved, and the records are its own.
     fn foreign_records(&mut self) -> Result<()> {
         let here = self.context.repo.identity()?;
         let listing = self.context.repo.worktrees()?;
@@ -193,7 +195,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Whether no repository stands any more where one stood that has claims.
+    /// Whether none of the places that a repository's claims name has a repository any more.
     fn is_gone(&self, repository: Identity) -> Result<bool> {
         let claims = self.context.claims.all_of(repository.dev, repository.ino)?;
         let places = claims.iter().filter_map(|claim| claim.owner.as_ref()).map(|owner| &owner.common_dir);
@@ -201,7 +203,7 @@ impl<'a> Findings<'a> {
         Ok(there.peek().is_some() && there.all(|there| !there))
     }
 
-    /// Makes a record, and what it has claimed, this repository's.
+    /// Makes a record and its claims this repository's own.
     fn take_over(&self, record: &Record) -> Result<()> {
         let Some(mut held) = self.hold(record)? else { return Ok(()) };
         let before = held.record.owner(&self.context.repo);
@@ -215,7 +217,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// An add that was killed is undone; a removal that was killed is finished.
+    /// Undoes an add that was killed, and finishes a removal that was killed.
     fn halves(&mut self) -> Result<()> {
         for record in self.context.records.own(&self.context.repo)? {
             if record.stage == RecordState::Ready {
@@ -232,7 +234,7 @@ impl<'a> Findings<'a> {
             let left = match held.record.stage {
                 RecordState::Adding => add::roll_back(held, self.context).map(|(_, left)| left),
                 RecordState::Removing => remove::finish(held, false, self.context).map(|_| Vec::new()),
-                // it came to its end while we waited
+                // it was finished while we waited
                 RecordState::Ready => continue,
             };
             let what = format!("{verb} '{}' was cut short", record.name);
@@ -249,7 +251,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Takes hold of a record; says so where it waits for a child of a killed git-wt.
+    /// Takes hold of a record, and says so if that means waiting for a child of a killed git-wt.
     fn hold(&self, record: &Record) -> Result<Option<LockedRecord<'a>>> {
         self.context.records.hold(&record.id).or_else(|_| {
             self.context.ui.say(&format!("waiting for what still works on '{}'", record.name));
@@ -257,7 +259,7 @@ impl<'a> Findings<'a> {
         })
     }
 
-    /// Waits for each git that was left moving a worktree when its git-wt was killed.
+    /// Waits for each git that was still moving a worktree when its git-wt was killed.
     fn await_moves(&self) -> Result<()> {
         for record in self.context.records.own(&self.context.repo)? {
             if record.destination.is_none() {
@@ -270,7 +272,7 @@ impl<'a> Findings<'a> {
                 .worktree(&listing)
                 .is_some_and(|tree| tree.path == held.record.path && !tree.missing)
             {
-                // git has refused, or was not started
+                // git refused the move, or was never started
                 held.record.destination = None;
                 held.write()?;
             }
@@ -278,7 +280,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Worktrees that git itself has moved, or a git whose git-wt was killed: what names their places does not know yet.
+    /// Updates whatever records a worktree's place, if git itself moved it or git-wt was killed during a move.
     fn moved(&mut self) -> Result<()> {
         if self.tally.fix {
             self.await_moves()?;
@@ -305,7 +307,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// A worktree that a killed git has moved without saying so is where it was to go.
+    /// Finds a worktree whose git was killed after moving it but before registering that: it is at its destination.
     fn lost_on_the_way(&mut self, record: &Record, tree: &Worktree) -> Result<()> {
         let Some(Destination(to)) = &record.destination else { return Ok(()) };
         let into = to.join(tree.path.file_name().unwrap_or_default());
@@ -322,7 +324,7 @@ impl<'a> Findings<'a> {
         follow::follow(held, &record.path, moved, self.context)
     }
 
-    /// Worktrees whose directories are gone for good.
+    /// Forgets worktrees whose directories are gone for good.
     fn vanished(&mut self, drop_databases: bool) -> Result<()> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let gone = |tree: &&Worktree| tree.missing && tree.locked.is_none() && !prune::is_disk_absent(tree);
@@ -340,19 +342,19 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Records whose worktree was removed or pruned by git itself.
+    /// Forgets records whose worktree git itself has removed or pruned.
     fn unbound(&mut self, drop_databases: bool) -> Result<()> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let bound = |record: &&Record| record.worktree(&worktrees.listing).is_none();
         for record in worktrees.records.iter().filter(|r| r.stage == RecordState::Ready).filter(bound) {
             let held = match self.context.records.hold(&record.id) {
                 Err(_) if self.tally.fix => self.hold(record)?,
-                // somebody is at work on it
+                // somebody is working on it
                 Err(_) => continue,
                 Ok(held) => held,
             };
             let Some(held) = held else { continue };
-            // whoever had it before may have bound it
+            // whoever held it before us may have added the worktree since
             if held.record.worktree(&self.context.repo.worktrees()?).is_some() {
                 continue;
             }
@@ -372,7 +374,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Python environments that run another worktree's code.
+    /// Brings home Python environments that run another worktree's code.
     fn strayed_venvs(&mut self) -> Result<()> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         for tree in worktrees.listing.worktrees.iter().filter(|tree| !tree.missing) {
@@ -402,7 +404,7 @@ impl<'a> Findings<'a> {
         StrayVenv::find(tree, &environment, worktrees)
     }
 
-    /// A record that cannot be read is made anew from what names it: git's entry and the claims.
+    /// Rebuilds a record that cannot be read from what refers to it: git's entry and the claims.
     fn damaged_records(&mut self) -> Result<()> {
         for damaged in self.context.records.all()?.1 {
             if damaged.newer {
@@ -433,7 +435,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Claims that records tell of, and that are damaged or gone.
+    /// Rebuilds claims that a record has but that are damaged or missing.
     fn damaged_claims(&mut self) -> Result<()> {
         let records = self.context.records.own(&self.context.repo)?;
         for record in records.into_iter().filter(|record| record.stage == RecordState::Ready) {
@@ -462,7 +464,8 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Claims that say where the repository was before it was moved: seen from elsewhere it is gone.
+    /// Rebuilds claims that name the repository's place before it was moved: to other repositories, this one seems
+    /// gone.
     fn misplaced_claims(&mut self, record: &Record, owner: &Owner) -> Result<()> {
         for thing in follow::misplaced(record, owner, &self.context.claims) {
             let what =
@@ -474,7 +477,7 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// Settings below `wt.` that are none of ours; other tools have theirs there too.
+    /// Reports settings under `wt.` that git-wt does not know; other tools keep settings there too.
     fn unknown_settings(&mut self) {
         for (key, file) in self.context.repo.brought_settings("wt") {
             self.context
@@ -491,7 +494,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Claims of this repository that no record has.
+    /// Releases claims of this repository that no record has.
     fn orphaned_claims(&mut self) -> Result<()> {
         let identity = self.context.repo.identity()?;
         let (mut records, damaged) = self.context.records.all()?;
@@ -549,8 +552,8 @@ impl<'a> Findings<'a> {
         Ok(())
     }
 
-    /// A repository that was called bare by a stray `git init` in its git directory: its main worktree is there all the
-    /// same, and git refuses to work in it.
+    /// Repairs a repository that a stray `git init` in its git directory marked as bare: its main worktree still
+    /// exists, but git refuses to work in it.
     fn stray_bare(&mut self) -> Result<()> {
         let common_dir = self.context.repo.common_dir();
         let Some(root) = common_dir.parent().filter(|_| common_dir.ends_with(".git")) else { return Ok(()) };

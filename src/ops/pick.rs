@@ -1,4 +1,4 @@
-//! The worktrees to choose from: the one last used first, the one we stand in last.
+//! The worktrees to choose from: the last used comes first, the current one last.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,7 +10,7 @@ use crate::git::worktrees::{Head, Worktree};
 use crate::record::worktrees::Worktrees;
 use crate::ui::picker::{self, Answer, Candidate};
 
-/// Has the user pick a worktree; `None` when none is wanted after all.
+/// Lets the user pick a worktree; `None` if the user picks none.
 pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
     let there = |tree: &&Worktree| !tree.missing && tree.head != Head::Bare;
     let mut trees: Vec<(Option<SystemTime>, &Worktree)> =
@@ -21,7 +21,7 @@ pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
     trees.sort_by_key(|(used, tree)| (worktrees.is_current(tree), Reverse(*used)));
     let choices = trees.iter().map(|(used, tree)| choice(worktrees, tree, *used)).collect();
     let trees: Vec<&Worktree> = trees.into_iter().map(|(_, tree)| tree).collect();
-    // names are shown at once; files are looked at aside, and only of what is in view
+    // names are shown at once; files are examined in the background, and only for worktrees in view
     let (wanted, found) = look_aside(trees.iter().map(|tree| (*tree).clone()).collect());
     let look = |at| _ = wanted.send(at);
     Ok(match picker::pick(choices, look, &found)? {
@@ -45,8 +45,8 @@ fn choice(worktrees: &Worktrees, tree: &Worktree, used: Option<SystemTime>) -> C
     }
 }
 
-/// Looks at the worktrees whose numbers are sent, with as many threads as there are processors; what it finds comes
-/// back. The threads end with us: git only looks.
+/// Examines the worktrees whose numbers are sent, with as many threads as there are processors, and sends the findings
+/// back. The threads may end with the process, since git only reads.
 fn look_aside(trees: Vec<Worktree>) -> (mpsc::Sender<usize>, mpsc::Receiver<(usize, String)>) {
     let (wanted, asked) = mpsc::channel();
     let (tell, found) = mpsc::channel();

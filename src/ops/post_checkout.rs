@@ -1,4 +1,5 @@
-//! The post-checkout hook that has worktrees of plain git set up: put in and taken out on request, never over another's.
+//! The post-checkout hook that sets up worktrees made by plain git: installed and removed on request, never over
+//! another hook.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,17 +13,17 @@ use crate::ops::provision::{self, Options};
 use crate::record::RecordState;
 use crate::record::worktrees::Worktrees;
 
-/// What the hook does: only where HEAD was nothing before, without a question, and it never fails a checkout.
+/// What the hook does: it acts only in a new worktree, asks nothing, and never fails a checkout.
 const LINE: &str = "case $1 in *[!0]*) ;; *) ! command -v git-wt >/dev/null || git-wt setup --quiet --from-hook </dev/null || : ;; esac";
 
-/// The whole hook, where there is no other.
+/// Returns the whole hook, for a repository that has none.
 fn script() -> String {
     format!(
         "#!/bin/sh\n# git-wt: worktrees of plain git get their environment; to undo: git wt setup --uninstall-hook\n{LINE}\n"
     )
 }
 
-/// Writes the hook, or says how to add it to another's.
+/// Writes the hook, or says how to add the line to an existing one.
 pub fn install(context: &Context) -> Result<u8> {
     let hook = Hook::of(context)?;
     if hook.text.as_ref().is_some_and(|text| text.contains(LINE)) {
@@ -46,7 +47,7 @@ pub fn install(context: &Context) -> Result<u8> {
     Ok(0)
 }
 
-/// Takes the hook out again, if it is all ours.
+/// Removes the hook if it is entirely ours.
 pub fn uninstall(context: &Context) -> Result<u8> {
     let hook = Hook::of(context)?;
     match &hook.text {
@@ -65,7 +66,7 @@ pub fn uninstall(context: &Context) -> Result<u8> {
     }
 }
 
-/// Sets up the worktree that git has just made, unless git-wt is making it or wants it plain.
+/// Sets up the worktree that git has just made, unless git-wt is making it or wants it without an environment.
 pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
@@ -82,7 +83,7 @@ pub fn set_up(options: Options, context: &Context) -> Result<u8> {
 /// The repository's post-checkout hook.
 struct Hook {
     path: PathBuf,
-    /// What it is, if it is there; a link's or a binary's is nothing that we know.
+    /// Its text, if it exists; empty for a link, since we know nothing of what is behind it.
     text: Option<String>,
     setting: Setting,
 }
@@ -101,7 +102,7 @@ impl Hook {
         Ok(Self { path, text, setting: Setting::of(context.root())? })
     }
 
-    /// What keeps the repository's hooks, as far as it shows.
+    /// Returns a note on the tool that manages the repository's hooks, if one can be recognised.
     fn manager(&self) -> Option<String> {
         let text = self.text.as_deref().unwrap_or_default();
         let drop_in = self.path.with_file_name("post-checkout.d");

@@ -1,4 +1,4 @@
-//! Gives a worktree that stands its environment: adopts it, makes what it lacks, brings up to date what has drifted.
+//! Gives an existing worktree its environment: adopts it, makes what it lacks, and updates what has drifted.
 
 mod preview;
 
@@ -18,16 +18,16 @@ use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
 use crate::resource::{Created, Database, EnvFile, Resource};
 use crate::ui::Ui;
 
-/// What is done with the recipe's hooks.
+/// What to do with the recipe's hooks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// They are not run.
+    /// Do not run them.
     pub no_hooks: bool,
-    /// They are run though they have ended well before.
+    /// Run them again even if they ended well before.
     pub again: bool,
 }
 
-/// Gives a worktree its environment and runs its hooks; returns the status they have ended with.
+/// Gives a worktree its environment and runs its hooks; returns the hooks' exit status.
 pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context: &Context) -> Result<u8> {
     let mut held = match worktrees.readable_record(tree)? {
         Some(record) => context
@@ -37,7 +37,7 @@ pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context:
         None => adopt(tree, worktrees, context)?,
     };
     if held.record.stage != RecordState::Ready {
-        // half made or half removed by one who was killed: there is nothing to finish, only to undo or to end
+        // somebody was killed while making or removing it: it cannot be set up, only undone or finished
         let name = &held.record.name;
         return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
             .hint("git wt doctor --fix"));
@@ -53,7 +53,7 @@ pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context:
     hooks::run_all(&mut held, &tree.path, &pending, context)
 }
 
-/// The record of a worktree that something else has made; it is not written yet.
+/// Returns a record, not yet written, of a worktree that something else has made.
 fn fresh(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Record> {
     let name = crate::text::name::Name::of_place(&worktrees.name(tree));
     let mut record = Record::new(name, &tree.path, context.repo.identity()?, Vec::new())?;
@@ -84,7 +84,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
-/// Makes what the recipe has and the worktree has not; returns what comes after that.
+/// Makes what the recipe has and the worktree lacks; returns what to do after that.
 pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<Pending> {
     let record = &held.record;
     let recipe = context.recipe_for(
@@ -124,7 +124,7 @@ fn tell_changes(file: &EnvFile, ui: Ui) {
     }
 }
 
-/// Puts on the record's list what the recipe has and the worktree has not; returns what comes after making it.
+/// Puts on the record's list what the recipe has and the worktree lacks; returns what to do after making it.
 fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Pending> {
     let recipe = context.recipe_for(
         record.name.as_str(),
@@ -142,7 +142,7 @@ fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Resu
     Ok(plan.pending)
 }
 
-/// Puts on the record's list what is not on it; an env file is on it already, but may want new values.
+/// Puts on the record's list what is not on it yet; an env file that is on it may still want new values.
 fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
     for resource in wanted {
         let known = record.steps.iter_mut().find(|step| step.resource.is_same_thing(&resource));
@@ -164,7 +164,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                 }
             }
             (Some(_), _) => {}
-            // it goes after the checkout: without it a link counts as a new file
+            // goes on the list right after the checkout: without it, a link counts as a new file
             (None, Resource::Exclude(line)) => {
                 record.steps.insert(0, Step { state: StepState::Planned, resource: Resource::Exclude(line) });
             }
@@ -173,7 +173,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
     }
 }
 
-/// Has values of the env file that lead into another worktree set anew: they are no edits to keep.
+/// Resets values of the env file that lead into another worktree: they are not edits to keep.
 fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Result<()> {
     let worktrees = Worktrees::read(&context.repo)?;
     let Some(tree) = record.worktree(&worktrees.listing) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Forgets worktrees whose directories are gone, with what was made for them.
+//! Forgets worktrees whose directories are gone, along with what was made for them.
 
 use std::time::UNIX_EPOCH;
 
@@ -10,18 +10,18 @@ use crate::ops::remove::{self, DatabaseFate, How};
 use crate::record::worktrees::Worktrees;
 use crate::resource::Database;
 
-/// What may go, and how.
+/// What to prune, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Say what would go, and change nothing.
+    /// Only say what would be pruned.
     pub dry_run: bool,
-    /// Keep those that were used after this time, in git's words.
+    /// Keep those used after this time, in the form that git accepts.
     pub expire: Option<String>,
     /// Drop their databases too.
     pub drop_databases: bool,
 }
 
-/// Prunes entries and records. A locked worktree stays, and so does one whose disk is absent.
+/// Prunes entries and records. A locked worktree stays, and so does one whose disk is not mounted.
 pub fn prune(options: &Options, context: &Context) -> Result<()> {
     let worktrees = Worktrees::read(&context.repo)?;
     let expire = options.expire.as_deref().map(|time| context.repo.expiry(time)).transpose()?;
@@ -60,13 +60,13 @@ fn reason_to_keep(tree: &Worktree, options: &Options, worktrees: &Worktrees) -> 
     }
 }
 
-/// Forgets a worktree whose directory is gone, with what was made for it; says whether it is still gone.
+/// Forgets a worktree whose directory is gone, along with what was made for it; returns whether it was still gone.
 pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<bool> {
     let held = match worktrees.readable_record(tree)? {
         Some(record) => context.records.hold(&record.id)?,
         None => None,
     };
-    // while git moves one, it is gone for a moment
+    // a worktree is briefly gone while git moves it
     let now = context.repo.worktrees()?;
     if !now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing) {
         return Ok(false);
@@ -83,14 +83,14 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
     Ok(true)
 }
 
-/// Whether a worktree was last used before a time, in seconds since 1970; git goes by its index.
+/// Whether a worktree was last used before a time, in seconds since 1970; like git, this looks at its index.
 fn is_older(tree: &Worktree, expire: u64) -> bool {
     let written = std::fs::metadata(tree.git_dir.join("index")).and_then(|index| index.modified());
     let since_1970 = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since_1970.is_none_or(|age| age.as_secs() <= expire)
 }
 
-/// Whether the directory that a missing worktree lay in is missing too.
+/// Whether the parent directory of a missing worktree is missing too.
 pub fn is_disk_absent(tree: &Worktree) -> bool {
     tree.path.parent().is_some_and(|parent| !parent.exists())
 }

@@ -1,4 +1,4 @@
-//! The push guard: from a protected worktree only its own branch is pushed. The hook that asks is written on request.
+//! The push guard: a protected worktree may push only its own branch. The hook that calls it is installed on request.
 
 use std::io::{self, Read};
 
@@ -9,13 +9,13 @@ use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
 use crate::text::name::{BranchName, escaped};
 
-/// The variable with which the user says that this push is meant.
+/// The variable with which the user says that a push is intended.
 const OVERRIDE: &str = "GIT_WT_PUSH";
 
-/// What a hook has to call.
+/// The line that a hook has to contain.
 const CALL: &str = "git-wt push-guard || exit 1";
 
-/// The hook as we write it. A clone whose git-wt is gone must still be able to push.
+/// The hook as we write it. A clone must still be able to push once its git-wt is gone.
 const HOOK: &str = "#!/bin/sh
 # Written by git-wt: from a protected worktree only its own branch is pushed. Delete it to be rid of that.
 if command -v git-wt >/dev/null; then
@@ -25,7 +25,8 @@ else
 fi
 ";
 
-/// Reads what is to be pushed, by githooks(5), and refuses what is not the protected worktree's own branch.
+/// Reads what is being pushed, in the format of githooks(5), and refuses anything but the protected worktree's own
+/// branch.
 pub fn judge(context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let tree = worktrees.find(".")?;
@@ -48,15 +49,15 @@ pub fn judge(context: &Context) -> Result<u8> {
     }
 }
 
-/// The first branch of the remote that a push changes and that is not `own`. Each line is
-/// `LOCAL-REF LOCAL-OID REMOTE-REF REMOTE-OID`.
+/// Returns the first branch of the remote that a push changes and that is not `own`. Each line is `LOCAL-REF LOCAL-OID
+/// REMOTE-REF REMOTE-OID`.
 fn foreign(pushed: &str, own: Option<&BranchName>) -> Option<String> {
     let references = pushed.lines().filter_map(|line| line.split(' ').nth(2));
     let mut branches = references.filter_map(|reference| reference.strip_prefix("refs/heads/"));
     branches.find(|branch| own.is_none_or(|own| own.as_str() != *branch)).map(escaped)
 }
 
-/// Writes the hook where git looks for it; one that is there already is somebody's and stays.
+/// Writes the hook where git looks for it; an existing hook belongs to somebody and stays.
 pub fn install(context: &Context) -> Result<u8> {
     let path = hooks::path_of(context.root(), "pre-push")?;
     let shown = path.display();

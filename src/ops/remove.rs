@@ -1,7 +1,7 @@
-//! Takes back what was made for a worktree, and nothing else.
+//! Removes what was made for a worktree, and nothing else.
 //!
-//! Everything is judged before anything is removed. Ignored files are data too: what cannot be made again is named
-//! and asked about.
+//! Everything is judged before anything is removed. Ignored files are data too: those that cannot be regenerated are
+//! listed and asked about.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,41 +24,41 @@ use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
 use crate::text::name::BranchName;
 use crate::trash::{DeletedBranch, Item, Manifest, Trash};
 
-/// Which worktrees go.
+/// Which worktrees to remove.
 #[derive(Debug, Clone)]
 pub enum Which {
     Named(Vec<String>),
-    /// All linked ones that are clean and not locked.
+    /// All linked worktrees that are clean and not locked.
     All,
     /// Those of them whose branches are merged.
     Merged,
 }
 
-/// What goes with a worktree, and what is asked.
+/// What to remove along with a worktree, and what to ask.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Options {
-    /// 1: though it has changes; 2: though it is locked.
+    /// 1: even if it has changes; 2: even if it is locked.
     pub force: u8,
-    /// Every question is answered with yes.
+    /// Answer every question with yes.
     pub yes: bool,
     /// Its database stays, for good.
     pub keep_db: bool,
     /// It does not go to the trash.
     pub purge: bool,
-    /// Its branch goes, unless that has commits that are nowhere else.
+    /// Delete its branch, unless that has commits that are nowhere else.
     pub delete_branch: bool,
-    /// Its branch goes, whatever it has.
+    /// Delete its branch, whatever commits it has.
     pub force_delete_branch: bool,
-    /// The remote's branch that its branch tracks goes.
+    /// Delete the remote branch that its branch tracks.
     pub delete_remote_branch: bool,
-    /// The teardown hooks are not run.
+    /// Do not run the teardown hooks.
     pub no_hooks: bool,
-    /// Nothing is changed.
+    /// Change nothing.
     pub dry_run: bool,
 }
 
-/// Looks at the worktrees that are to go, and refuses what would lose work.
+/// Examines the worktrees to be removed, and refuses if work would be lost.
 pub fn judge<'a>(
     which: &Which,
     options: &Options,
@@ -84,7 +84,7 @@ pub fn remove(removals: &[Removal], options: &Options, context: &Context) -> Res
     for removal in removals {
         removal.delete_remote_branch(context)?;
     }
-    // from here on nothing stands in a directory that goes
+    // from here on, our current directory is not one of those being removed
     let outside = context.seen_from_outside()?;
     std::env::set_current_dir(outside.repo.common_dir())
         .explain(|| "cannot leave the current directory".into())?;
@@ -115,7 +115,7 @@ fn named<'a>(
     Ok(removals)
 }
 
-/// Finishes a removal of that name that was cut short after git's entry was gone; says whether there was one.
+/// Finishes a removal of that name that was cut short after git's entry was gone; returns whether there was one.
 fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, context: &Context) -> Result<bool> {
     let cut_short = |record: &&Record| {
         record.stage == RecordState::Removing
@@ -134,7 +134,7 @@ fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, contex
     Ok(true)
 }
 
-/// All that may go; what may not is reported and stays.
+/// Returns all worktrees that may be removed; the others are reported and stay.
 fn all<'a>(
     merged: bool,
     options: &Options,
@@ -172,24 +172,24 @@ fn all<'a>(
     }
 }
 
-/// A worktree that may go, and what goes with it.
+/// A worktree that may be removed, and what is removed with it.
 pub struct Removal<'a> {
     pub tree: &'a Worktree,
     record: Option<Record>,
     name: String,
-    /// Ignored files that nothing can make again, relative.
+    /// Ignored files that cannot be regenerated, relative to the worktree.
     data: Vec<PathBuf>,
-    /// Commits that nothing else leads to, the newest first, with their subjects.
+    /// Commits that would become unreachable, newest first, with their subjects.
     commits: Vec<String>,
-    /// Programs that work in it.
+    /// Programs running in it.
     occupants: Vec<Occupant>,
-    /// The branch that goes with it, and where it stands.
+    /// The branch to delete with it, and its commit.
     branch: Option<(BranchName, Oid)>,
     remote_branch: Option<RemoteBranch>,
 }
 
 impl<'a> Removal<'a> {
-    /// Looks at a worktree and refuses what would lose work.
+    /// Examines a worktree and refuses if work would be lost.
     fn judge(
         tree: &'a Worktree,
         options: &Options,
@@ -270,7 +270,7 @@ impl<'a> Removal<'a> {
         is_new.then(|| "has no commit of its own yet".into())
     }
 
-    /// Refuses to delete a branch whose commits would be lost; a second, explicit word takes it all the same.
+    /// Refuses to delete a branch whose commits would be lost, unless a second, explicit option forces it.
     fn judge_branch(&mut self, options: &Options, worktrees: &Worktrees, context: &Context) -> Result<()> {
         let Some(branch) = self.tree.head.branch() else { return Ok(()) };
         let remote = if options.delete_remote_branch { context.repo.upstream(branch)? } else { None };
@@ -314,7 +314,7 @@ impl<'a> Removal<'a> {
         Err(error.advise("-f removes it with them").hint(Hint::of("git wt remove -f").name(&self.name)))
     }
 
-    /// Of the ignored files those that are neither ours as we wrote them nor easily made again.
+    /// Returns the ignored files that are neither unchanged files of ours nor easily regenerated.
     fn valuable(&self, ignored: Vec<PathBuf>, context: &Context) -> Vec<PathBuf> {
         let root = &self.tree.path;
         let ours = |path: &Path| {
@@ -338,12 +338,12 @@ impl<'a> Removal<'a> {
         databases.filter(move |database| database.has_data() && !(keep_db && self.can_be_kept(database)))
     }
 
-    /// Whether a database may stay: one in the worktree's own directory goes with it.
+    /// Whether a database can be kept: one in the worktree's own directory is removed with it.
     fn can_be_kept(&self, database: &Database) -> bool {
         !matches!(database, Database::Sqlite(file) if Path::new(&file.place).starts_with(&self.tree.path))
     }
 
-    /// Names the data that would be lost, and asks.
+    /// Lists the data that would be lost, and asks.
     fn ask(&self, options: &Options, context: &Context) -> Result<()> {
         let lines = if options.purge { self.losses(options) } else { Vec::new() };
         let is_protected = self.record.as_ref().is_some_and(|record| record.protected);
@@ -384,12 +384,12 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// What goes that nothing brings back, and who is disturbed.
+    /// Returns what would be lost for good, and who is disturbed.
     fn losses(&self, options: &Options) -> Vec<String> {
         self.databases(options).map(Reversible::describe).chain(self.unrecorded()).collect()
     }
 
-    /// What goes that no record tells of.
+    /// Returns what would be lost that is in no record.
     fn unrecorded(&self) -> impl Iterator<Item = String> {
         let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", path.display());
         let commit = |commit: &String| format!("commit {commit} (on no branch)");
@@ -398,11 +398,11 @@ impl<'a> Removal<'a> {
         data.chain(self.occupants.iter().map(occupant))
     }
 
-    /// Deletes the remote's branch, before anything here: a remote that refuses leaves all as it was.
+    /// Deletes the remote branch before anything local, so that a remote that refuses leaves everything as it was.
     fn delete_remote_branch(&self, context: &Context) -> Result<()> {
         let Some(RemoteBranch { remote, branch, oid }) = &self.remote_branch else { return Ok(()) };
         let full = format!("refs/heads/{branch}");
-        // only where it still stands as we know it
+        // only if it is still at the commit we know
         let lease = format!("--force-with-lease={full}:{oid}");
         let output =
             context.repo.git().args(["push", "--quiet", &lease, remote, "--delete", &full]).output()?;
@@ -414,7 +414,7 @@ impl<'a> Removal<'a> {
         Ok(())
     }
 
-    /// Says what would go, a thing a line.
+    /// Describes what would be removed, one thing per line.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = vec![format!("would remove '{}' at '{}'", self.name, self.tree.path.display())];
         for resource in self.record.iter().flat_map(Record::made) {
@@ -502,7 +502,7 @@ impl<'a> Removal<'a> {
     }
 }
 
-/// Refuses to take another worktree away with the one around it, whatever was forced: it is not what was named.
+/// Refuses to remove another worktree along with the one around it, however often force is given: it was not named.
 fn refuse_nested(tree: &Worktree, name: &str, worktrees: &Worktrees) -> Result<()> {
     match worktrees.listing.inside(tree) {
         None => Ok(()),
@@ -678,7 +678,7 @@ fn unwind(
     held.forget()
 }
 
-/// Deletes a branch where it was judged to stand; one that has moved since stays.
+/// Deletes a branch if it is still at the commit that was judged; one that has moved since stays.
 fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result<bool> {
     if context.repo.branch(branch).as_ref() != Some(judged) {
         context.ui.warn(&format!("the branch '{branch}' stays: it has moved"));

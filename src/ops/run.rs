@@ -1,4 +1,4 @@
-//! Commands in worktrees, each with the worktree's environment.
+//! Runs commands in worktrees, each with the worktree's environment.
 
 use std::ffi::OsString;
 
@@ -36,14 +36,14 @@ pub fn run_in_all(command: &[OsString], worktrees: &Worktrees, context: &Context
     status
 }
 
-/// Runs programs at once, each with its name before every line that it prints.
+/// Runs programs at once, printing each one's name before every line of its output.
 fn side_by_side(names: &[String], programs: Vec<Result<Program>>, ui: Ui) -> Vec<Result<u8>> {
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let run = &|name: &str, program: Result<Program>| {
         program?.each_line(&|stream, line| {
             let line = [format!("{name:width$} | ").as_bytes(), line].concat();
             match stream {
-                // a reader that has gone away stops no command
+                // commands keep running even if nobody reads stdout any more
                 Stream::Stdout => drop(ui.answer(&line)),
                 Stream::Stderr => ui.relay(&line),
             }
@@ -58,7 +58,7 @@ fn side_by_side(names: &[String], programs: Vec<Result<Program>>, ui: Ui) -> Vec
     })
 }
 
-/// The command as it is run in one worktree; refuses one whose environment leads into another.
+/// Returns the command as it runs in one worktree; refuses if that worktree's environment leads into another.
 pub fn prepare(
     command: &[OsString],
     tree: &Worktree,
@@ -74,7 +74,7 @@ pub fn prepare(
     if let Some(port) = environment.get("PORT")
         && wants_port(&command)
     {
-        // runserver reads no variable: without an argument every worktree would bind 8000
+        // runserver reads no variable: without an argument, every worktree would bind port 8000
         command.push(port.into());
     }
     let found = which::which_in(
@@ -89,7 +89,7 @@ pub fn prepare(
     Ok(environment.apply(Program::new(program).args(&command[1..]).dir(&tree.path)))
 }
 
-/// Whether a command line is Django's `runserver` without an address of its own.
+/// Whether a command line is Django's `runserver` without an address.
 fn wants_port(command: &[OsString]) -> bool {
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
     let Some(at) = words.iter().position(|word| word == "runserver") else { return false };

@@ -1,4 +1,4 @@
-//! Which database a worktree gets: its own, under the URL of the main worktree.
+//! Which database a worktree gets: usually its own, derived from the URL of the main worktree's.
 
 use std::path::{Path, PathBuf};
 
@@ -20,12 +20,12 @@ use crate::text::url::{Engine, ServerEngine, SqlitePlace, Url, with_ports};
 pub(super) struct OwnUrl {
     pub(super) variable: String,
     pub(super) value: String,
-    /// The key of the consent that it takes, where the database is one that has to wait for it.
+    /// The key of the consent it needs, if the database has to wait for consent.
     pub(super) consent: Option<String>,
 }
 
 impl Plan {
-    /// Plans a database of the worktree's own; returns the variable that names it.
+    /// Plans a database for the worktree; returns the variable that names it.
     pub(super) fn database(
         &mut self,
         recipe: &Recipe,
@@ -52,7 +52,7 @@ impl Plan {
         match facts.consent.shared_database(&rule.shared) {
             Ok(shared) if *shared.get() => return Ok(None),
             Ok(_) => {}
-            // until then it has one of its own
+            // until there is consent the worktree gets a database of its own
             Err(action) => self.pending.waiting.push(*action),
         }
         let Some(text) = main_url(&rule.variable) else {
@@ -109,7 +109,7 @@ impl Plan {
         Ok(Some(own_url(own)))
     }
 
-    /// Plans a database on the server of main's; returns its URL.
+    /// Plans a database on the same server as main's; returns its URL.
     fn server_database(
         &mut self,
         engine: ServerEngine,
@@ -130,7 +130,7 @@ impl Plan {
                 .advise("'shared = true' under [database] uses the main worktree's")
                 .hint("git config wt.database.remote true"));
         }
-        // a worktree keeps the name it has, whoever else had it taken then
+        // a worktree keeps the name it has, even if that name was taken at the time
         let kept = facts.own.as_ref().and_then(Record::server_database);
         let name = kept.unwrap_or_else(|| free_name(&self.path, engine, url, name, facts));
         let own = url.with_database(&name);
@@ -157,7 +157,8 @@ impl Plan {
         Ok(own)
     }
 
-    /// A relative file is each worktree's own for free; an absolute one gets a place of its own.
+    /// Returns where an SQLite database goes: a relative path is already different in each worktree, an absolute one is
+    /// replaced.
     fn sqlite_place(&self, url: &Url, text: &str, name: &str, facts: &Facts) -> Option<(String, String)> {
         let inside = |path: &str| self.path.join(path).to_string_lossy().into_owned();
         match url.sqlite_place()? {
@@ -204,7 +205,7 @@ fn with_hash(path: &Path, name: &str, facts: &Facts) -> String {
     format!("{}_{}", &name[..name.floor_char_boundary(49)], &hash(apart.as_bytes())[..8])
 }
 
-/// The port of main's in a URL that is another in the worktree: a server there is the worktree's own.
+/// Returns the moved port that appears in a URL: the server there belongs to the worktree.
 fn followed<'a>(url: &str, moved: &'a [MovedPort]) -> Option<&'a MovedPort> {
     moved.iter().find(|port| with_ports(url, &[(port.from, port.to)]).is_some())
 }

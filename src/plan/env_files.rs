@@ -1,4 +1,4 @@
-//! What is written into which env file: ports and a database's URL where the main worktree has them.
+//! What goes into which env file: ports and a database URL, in the places where the main worktree has them.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use crate::text::url::with_ports;
 /// An env file that is being planned.
 struct Sheet<'a> {
     rule: &'a EnvRule,
-    /// The main worktree's.
+    /// The main worktree's file.
     source: Option<&'a (PathBuf, EnvText)>,
-    /// What the recipe says.
+    /// The values from the recipe.
     own: Vec<(String, String)>,
-    /// What follows from ports and database.
+    /// The values derived from ports and the database.
     derived: Vec<(String, String)>,
-    /// Those of them that lead to where the user has not agreed to.
+    /// The derived values that lead to something the user has not consented to.
     waiting: Vec<Supplied>,
 }
 
 impl Plan {
-    /// Plans the env files. On a branch without a commit git ignores nothing yet: there they may be left out.
+    /// Plans the env files. On a branch without a commit git ignores nothing yet, so there they may be left out.
     pub(super) fn env_files(
         &mut self,
         unborn: bool,
@@ -46,7 +46,7 @@ impl Plan {
             for (names, action) in sheet.supplied(recipe, facts) {
                 let key = action.key();
                 supplied.extend(names.into_iter().map(|name| Supplied::by(name, &key)));
-                // it is written, and enters nothing before
+                // the value is written, but set in no shell or hook until there is consent
                 if !facts.consent.covers(&action) {
                     self.pending.waiting.push(action);
                 }
@@ -71,8 +71,8 @@ impl<'a> Sheet<'a> {
         self.source.is_some() || !self.own.is_empty() || !self.derived.is_empty()
     }
 
-    /// What the repository supplies, by the recipe or by a source that git tracks: the variables, and the action of setting
-    /// them in shells and hooks.
+    /// Returns what the repository supplies, through the recipe or through a source that git tracks: the variables, and
+    /// the action of setting them in shells and hooks.
     fn supplied(&self, recipe: &Recipe, facts: &Facts) -> Vec<(Vec<String>, Action)> {
         let by_recipe = self
             .rule
@@ -119,12 +119,12 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// The file for what the main worktree has nowhere.
+/// Returns the file for what the main worktree has nowhere.
 fn first(sheets: &[Sheet]) -> usize {
     sheets.iter().position(Sheet::is_used).unwrap_or(0)
 }
 
-/// Puts a database's URL into each file that has the main worktree's, else into one.
+/// Puts a database URL into each file that has the main worktree's, or else into one.
 fn write_url(sheets: &mut [Sheet], url: &OwnUrl) {
     let OwnUrl { variable, value, consent } = url;
     let home = sheets.iter().position(|sheet| sheet.has(variable)).unwrap_or(first(sheets));
@@ -138,7 +138,7 @@ fn write_url(sheets: &mut [Sheet], url: &OwnUrl) {
     }
 }
 
-/// Puts each port into the files that have the main worktree's, else into one.
+/// Puts each port into the files that have the main worktree's, or else into one.
 fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<MovedPort> {
     let mut moved = Vec::new();
     for (variable, configured) in &rule.variables {
@@ -146,7 +146,7 @@ fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<Move
         let having = |has: &dyn Fn(&Sheet) -> bool| -> Vec<usize> {
             (0..sheets.len()).filter(|at| has(&sheets[*at])).collect()
         };
-        // elsewhere a variable of that name may be another port, unless it overrides this one
+        // in other files a variable of that name may be a different port, unless the file overrides this one
         let mut places = having(&|sheet| {
             sheet.port(variable) == Some(*configured) || (sheet.rule.overrides() && sheet.has(variable))
         });
@@ -167,7 +167,8 @@ fn write_ports(sheets: &mut [Sheet], rule: &PortRule, words: &Words) -> Vec<Move
     moved
 }
 
-/// The variables of the main worktree whose values name one of its ports, apart from those that get values of their own.
+/// Returns the main worktree's variables whose values contain one of its ports, except those that get values of their
+/// own.
 fn followers(text: &EnvText, values: &[(String, String)], moved: &[MovedPort]) -> Vec<(String, String)> {
     let ports: Vec<(u16, u16)> = moved.iter().map(|moved| (moved.from, moved.to)).collect();
     let names = text.variables().into_iter().map(|(name, _)| name);

@@ -1,4 +1,4 @@
-//! Where a worktree goes, and what must not stand there.
+//! Where a worktree goes, and what must not be there.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -15,54 +15,54 @@ use crate::resource::Exclude;
 use crate::text::hash::hash;
 use crate::text::tilde;
 
-/// The way out where a place cannot be used.
+/// What to do instead when a place cannot be used.
 const ELSEWHERE: &str = "git wt add --path PLACE NAME";
 
-/// What stands at a place.
+/// What is at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing, and it can be made.
+    /// Nothing is there, and it can be made.
     Free,
     EmptyDir,
-    /// A directory with something in it.
+    /// A directory that is not empty.
     Occupied,
     /// A worktree of another repository, or that repository itself.
     Foreign,
-    /// Something that is no directory, here or on the way.
+    /// Something that is not a directory, at the place or on the way to it.
     NotADirectory(PathBuf),
-    /// Nothing, and nothing can be made there: the directory that cannot be written.
+    /// Nothing is there, but nothing can be made: this directory is not writable.
     Denied(PathBuf),
 }
 
-/// A place, as it is looked at before planning.
+/// A possible place, as it was found before planning.
 #[derive(Debug, Clone)]
 pub struct Ground {
     pub path: PathBuf,
     pub stands: Place,
-    /// The place with the links resolved of the part that exists.
+    /// The place, with links resolved in the part that exists.
     pub real: PathBuf,
-    /// Whether the directory that it lies in is missing too.
+    /// Whether its parent directory is missing too.
     pub is_without_parent: bool,
-    /// Whether it lies in another repository.
+    /// Whether it is inside another repository.
     pub is_in_another: bool,
-    /// Whether it lies in the repository's own directory.
+    /// Whether it is inside the repository's own directory.
     pub is_in_git_dir: bool,
     /// The innermost worktree around it.
     pub around: Option<Around>,
 }
 
-/// A worktree around a place.
+/// A worktree that contains the place.
 #[derive(Debug, Clone)]
 pub struct Around {
     pub path: PathBuf,
     pub is_main: bool,
-    /// The place, relative to it.
+    /// The place, relative to that worktree.
     pub inner: PathBuf,
-    /// Whether git ignores that there.
+    /// Whether git ignores the place there.
     pub is_ignored: bool,
 }
 
-/// The places that a worktree may get, the best one first.
+/// Returns the places that a worktree may get, best first.
 pub fn candidates(request: &Request, start: &Start, recipe: &Recipe, facts: &Facts) -> Result<Vec<PathBuf>> {
     if let (Some(path), _) | (None, Some(What::Path(path))) = (&request.path, &request.what) {
         return Ok(vec![absolute(&facts.cwd, path)]);
@@ -75,7 +75,7 @@ pub fn candidates(request: &Request, start: &Start, recipe: &Recipe, facts: &Fac
     Ok(vec![path, beside])
 }
 
-/// The place that the recipe's template gives, from the main worktree on.
+/// Returns the place that the recipe's template gives, relative to the main worktree.
 fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
     let template = recipe.path.wanted();
     let text = words(&start.name, start.head.branch(), facts).render(template)?;
@@ -90,7 +90,7 @@ fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
     }
     let from = facts.main.as_ref().unwrap_or(&facts.listing.main().path);
     let place = absolute(from, &path);
-    // beside a submodule is inside the project around, which would see it as untracked
+    // a place beside a submodule is inside the superproject, which would see it as untracked
     Ok(match &facts.superproject {
         Some(around) if place.starts_with(around) => absolute(around, &path),
         _ => place,
@@ -98,7 +98,7 @@ fn derived(start: &Start, recipe: &Recipe, facts: &Facts) -> Result<PathBuf> {
 }
 
 impl Plan {
-    /// Chooses the worktree's directory; returns the line that hides it from a worktree around it.
+    /// Chooses the worktree's directory; returns the exclude line that hides it from a worktree around it.
     pub(super) fn choose_place(
         &mut self,
         request: &Request,
@@ -122,7 +122,7 @@ impl Plan {
     }
 }
 
-/// A worktree inside another one would be recorded there by `git add .` as an embedded repository.
+/// Hides a worktree that is inside another one: `git add .` there would record it as an embedded repository.
 fn exclude(ground: &Ground, was_chosen: bool) -> Result<Option<Exclude>> {
     let shown = ground.path.display();
     if ground.is_in_git_dir {
@@ -140,11 +140,11 @@ fn exclude(ground: &Ground, was_chosen: bool) -> Result<Option<Exclude>> {
     }
 }
 
-/// Passes the place that the recipe gives through the gate.
+/// Passes the recipe's place through the gate.
 fn grant(ground: &Ground, recipe: &Recipe, facts: &Facts, add: &AddFacts) -> Result<Granted<PathBuf>> {
     let is_usual = !recipe.path.is_repositorys() || is_usual(ground, facts, add);
     facts.consent.place(&recipe.path, ground.path.clone(), is_usual).map_err(|action| {
-        // for what a link or another repository has made of it there is no consent
+        // no consent can be given if a link or another repository is what makes the place unusual
         if Consent::is_usual_template(&recipe.path) {
             let shown = ground.path.display();
             let error = Error::new(format!(
@@ -159,7 +159,7 @@ fn grant(ground: &Ground, recipe: &Recipe, facts: &Facts, add: &AddFacts) -> Res
 }
 
 /// Whether worktrees are to be expected there: inside the main worktree, beside it under its name or in `worktrees`, or
-/// where git-wt keeps its own data. What a branch puts into another repository may be its hooks.
+/// where git-wt keeps its own data. Files that a branch puts into another repository may become its hooks.
 fn is_usual(ground: &Ground, facts: &Facts, add: &AddFacts) -> bool {
     let place = &ground.real;
     let beside = add.real_outer.parent().and_then(|around| place.strip_prefix(around).ok());
@@ -170,7 +170,8 @@ fn is_usual(ground: &Ground, facts: &Facts, add: &AddFacts) -> bool {
     is_expected && !ground.is_in_another
 }
 
-/// Whether a derived place is another worktree's: of this repository under another name, or of another repository.
+/// Whether a derived place belongs to another worktree: one of this repository under another name, or one of another
+/// repository.
 fn is_taken(ground: &Ground, start: &Start, facts: &Facts) -> bool {
     let path = &ground.path;
     let unfinished = facts.records.iter().any(|record| {
@@ -185,7 +186,7 @@ fn is_taken(ground: &Ground, start: &Start, facts: &Facts) -> bool {
     unfinished || ours || ground.stands == Place::Foreign
 }
 
-/// Refuses a place where something stands; returns the vanished worktree whose entry must go first.
+/// Refuses a place where something is; returns the vanished worktree whose entry must be removed first.
 fn refuse_place<'a>(ground: &Ground, request: &Request, facts: &'a Facts) -> Result<Option<&'a Worktree>> {
     let path = &ground.path;
     let shown = path.display();
@@ -233,7 +234,7 @@ fn refuse_place<'a>(ground: &Ground, request: &Request, facts: &'a Facts) -> Res
     Ok(Some(tree))
 }
 
-/// Refuses a branch that another worktree has, with the way there.
+/// Refuses a branch that another worktree has, and hints at the way there.
 pub(super) fn refuse_branch_in_use(
     request: &Request,
     start: &Start,
@@ -250,7 +251,7 @@ pub(super) fn refuse_branch_in_use(
         ))
         .hint("git wt doctor"));
     }
-    // one that is only half there may go again, so that no force helps
+    // a half-made worktree may be rolled back, so force does not help above
     if request.force > 0 && !matches!(start.head, StartPoint::New(..)) {
         return Ok(());
     }

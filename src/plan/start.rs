@@ -1,4 +1,4 @@
-//! What the words of a request come to: a name, and what the worktree starts with.
+//! What the words of a request mean: a name, and what the worktree starts with.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub struct Known {
     pub commit: Option<Oid>,
 }
 
-/// What the words of a request name.
+/// What each word of a request names.
 #[derive(Debug, Clone, Default)]
 pub struct Refs {
     /// What the name (or a path's last part) names.
@@ -31,9 +31,9 @@ pub struct Refs {
     pub new_branch: Known,
     /// `checkout.defaultRemote`.
     pub default_remote: Option<String>,
-    /// `worktree.guessRemote`: whether the branch of a path is derived from a remote's.
+    /// `worktree.guessRemote`: whether the branch for a path is looked for on remotes.
     pub guess_remote: bool,
-    /// What the recipe puts before the name of a new branch.
+    /// The recipe's prefix for a new branch.
     pub prefix: String,
 }
 
@@ -41,9 +41,9 @@ pub struct Refs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartPoint {
     Existing(BranchName),
-    /// A branch to be made where a remote's stands.
+    /// A branch to be made where a remote branch is.
     Tracking(BranchName, RemoteBranch),
-    /// A branch to be made at the base, or reset to it from where it stands.
+    /// A branch to be made at the base, or reset to it; the commit is where an existing one is now.
     New(BranchName, Option<Oid>),
     Detached(Oid),
     /// A branch without a commit.
@@ -60,7 +60,7 @@ impl StartPoint {
     }
 }
 
-/// What the words of a request come to: the worktree's name and what it starts with.
+/// What the words of a request mean: the worktree's name and what it starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     pub name: Name,
@@ -68,7 +68,8 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads the request by git's rules: a local branch, one on exactly one remote, a tag or commit, else a new branch.
+    /// Reads the request by git's rules: a local branch, a branch on exactly one remote, a tag or commit, or else a new
+    /// branch.
     pub fn of(request: &Request, refs: &Refs) -> Result<Self> {
         let word = match (&request.what, &request.new_branch) {
             (Some(What::Name(name)), _) => name.clone(),
@@ -131,7 +132,7 @@ impl Start {
             });
         }
         let by_path = matches!(request.what, Some(What::Path(_)));
-        // git looks for the branch of a path only when it is told to; a name is looked for everywhere
+        // for a path, git looks on remotes only when told to; for a name we always look
         if request.guess_remote.unwrap_or(!by_path || refs.guess_remote)
             && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
         {
@@ -163,7 +164,7 @@ impl Start {
     }
 }
 
-/// Adds to the refusal of a word what could be written instead.
+/// Adds hints to a refusal about what could be typed instead.
 fn with_a_way_out(error: Error, word: &str, refs: &Refs) -> Error {
     let name = slug(word);
     if !error.hints.is_empty() || name.is_empty() {

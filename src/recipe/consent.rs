@@ -1,11 +1,11 @@
-//! The gate: what a committed file asks for and what reaches outside of its worktree passes here, or waits.
+//! The gate: whatever a committed file asks for that reaches outside its worktree passes here, or waits.
 //!
-//! A part of the recipe keeps who wrote it, as [`Requested`], from where its text is read to where somebody acts on it;
-//! who acts takes [`Granted`], which only this module makes. The user's own git config is free, as it is for git. What
-//! the repository asks for passes if it is harmless by nature, or if the user has consented to exactly this action: its
-//! text, and the content of the tracked files that it names.
+//! Each part of the recipe is kept together with its author, as a [`Requested`], from where its text is read to where
+//! it takes effect. Code that acts on it takes [`Granted`], which only this module makes. The user's own git config
+//! passes freely, as it does in git. What the repository asks for passes if it is harmless by nature, or if the user
+//! has consented to exactly this action: its text, and the content of the tracked files that it names.
 //!
-//! Consent is kept outside of any repository and shared by the worktrees of one repository on this disk. Nothing in a
+//! Consent is kept outside any repository, and shared by the worktrees of one repository on this disk. Nothing in a
 //! repository can give it.
 
 use std::collections::{BTreeMap, HashSet};
@@ -28,16 +28,16 @@ use crate::text::name::dbname;
 use crate::text::tilde;
 use crate::text::url::{Engine, SqlitePlace, Url};
 
-/// Who wrote a part of the recipe.
+/// The author of a part of the recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
-    /// Whoever can commit to the repository: `.wt.toml`, and other files that git tracks.
+    /// Anyone who can commit to the repository: `.wt.toml`, and other files that git tracks.
     Repository,
-    /// The user: git config, a flag, or what git-wt itself has found to do.
+    /// The user: git config, a flag, or what git-wt itself has detected.
     User,
 }
 
-/// A part of the recipe that somebody asks for; not to be acted on.
+/// A part of the recipe as somebody asks for it; not to be acted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requested<T> {
     wanted: T,
@@ -45,7 +45,7 @@ pub struct Requested<T> {
 }
 
 impl<T> Requested<T> {
-    /// Returns a request of this author's.
+    /// Returns a request by this author.
     pub fn by(author: Author, wanted: T) -> Self {
         Self { wanted, author }
     }
@@ -55,7 +55,7 @@ impl<T> Requested<T> {
         Self::by(Author::User, wanted)
     }
 
-    /// What is asked for: to be shown, compared and judged.
+    /// Returns what is asked for: to be shown, compared and judged.
     pub fn wanted(&self) -> &T {
         &self.wanted
     }
@@ -64,23 +64,23 @@ impl<T> Requested<T> {
         self.author == Author::Repository
     }
 
-    /// The same author's request for a part of it, or for what it comes to.
+    /// Returns the same author's request for a part of it, or for a value derived from it.
     pub fn of<U>(&self, part: U) -> Requested<U> {
         Requested { wanted: part, author: self.author }
     }
 }
 
-/// What may be acted on. Only the gate makes it.
+/// Something that may be acted on. Only the gate makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted<T>(T);
 
 impl<T> Granted<T> {
-    /// What may be done.
+    /// Returns what may be done.
     pub fn get(&self) -> &T {
         &self.0
     }
 
-    /// The same, taken out.
+    /// Returns what may be done, by value.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -95,15 +95,15 @@ pub enum Kind {
     RunAtRemoval,
     /// Runs a server.
     Serve,
-    /// Links to a file of the main worktree, which a branch can then write.
+    /// Links to a file of the main worktree, which lets a branch write to it.
     Link,
     /// Uses the main worktree's database.
     Share,
-    /// Runs a program to make the Python environment.
+    /// Runs a program that makes the Python environment.
     Python,
     /// Puts worktrees at a place.
     Place,
-    /// Makes a database outside of the worktree, or on another server than the main worktree's.
+    /// Makes a database outside the worktree, or on a server other than the main worktree's.
     Database,
     /// Fills a database from a file.
     Fill,
@@ -112,7 +112,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The verb in front of what is done.
+    /// Returns the verb that is shown before the object.
     pub fn verb(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -129,18 +129,18 @@ impl Kind {
     }
 }
 
-/// What needs consent: one thing that is done, with the content of the files that say what that is.
+/// Something that needs consent: one deed, with the content of the files that determine what it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     pub kind: Kind,
-    /// What is done, in full.
+    /// The full text of what is done.
     pub text: String,
-    /// The files that it names, relative, with the hash of each.
+    /// The files that it names, relative to the worktree, with the hash of each.
     #[serde(default)]
     files: BTreeMap<String, String>,
     #[serde(skip)]
     pub values: Vec<String>,
-    /// What of it cannot be told, and so is not covered.
+    /// The parts that cannot be determined, and so are not covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncovered: Option<String>,
 }
@@ -150,21 +150,23 @@ impl Action {
         Self { kind, text: text.into(), files: BTreeMap::new(), values: Vec::new(), uncovered: None }
     }
 
-    /// The command of a hook or server, with those of the tracked files of the worktree at `root` that it names.
+    /// Returns the action of a hook's or server's command, with those of the tracked files that it names in the
+    /// worktree at `root`.
     fn command(kind: Kind, command: &str, root: &Path, tracked: &[PathBuf]) -> Result<Self> {
         let mut action = Self::new(kind, command);
         let covered = coverage::among(command, tracked);
         for named in covered.files {
             let content = file::open(&root.join(&named)).and_then(|file| hash_all(Stoppable(file)));
             check_stopped()?;
-            // one that is gone, or no file any more, is another than the one consented to
+            // a file that is gone, or no longer a file, counts as different from the one consented to
             action.files.insert(lossless(&named), content.unwrap_or_default());
         }
         action.uncovered = covered.unknown;
         Ok(action)
     }
 
-    /// Those of the commands that came with the repository. What git tracks is listed once for all of them.
+    /// Returns the actions of those commands that came with the repository. Git lists its tracked files once for all of
+    /// them.
     fn commands<'a>(
         commands: impl Iterator<Item = (Kind, &'a Requested<String>)>,
         root: &Path,
@@ -174,7 +176,8 @@ impl Action {
         commands.map(|(kind, command)| Self::command(kind, &command.wanted, root, &tracked)).collect()
     }
 
-    /// The file that a database is filled from, relative to `root`: all that is in it counts, whoever keeps it.
+    /// Returns the action of filling a database from a file, relative to `root`: all its content counts, whether
+    /// tracked or not.
     pub fn fill(from: &Path, root: &Path) -> Result<Self> {
         let shown = from.to_string_lossy();
         let content = file::open(&root.join(from)).and_then(|file| hash_all(Stoppable(file)));
@@ -185,12 +188,12 @@ impl Action {
         Ok(action)
     }
 
-    /// The database that a file of the repository calls the main worktree's, of which a copy is made.
+    /// Returns the action of copying a database that a file of the repository says is the main worktree's.
     pub fn copy(database: &str, server: &str) -> Self {
         Self::new(Kind::Fill, format!("database '{database}' on '{server}'"))
     }
 
-    /// Variables that the files of a repository supply, with what they are set to.
+    /// Returns the action of setting variables that files of a repository supply, with their values.
     pub fn set(from: &str, variables: &[(String, String)]) -> Self {
         let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
         let mut action = Self::new(Kind::Set, names.join(", "));
@@ -200,12 +203,12 @@ impl Action {
         action
     }
 
-    /// What is done, in one line.
+    /// Describes the action in one line.
     pub fn describe(&self) -> String {
         format!("{} {}", self.kind.verb(), self.object())
     }
 
-    /// What is done, below others of which the same is said.
+    /// Describes the action in columns that line up with those of other actions.
     pub fn in_columns(&self) -> String {
         format!("{:10} {}", self.kind.verb(), self.object())
     }
@@ -219,20 +222,20 @@ impl Action {
         self.files.keys().map(String::as_str)
     }
 
-    /// What consent is remembered by.
+    /// Returns the key under which consent is remembered.
     pub fn key(&self) -> String {
-        // as JSON, in which no text can pass for two
+        // as JSON, so that no two different actions give the same text
         let whole = serde_json::to_vec(&(self.kind, &self.text, &self.files));
         hash(&whole.expect("texts are JSON"))
     }
 
-    /// Whether it does the same as another, whatever is in the files.
+    /// Whether it does the same as another action, apart from the content of its files.
     fn is_like(&self, other: &Self) -> bool {
         self.kind == other.kind && self.text == other.text
     }
 }
 
-/// One hash over all of these, for those who consent in advance.
+/// Returns one hash over all these actions, for users who consent in advance.
 pub fn hash_of(actions: &[Action]) -> String {
     let mut keys: Vec<String> = actions.iter().map(Action::key).collect();
     keys.sort();
@@ -244,22 +247,22 @@ pub fn hash_of(actions: &[Action]) -> String {
 pub struct Consent {
     actions: Vec<Action>,
     keys: HashSet<String>,
-    /// The user's own configuration trusts the whole repository.
+    /// Whether the user's own configuration trusts the whole repository.
     whole: bool,
 }
 
 impl Consent {
-    /// Whether the user has consented to exactly this.
+    /// Whether the user has consented to exactly this action.
     pub fn covers(&self, action: &Action) -> bool {
         self.has(&action.key())
     }
 
-    /// Those of the actions that the user has not consented to.
+    /// Returns those of the actions that the user has not consented to.
     pub fn missing(&self, actions: Vec<Action>) -> Vec<Action> {
         actions.into_iter().filter(|action| !self.covers(action)).collect()
     }
 
-    /// Those of the commands to be run in the worktree at `root` that the user has not consented to.
+    /// Returns the commands, to be run in the worktree at `root`, that the user has not consented to.
     pub fn missing_commands<'a>(
         &self,
         kind: Kind,
@@ -269,12 +272,12 @@ impl Consent {
         Ok(self.missing(Action::commands(commands.map(|command| (kind, command)), root)?))
     }
 
-    /// Whether the user has consented to what an action of this key does.
+    /// Whether the user has consented to the action with this key.
     pub fn has(&self, key: &str) -> bool {
         self.whole || self.keys.contains(key)
     }
 
-    /// The files that have changed since the user consented to what was otherwise the same.
+    /// Returns the files that have changed since the user consented to an action otherwise the same.
     pub fn changed_files<'a>(&self, action: &'a Action) -> Vec<&'a str> {
         let Some(known) = self.actions.iter().rev().find(|known| known.is_like(action)) else {
             return Vec::new();
@@ -291,7 +294,8 @@ impl Consent {
         }
     }
 
-    /// Passes a command, to be run in the worktree at `root`. Looked at right before it runs: the files may have changed.
+    /// Passes a command that is to run in the worktree at `root`. Checked right before it runs, since files may have
+    /// changed.
     pub fn command(
         &self,
         kind: Kind,
@@ -305,7 +309,7 @@ impl Consent {
             .grant(command.clone(), Action::command(kind, &command.wanted, root, &coverage::tracked(root)?)?))
     }
 
-    /// Passes an interpreter: by nature a name that only Pythons have, which is looked for outside of every worktree.
+    /// Passes an interpreter. One with a Python's name is harmless, since it is looked for only outside worktrees.
     pub fn python(&self, python: &Requested<String>) -> Result<Granted<String>, Box<Action>> {
         if is_pythons_name(&python.wanted) {
             return Ok(Granted(python.wanted.clone()));
@@ -313,7 +317,7 @@ impl Consent {
         self.grant(python.clone(), Action::new(Kind::Python, &python.wanted))
     }
 
-    /// Passes a link at `path`, as the recipe has it in `entry`: a branch can write through it into the main worktree.
+    /// Passes a link at `path`, for the recipe's `entry`: through it a branch can write into the main worktree.
     pub fn link(&self, entry: &Requested<String>, path: PathBuf) -> Result<Granted<PathBuf>, Box<Action>> {
         self.grant(entry.of(path), Action::new(Kind::Link, &entry.wanted))
     }
@@ -326,7 +330,7 @@ impl Consent {
         self.grant(shared.clone(), Action::new(Kind::Share, SHARE))
     }
 
-    /// Passes a place that the template has given; `is_usual` says whether worktrees are to be expected there.
+    /// Passes a place that the template gives; `is_usual` says whether worktrees are expected there.
     pub fn place(
         &self,
         template: &Requested<String>,
@@ -339,8 +343,8 @@ impl Consent {
         self.grant(template.of(place), Action::new(Kind::Place, &template.wanted))
     }
 
-    /// Whether a template says by its text that worktrees are where they are to be expected, beside or inside the main
-    /// worktree: no consent is asked for it.
+    /// Whether the text of a template alone shows that worktrees are where they are expected, beside or inside the main
+    /// worktree, so that no consent is needed.
     pub fn is_usual_template(template: &Requested<String>) -> bool {
         let text = template.wanted.trim_start();
         let beside = ["../{{ repo }}", "../{{repo}}", "../worktrees/"];
@@ -350,16 +354,16 @@ impl Consent {
         template.author == Author::User || ((below.is_some() || is_inside) && !leads_up)
     }
 
-    /// What is asked for where a database is neither in the worktree nor, under a name of its own, on this machine or the
-    /// main worktree's own server. `main` is the main worktree, `url` what its env file, or the example for it, has;
-    /// `real` resolves links.
+    /// Returns what needs consent about a database, unless it is inside the worktree, or has a name of its own on this
+    /// machine or on the main worktree's own server. `main` is the main worktree, `url` the URL from its env file or
+    /// that file's example; `real` resolves links.
     pub fn unusual_database(
         rule: &DatabaseRule,
         url: &Requested<String>,
         main: &Path,
         real: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<Action> {
-        // through a link that a branch has brought, main's database may be anybody's
+        // through a link that came with a branch, main's database may be anybody's
         let is_inside = |path: &Path| {
             is_inside(path) && (url.author == Author::User || real(&main.join(path)).starts_with(real(main)))
         };
@@ -394,8 +398,8 @@ impl Consent {
         Some(Action::new(Kind::Database, place))
     }
 
-    /// Passes a part of a database, its place or what it begins as, of which this is unusual: whoever wrote it, a file for a
-    /// server runs there with the user's rights.
+    /// Passes a part of a database, its place or its content; `unusual` is what needs consent about it, if anything
+    /// does, whoever wrote it: a file for a server runs there with the user's rights.
     pub fn database<T>(&self, part: T, unusual: Option<Action>) -> Result<Granted<T>, Box<Action>> {
         match unusual {
             None => Ok(Granted(part)),
@@ -404,7 +408,7 @@ impl Consent {
     }
 }
 
-/// A path as text, each byte that is none as `\xfe`: no two come out alike.
+/// Returns a path as text, with each byte that is not text as `\xfe`, so that no two paths look alike.
 fn lossless(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
@@ -414,15 +418,15 @@ fn lossless(path: &Path) -> String {
     text
 }
 
-/// Whether a relative path leads nowhere else.
+/// Whether a relative path stays inside.
 fn is_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// What is shown of a shared database.
+/// The text that is shown for a shared database.
 const SHARE: &str = "the main worktree's database";
 
-/// Whether a program of that name is a Python, by the names that Pythons have.
+/// Whether this is a name that only Pythons have.
 fn is_pythons_name(name: &str) -> bool {
     let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
     rest.is_some_and(|rest| {
@@ -431,14 +435,14 @@ fn is_pythons_name(name: &str) -> bool {
     })
 }
 
-/// Whether a database's name has nothing that could change the address it stands in.
+/// Whether a database's name contains nothing that could change the address it is put into.
 pub fn is_plain_database_name(name: &str) -> bool {
     !name.is_empty() && dbname(name) == name
 }
 
-/// Whether a template makes only what belongs to the worktree by itself: a port, a secret, its name, or its words strung
-/// together to a word without any character that means something in an address. A path is none of it: what lies there is
-/// the branch's, and many a program runs what a variable names.
+/// Whether a template makes only what belongs to the worktree: a port, a secret, its name, or its words joined to one
+/// word without any character that has a meaning in an address. A path does not count: what is there comes from the
+/// branch, and many programs run what a variable names.
 pub fn is_derived(template: &str) -> bool {
     let expression = template.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     let Some(expression) = expression.map(str::trim) else { return false };
@@ -449,9 +453,9 @@ pub fn is_derived(template: &str) -> bool {
                 .is_some_and(|texts| texts.iter().all(|text| is_separator(text))))
 }
 
-/// The texts of an expression that strings the words for a worktree together, if it does nothing else.
+/// Returns the quoted texts of an expression, if it does nothing but join words for the worktree and texts.
 fn strings_words_together(expression: &str) -> Option<Vec<&str>> {
-    // with one kind of quotes alone it is plain what is text
+    // only with a single kind of quotes is it clear what is quoted
     if (expression.contains('\'') && expression.contains('"'))
         || expression.contains(['\\', '{', '%', '[', '.'])
     {
@@ -464,13 +468,13 @@ fn strings_words_together(expression: &str) -> Option<Vec<&str>> {
     words.all(|word| known.contains(&word)).then(|| pieces.into_iter().skip(1).step_by(2).collect())
 }
 
-/// Whether a text says nothing by itself.
+/// Whether a text only separates words.
 fn is_separator(text: &str) -> bool {
     text.chars().all(|c| "-_ ".contains(c))
 }
 
-/// Whether a template makes a name of a database that is the worktree's whatever that is called: with an expression
-/// through `dbname` that strings its name or branch together with other words and texts.
+/// Whether a template makes a database name that belongs to the worktree, whatever the worktree is called: through an
+/// expression with `dbname` that joins its name or branch with other words and texts.
 fn is_named_after_worktree(template: &str) -> bool {
     let mut expressions =
         template.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default().trim());
@@ -489,7 +493,7 @@ fn is_named_after_worktree(template: &str) -> bool {
         })
 }
 
-/// Whether all of an expression goes through the filter at its end: in `'x' ~ name | slug` only the name does.
+/// Whether a filter at the end applies to the whole expression: in `'x' ~ name | slug` it applies only to the name.
 fn is_filtered_by(expression: &str, filter: &str) -> bool {
     let before = expression.strip_suffix(filter).and_then(|before| before.trim_end().strip_suffix('|'));
     before.map(str::trim).is_some_and(|operand| {
@@ -498,8 +502,8 @@ fn is_filtered_by(expression: &str, filter: &str) -> bool {
     })
 }
 
-/// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, which counts only where
-/// it did not come with the repository.
+/// Whether the user's own configuration trusts the repository: `wt.trusted`, a pattern of paths, counts only if it did
+/// not come with the repository.
 fn is_trusted(repo: &Repo) -> bool {
     let home = crate::host::exec::variable("HOME").map(PathBuf::from);
     let place = repo.main_root().unwrap_or_else(|| repo.common_dir().to_owned());
@@ -512,18 +516,19 @@ fn is_trusted(repo: &Repo) -> bool {
 }
 
 impl Recipe {
-    /// All that the repository asks for, whether it was consented to or not; files are those of the worktree at `root`.
-    /// Where databases and places come out is known only when a worktree is planned.
+    /// Returns all that the repository asks for, whether consented to or not, with the files of the worktree at `root`.
+    /// Places of databases and worktrees are known only once a worktree is planned.
     pub fn actions(&self, root: &Path) -> Result<Vec<Action>> {
-        // every part by its name: a new one does not compile before somebody has said whether it reaches outside
+        // destructured in full, so that a new part does not compile until somebody has decided whether it reaches
+        // outside
         let Self {
-            path: _,        // judged where it comes out
+            path: _,        // judged once the place is known
             base: _,        // a commit of this repository
-            prefix: _,      // a part of a branch's name
-            env_enabled: _, // less, never more
-            copy: _,        // from the main worktree into this one, through no link
+            prefix: _,      // part of a branch's name
+            env_enabled: _, // can only take away
+            copy: _,        // from the main worktree into this one, never through a link
             link,
-            sparse: _, // less of the checkout
+            sparse: _, // checks out less
             port: PortRule { variables: _, range: _ },
             env,
             more_env,
@@ -531,7 +536,7 @@ impl Recipe {
             database,
             hooks: Hooks { setup, teardown, timeout: _ },
             run,
-            protected: _, // more care
+            protected: _, // only adds care
             configured: _,
         } = self;
         let commands = setup
@@ -548,7 +553,7 @@ impl Recipe {
         if let Some(VenvRule { path: _, python }) = venv {
             add(nothing.python(python).map(drop));
         }
-        // its place and what fills it depend on the main worktree's, and are looked at with that
+        // its place and content depend on the main worktree's database, and are judged together with that
         if let Some(DatabaseRule { variable: _, name: _, from: _, shared, remote: _, timeout: _ }) = database
         {
             add(nothing.shared_database(shared).map(drop));
@@ -575,7 +580,7 @@ pub struct ConsentFile {
 }
 
 impl ConsentFile {
-    /// Reads the consents given in a repository, which is known by its place on this disk.
+    /// Reads the consent given in a repository, which is identified by its place on this disk.
     pub fn of(repo: &Repo, claims: &Claims) -> Result<Self> {
         let file = Self::place(repo, claims)?;
         let actions = match crate::host::file::read_small(&file) {
@@ -604,7 +609,7 @@ impl ConsentFile {
         self.write()
     }
 
-    /// Forgets all consent given in a repository, also where it cannot be read.
+    /// Forgets all consent given in a repository, even if it cannot be read.
     pub fn forget(repo: &Repo, claims: &Claims) -> Result<()> {
         Self { file: Self::place(repo, claims)?, consent: Consent::default() }.write()
     }

@@ -1,8 +1,8 @@
-//! Which tracked files a command names, so that consent to the command covers what is in them.
+//! Which tracked files a command names, so that consent to the command covers their content.
 //!
-//! A command line can name a file in many ways: from another directory, by a variable, by a pattern, as the argument of
-//! a program that looks for it. So a file counts as named if a word of the command ends in its name, wherever it lies; to
-//! cover one too many means to be asked once too often.
+//! A command line can name a file in many ways: from another directory, through a variable, by a pattern, or as an
+//! argument of a program that searches for it. So a file counts as named if a word of the command ends in its name,
+//! wherever the file is. Covering a file too many only means asking once too often.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ use super::matches;
 use crate::error::Result;
 use crate::git;
 
-/// What a program reads that its command line does not name, in the directory it runs in.
+/// Files that programs read from their current directory although the command line does not name them.
 const READ_UNNAMED: &[(&[&str], &[&str])] = &[
     (&["make", "gmake", "bmake"], &["GNUmakefile", "BSDmakefile", "makefile", "Makefile"]),
     (
@@ -151,17 +151,17 @@ const READ_UNNAMED: &[(&[&str], &[&str])] = &[
 pub(super) struct Coverage {
     /// Tracked files, relative to the worktree.
     pub(super) files: BTreeSet<PathBuf>,
-    /// Words of which nobody can tell what they stand for.
+    /// What cannot be determined about the command.
     pub(super) unknown: Option<String>,
 }
 
-/// The files that git tracks in the worktree at `root`, also those of its submodules.
+/// Returns the files that git tracks in the worktree at `root`, including those of its submodules.
 pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let listed = git::looking_at(root).args(["ls-files", "-z", "--recurse-submodules"]).stdout()?;
     Ok(git::paths(&listed))
 }
 
-/// What a command names among these files.
+/// Returns what a command names among these files.
 pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     let words = words(command);
     let mut coverage = Coverage { unknown: unknown(command, &words, tracked), ..Coverage::default() };
@@ -174,7 +174,7 @@ pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
         .collect();
     let modules: Vec<PathBuf> = modules(&words).flat_map(module).collect();
     let read = read.iter().map(Path::new).chain(modules.iter().map(PathBuf::as_path));
-    // case counts on some file systems, and in the eyes of some programs, only
+    // ignoring case, since only some file systems and some programs distinguish it
     let folded = |path: &Path| path.as_os_str().to_ascii_lowercase();
     let unnamed: BTreeSet<OsString> =
         read.flat_map(|file| dirs.iter().map(move |dir| folded(&dir.join(file)))).collect();
@@ -187,7 +187,8 @@ pub(super) fn among(command: &str, tracked: &[PathBuf]) -> Coverage {
     coverage
 }
 
-/// The directories that a program may be run in or told of: the root, and each whose name is a part of a word.
+/// Returns the directories where a program may run or that it may be given: the root, and each whose name is part of a
+/// word.
 fn dirs<'a>(words: &[String], tracked: &'a [PathBuf]) -> Vec<&'a Path> {
     let all: BTreeSet<&Path> = tracked.iter().flat_map(|file| file.ancestors().skip(1)).collect();
     let parts: BTreeSet<&str> = words.iter().flat_map(|word| word.split('/')).collect();
@@ -196,7 +197,8 @@ fn dirs<'a>(words: &[String], tracked: &'a [PathBuf]) -> Vec<&'a Path> {
     all.into_iter().filter(is_named).collect()
 }
 
-/// The words of a command line, with quotes as ends of words and without them: `sh -c "./x"`, and `"my script"`.
+/// Returns the words of a command line, both with quotes as separators (`sh -c "./x"`) and with quotes removed (`"my
+/// script"`).
 fn words(command: &str) -> Vec<String> {
     let apart = |c: char| c.is_whitespace() || ";&|()<>`$=,{}:@".contains(c);
     let unquoted: String = command.chars().filter(|c| !"'\"\\".contains(*c)).collect();
@@ -206,12 +208,12 @@ fn words(command: &str) -> Vec<String> {
     for text in [&parted, &unquoted] {
         words.extend(text.split(apart).filter(|word| !word.is_empty()).map(str::to_owned));
     }
-    // a pattern, of which the shell makes words
+    // a pattern, which the shell expands to words
     let plain: String =
         command.split("{{").map(|part| part.split_once("}}").map_or(part, |(_, rest)| rest)).collect();
     let patterns = plain.split(|c: char| c.is_whitespace() || ";&|()<>".contains(c)).map(pattern);
     words.extend(patterns.filter(|word| word.contains('*')));
-    // a name with blanks in quotes
+    // a quoted name with blanks
     words.extend(command.split(['\'', '"']).skip(1).step_by(2).map(str::to_owned));
     words
 }
@@ -220,12 +222,12 @@ fn last_part(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// The program that a word may stand for, without the version in its name.
+/// Returns the program that a word may stand for, without a version in its name.
 fn program(word: &str) -> &str {
     last_part(word).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// Whether a word of a command ends in the name of a file, or in a pattern that fits it.
+/// Whether a word of a command ends in the name of a file, or in a pattern that matches it.
 fn names(word: &str, name: &OsStr) -> bool {
     let last = last_part(word);
     let (last, name) = (last.to_ascii_lowercase(), name.to_ascii_lowercase());
@@ -243,11 +245,11 @@ fn names(word: &str, name: &OsStr) -> bool {
         || (last.contains('*') && matches(&last, &name.to_string_lossy()))
 }
 
-/// The endings of files that interpreters find without them.
+/// Extensions that interpreters supply when they look for a file.
 const MODULES: [&str; 12] =
     ["js", "cjs", "mjs", "jsx", "ts", "cts", "mts", "tsx", "json", "node", "rb", "lua"];
 
-/// A word with all that stands for more than one text, `?`, `[…]`, `{…}`, as `*`.
+/// Returns a word in which everything that may stand for several texts (`?`, `[…]`, `{…}`) is replaced by `*`.
 fn pattern(word: &str) -> String {
     let mut out = String::new();
     let mut closing = None;
@@ -266,7 +268,7 @@ fn pattern(word: &str) -> String {
     out
 }
 
-/// The modules that a command has Python run: `-m MODULE`, `-Im MODULE`, `-mMODULE`.
+/// Returns the modules that a command makes Python run: `-m MODULE`, `-Im MODULE`, `-mMODULE`.
 fn modules(words: &[String]) -> impl Iterator<Item = &str> {
     words.iter().enumerate().filter_map(|(at, word)| {
         let (_, rest) = word.strip_prefix('-')?.split_once('m')?;
@@ -274,7 +276,7 @@ fn modules(words: &[String]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The files that Python runs for a module, with those of the packages around it.
+/// Returns the files that Python runs for a module, including those of its parent packages.
 fn module(module: &str) -> Vec<PathBuf> {
     let path = PathBuf::from(module.replace('.', "/"));
     let packages = path.ancestors().filter(|package| !package.as_os_str().is_empty());
@@ -282,8 +284,8 @@ fn module(module: &str) -> Vec<PathBuf> {
     inits.chain([path.with_extension("py"), path.join("__main__.py")]).collect()
 }
 
-/// What nobody can tell of a command: what words stand for that only the shell knows, what is in a directory that a program
-/// is told of, and what an interpreter is told to load besides.
+/// Returns what cannot be determined about a command: what only the shell can expand, what is in a directory that a
+/// program is given, and what else an interpreter is told to load.
 fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<String> {
     let variables = variables(command);
     let mut parts = Vec::new();
@@ -313,7 +315,7 @@ fn unknown(command: &str, words: &[String], tracked: &[PathBuf]) -> Option<Strin
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// What takes a directory to go to, or to make, and runs nothing that is in it.
+/// Commands and options that take a directory to go to, or to make, and run nothing in it.
 const GO_THERE: [&str; 16] = [
     "cd",
     "pushd",
@@ -332,10 +334,10 @@ const GO_THERE: [&str; 16] = [
     "mv",
     "chmod",
 ];
-/// Interpreters that load modules by an option.
+/// Interpreters that have an option to load modules.
 const LOADERS: [&str; 9] = ["perl", "ruby", "node", "deno", "bun", "tsx", "ts-node", "php", "lua"];
 
-/// The variables and the like of a command line.
+/// Returns the variables and other expansions in a command line.
 fn variables(command: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = command;

@@ -1,6 +1,6 @@
 //! Detection: what a project visibly needs, from the names of its files and the text of a few small ones.
 //!
-//! It runs nothing of the project and writes nothing.
+//! It runs nothing from the project and writes nothing.
 
 mod choice;
 mod env_file;
@@ -23,12 +23,12 @@ use env_file::{EnvFile, NamedDatabase};
 use install::Install;
 use template::Template;
 
-/// Where a virtual environment is kept, most usual first.
+/// Where a virtual environment usually is, most common first.
 const VENVS: [&str; 2] = [".venv", "venv"];
-/// How Django's settings call the engines whose databases are on a server.
+/// Django's names for the database engines that run on a server.
 const SERVERS: [&str; 4] =
     ["db.backends.postgresql", "db.backends.mysql", "db.backends.oracle", "db.backends.postgis"];
-/// Where a project keeps what its users upload.
+/// Where a project usually keeps uploaded files.
 const UPLOADS: [&str; 2] = ["media", "uploads"];
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
@@ -43,22 +43,22 @@ pub struct Project {
     compose: Option<&'static str>,
     env: Option<EnvFile>,
     env_ignored: bool,
-    /// The one that overrides it, and those of parts of the project, one level below.
+    /// The env file that overrides it, and those of the project's parts one level below.
     more_env: Vec<EnvFile>,
     venv: Option<Venv>,
-    /// The command of a development server that is not Django's.
+    /// The command of a development server other than Django's.
     dev_server: Option<String>,
-    /// What every worktree has the same of, since no env file reaches it.
+    /// What is the same in every worktree because no env file controls it.
     fixed: Vec<String>,
-    /// Where uploaded files are, if git ignores them, and what a worktree has of them.
+    /// Where uploaded files are, if git ignores them, and what a worktree gets of them.
     media: Option<(&'static str, Media)>,
     templates: Vec<Template>,
     database: DatabaseRule,
-    /// Whether migrations run, if somebody has said so.
+    /// Whether to run migrations, if somebody has decided that.
     migrate: Option<bool>,
 }
 
-/// What a worktree has of the main one's uploaded files.
+/// What a worktree gets of the main worktree's uploaded files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     Apart,
@@ -69,7 +69,7 @@ enum Media {
 /// A Django project.
 #[derive(Debug)]
 struct Django {
-    /// The file or directory of its settings.
+    /// The file or directory with its settings.
     settings: Option<String>,
     module: Option<String>,
     /// Whether the settings name a database server.
@@ -80,19 +80,19 @@ struct Django {
 #[derive(Debug, PartialEq, Eq)]
 enum Venv {
     At(&'static str),
-    /// Nowhere, since git ignores none of the usual places and would see its files as new.
+    /// Nowhere: git ignores none of the usual places, and would list its files as untracked.
     NotIgnored,
 }
 
-/// A directory that is looked at.
+/// The directory being examined.
 struct Root<'a> {
     path: &'a Path,
     names: Vec<String>,
 }
 
 impl Project {
-    /// Looks at the project in `root`. `ignored` says whether git ignores a path, relative to `root`; that of
-    /// a directory, which need not exist, ends with a slash.
+    /// Examines the project in `root`. `ignored` says whether git ignores a path, relative to `root`; the path of a
+    /// directory, which need not exist, ends with a slash.
     pub fn look(root: &Path, ignored: &dyn Fn(&str) -> bool) -> Result<Self> {
         Self::look_with(root, ignored, which::which("uv").is_ok())
     }
@@ -129,7 +129,7 @@ impl Project {
         })
     }
 
-    /// Returns what was found, one line each.
+    /// Returns what was found, one finding per line.
     pub fn findings(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(django) = &self.django {
@@ -146,14 +146,14 @@ impl Project {
         lines.iter().map(|line| escaped(line)).collect()
     }
 
-    /// Returns what a worktree will not have of its own, and what to do about it, one line each.
+    /// Returns what a worktree will not have of its own, and what to do about it, one item per line.
     pub fn troubles(&self) -> Vec<String> {
         let lines = [self.env_trouble(), self.venv_trouble(), self.shared_database()].into_iter().flatten();
         lines.chain(self.fixed.iter().cloned()).map(|line| escaped(&line)).collect()
     }
 
-    /// Returns the recipe of `add` where nothing is configured: without commands, so that none of the
-    /// project's code runs.
+    /// Returns the recipe that `add` uses if nothing is configured. It has no commands, so that none of the project's
+    /// code runs.
     pub fn recipe(&self) -> Recipe {
         let mut recipe = Recipe::default();
         if let Some(env) = self.used_env() {
@@ -177,7 +177,7 @@ impl Project {
         recipe
     }
 
-    /// Returns a commented `.wt.toml`: what was found is in force, the rest are examples.
+    /// Returns a commented `.wt.toml` in which what was found is in effect and the rest are examples.
     pub fn recipe_text(&self) -> String {
         text::recipe_text(self)
     }
@@ -189,7 +189,7 @@ impl Project {
 
     fn values(&self, env: &EnvFile) -> Vec<(String, Requested<String>)> {
         let secrets = secret_values(env);
-        // compose allows [a-z0-9_-] alone
+        // compose allows only [a-z0-9_-]
         let compose = self.compose.map(|_| {
             (
                 "COMPOSE_PROJECT_NAME".to_owned(),
@@ -203,14 +203,14 @@ impl Project {
         env.database.clone().map(|variable| DatabaseRule { variable, ..self.database.clone() })
     }
 
-    /// Returns the database that has a name alone, in a project that has no URL of one.
+    /// Returns the database that is given only by name, in a project that has no database URL.
     fn named_database(&self) -> Option<&NamedDatabase> {
         let mut files = self.env.iter().chain(&self.more_env);
         let has_url = files.clone().any(|env| env.database.is_some());
         files.find_map(|env| env.database_name.as_ref()).filter(|_| !has_url)
     }
 
-    /// Says why the migrations of a worktree would change the main worktree's database.
+    /// Explains why the migrations of a worktree would change the main worktree's database.
     fn shared_database(&self) -> Option<String> {
         if *self.database.shared.wanted() {
             return Some("worktrees share the main worktree's database".into());
@@ -230,7 +230,7 @@ impl Project {
         ))
     }
 
-    /// Returns whether its recipe has commands to consent to.
+    /// Returns whether its recipe has commands that need consent.
     pub fn has_hooks(&self) -> bool {
         !self.setup_commands().is_empty()
     }
@@ -239,7 +239,7 @@ impl Project {
         self.setup_with(None)
     }
 
-    /// Returns the setup commands, with these requirements instead of the usual ones.
+    /// Returns the setup commands, with these requirements in place of the usual ones.
     fn setup_with(&self, requirements: Option<&String>) -> Vec<String> {
         let installs = self.installs.iter().filter_map(|install| match requirements {
             Some(file) if install.is_requirements() => Install::requirements(file, self.uv).command,
@@ -250,7 +250,7 @@ impl Project {
         installs.chain(migrate).collect()
     }
 
-    /// Notes for which of the usual worktrees there is a branch.
+    /// Notes which of the usual worktrees have a branch.
     pub fn look_for_branches(&mut self, exists: &dyn Fn(&str) -> bool) {
         for template in &mut self.templates {
             template.has_branch = exists(template.name);
@@ -302,7 +302,7 @@ impl Project {
     }
 }
 
-/// Adds the env file of a part: its ports too, under a name of their own where another part has the name.
+/// Adds the env file of a part and its ports; a variable name that another part uses is prefixed with the part's name.
 fn add_env(recipe: &mut Recipe, env: &EnvFile) {
     let mut rule = EnvRule::of(&env.file);
     for (variable, port) in &env.ports {
@@ -314,7 +314,7 @@ fn add_env(recipe: &mut Recipe, env: &EnvFile) {
         }
         let known = |name: &String| recipe.port.variables.iter().find(|(known, _)| known == name).cloned();
         let names = [variable.clone(), env.of_this_part(variable)];
-        // one that has the number, or that nobody has; a port for which there is no name is left as it is
+        // reuse a name that has this number, or take a free one; a port for which there is no name is left as it is
         let Some(name) = names.into_iter().find(|name| known(name).is_none_or(|(_, number)| number == *port))
         else {
             continue;
@@ -343,17 +343,17 @@ impl<'a> Root<'a> {
         Ok(Self { path, names })
     }
 
-    /// Returns whether there is a file of exactly this name; a file system that ignores case would say more.
+    /// Returns whether a file of exactly this name exists, even on a file system that ignores case.
     fn has(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name) && self.path.join(name).is_file()
     }
 
-    /// Returns the bytes of a file; one that cannot be read tells nothing.
+    /// Returns the bytes of a file, if it can be read.
     fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         file::read(&self.path.join(name)).ok().flatten()
     }
 
-    /// Returns how a file begins, however large it is.
+    /// Returns the beginning of a file, however large it is.
     fn beginning(&self, name: &str) -> Option<String> {
         let mut bytes = Vec::new();
         let file = file::open(&self.path.join(name)).ok().filter(|_| self.has(name))?;
@@ -366,7 +366,7 @@ impl<'a> Root<'a> {
     }
 }
 
-/// Recognises Django by its `manage.py`; other frameworks have one too.
+/// Recognises Django by the content of `manage.py`; other frameworks have such a file too.
 fn django(root: &Root<'_>) -> Option<Django> {
     let manage = root.text("manage.py").filter(|text| text.contains("django"))?;
     let module = settings_module(&manage).map(str::to_owned);
@@ -374,14 +374,14 @@ fn django(root: &Root<'_>) -> Option<Django> {
         let place = module.replace('.', "/");
         let package = place.rsplit_once('/').map(|(package, _)| package);
         let candidates = [
-            // one file of a package of settings, as in config.settings.dev, speaks for them all
+            // one module of a settings package, as in config.settings.dev, means that the whole package counts
             package.filter(|package| package.ends_with("settings")).map(|package| format!("{package}/")),
             Some(format!("{place}/")),
             Some(format!("{place}.py")),
         ];
         candidates.into_iter().flatten().find(|candidate| root.path.join(candidate).exists())
     });
-    // of a package of settings the base speaks too
+    // in a settings package the base module counts too
     let texts = module.iter().flat_map(|module| {
         let place = module.replace('.', "/");
         let base = place.rsplit_once('/').map(|(package, _)| format!("{package}/base.py"));
@@ -392,12 +392,12 @@ fn django(root: &Root<'_>) -> Option<Django> {
     Some(Django { settings, module, has_server })
 }
 
-/// Whether a line of code, which is no comment, has the word.
+/// Whether a line of code, other than a comment, contains the word.
 fn names(text: &str, word: &str) -> bool {
     text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(word))
 }
 
-/// Returns the text after `DJANGO_SETTINGS_MODULE`, if it is a module's name.
+/// Returns the text after `DJANGO_SETTINGS_MODULE`, if it is the name of a module.
 fn settings_module(manage: &str) -> Option<&str> {
     let (_, rest) = manage.split_once("DJANGO_SETTINGS_MODULE")?;
     let rest = rest.get(1..)?.trim_start_matches([',', ' ', '\n', '\r', '\t', ']', '=']);
@@ -408,7 +408,7 @@ fn settings_module(manage: &str) -> Option<&str> {
     sound.then_some(module)
 }
 
-/// Chooses the place of the main worktree's own environment, else the first usual one.
+/// Chooses the place of the main worktree's own environment, or else the first usual one.
 fn venv(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Venv {
     let usable: Vec<&'static str> = VENVS.into_iter().filter(|place| ignored(&format!("{place}/"))).collect();
     let existing = usable.iter().find(|place| root.path.join(place).join("pyvenv.cfg").is_file());
@@ -420,7 +420,7 @@ mod tests {
     use super::*;
     use crate::sandbox::Sandbox;
 
-    /// Makes a project of these files and looks at it, where git ignores `ignored`.
+    /// Makes a project of these files and examines it; git ignores `ignored`.
     pub(super) fn look(files: &[(&str, &str)], ignored: &[&str]) -> Project {
         let sandbox = Sandbox::new();
         for (name, text) in files {
@@ -429,8 +429,7 @@ mod tests {
         Project::look_with(sandbox.main.path(), &|path| ignored.contains(&path), true).unwrap()
     }
 
-    /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
-    /// The recipe as if the user had written all of it.
+    /// Returns the recipe as if the user had written all of it.
     fn as_the_users(mut recipe: Recipe) -> Recipe {
         fn own<T: Clone>(part: &mut Requested<T>) {
             *part = Requested::by_user(part.wanted().clone());
@@ -447,6 +446,7 @@ mod tests {
         recipe
     }
 
+    /// Reads the recipe that `init` would write, and checks that it gives what `add` does without it.
     pub(super) fn written(project: &Project) -> Recipe {
         let text = project.recipe_text();
         let source = Recipe::read(Some((Path::new(".wt.toml"), &text)), &[]).unwrap_or_else(|fault| {
@@ -539,7 +539,7 @@ mod tests {
         );
         let recipe = as_the_users(written(&project));
         let ports: Vec<_> = recipe.port.variables.iter().map(|(name, port)| (name.as_str(), *port)).collect();
-        // the last has no name left that is its own
+        // no unused name is left for the last one
         assert_eq!(ports, [("PORT", 8000), ("FRONTEND_PORT", 3000), ("WEB_PORT", 3000)]);
         assert_eq!(
             recipe.more_env[0].values,
@@ -656,7 +656,7 @@ mod tests {
         assert_eq!(commands(&[("uv.lock", ""), ("poetry.lock", ""), ("pdm.lock", "")]), "uv sync --frozen");
         let both = "bun install --frozen-lockfile && bundle install --local || bundle install";
         assert_eq!(commands(&[("Gemfile.lock", ""), ("bun.lockb", "")]), both);
-        // of several for node, package.json says which is meant
+        // if several lock files are for node, package.json decides
         for (manager, expected) in [
             ("yarn@1.22.22", "uv sync --frozen && yarn install --frozen-lockfile"),
             ("npm@10.0.0", "uv sync --frozen && npm ci --prefer-offline"),

@@ -1,4 +1,4 @@
-//! What the README and the manual say of the recipe is so.
+//! Checks that what the README and the manual say about the recipe is true.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn the_recipe_of_the_readme_can_be_read() {
     let (text, _) = rest.split_once("```").unwrap();
     let source = Recipe::read(Some((Path::new("README.md"), text)), &[]).unwrap();
     assert_eq!(source.template_names().collect::<Vec<_>>(), ["production"]);
-    // what it calls the default is the default
+    // what it says is the default is the default
     let (written, default) =
         (source.for_worktree(Recipe::default(), "x", None, None).unwrap(), Recipe::default());
     assert_eq!(
@@ -61,7 +61,7 @@ fn the_recipe_of_the_readme_can_be_read() {
 
 #[test]
 fn the_settings_that_the_readme_names_have_a_meaning() {
-    // each setting as it is written, with a value that serves
+    // checks each setting as it is written, with a suitable value
     let settings = README.split('`').filter(|word| word.starts_with("wt.") && !word.contains(['…', '|']));
     for setting in settings {
         let (key, value) = setting.split_once(' ').unwrap_or((setting, ""));

@@ -1,4 +1,4 @@
-//! Reads the text of `.wt.toml` into layers; every fault is told with its line.
+//! Reads the text of `.wt.toml` into layers; every fault is reported with its line.
 //!
 //! It knows the file's words and their types, and nothing of git config.
 
@@ -120,7 +120,7 @@ fn read_env(table: &Item<'_>, layer: &mut Layer) -> Result<()> {
     Ok(())
 }
 
-/// Reads the table of a further env file, whose name is its path.
+/// Reads the table of an additional env file, whose name is its path.
 fn read_env_file(table: &Item<'_>) -> Result<EnvLayer> {
     table.refuse(table.name, path_fault(table.name))?;
     let mut env = EnvLayer::default();
@@ -182,7 +182,7 @@ struct File {
 /// One key with its value.
 struct Item<'a> {
     file: &'a File,
-    /// The tables it is in, each followed by a dot.
+    /// The enclosing tables, each followed by a dot.
     within: String,
     name: &'a str,
     span: Range<usize>,
@@ -190,7 +190,7 @@ struct Item<'a> {
 }
 
 impl File {
-    /// Returns the keys of a table in the order they are written.
+    /// Returns the keys of a table in the order written.
     fn items<'a>(&'a self, within: &str, table: &'a DeTable<'a>) -> Vec<Item<'a>> {
         let mut items: Vec<Item<'a>> = table
             .iter()
@@ -237,7 +237,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns whether it is a table that cannot be a variable's.
+    /// Returns whether it is a table of an env file: a table whose name cannot be a variable.
     fn is_file_table(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Table(_)) && !is_variable(self.name)
     }
@@ -278,7 +278,7 @@ impl<'a> Item<'a> {
         port.filter(|port| *port != 0).ok_or_else(|| self.fault("must be a port number"))
     }
 
-    /// Returns the name, if a variable can be called that.
+    /// Returns the name, if it can be a variable.
     fn variable(&self) -> Result<&'a str> {
         if is_variable(self.name) {
             Ok(self.name)

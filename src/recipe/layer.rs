@@ -1,6 +1,6 @@
-//! One layer of the recipe: only what one place says, to be laid over what others said.
+//! One layer of the recipe: only what one source says, to be laid over what others say.
 //!
-//! It reads no text; `file` and `settings` fill it, with these rules in common.
+//! It reads no text; `file` and `settings` fill it, and share its rules.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use super::template::Scope;
 use super::{EnvRule, Recipe};
 use crate::error::Error;
 
-/// What a whole file, or all of git config, says.
+/// What the whole file, or all of git config, says.
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) base: Layer,
@@ -27,7 +27,7 @@ pub(super) struct GivenTemplate {
     pub(super) layer: Layer,
 }
 
-/// What is said for some worktrees, or for all; `None` leaves what is below.
+/// What applies to some worktrees, or to all; `None` leaves what is below.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
     pub(super) author: Author,
@@ -43,7 +43,7 @@ pub(super) struct Layer {
     pub(super) env_file: Option<String>,
     pub(super) env_from: Option<String>,
     pub(super) values: Entries<TemplateText>,
-    /// Of further env files, by path.
+    /// Additional env files, by path.
     pub(super) more_env: Entries<EnvLayer>,
     pub(super) venv: Option<VenvLayer>,
     pub(super) database: Option<DatabaseLayer>,
@@ -54,7 +54,7 @@ pub(super) struct Layer {
     pub(super) protected: Option<bool>,
 }
 
-/// What is said about a further env file.
+/// What is said about an additional env file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EnvLayer {
     pub(super) from: Option<String>,
@@ -79,14 +79,14 @@ pub(super) struct DatabaseLayer {
     pub(super) timeout: Option<Duration>,
 }
 
-/// A template, and the words of an error that say where it is written.
+/// A template, with the words that tell in an error where it is written.
 #[derive(Debug, Clone)]
 pub(super) struct TemplateText {
     pub(super) text: String,
     pub(super) at: String,
 }
 
-/// Named values that are merged by name into those below.
+/// Named values that are merged by name into those of the layers below.
 #[derive(Debug, Clone)]
 pub(super) struct Entries<T> {
     list: Vec<(String, T)>,
@@ -95,12 +95,12 @@ pub(super) struct Entries<T> {
 }
 
 impl Given {
-    /// Says nothing.
+    /// Returns one that says nothing.
     pub(super) fn new(author: Author) -> Self {
         Self { base: Layer::new(author), templates: Vec::new() }
     }
 
-    /// Returns whether more is said than where worktrees are and how they are treated.
+    /// Returns whether it says more than where worktrees are and how they are treated.
     pub(super) fn says_what_a_worktree_contains(&self) -> bool {
         let templates = self.templates.iter().map(|template| &template.layer);
         [&self.base].into_iter().chain(templates).any(Layer::says_what_a_worktree_contains)
@@ -108,7 +108,7 @@ impl Given {
 }
 
 impl TemplateText {
-    /// Adds to a fault where it is.
+    /// Adds the location to a fault.
     pub(super) fn place(&self, mut fault: Error) -> Error {
         fault.what = format!("{} {}", fault.what, self.at);
         fault
@@ -122,7 +122,7 @@ impl<T> Default for Entries<T> {
 }
 
 impl<T> Entries<T> {
-    /// Sets the value of `name`, which keeps its place when it has one.
+    /// Sets the value of `name`; a name that is already there keeps its position.
     pub(super) fn set(&mut self, name: &str, value: T) {
         match self.places.get(name) {
             Some(at) => self.list[*at].1 = value,
@@ -133,7 +133,7 @@ impl<T> Entries<T> {
         }
     }
 
-    /// Drops all set so far, and those below.
+    /// Drops all values set so far, and those below.
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.places.clear();
@@ -160,7 +160,7 @@ impl<T> Entries<T> {
 }
 
 impl Layer {
-    /// Says nothing.
+    /// Returns a layer that says nothing.
     pub(super) fn new(author: Author) -> Self {
         Self {
             author,
@@ -199,7 +199,7 @@ impl Layer {
             || self.database.as_ref().is_some_and(|layer| self.wants(layer))
     }
 
-    /// Writes what is said here over the recipe.
+    /// Overrides the recipe with what this layer says.
     pub(super) fn lay_over(&self, recipe: &mut Recipe) {
         set(&mut recipe.path, self.by(self.path.as_ref().map(|path| &path.text)).as_ref());
         set(&mut recipe.base, self.base.as_ref());
@@ -212,7 +212,7 @@ impl Layer {
         if self.port_range.is_some() {
             recipe.port.range.clone_from(&self.port_range);
         }
-        // what a file begins as goes by its path, unless somebody said otherwise
+        // a file's source follows its path, unless somebody chose another
         if let Some(file) = self.env_file.as_ref().filter(|_| recipe.env.from == recipe.env.file) {
             recipe.env.from.clone_from(file);
         }
@@ -252,8 +252,8 @@ impl Layer {
         }
     }
 
-    /// Whether worktrees are to have a database. Of the user's settings those that say how a server is treated are habits,
-    /// for worktrees that have one.
+    /// Whether worktrees should have a database. The user's settings about the treatment of a server are habits: they
+    /// apply only to worktrees that have a database anyway.
     fn wants(&self, layer: &DatabaseLayer) -> bool {
         let DatabaseLayer { variable, name, from, shared, remote: _, timeout: _ } = layer;
         let says_which = variable.is_some() || name.is_some() || from.is_some() || shared.is_some();
@@ -268,17 +268,17 @@ impl Layer {
         Requested::by(self.author, written.text.clone())
     }
 
-    /// What is asked for here.
+    /// Returns this layer's request.
     fn by<T: Clone>(&self, given: Option<&T>) -> Option<Requested<T>> {
         given.map(|given| Requested::by(self.author, given.clone()))
     }
 
-    /// Returns the variables named as ports.
+    /// Returns the names of the port variables.
     pub(super) fn port_names(&self) -> impl Iterator<Item = &str> {
         self.ports.list.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns all templates, with what each may speak of.
+    /// Returns all templates, each with the words it may use.
     pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &TemplateText)> {
         let path = self.path.iter().map(|path| (Scope::Path(self.author), path));
         let database =
@@ -299,7 +299,7 @@ impl EnvLayer {
     }
 }
 
-/// The rule of an env file, which is a new one if the recipe has none.
+/// Returns the rule of an env file, adding it if the recipe has none.
 fn env_rule<'a>(recipe: &'a mut Recipe, file: &str) -> &'a mut EnvRule {
     if recipe.env.file == file {
         return &mut recipe.env;
@@ -317,7 +317,7 @@ fn set<T: Clone>(below: &mut T, given: Option<&T>) {
     }
 }
 
-/// Says why a path may not be used inside a worktree.
+/// Explains why a path may not be used inside a worktree.
 pub(super) fn path_fault(text: &str) -> Option<&'static str> {
     let mut inside = false;
     if text.contains(char::is_control) {
@@ -327,7 +327,7 @@ pub(super) fn path_fault(text: &str) -> Option<&'static str> {
         match component {
             Component::ParentDir => return Some("it has '..'"),
             Component::RootDir | Component::Prefix(_) => return Some("it is not relative"),
-            // file systems that ignore case would open the repository by another spelling
+            // file systems that ignore case would open the repository under another spelling
             Component::Normal(part) if part.eq_ignore_ascii_case(".git") => return Some("it has '.git'"),
             Component::Normal(_) => inside = true,
             Component::CurDir => {}
@@ -336,7 +336,7 @@ pub(super) fn path_fault(text: &str) -> Option<&'static str> {
     (!inside).then_some("it is empty")
 }
 
-/// Says why a pattern of worktree names and branches cannot be used.
+/// Explains why a pattern of worktree names and branches cannot be used.
 pub(super) fn pattern_fault(text: &str) -> Option<&'static str> {
     text.contains(['?', '[', '\\', '{']).then_some("only '*' is special in it")
 }
@@ -352,7 +352,7 @@ pub(super) fn port(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port != 0)
 }
 
-/// Reads a time, `90s`, `30m` or `2h`; 0 is none.
+/// Reads a duration such as `90s`, `30m` or `2h`; 0 means no limit.
 pub(super) fn time(text: &str) -> Option<Duration> {
     if matches!(text, "" | "0") {
         return Some(Duration::ZERO);

@@ -1,20 +1,20 @@
-//! What tools make and can make again, by its name: the one list, and what is done with each thing on it.
+//! What tools make and can make again, recognised by name: the one list, and how to treat each name on it.
 //!
-//! Names are all that is looked at. Beside each stands which tool makes it, and what is a surer sign of that.
+//! Only names are considered. The comment beside each says which tool makes it, and what would be a surer sign of that.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
 use Treatment::{Discarded, NoPart, NotCopied};
 
-/// What is done with a file or a directory of a name.
+/// How to treat a file or a directory of some name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Treatment {
-    /// Goes with a removed worktree without a question.
+    /// Removed with its worktree, without a question.
     Discarded,
-    /// Is never looked into for files to copy.
+    /// Not searched for files to copy.
     NotCopied,
-    /// Is no part of the project that could have an env file of its own.
+    /// Not a part of the project, which could have an env file of its own.
     NoPart,
 }
 
@@ -48,28 +48,28 @@ const NAMES: [(&str, &[Treatment]); 25] = [
     ("build", &[Discarded, NotCopied, NoPart]),        // a build: no sure sign, but `CMakeCache.txt` of cmake
     (".cache", &[Discarded, NotCopied]),               // any tool: `CACHEDIR.TAG` in some
     (".DS_Store", &[Discarded]),                       // the Finder
-    (".git", &[NotCopied]),                            // a repository, which nothing makes again
+    (".git", &[NotCopied]),                            // a repository, which nothing can make again
 ];
 
-/// The endings of what compilers and installers leave beside sources.
+/// Extensions of files that compilers and installers leave beside sources.
 const ENDINGS: [&str; 4] = ["pyc", "pyo", "egg-info", "o"];
 
 fn is(name: &OsStr, treatment: Treatment) -> bool {
     NAMES.iter().any(|(known, treatments)| name == *known && treatments.contains(&treatment))
 }
 
-/// Whether what is ignored here is a cache, or is made again by a package manager or a build.
+/// Whether an ignored path is a cache, or can be made again by a package manager or a build.
 pub fn is_regenerable(path: &Path) -> bool {
     let by_ending = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
     by_ending || path.iter().any(|part| is(part, Discarded))
 }
 
-/// Whether a directory is never looked into for files to copy: a repository, and what tools make again.
+/// Whether a directory is never searched for files to copy: a repository, or something that tools make again.
 pub fn is_never_copied(name: &OsStr) -> bool {
     is(name, NotCopied)
 }
 
-/// Whether a directory holds other people's files, or copies, and is no part of the project.
+/// Whether a directory contains third-party files, or copies, and so is not a part of the project.
 pub fn is_no_part(name: &str) -> bool {
     is(OsStr::new(name), NoPart)
 }

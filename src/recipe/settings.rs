@@ -1,6 +1,6 @@
 //! Reads `git config wt.*` into layers, by git's rules: the last value wins, and an empty one clears a list.
 //!
-//! It never asks git; other tools keep settings under `wt.` too, so an unknown one is no fault.
+//! It never asks git. Other tools keep settings under `wt.` too, so an unknown one is not an error.
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ const KEYS: [&str; 26] = [
     "run.set",
     MATCH,
 ];
-/// The one that only a template has.
+/// The setting that only a template has.
 const MATCH: &str = "match";
-/// Ours, but not the recipe's.
+/// Settings of git-wt that do not belong to the recipe.
 const ELSEWHERE: [&str; 5] = ["keep", "mode", "guard", "push", "trusted"];
 
-/// The settings that mean nothing here, each with the one that may have been meant.
+/// Unknown settings, each with the one that may have been meant.
 type Unknown = Vec<(String, Option<String>)>;
 
 /// Reads the settings, given in git's order.
@@ -66,7 +66,7 @@ pub(super) fn read(settings: &[(String, String)]) -> Result<(Given, Unknown)> {
     Ok((given, unknown))
 }
 
-/// Splits `template.NAME.KEY`. A name may have dots, as branches do, so the key is what is known.
+/// Splits `template.NAME.KEY`. NAME may contain dots, as branches do, so KEY is recognised by the known keys.
 fn in_template(word: &str) -> Option<(&str, &str)> {
     let rest = word.strip_prefix("template.")?;
     rest.match_indices('.')
@@ -194,7 +194,7 @@ impl Setting<'_> {
         Ok(self.text())
     }
 
-    /// Reads a boolean as git does; git's empty value is false.
+    /// Reads a boolean as git does; an empty value is false, as in git.
     fn flag(&self) -> Result<bool> {
         match self.value.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => Ok(true),
@@ -222,7 +222,7 @@ impl Setting<'_> {
     fn variable(&self) -> Result<(&str, &str)> {
         let expected = "a variable and its value, as in 'NAME=VALUE'";
         let (name, text) = self.pair(expected)?;
-        // what it is to be may be a secret
+        // the value may be a secret
         if is_variable(name) {
             Ok((name, text))
         } else {

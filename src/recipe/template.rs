@@ -1,6 +1,6 @@
-//! Rendering of the recipe's `{{ templates }}`, and the words they may use.
+//! Renders the recipe's `{{ templates }}`, and defines the words they may use.
 //!
-//! It reads the process environment for `env.X` and draws secrets; it makes nothing and runs nothing.
+//! It reads the process environment for `env.X` and draws secrets; it creates nothing and runs nothing.
 
 mod bounds;
 
@@ -24,16 +24,16 @@ use super::nearest;
 /// Every word a template may use.
 const WORDS: [&str; 11] =
     ["repo", "name", "branch", "path", "main", "cwd", "home", "port", "ports", "secret", "env"];
-/// Our filters, besides those of minijinja.
+/// Our filters, in addition to those of minijinja.
 const FILTERS: &str = "slug, dbname, hash";
 
-/// What a template may speak of: what is known when it is rendered.
+/// Which words a template may use: those known when it is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// The worktree's path, which decides all the rest.
+    /// The worktree's path, on which everything else depends.
     Path(Author),
     Database(Author),
-    /// A command, whose text others can see while it runs, and which is kept in a log.
+    /// A command, whose text other users can see while it runs, and which is kept in a log.
     Command,
     /// Everything else.
     Whole,
@@ -45,7 +45,7 @@ pub struct Words {
     /// The repository's name.
     pub repo: String,
     pub name: String,
-    /// Its branch; none on a detached HEAD.
+    /// Its branch; `None` on a detached HEAD.
     pub branch: Option<String>,
     pub path: String,
     /// The main worktree's absolute path.
@@ -54,23 +54,23 @@ pub struct Words {
     pub cwd: String,
     /// The user's home directory.
     pub home: String,
-    /// Its ports by variable; the first is `port`.
+    /// Its ports, with their variables; the first is `port`.
     pub ports: Vec<(String, u16)>,
 }
 
-/// Returns whether a template makes another text each time.
+/// Returns whether a template gives a different text each time.
 pub fn draws_secret(template: &str) -> bool {
     used_words(engine(), template).is_ok_and(|used| used.iter().any(|word| word == "secret"))
 }
 
-/// Returns whether a template makes the same text whenever and wherever it is rendered for a worktree.
+/// Returns whether a template gives the same text whenever and wherever it is rendered for a worktree.
 pub fn is_settled(template: &str) -> bool {
     let passing = |word: &String| ["secret", "env", "cwd"].contains(&word.as_str());
     used_words(engine(), template).is_ok_and(|used| !used.iter().any(passing))
 }
 
 impl Words {
-    /// The words of a worktree, without its path and its ports.
+    /// Returns the words of a worktree, without its path and its ports.
     pub fn of(
         repo: String,
         name: &Name,
@@ -85,13 +85,14 @@ impl Words {
         Self { repo, name: name.as_str().to_owned(), branch, path, main, cwd, home, ports }
     }
 
-    /// Returns the text that the template makes; each call draws a new `secret`.
+    /// Returns the text that the template gives; each call draws a new `secret`.
     pub fn render(&self, template: &str) -> Result<String> {
         self.render_with(engine(), template)
     }
 
-    /// Returns the shell command that the template makes. The shell gives no meaning to any character of what
-    /// a word stands for. Words stand bare; in quotes, unusual characters would keep their backslash.
+    /// Returns the shell command that the template gives. Values are escaped, so that no character in them means
+    /// anything to the shell. In the template, words must not be quoted: the backslashes before unusual characters
+    /// would stay.
     pub fn render_command(&self, template: &str) -> Result<String> {
         static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
             let mut engine = engine().clone();
@@ -142,7 +143,7 @@ impl Words {
         Ok(values)
     }
 
-    /// Names the word that stands for nothing here.
+    /// Names the word that has no value here.
     fn missing(&self, used: &[String], text: &str) -> Error {
         let text = name::escaped(text);
         for word in used {
@@ -169,7 +170,7 @@ impl Words {
     }
 }
 
-/// Refuses a template that could never be rendered. Without `ports`, every port may be meant.
+/// Refuses a template that could never be rendered. If `ports` is `None`, any port is allowed.
 pub(super) fn check(text: &str, scope: Scope, ports: Option<&[&str]>) -> Result<()> {
     let engine = engine();
     let used = used_words(engine, text)?;
@@ -225,8 +226,8 @@ fn secret_in_command(word: &str, text: &str) -> Error {
     }
 }
 
-/// Renders once with stand-ins, since minijinja tells of an unknown filter only then. Other faults may be
-/// the stand-ins' and are left for later.
+/// Renders once with placeholder values, since only then does minijinja report an unknown filter. Other faults may be
+/// due to the placeholders, and are left for later.
 fn check_filters(engine: &Environment<'_>, used: &[String], text: &str) -> Result<()> {
     let word = || "x".to_owned();
     let stand_in = Words {
@@ -265,7 +266,7 @@ fn engine() -> &'static Environment<'static> {
 
 fn new_engine() -> Environment<'static> {
     let mut engine = Environment::new();
-    // `{{ branch or name }}` may ask whether a word stands for something, but never print nothing
+    // `{{ branch or name }}` may test whether a word has a value, but a missing value is never printed as nothing
     engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     engine.set_syntax(syntax());
     bounds::limit(&mut engine);
@@ -287,7 +288,7 @@ fn template<'t>(engine: &'t Environment<'_>, text: &'t str) -> Result<Template<'
     engine.template_from_str(text).map_err(|fault| not_rendered(text, &fault))
 }
 
-/// Returns the words of a template in a fixed order, `ports.NAME` and `env.NAME` in full.
+/// Returns the words that a template uses in a fixed order, with `ports.NAME` and `env.NAME` in full.
 fn used_words(engine: &Environment<'_>, text: &str) -> Result<Vec<String>> {
     let template = template(engine, text).map_err(|error| {
         error.advise("braces meant for another program go between {% raw %} and {% endraw %}")
@@ -345,8 +346,8 @@ fn refused(text: &str, cause: &str) -> Error {
     Error::new(format!("cannot use template '{shown}'")).because(name::escaped(cause))
 }
 
-/// Writes a value so that `sh` reads it as data where it stands: bare, in double or in single quotes. Quoting
-/// it instead would end the quotes it stands in.
+/// Writes a value so that `sh` reads it as data, whether it is bare, in double or in single quotes. Adding quotes
+/// instead would end the quotes that it is in.
 fn write_for_the_shell(
     out: &mut Output<'_>,
     _: &mut State<'_, '_>,
@@ -366,7 +367,7 @@ fn write_for_the_shell(
     Ok(())
 }
 
-/// The variables of our own environment, as `env`.
+/// The variables of our own process environment, as `env`.
 #[derive(Debug)]
 struct ProcessEnvironment;
 

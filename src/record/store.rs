@@ -13,20 +13,20 @@ use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
 use crate::host::file;
 
-/// What is wrong with such a record.
+/// What is wrong with a record in a newer format.
 const NEWER: &str = "it was written by a newer git-wt";
 
 /// A record file that cannot be read.
 #[derive(Debug, Clone)]
 pub struct Damaged {
-    /// The record's id, from the file's name.
+    /// The record's id, taken from the file's name.
     pub id: String,
     pub why: String,
-    /// Whether it is whole, and only written by a newer git-wt: that one may mend it, we may not.
+    /// Whether it is intact but was written by a newer git-wt, which may mend it; we may not.
     pub newer: bool,
 }
 
-/// As much of a record as every version of git-wt writes.
+/// The part of a record that every version of git-wt writes.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
@@ -38,14 +38,14 @@ pub struct Records {
     dir: PathBuf,
 }
 
-/// The repository lock: held to choose and to write, never while a slow child works. Released when dropped.
+/// The repository lock, held while choosing and writing, but never while a slow child works. Released when dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Records {
-    /// The records of a repository; nothing is created yet.
+    /// Returns the records of a repository; creates nothing yet.
     pub fn of(repo: &Repo) -> Self {
         Self { dir: repo.common_dir().join("wt") }
     }
@@ -54,12 +54,12 @@ impl Records {
         self.dir.join("records").join(format!("{id}.{kind}"))
     }
 
-    /// Where a worktree's hooks leave what they print.
+    /// Returns the file that keeps the output of a worktree's hooks.
     pub fn log(&self, id: &str) -> PathBuf {
         self.file(id, "log")
     }
 
-    /// Takes the repository lock, waiting for others. The kernel releases it when a process dies.
+    /// Takes the repository lock, waiting for others to release it. The kernel releases it when a process dies.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.dir.join("lock");
         let failed = || format!("cannot lock '{}'", path.display());
@@ -69,7 +69,7 @@ impl Records {
         Ok(Lock { _file: file })
     }
 
-    /// Reads all records, the damaged ones aside.
+    /// Reads all records; returns the damaged ones separately.
     pub fn all(&self) -> Result<(Vec<Record>, Vec<Damaged>)> {
         let dir = self.dir.join("records");
         let failed = || format!("cannot read '{}'", dir.display());
@@ -102,13 +102,13 @@ impl Records {
         Ok((records, damaged))
     }
 
-    /// Reads the records that are this repository's own. Those of a copied repository are the original's: their
-    /// ports, databases and worktrees are not ours to touch.
+    /// Reads the repository's own records. Those in a copied repository belong to the original, and their ports,
+    /// databases and worktrees are not ours to touch.
     pub fn own(&self, repo: &Repo) -> Result<Vec<Record>> {
         Ok(self.own_and_damaged(repo)?.0)
     }
 
-    /// The same, and with them those that cannot be read.
+    /// Reads the same, and the records that cannot be read.
     pub fn own_and_damaged(&self, repo: &Repo) -> Result<(Vec<Record>, Vec<Damaged>)> {
         let here = repo.identity()?;
         let (mut records, damaged) = self.all()?;
@@ -118,7 +118,7 @@ impl Records {
 
     /// Reads one record; `None` when there is no such file.
     pub fn find(&self, id: &str) -> Result<Option<Record>> {
-        // an id comes from a file in the repository: it must not lead out of the directory
+        // the id comes from a file in the repository: it must not lead out of the directory
         if id.is_empty() || id.contains('/') || id.starts_with('.') {
             return Ok(None);
         }
@@ -133,7 +133,7 @@ impl Records {
             bytes => bytes.explain(failed)?,
         };
         let parsed = serde_json::from_slice::<Record>(&bytes);
-        // a newer one may have what we cannot read
+        // a newer record may contain what we cannot read
         let version = match &parsed {
             Ok(record) => record.version,
             Err(_) => serde_json::from_slice::<Versioned>(&bytes).map_or(0, |written| written.version),
@@ -149,7 +149,7 @@ impl Records {
         Ok(Some(record))
     }
 
-    /// Starts working on a record, which it writes; waits for nobody, since its id is new.
+    /// Takes hold of a new record and writes it; this never waits, since the id is new.
     pub fn begin(&self, record: Record) -> Result<LockedRecord<'_>> {
         let file = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.name.to_string()))?;
         let mut held = LockedRecord { records: self, file: Arc::new(file), record };
@@ -157,9 +157,9 @@ impl Records {
         Ok(held)
     }
 
-    /// Takes hold of an existing record, read anew under its lock; `None` when it is gone by now.
+    /// Takes hold of an existing record, which it reads again under its lock; `None` if the record is gone by now.
     ///
-    /// Its lock is held by every process that makes or unmakes a part of it: also by a git whose parent was killed.
+    /// Every process that makes or unmakes a part of it holds its lock, even a git whose parent was killed.
     pub fn hold(&self, id: &str) -> Result<Option<LockedRecord<'_>>> {
         if self.find(id)?.is_none() {
             return Ok(None);
@@ -172,7 +172,7 @@ impl Records {
         Ok(Some(LockedRecord { records: self, file: Arc::new(file), record }))
     }
 
-    /// Takes hold of an existing record, waiting at most `patience` for a child of a killed git-wt to end.
+    /// Takes hold of an existing record, waiting up to `patience` for a child of a killed git-wt to end.
     pub fn hold_patiently(
         &self,
         id: &str,
@@ -189,10 +189,10 @@ impl Records {
         }
     }
 
-    /// Locks a record's lock file; `None` when another process holds it.
+    /// Locks a record's lock file; `None` if another process holds it.
     ///
-    /// The file exists only while somebody works. So a daemon that a hook left behind, and that inherited the lock,
-    /// holds a file that is no longer there, and nobody waits for it.
+    /// The file exists only while somebody works on the record. If a daemon left behind by a hook has inherited the
+    /// lock, it holds a file that no longer exists, and nobody waits for it.
     fn try_hold(&self, id: &str) -> Result<Option<File>> {
         let path = self.file(id, "lock");
         let failed = || format!("cannot lock '{}'", path.display());
@@ -209,11 +209,11 @@ impl Records {
             if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
                 return Ok(Some(file));
             }
-            // deleted by its last holder between open and lock: take the new one
+            // its last holder deleted it between our open and our lock: lock the new one
         }
     }
 
-    /// Writes a record in place of a damaged one, which is kept where it can be looked at.
+    /// Replaces a damaged record, which is kept aside for inspection.
     pub fn rewrite(&self, record: Record) -> Result<()> {
         let lock = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.id))?;
         let aside = self.dir.join("damaged").join(format!("{}.json", record.id));
@@ -238,8 +238,8 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes what a process left behind that was killed: all of a record that is not there yet or any more, and
-    /// what was only for the work on one that is.
+    /// Deletes what a killed process left behind: everything of a record that does not exist yet or no longer exists,
+    /// and the working files of one that does.
     pub fn sweep(&self) -> Result<()> {
         let Ok(entries) = fs::read_dir(self.dir.join("records")) else { return Ok(()) };
         for entry in entries.flatten() {
@@ -249,7 +249,7 @@ impl Records {
             if json.exists() && !name.starts_with('.') && !name.ends_with(".lock") {
                 continue;
             }
-            // whoever holds the lock is at work, and may be about to write the record
+            // whoever holds the lock is working, and may be about to write the record
             if let Some(_lock) = self.try_hold(id)? {
                 if json.exists() {
                     let _ = fs::remove_file(crate::host::file::aside(&json));

@@ -1,4 +1,4 @@
-//! Making what is on a record, step by step, and unmaking it, the last first.
+//! Makes what is on a record, step by step, and unmakes it in reverse order.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::host::file;
 use crate::resource::relocation::Relocation;
 use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site};
 
-/// A record whose lock we hold.
+/// A record whose lock this process holds.
 #[derive(Debug)]
 pub struct LockedRecord<'a> {
     pub(super) records: &'a Records,
@@ -30,12 +30,12 @@ impl LockedRecord<'_> {
         file::replace_private(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))
     }
 
-    /// Deletes the record: nothing of it is left to undo.
+    /// Deletes the record, when nothing is left to undo.
     pub fn forget(self) -> Result<()> {
         self.records.delete(&self.record.id)
     }
 
-    /// Makes what is not there yet, in order; `report` hears of each thing. Stops at the first failure.
+    /// Makes what does not exist yet, in order; `report` is called for each thing. Stops at the first failure.
     pub fn make(&mut self, site: &Site, report: &mut dyn FnMut(&Resource, &Created)) -> Result<()> {
         let _inherited = Inherited::by_children(self.file.clone())?;
         let mut made = Vec::new();
@@ -70,13 +70,13 @@ impl LockedRecord<'_> {
         for at in made {
             self.record.steps[at].resource.settle(site)?;
         }
-        // what was found or left out is no part of the undo
+        // what was found or left out is not to be undone
         self.record.steps.retain(|step| step.state == StepState::Made);
         self.record.stage = RecordState::Ready;
         self.write()
     }
 
-    /// Takes back everything that is or may be there, last first; returns what had to be left, with the reasons.
+    /// Unmakes everything that exists or may exist, last first; returns what had to be left, with the reasons.
     ///
     /// What lies in the checkout goes with it, whole or not at all. `destroy` says how each thing goes.
     pub fn unwind(
@@ -118,8 +118,9 @@ impl LockedRecord<'_> {
         self.write()
     }
 
-    /// Brings along what names the worktree's place, after it went from the recorded one to `site.root`, where `hidden`
-    /// keeps it out of a worktree around it. Returns what the user should know. May be called again after a crash.
+    /// Updates whatever names the worktree's place, after a move from the recorded place to `site.root`. `hidden` is
+    /// the exclude line that hides it there from a worktree around it. Returns what the user should know. May be called
+    /// again after a crash.
     pub fn follow(&mut self, site: &Site, hidden: Option<Exclude>) -> Result<Vec<String>> {
         let moved = Relocation::new(&self.record.path, site.root);
         let mut notes = Vec::new();
@@ -147,8 +148,8 @@ impl LockedRecord<'_> {
         Ok(notes)
     }
 
-    /// Has git move the worktree to or into `destination` by running `go`; whatever is killed, the record tells where it
-    /// went, and repair waits for a git that still moves.
+    /// Has git move the worktree to or into `destination` by running `go`. Whichever process is killed, the record says
+    /// where the worktree went, and repair waits for a git that is still moving it.
     pub fn moving<T>(&mut self, destination: &Path, go: impl FnOnce() -> Result<T>) -> Result<T> {
         let _inherited = Inherited::by_children(self.file.clone())?;
         self.record.destination = Some(Destination(destination.to_owned()));
@@ -156,7 +157,7 @@ impl LockedRecord<'_> {
         go()
     }
 
-    /// Exchanges the line in `info/exclude` for this one, or none.
+    /// Replaces the line in `info/exclude` with this one, or removes it.
     fn hide(&mut self, wanted: Option<Exclude>, repo: &Repo) -> Result<()> {
         let _lock = self.records.lock()?;
         let mut wanted = wanted;
@@ -179,13 +180,13 @@ impl LockedRecord<'_> {
         self.write()?;
         match exclude.create_in(repo)? {
             Created::Made => self.record.steps.last_mut().expect("just pushed").state = StepState::Made,
-            // somebody else's line
+            // the line is somebody else's
             Created::Found | Created::Skipped(_) => drop(self.record.steps.pop()),
         }
         Ok(())
     }
 
-    /// The checkout on the list; one is put on it for a worktree that was adopted.
+    /// Puts the checkout on the list if it is missing, as it is for a worktree that was adopted.
     pub fn checkout_for(&mut self, tree: &Worktree) {
         if self.record.steps.iter().any(|step| matches!(step.resource, Resource::Checkout(_))) {
             return;
@@ -197,12 +198,12 @@ impl LockedRecord<'_> {
 
 impl Drop for LockedRecord<'_> {
     fn drop(&mut self) {
-        // the lock file goes before the lock: see `try_hold`
+        // delete the lock file before releasing the lock: see `try_hold`
         let _ = fs::remove_file(self.records.file(&self.record.id, "lock"));
     }
 }
 
-/// While this lives, children inherit the lock, so that repair waits for a git that still writes.
+/// While this exists, children inherit the lock, so that repair waits for a git that is still writing.
 struct Inherited(Arc<File>);
 
 impl Inherited {

@@ -1,4 +1,4 @@
-//! Which worktree a word means: git's own rule first, then names and branches.
+//! Which worktree a word means: git's own rule comes first, then names and branches.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,38 +11,38 @@ use crate::host::file::real;
 use crate::record::{Damaged, Record, Records};
 use crate::text::reserved::{BEFORE, HERE};
 
-/// The worktrees of a repository with what is recorded of them.
+/// The worktrees of a repository, with what is recorded about them.
 pub struct Worktrees {
     /// As git has them registered.
     pub listing: Listing,
     /// The repository's own records.
     pub records: Vec<Record>,
-    /// Their places by id.
+    /// The index of each record in `records`, by id.
     by_id: HashMap<String, usize>,
     /// Records that cannot be read.
     damaged: Vec<Damaged>,
-    /// The git directory of the worktree we stand in.
+    /// The git directory of the current worktree.
     here: PathBuf,
     cwd: PathBuf,
     repo_name: String,
 }
 
 impl Worktrees {
-    /// Reads them all, without starting git.
+    /// Reads all worktrees, without starting git.
     pub fn read(repo: &Repo) -> Result<Self> {
         let listing = repo.worktrees()?;
         let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
         Ok(Self::with(repo, listing, records, damaged))
     }
 
-    /// Reads them all, to be offered in a moment: no commits.
+    /// Reads all worktrees quickly, without their commits, to offer them for choice.
     pub fn all_at_a_glance(repo: &Repo) -> Result<Self> {
         let listing = repo.worktrees_at_a_glance()?;
         let (records, damaged) = Records::of(repo).own_and_damaged(repo)?;
         Ok(Self::with(repo, listing, records, damaged))
     }
 
-    /// Reads these alone, and the main one, to be offered in a moment: no commits.
+    /// Reads only these worktrees and the main one quickly, without their commits, to offer them for choice.
     pub fn at_a_glance(repo: &Repo, meant: &[&Named]) -> Self {
         let (all, here) = (Records::of(repo), repo.identity().ok());
         let read = meant.iter().filter_map(|named| {
@@ -73,8 +73,8 @@ impl Worktrees {
         self.by_id.get(tree.record.as_ref()?).map(|at| &self.records[*at])
     }
 
-    /// The record of a worktree that is to be changed; fails where there is one that cannot be read, since what it tells
-    /// of would be forgotten.
+    /// Returns the record of a worktree that is about to be changed. Fails if the record cannot be read, since whatever
+    /// it lists would be forgotten.
     pub fn readable_record(&self, tree: &Worktree) -> Result<Option<&Record>> {
         let damaged = self.damaged.iter().find(|damaged| tree.record.as_ref() == Some(&damaged.id));
         match damaged {
@@ -92,17 +92,17 @@ impl Worktrees {
         }
     }
 
-    /// What the user calls a worktree: its recorded name, else the last part of its path.
+    /// Returns what the user calls a worktree: its recorded name, or else the last component of its path.
     pub fn name(&self, tree: &Worktree) -> String {
         if tree.is_main() { self.repo_name.clone() } else { name_of(tree, self.record(tree)) }
     }
 
-    /// The first port of a worktree.
+    /// Returns the first port of a worktree.
     pub fn port(&self, tree: &Worktree) -> Option<u16> {
         self.record(tree)?.ports().first().map(|(_, port)| *port)
     }
 
-    /// What is to be known of a worktree at one glance, beside its branch and port.
+    /// Returns what to show about a worktree besides its branch and port.
     pub fn marks(&self, tree: &Worktree) -> Vec<&'static str> {
         let protected = self.record(tree).is_some_and(|record| record.protected);
         let marks = [
@@ -114,15 +114,15 @@ impl Worktrees {
         marks.into_iter().filter(|(so, _)| *so).map(|(_, mark)| mark).collect()
     }
 
-    /// Whether we stand in it.
+    /// Whether it is the current worktree.
     pub fn is_current(&self, tree: &Worktree) -> bool {
         tree.git_dir == self.here && tree.head != Head::Bare
     }
 
-    /// Finds the worktree that `word` means, or says why it cannot.
+    /// Returns the worktree that `word` means, or says why there is none.
     ///
-    /// Git's rule (git-worktree(1), "a path or unique last components of one") comes first; where a name or a branch
-    /// means another worktree than it, that is an ambiguity.
+    /// Git's rule (git-worktree(1), "a path or unique last components of one") comes first. If a name or a branch means
+    /// a different worktree, the word is ambiguous.
     pub fn find(&self, word: &str) -> Result<&Worktree> {
         match word {
             "" => return Err(Error::new("the name of the worktree is empty").hint("git wt list")),
@@ -142,7 +142,7 @@ impl Worktrees {
         }
     }
 
-    /// All worktrees that `word` may mean: by path, by name, by branch.
+    /// Returns all worktrees that `word` may mean: by path, by name, by branch.
     pub fn all_meant_by(&self, word: &str) -> Vec<&Worktree> {
         let by_path = self.by_path(word);
         let by_name: Vec<&Worktree> = self
@@ -160,7 +160,8 @@ impl Worktrees {
         found
     }
 
-    /// What to say of a failure in a worktree: where somebody has moved or removed it meanwhile, that is the reason.
+    /// Replaces an error that occurred in a worktree if the worktree has been moved or removed meanwhile: that is the
+    /// reason.
     pub fn unless_gone(&self, tree: &Worktree, error: Error) -> Error {
         if tree.path.exists() {
             return error;
@@ -168,7 +169,7 @@ impl Worktrees {
         Error::new(format!("'{}' is no longer at '{}'", self.name(tree), tree.path.display()))
     }
 
-    /// A path to a worktree, or the last components that only one has.
+    /// Returns the worktree at a path, or those whose path ends in these components.
     fn by_path(&self, word: &str) -> Vec<&Worktree> {
         if let Some(tree) = self.listing.at(&absolute(&self.cwd, Path::new(word))) {
             return vec![tree];
@@ -181,11 +182,11 @@ impl Worktrees {
         here.ok_or_else(|| Error::new("the current directory is in no worktree").hint("git wt list"))
     }
 
-    /// The worktree that the shell was in before this one: as it says itself, or as its functions remember where it has
-    /// only changed directory in this one since.
+    /// Returns the worktree that the shell was in before this one: according to the shell itself, or according to its
+    /// functions if the shell has since changed directory only within this one.
     fn previous(&self) -> Result<&Worktree> {
         let around = |variable: &str| {
-            // the shell may have come there through a link
+            // the shell may have gone there through a link
             let dir = real(Path::new(&exec::variable(variable)?));
             let trees = self.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
             trees.max_by_key(|tree| tree.path.as_os_str().len()).filter(|tree| !self.is_current(tree))
@@ -211,7 +212,7 @@ impl Worktrees {
     }
 }
 
-/// A linked worktree, as far as it takes to name it.
+/// A linked worktree, with only what is needed to name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     pub entry: String,
@@ -220,7 +221,7 @@ pub struct Named {
     pub record: Option<String>,
 }
 
-/// Reads the names of all linked worktrees, by their paths, and nothing else of them.
+/// Reads the names of all linked worktrees from their paths, and nothing else.
 pub fn names(repo: &Repo) -> Result<Vec<Named>> {
     let (all, here) = (Records::of(repo), repo.identity()?);
     let named = repo.worktrees_by_name(|tree| {
@@ -232,7 +233,7 @@ pub fn names(repo: &Repo) -> Result<Vec<Named>> {
     Ok(named.into_iter().map(|(_, named)| named).collect())
 }
 
-/// What the user calls a linked worktree.
+/// Returns what the user calls a linked worktree.
 fn name_of(tree: &Worktree, record: Option<&Record>) -> String {
     match record {
         Some(record) => record.name.as_str().to_owned(),

@@ -1,5 +1,4 @@
-//! The branch of a new worktree: made without a process of its own deciding anything, unmade only where it still
-//! stands as we made it.
+//! The branch of a new worktree. It is deleted again only if it is still at the commit where we made it.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +13,10 @@ pub struct Branch {
     pub name: BranchName,
     /// The commit it starts at.
     pub oid: Oid,
-    /// Where it stood before `-B` reset it.
+    /// The commit it was at before `-B` reset it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<Oid>,
-    /// What it tracks, as `REMOTE/BRANCH`.
+    /// Its upstream, as `REMOTE/BRANCH`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
 }
@@ -28,12 +27,12 @@ impl Branch {
         Self { name, oid, was: None, upstream: None }
     }
 
-    /// Returns a branch to be created where a remote's stands, tracking it.
+    /// Returns a branch to be created where a remote branch is, tracking it.
     pub fn tracking(name: BranchName, remote: &RemoteBranch) -> Self {
         Self { upstream: Some(remote.short()), ..Self::new(name, remote.oid.clone()) }
     }
 
-    /// Creates or resets the branch; fails where a branch that was absent has appeared meanwhile.
+    /// Creates or resets the branch; fails if a branch that did not exist has appeared meanwhile.
     fn create_in(&self, repo: &Repo) -> Result<Created> {
         let git = repo.git().args(["branch", "--no-track", "--quiet"]);
         let git = if self.was.is_some() { git.arg("--force") } else { git };
@@ -46,11 +45,12 @@ impl Branch {
         Ok(Created::Made)
     }
 
-    /// Sets what the branch tracks. The caller holds the repository lock: git takes `config.lock` and does not wait.
+    /// Sets the branch's upstream. The caller holds the repository lock: git takes `config.lock` and does not wait for
+    /// it.
     pub fn set_upstream(&self, repo: &Repo) -> Result<()> {
         let Some(upstream) = &self.upstream else { return Ok(()) };
         let flag = format!("--set-upstream-to={upstream}");
-        // 1: it could not write the configuration, which another git has locked
+        // 1: it could not write the configuration, because another git has locked it
         let output = repo.patiently(1, &["branch", "--quiet", &flag, self.name.as_str()])?;
         if output.code == 0 {
             return Ok(());
@@ -71,8 +71,8 @@ impl Branch {
         error
     }
 
-    /// Takes the branch back after a failed add: deleted, or put where it was, if it still stands where we put it.
-    /// A worktree that was lived in leaves its branch behind.
+    /// Undoes the branch after a failed add: deletes it, or puts it back, if it is still where we put it. A worktree
+    /// that has been in use leaves its branch behind.
     fn destroy_in(&self, repo: &Repo, unwind: Unwind) -> Result<Destroyed> {
         let now = repo.branch(&self.name);
         match (now, unwind) {
@@ -83,7 +83,7 @@ impl Branch {
             }
             (Some(_), Unwind::Rollback) => {}
         }
-        // what is to go goes, even where no lock is to be had
+        // removal goes ahead even if the lock cannot be taken
         let _alone = super::checkout::entries_at_rest(repo).ok();
         if let Some(holder) = repo.worktrees()?.holder(&self.name) {
             let place = holder.path.display();
@@ -95,7 +95,7 @@ impl Branch {
         } else {
             repo.git().args(["update-ref", "-d", &full, self.oid.as_str()]).stdout()?;
             if self.upstream.is_some() {
-                // 128: there is no such section, already gone; 255: another git has locked the file
+                // 128: there is no such section any more; 255: another git has locked the file
                 let section = format!("branch.{}", self.name);
                 repo.patiently(255, &["config", "--local", "--remove-section", &section])?;
             }

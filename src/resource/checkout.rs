@@ -1,7 +1,7 @@
-//! The working tree itself and git's entry for it: the only module that deletes directories.
+//! The working tree itself and git's entry for it. This is the only module that deletes directories.
 //!
-//! It deletes nothing but a linked worktree of this repository, compared by device and inode in both directions: the
-//! directory's `.git` names the entry, and the entry's `gitdir` names the directory.
+//! It deletes only linked worktrees of this repository, comparing device and inode in both directions: the directory's
+//! `.git` names the entry, and the entry's `gitdir` names the directory.
 
 mod sparse;
 mod submodules;
@@ -27,28 +27,28 @@ use crate::host::identity::Identity;
 /// A directory with a working tree, registered with git.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Checkout {
-    /// Where it is made, absolute.
+    /// Its absolute path.
     #[serde(with = "path_text")]
     pub path: PathBuf,
-    /// Whether an empty directory stood there before.
+    /// Whether it was an empty directory before.
     #[serde(default)]
     pub was_empty_dir: bool,
-    /// How many of the path's ancestors were missing, and so are ours.
+    /// How many of the path's parents were missing, and so were made by us.
     #[serde(default)]
     pub missing_parents: usize,
-    /// git's id for it, once known.
+    /// Git's id for it, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// Whether `--lock` was asked for, and with which reason.
+    /// Whether to lock it, and with which reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// Whether the arguments are the user's own, handed to git as they came (git's own interface).
+    /// Whether the arguments are the user's own and are passed to git unchanged (git's own interface).
     #[serde(default)]
     pub as_given: bool,
-    /// The arguments of `git worktree add` besides the lock: flags, `--`, path, commit-ish.
+    /// The arguments of `git worktree add` apart from the lock: flags, `--`, path, commit-ish.
     #[serde(skip)]
     pub arguments: Vec<OsString>,
-    /// The only directories whose files are written, if there are any: the cone of a sparse checkout.
+    /// The cone of a sparse checkout: if not empty, only files in these directories are written.
     #[serde(skip)]
     pub sparse: Vec<String>,
     #[serde(skip)]
@@ -56,12 +56,12 @@ pub struct Checkout {
     /// Submodules that stay empty, and why.
     #[serde(skip)]
     pub empty: Vec<String>,
-    /// The status of the user's own post-checkout hook when it failed; the worktree stands all the same.
+    /// The exit status of the user's own post-checkout hook if it failed; the worktree is kept all the same.
     #[serde(skip)]
     pub post_checkout: u8,
 }
 
-/// The lock reason under which git makes our entries: whatever happens, it says whose the entry is.
+/// Returns the lock reason under which git makes our entries, so that an entry always says which record it belongs to.
 fn reason(record: &str) -> String {
     format!("{IN_THE_MAKING}{record}")
 }
@@ -84,25 +84,25 @@ impl Checkout {
         }
     }
 
-    /// Notes what stands there now.
+    /// Notes what exists at the path now.
     pub fn look(&mut self) {
         self.was_empty_dir = self.path.is_dir();
         self.missing_parents = self.path.ancestors().skip(1).take_while(|dir| !dir.exists()).count();
     }
 
-    /// Returns a checkout that git makes from the user's own arguments, in its own words.
+    /// Returns a checkout that git makes from the user's own arguments.
     pub fn as_given(path: &Path, arguments: Vec<OsString>) -> Self {
         Self { as_given: true, ..Self::new(path, arguments) }
     }
 
-    /// Returns the checkout of a worktree that stands already.
+    /// Returns the checkout of a worktree that already exists.
     pub fn registered(tree: &Worktree) -> Self {
         Self { entry: tree.id.clone(), ..Self::new(&tree.path, Vec::new()) }
     }
 
-    /// Makes it with `git worktree add`, and binds git's entry to the record.
+    /// Makes it with `git worktree add`, and ties git's entry to the record.
     ///
-    /// git writes the lock before anything else, so that even an entry cut short by SIGKILL names its record.
+    /// Git writes the lock before anything else, so that even an entry cut short by SIGKILL names its record.
     pub fn create(&mut self, repo: &Repo, record: &str) -> Result<Created> {
         let git = if self.as_given {
             Program::git_as_given().args(["worktree", "add"])
@@ -111,7 +111,7 @@ impl Checkout {
         };
         let alone = entries_at_rest(repo)?;
         let known = repo.entry_names();
-        // only what is new is looked at: there may be a thousand others
+        // read only new entries: there may be a thousand others
         let new = || repo.entry_names().into_iter().filter(|name| !known.contains(name));
         let new_one =
             || new().filter_map(|name| repo.entry_named(&name)).find(|tree| self.is_ours(tree, record));
@@ -119,7 +119,7 @@ impl Checkout {
         let without_files = self.no_files || !self.sparse.is_empty();
         let git = git.args(without_files.then_some("--no-checkout"));
         let status = git.args(&self.arguments).status_past(&is_whole, || drop(alone))?;
-        // git puts one in place of a vanished one of the same name on request
+        // on request, git replaces a vanished entry of the same name
         let replaced = |name: &OsString| repo.entry_named(name).filter(|tree| self.is_ours(tree, record));
         let made = new_one().or_else(|| known.iter().filter(|_| status == 0).find_map(replaced));
         let Some(tree) = made else {
@@ -145,7 +145,8 @@ impl Checkout {
         Ok(Created::Made)
     }
 
-    /// Writes the files that git was told to leave out until the cone is set; returns the status of the user's hook.
+    /// Writes the files, which git was told to leave out until the cone is set; returns the exit status of the user's
+    /// hook.
     fn fill(&self, repo: &Repo, root: &Path, head: &Head, status: u8) -> Result<u8> {
         if self.sparse.is_empty() {
             return Ok(status);
@@ -157,7 +158,8 @@ impl Checkout {
         }
     }
 
-    /// Leaves the lock the user asked for, or none. Until then nobody moves or removes what is half made.
+    /// Leaves the lock that the user asked for, or none. Until then, our lock keeps others from moving or removing it
+    /// half-made.
     pub fn settle(&self, repo: &Repo) -> Result<()> {
         let Some(entry) = self.entry.as_ref().filter(|_| !self.as_given) else { return Ok(()) };
         let lock = repo.common_dir().join("worktrees").join(entry).join("locked");
@@ -168,12 +170,12 @@ impl Checkout {
         }
     }
 
-    /// Whether an entry is the one that our git has made: where it was not told whose it is, the one at our place.
+    /// Whether our git has made this entry. If git was not told the record, that is the entry at our path.
     fn is_ours(&self, tree: &Worktree, record: &str) -> bool {
         is_of(tree, record) || (self.as_given && tree.record.is_none() && tree.is_at(&self.path))
     }
 
-    /// Takes the worktree away: at once when it was just made, by renaming it aside when it was lived in.
+    /// Removes the worktree: at once if it was just made, by renaming it aside if it has been in use.
     pub fn destroy(&self, repo: &Repo, record: &str, unwind: Unwind) -> Result<Destroyed> {
         match unwind {
             Unwind::Rollback => self.remove_half_made(repo, record),
@@ -197,13 +199,13 @@ impl Checkout {
                     Discarded::of(repo).take_now(&tree.path)?;
                 }
             }
-            // what is to go goes, even where no lock is to be had
+            // removal goes ahead even if the lock cannot be taken
             let _alone = entries_at_rest(repo).ok();
             delete_entry(repo, tree)?;
         }
         delete_empty_entries(repo);
         if !self.was_empty_dir {
-            // a directory git made before it was stopped; one with anything in it is not ours to delete
+            // git may have made the directory before it was stopped; if anything is in it, it is not ours to delete
             let _ = fs::remove_dir(&self.path);
         }
         for parent in self.path.ancestors().skip(1).take(self.missing_parents) {
@@ -220,7 +222,7 @@ impl Checkout {
     }
 }
 
-/// Finds the entry that belongs to `record`: by its token, or by the lock it was made under.
+/// Finds the entry that belongs to `record`, by its token or by the lock it was made under.
 fn entry_of(repo: &Repo, record: &str) -> Result<Option<Worktree>> {
     Ok(repo.worktrees()?.worktrees.iter().find(|tree| is_of(tree, record)).cloned())
 }
@@ -229,8 +231,9 @@ fn is_of(tree: &Worktree, record: &str) -> bool {
     tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
 }
 
-/// Waits until no other git-wt has a git that writes an entry: a git that reads a half written one dies of it, and
-/// all do that look which branches are checked out. Over when dropped; the checking out of files needs no waiting.
+/// Waits until no git started by another git-wt is writing an entry. A git that reads a half-written entry dies of it,
+/// and every git that checks which branches are in use reads them. Released when dropped; nobody needs to wait for
+/// files to be checked out.
 pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
     let dir = repo.common_dir().join("wt");
     let path = dir.join("entries.lock");
@@ -252,12 +255,12 @@ pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
     named.is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
 }
 
-/// Renames a worktree's directory aside, deletes git's entry, and leaves the deleting of files to the background.
+/// Renames a worktree's directory aside, deletes git's entry, and leaves its files to be deleted in the background.
 pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     if tree.is_main() {
         return Err(Error::new("the main worktree is never removed"));
     }
-    // what is to go goes, even where no lock is to be had
+    // removal goes ahead even if the lock cannot be taken
     let _alone = entries_at_rest(repo).ok();
     if !tree.missing {
         if let Some(inner) = repo.worktrees()?.inside(tree) {
@@ -274,7 +277,7 @@ pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     Ok(Destroyed::Gone)
 }
 
-/// Deletes git's entry. The caller has it that no git reads entries meanwhile.
+/// Deletes git's entry. The caller ensures that no git is reading entries.
 fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     let entries = repo.common_dir().join("worktrees");
     if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
@@ -285,12 +288,12 @@ fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
     Ok(())
 }
 
-/// Deletes `.git/worktrees` when the last entry is gone, as git does; with others in it this fails, and should.
+/// Deletes `.git/worktrees` after its last entry, as git does; this fails, as it should, if others are left.
 fn delete_empty_entries(repo: &Repo) {
     let _ = fs::remove_dir(repo.common_dir().join("worktrees"));
 }
 
-/// Moves a damaged entry out of git's sight, to where it can be looked at; returns its place.
+/// Moves a damaged entry to where git does not see it but people can inspect it; returns its new path.
 pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let from = repo.common_dir().join("worktrees").join(id);
     let failed = || format!("cannot put '{}' aside", from.display());
@@ -301,34 +304,35 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Directories that were renamed aside and wait to be deleted.
+/// Directories that have been renamed aside and wait to be deleted.
 #[derive(Debug)]
 pub struct Discarded {
     dir: PathBuf,
 }
 
-/// The name of a directory put aside beside itself, because the trash is on another device.
+/// The prefix for directories renamed aside in place, because the trash is on another device.
 const ASIDE: &str = ".git-wt-trash-";
 
 impl Discarded {
-    /// The trash of a repository.
+    /// Returns the trash of a repository.
     pub fn of(repo: &Repo) -> Self {
         Self { dir: repo.common_dir().join("wt").join("trash") }
     }
 
-    /// The trash of a repository known by its common directory.
+    /// Returns the trash of a repository, given its common directory.
     pub fn at(common_dir: &Path) -> Self {
         Self { dir: common_dir.join("wt").join("trash") }
     }
 
-    /// Renames `path` into the trash, or beside itself when that is on another device; returns its new place.
+    /// Renames `path` into the trash, or beside itself if the trash is on another device; returns its new path.
     ///
-    /// A rename is all or nothing: whatever is killed, the thing is whole or gone, never half deleted in its place.
+    /// A rename is all or nothing: whichever process is killed, the thing is whole or gone, never half deleted in its
+    /// place.
     fn take(&self, path: &Path) -> Result<PathBuf> {
         const TRIES: usize = 100;
         let unique = crate::host::random::hex(16)?;
         let mut taken = self.try_to_take(path, &unique);
-        // a sweep deletes the trash itself once it is empty, perhaps just before we put something in
+        // a sweep deletes the trash once it is empty, perhaps just before we put something in
         for _ in 1..TRIES {
             let swept = taken.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound);
             if !swept || fs::symlink_metadata(path).is_err() {
@@ -345,7 +349,7 @@ impl Discarded {
         match fs::rename(path, &inside) {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 let beside = path.with_file_name(format!("{ASIDE}{unique}"));
-                // written first: whatever is killed, the sweep knows where to look
+                // written first, so that the sweep knows where to look whichever process is killed
                 let pointer = self.dir.join(format!("{unique}.path"));
                 file::replace_private(&pointer, beside.as_os_str().as_bytes())?;
                 fs::rename(path, &beside).map(|()| beside)
@@ -354,7 +358,7 @@ impl Discarded {
         }
     }
 
-    /// Renames `path` aside and deletes it at once, since it is small.
+    /// Renames `path` aside and deletes it at once, because it is small.
     fn take_now(&self, path: &Path) -> Result<()> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
@@ -365,12 +369,12 @@ impl Discarded {
         Ok(())
     }
 
-    /// Whether something waits to be deleted.
+    /// Whether nothing waits to be deleted.
     pub fn is_empty(&self) -> bool {
         fs::read_dir(&self.dir).map_or(true, |mut entries| entries.next().is_none())
     }
 
-    /// Whether something waits that nobody deletes: nothing has come or gone for a while.
+    /// Whether something waits but nobody is deleting it: nothing has changed for a while.
     pub fn is_forgotten(&self) -> bool {
         const WHILE: std::time::Duration = std::time::Duration::from_mins(1);
         let changed = fs::metadata(&self.dir).and_then(|dir| dir.modified()).ok();
@@ -384,12 +388,12 @@ impl Discarded {
         if (more || !self.is_empty())
             && let Ok(exe) = std::env::current_exe()
         {
-            // what is left behind is found by the next sweep
+            // the next sweep finds whatever this one leaves behind
             let _ = Program::new(exe).arg("sweep").arg(common_dir).dir(Path::new("/")).detach();
         }
     }
 
-    /// Deletes what waits. Two sweeps at once do each other no harm.
+    /// Deletes what waits. Two sweeps may run at once.
     pub fn sweep(&self) -> Result<()> {
         let failed = || format!("cannot delete what waits in '{}'", self.dir.display());
         let entries = match fs::read_dir(&self.dir) {
@@ -416,7 +420,7 @@ impl Discarded {
     }
 }
 
-/// Empties a worktree's directory; the file that says whose it is goes last.
+/// Empties a worktree's directory; the file that shows which entry it belongs to is deleted last.
 fn empty(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -432,7 +436,7 @@ fn empty(dir: &Path) -> io::Result<()> {
     gone(fs::remove_file(dir.join(".git")))
 }
 
-/// Deletes a directory and what is in it, never through a link; directories that deny writing are opened up first.
+/// Deletes a directory with its content, never through a link; directories that deny writing are made writable first.
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes trees, and only those it was given")]
 pub fn delete_tree(dir: &Path) -> io::Result<()> {
     match fs::remove_dir_all(dir) {

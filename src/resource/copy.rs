@@ -1,7 +1,7 @@
-//! Ignored files of the main worktree that a new one is given a copy of, and which those are.
+//! Ignored files of the main worktree that a new worktree gets copies of, and how they are selected.
 //!
-//! It never overwrites, follows no link, and enters no directory that is made again by a tool. Which files are
-//! ignored is git's to say: the caller brings git's listing, and has asked git about the new worktree as well.
+//! It never overwrites, follows no link, and enters no directory that a tool can make again. Git decides which files
+//! are ignored: the caller provides git's listing, and has asked git about the new worktree too.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -27,14 +27,14 @@ use crate::recipe::regenerable::is_never_copied;
 /// A regular file, copied from the main worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiedFile {
-    /// Where it is, in both worktrees.
+    /// Its path, in both worktrees.
     #[serde(with = "path_text")]
     pub path: PathBuf,
     before: Before,
     made: Option<Original>,
 }
 
-/// The copy as we left it.
+/// The copy as it was when we made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Original {
     identity: Birthmark,
@@ -49,7 +49,7 @@ impl Original {
         Ok(Self { identity: Birthmark::of(&found), size: found.len(), modified })
     }
 
-    /// Tells whether the file is the one that we made, and nobody has written to it since.
+    /// Whether the file is the one that we made, and nobody has written to it since.
     fn is(&self, file: &File) -> io::Result<bool> {
         let now = Self::of(file)?;
         let same = self.identity.is(&file.metadata()?);
@@ -58,18 +58,18 @@ impl Original {
 }
 
 impl CopiedFile {
-    /// A copy of this file, to be made.
+    /// Returns a copy of this file, to be made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), before: Before::default(), made: None }
     }
 
-    /// Notes what is there now; without it, a copy that a crash cut short is never removed.
+    /// Notes what exists now; without this, a copy that a crash cut short is never removed.
     pub fn look(&mut self, worktree: &Tree) -> Result<()> {
         self.before = Before::of(worktree, &self.path)?;
         Ok(())
     }
 
-    /// Copies the file with its mode and time, unless something is there.
+    /// Copies the file with its mode and time, unless something is there already.
     pub fn create(&mut self, main: &Tree, worktree: &Tree) -> Result<Created> {
         let Some(from) = main.open_file(&self.path)? else {
             return Ok(Created::Skipped(format!(
@@ -95,7 +95,7 @@ impl CopiedFile {
         Ok(Created::Made)
     }
 
-    /// Removes the copy, unless it holds something that neither we wrote nor the main worktree has.
+    /// Removes the copy, unless it contains something that comes neither from us nor from the main worktree.
     pub fn destroy(&self, main: &Tree, worktree: &Tree) -> Result<Destroyed> {
         let left = |why: &str| Ok(Destroyed::Left(format!("'{}': {why}", self.path.display())));
         match worktree.kind(&self.path)? {
@@ -114,7 +114,7 @@ impl CopiedFile {
         if let Some(made) = &self.made {
             return made.is(&copy).explain(failed);
         }
-        // begun: all that we can have written is a beginning of main's file, and removing that loses nothing
+        // only begun: we can have written no more than the beginning of main's file, and removing that loses nothing
         match main.open_file(&self.path)? {
             Some(from) if self.before.absent => begins_with(&from, &copy).explain(failed),
             _ => Ok(false),
@@ -122,7 +122,7 @@ impl CopiedFile {
     }
 }
 
-/// Copies content (sharing blocks where the file system can), then time and mode, which lets nobody else write.
+/// Copies content (sharing blocks if the file system can), then time and mode, without write permission for others.
 fn copy(mut from: &File, mut to: &File) -> io::Result<()> {
     const AT_ONCE: u64 = 1 << 26;
     while io::copy(&mut from.by_ref().take(AT_ONCE), &mut to)? > 0 {
@@ -133,7 +133,7 @@ fn copy(mut from: &File, mut to: &File) -> io::Result<()> {
     to.set_modified(found.modified().unwrap_or_else(|_| SystemTime::now()))
 }
 
-/// Tells whether `whole` begins with all of `part`.
+/// Whether `whole` begins with all of `part`.
 fn begins_with(whole: &File, part: &File) -> io::Result<bool> {
     let size = part.metadata()?.len();
     if size > whole.metadata()?.len() {
@@ -152,7 +152,7 @@ fn begins_with(whole: &File, part: &File) -> io::Result<bool> {
     }
 }
 
-/// Tells whether a file is an SQLite database or lies beside one as its journal.
+/// Whether a file is an SQLite database, or the journal beside one.
 fn belongs_to_sqlite(tree: &Tree, path: &Path) -> Result<bool> {
     let bytes = path.as_os_str().as_bytes();
     let journals = [&b"-wal"[..], b"-shm", b"-journal"];
@@ -166,7 +166,7 @@ fn belongs_to_sqlite(tree: &Tree, path: &Path) -> Result<bool> {
     Ok(file.is_some_and(|mut file| file.read_exact(&mut head).is_ok()) && head == *b"SQLite format 3\0")
 }
 
-/// What patterns select.
+/// The result of selecting files by patterns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// The regular files, sorted.
@@ -175,7 +175,7 @@ pub struct Selection {
     pub skipped: Vec<(PathBuf, String)>,
 }
 
-/// Selects ignored files of the worktree at `root` by patterns in the manner of .gitignore.
+/// Selects ignored files of the worktree at `root` by patterns in the style of .gitignore.
 ///
 /// `ignored` is what `git ls-files -oi --exclude-standard --directory -z` lists: a directory ends with a slash.
 pub fn matching(root: &Path, ignored: &[PathBuf], patterns: &[String]) -> Result<Selection> {
@@ -213,7 +213,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn visit(&mut self, path: &Path) {
-        let path: PathBuf = path.components().collect(); // without the slash at the end
+        let path: PathBuf = path.components().collect(); // without a trailing slash
         let Ok(found) = fs::symlink_metadata(self.root.join(&path)) else { return };
         let kind = found.file_type();
         if kind.is_dir() {
@@ -242,7 +242,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Says why a directory is not looked into.
+    /// Returns why a directory is not searched.
     fn closed(&self, path: &Path) -> Option<&'static str> {
         let has = |name: &str| fs::symlink_metadata(self.root.join(path).join(name)).is_ok();
         if path.iter().any(is_never_copied) {
@@ -272,11 +272,12 @@ impl Reversible for CopiedFile {
 
     fn create(&mut self, site: &Site) -> Result<Created> {
         with_trees(site, |main, own| {
-            // another branch ignores other files, and what it does not ignore is one `git add` from a push
+            // another branch ignores other files; one that it does not ignore is only a `git add` away from being
+            // pushed
             if matches!(own.kind(&self.path), Ok(None)) && !is_ignored(site.root, &self.path) {
                 return Ok(Created::Skipped("git does not ignore it there".into()));
             }
-            // a file that cannot be copied is no reason to be without a worktree
+            // a worktree is made even if a file cannot be copied
             self.create(main, own).or_else(|error| Ok(Created::Skipped(error.in_one_line())))
         })
     }

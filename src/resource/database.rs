@@ -1,7 +1,7 @@
-//! A database of a worktree's own, of whichever engine.
+//! A database for one worktree, of any engine.
 //!
-//! It is dropped only when three agree: the record, our claim on its place, and a mark that the database itself
-//! carries. Records and claims hold no passwords.
+//! It is dropped only if three things agree: the record, our claim on its place, and a mark in the database itself.
+//! Records and claims hold no passwords.
 
 mod server;
 mod sqlite;
@@ -19,22 +19,22 @@ use crate::text::url::ServerEngine;
 pub use server::{ServerDatabase, place};
 pub use sqlite::SqliteDatabase;
 
-/// What a new database begins with.
+/// The content of a new database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
     Empty,
-    /// What is in the main worktree's: the path of an SQLite file, or a name on the same server.
+    /// A copy of the main worktree's: the path of an SQLite file, or a name on the same server.
     Main(String),
-    /// What `pg_restore` makes of this file.
+    /// The result of `pg_restore` on this file.
     Archive(#[serde(with = "path_text")] PathBuf),
-    /// What the statements in this file make.
+    /// The result of the statements in this file.
     #[serde(alias = "dump")]
     Script(#[serde(with = "path_text")] PathBuf),
 }
 
 impl Content {
-    /// What a file is to a server: SQL goes through its client, anything else is an archive of PostgreSQL's.
+    /// Decides how a server reads a file: SQL goes through its client, anything else is a PostgreSQL archive.
     pub fn of_file(engine: ServerEngine, file: &Path) -> Result<Self> {
         let shown = file.display();
         match (file.extension().and_then(|ending| ending.to_str()), engine) {
@@ -51,7 +51,6 @@ impl Content {
     }
 }
 
-/// A database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Database {
@@ -61,7 +60,7 @@ pub enum Database {
 }
 
 impl Database {
-    /// Its place as claims know it, apart from those of other engines.
+    /// Returns its place as written in claims, distinct from those of other engines.
     pub fn claimed(&self) -> String {
         match self {
             Self::Sqlite(database) => database.claimed(),
@@ -69,7 +68,7 @@ impl Database {
         }
     }
 
-    /// Gives its place up without dropping it.
+    /// Gives up its place without dropping it.
     pub fn release(&self, claims: &Claims, owner: &Owner) -> Result<()> {
         claims.release_database(&self.claimed(), owner).map(drop)
     }
@@ -87,7 +86,7 @@ impl Database {
         Ok(matches!(claims.claim_database(&self.claimed(), owner)?, Claimed::Ours))
     }
 
-    /// Whether anything has been written into it, as far as can be told without asking a server.
+    /// Whether it contains data, as far as can be told without asking a server.
     pub fn has_data(&self) -> bool {
         match self {
             Self::Sqlite(database) => database.has_data(),
@@ -95,8 +94,8 @@ impl Database {
         }
     }
 
-    /// Claims the place it has now, if it went along with its worktree; returns the one to give up once the record tells
-    /// of the new one.
+    /// Claims its new place if it moved with its worktree; returns the old database, to be released once the record
+    /// names the new one.
     pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
         match self {
             Self::Sqlite(database) => Ok(database.follow(claims, owner, moved)?.map(Self::Sqlite)),
@@ -104,7 +103,7 @@ impl Database {
         }
     }
 
-    /// Whether both are a worktree's one database, though perhaps under another name.
+    /// Whether both are a worktree's only database, even if the name differs.
     pub fn is_same_thing(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Sqlite(a), Self::Sqlite(b)) => a.place == b.place,

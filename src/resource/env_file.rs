@@ -1,7 +1,7 @@
-//! The env file of a worktree: main's (or the example's) bytes with the managed values in their places.
+//! A worktree's env file: the bytes of main's (or of the example's), with the managed values in their places.
 //!
-//! The record keeps a hash of each value written, so that `setup` tells ours from the user's edit. It never writes
-//! through a link, over a tracked file, or where git does not ignore the file.
+//! The record keeps a hash of each value written, so that `setup` can tell our values from the user's edits. It never
+//! writes through a link, over a tracked file, or where git does not ignore the file.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -26,7 +26,7 @@ use crate::text::url::with_ports;
 #[serde(from = "Vec<WrittenHashes>", into = "Vec<WrittenHashes>")]
 pub struct Hashes(BTreeMap<String, String>);
 
-/// One of them, as a record has it.
+/// One of them, as written in a record.
 #[derive(Debug, Serialize, Deserialize)]
 struct WrittenHashes {
     name: String,
@@ -46,7 +46,7 @@ impl From<Hashes> for Vec<WrittenHashes> {
 }
 
 impl Hashes {
-    /// The hash of what was written, if the variable was.
+    /// Returns the hash of what was written, if the variable was.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -56,19 +56,19 @@ impl Hashes {
     }
 }
 
-/// A variable whose value came from a file that others may have written.
+/// A variable whose value comes from a file that others may have written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supplied {
     pub name: String,
-    /// SHA-256 of the value, empty until it is written: another one is the user's.
+    /// SHA-256 of the value, empty until it is written: any other value is the user's.
     #[serde(default)]
     pub hash: String,
-    /// The key of the consent that it takes.
+    /// The key of the consent that it needs.
     pub consent: String,
 }
 
 impl Supplied {
-    /// A variable that has yet to be written.
+    /// Returns a variable that has yet to be written.
     pub fn by(name: String, consent: &str) -> Self {
         Self { name, hash: String::new(), consent: consent.to_owned() }
     }
@@ -79,36 +79,36 @@ impl Supplied {
 pub struct EnvFile {
     /// Relative to the worktree.
     pub path: String,
-    /// The file it starts from, absolute; none for an empty one.
+    /// The absolute path of the file it starts from; `None` to start empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Source>,
     #[serde(default)]
     pub written: Hashes,
-    /// Variables whose values a file of the repository has supplied: they enter a shell or hook with consent only.
+    /// Variables whose values a file of the repository supplied: they are set in a shell or hook only with consent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supplied: Vec<Supplied>,
     /// The hash of the whole file as it was written.
     #[serde(default)]
     pub content: String,
-    /// What is to be written: the values themselves never reach the record.
+    /// The values to write, which never reach the record.
     #[serde(skip)]
     pub values: Vec<(String, String)>,
-    /// The variables of these whose value is drawn: one that we have drawn before stays.
+    /// Those of the variables with a randomly drawn value: if we have drawn one before, it stays.
     #[serde(skip)]
     pub drawn: Vec<String>,
-    /// The variables whose value is another worktree's: that is no edit to keep.
+    /// The variables with another worktree's value, which is not an edit to keep.
     #[serde(skip)]
     pub foreign: Vec<String>,
-    /// Other variables whose values name ports of the main worktree, with their bytes as they stand there.
+    /// Other variables whose values contain ports of the main worktree, with their bytes in main's file.
     #[serde(skip)]
     pub followers: Vec<(String, String)>,
-    /// What those ports are here.
+    /// The ports of this worktree in place of those.
     #[serde(skip)]
     pub moved: Vec<MovedPort>,
-    /// What became of its variables.
+    /// What happened to its variables.
     #[serde(skip)]
     pub changes: Changes,
-    /// Whether the recipe asks for the file; else it is a guess from what the project has, and may be left out.
+    /// Whether the recipe asks for the file; if it was only detected, it may be left out.
     #[serde(skip)]
     pub required: bool,
 }
@@ -118,28 +118,28 @@ pub struct EnvFile {
 #[serde(transparent)]
 pub struct Source(#[serde(with = "path_text")] pub PathBuf);
 
-/// A port of the main worktree, and the one this worktree has in its place.
+/// A port of the main worktree, and this worktree's port in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedPort {
     pub variable: String,
     pub file: String,
-    /// The main worktree's.
+    /// The main worktree's port.
     pub from: u16,
-    /// The worktree's, as claimed.
+    /// The worktree's port, as claimed.
     pub to: u16,
 }
 
-/// What becomes of a file, by the names of variables: their values may be secrets.
+/// What happens to a file, by the names of variables: their values may be secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Why it is not written.
     pub obstacle: Option<String>,
     pub is_new: bool,
-    /// Variables that it had not.
+    /// Variables that are new in the file.
     pub added: Vec<String>,
     /// Variables that get another value.
     pub changed: Vec<String>,
-    /// Variables whose value is the user's and stays.
+    /// Variables whose value is the user's, and stays.
     pub kept: Vec<String>,
 }
 
@@ -150,21 +150,21 @@ struct Merged {
     mode: u32,
 }
 
-/// What became of a managed value since it was written.
+/// What has happened to a managed value since it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
     /// The file has what we want.
     None,
     /// The file has what we wrote, and we want another value now.
     Ours,
-    /// The file has a value of the user's.
+    /// The file has the user's value.
     Edited,
     /// The file does not have the variable.
     Absent,
 }
 
 impl EnvFile {
-    /// Writes the file, or the managed values into the one that is there: a value the user has edited is kept.
+    /// Writes the file, or the managed values into an existing file; values that the user has edited are kept.
     pub fn create(&mut self, root: &Path) -> Result<Created> {
         if let Some(why) = self.obstacle(root)? {
             let error = Error::new(format!("cannot write '{}'", self.path)).because(&why);
@@ -176,18 +176,18 @@ impl EnvFile {
         }
         let tree = Tree::open(root)?;
         let Merged { before, after, mode } = self.merged(&tree)?;
-        // programs watch it: what is as it should be is not touched
+        // programs watch the file, so it is not touched if nothing changes
         if before.as_ref() != Some(&after) {
             tree.replace(Path::new(&self.path), after.as_bytes(), mode)?;
         }
-        // with a line of the user's in it, it is not just what we wrote, and is not taken away as such
+        // a file with the user's lines in it is more than what we wrote, and must not be removed as ours
         if before.is_none_or(|before| hash(before.as_bytes()) == self.content) {
             self.content = hash(after.as_bytes());
         }
         Ok(Created::Made)
     }
 
-    /// What `create` would change, without changing it.
+    /// Returns what `create` would change, without changing it.
     pub fn preview(&self, root: &Path) -> Result<Changes> {
         if let Some(why) = self.obstacle(root)? {
             return Ok(Changes { obstacle: Some(why), ..Changes::default() });
@@ -197,8 +197,8 @@ impl EnvFile {
         Ok(file.changes)
     }
 
-    /// The file as it should be: the text that is there, or that it starts from, with our values. Of what we wrote,
-    /// what the user has and what we want now, the user's counts.
+    /// Returns the file as it should be: the existing text, or the text it starts from, with our values. If the user
+    /// has edited a value that we wrote, the user's value stays.
     fn merged(&mut self, tree: &Tree) -> Result<Merged> {
         let found = read_at(tree, &self.path)?;
         let before = found.as_ref().map(|(text, _)| text.clone());
@@ -238,7 +238,7 @@ impl EnvFile {
         Ok(Merged { before, after: text, mode })
     }
 
-    /// Takes over which variables are supplied; what they were set to is known.
+    /// Replaces the list of supplied variables, keeping the known hashes.
     pub fn supply(&mut self, mut wanted: Vec<Supplied>) {
         let mut known: HashMap<String, String> =
             self.supplied.drain(..).map(|supplied| (supplied.name, supplied.hash)).collect();
@@ -248,8 +248,8 @@ impl EnvFile {
         self.supplied = wanted;
     }
 
-    /// Notes what the supplied variables are set to. Another value that the file had already, and that we have not written,
-    /// is the user's.
+    /// Notes the values of the supplied variables. If the file had another value already that we did not write, it is
+    /// the user's.
     fn note_supplied(&mut self, before: Option<&EnvText>, text: &EnvText) {
         let before: HashMap<String, String> = before
             .map(|before| {
@@ -272,17 +272,17 @@ impl EnvFile {
         });
     }
 
-    /// What the repository has supplied: by name the hash of each value, and the key of the consent that it takes before it
-    /// enters a shell or hook. Another value is the user's.
+    /// Returns what the repository supplied: for each name, the hash of the value and the key of the consent needed to
+    /// set it in a shell or hook. Any other value is the user's.
     pub fn supplied_values(&self) -> HashMap<&str, (&str, &str)> {
         let each = self.supplied.iter();
         each.map(|it| (it.name.as_str(), (it.hash.as_str(), it.consent.as_str()))).collect()
     }
 
-    /// Has the values that name the main worktree's ports name those of this one, each byte else as it was.
+    /// Replaces the main worktree's ports with this worktree's in the values that contain them, changing no other byte.
     fn follow_ports(&mut self, text: &mut EnvText, ports: &[(u16, u16)]) {
         let before = text.clone();
-        // what each follows from: main's bytes, or its own where we have not written it
+        // what each value is derived from: main's bytes, or its own if we have not written it
         let mut from: HashMap<&str, Option<&str>> = HashMap::new();
         let mut follow = Vec::new();
         for (name, theirs) in &self.followers {
@@ -290,7 +290,7 @@ impl EnvFile {
             match self.written.get(name) {
                 None => drop(from.insert(name, None)),
                 Some(known) if known == hash(now.as_bytes()) => drop(from.insert(name, Some(theirs))),
-                // one who was killed may have written it, and not the record
+                // git-wt may have been killed after writing the file but before the record
                 Some(_) if before.raw(name).map(str::to_owned) == with_ports(theirs, ports) => {}
                 Some(_) if self.foreign.contains(name) => drop(from.insert(name, Some(theirs))),
                 Some(_) => {
@@ -303,15 +303,15 @@ impl EnvFile {
         text.edit(|name, raw| with_ports(from.get(name)?.unwrap_or(raw), ports));
         for name in follow {
             let now = text.get(name);
-            // never ours: it names no port of main's
+            // a value we never wrote stays the user's if it contains no port of main's
             if self.has_written(name) || now != before.get(name) {
                 self.written.note(name, &now.map(Value::into_text).unwrap_or_default());
             }
         }
     }
 
-    /// Each port of the main worktree, with the one here: where the user has chosen another, that is the one that is
-    /// served.
+    /// Returns each port of the main worktree with the one in use here: if the user has chosen another port than the
+    /// claimed one, that is the one served.
     fn ports_in_use(&self, tree: &Tree, text: &EnvText) -> Result<Vec<(u16, u16)>> {
         let in_use = |moved: &MovedPort| {
             let value = if moved.file == self.path {
@@ -332,17 +332,17 @@ impl EnvFile {
         self.written.get(name).is_some()
     }
 
-    /// Has the values that we wrote name the worktree's new place; says which variables still name the old one, since
-    /// their values are the user's.
+    /// Updates the values that we wrote to the worktree's new place; returns notes on variables that still contain the
+    /// old place because their values are the user's.
     pub fn follow(&mut self, root: &Path, moved: &Relocation) -> Result<Vec<String>> {
         let tree = Tree::open(root)?;
         let (mut text, mode) = match read_at(&tree, &self.path) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Vec::new()),
-            // what is there is not ours, and the worktree has moved already
+            // the file is not ours, and the worktree has already moved
             Err(error) => return Ok(vec![error.in_one_line()]),
         };
-        // as it was before: one who was killed may have rewritten it, and the record not
+        // the hash before the move: git-wt may have been killed after rewriting the file but before the record
         let before = |now: &[u8]| hash(&moved.back().rewrite(now).unwrap_or_else(|| now.to_vec()));
         let was_as_written = before(text.as_bytes()) == self.content;
         let (mut ours, mut stay) = (Vec::new(), Vec::new());
@@ -363,7 +363,7 @@ impl EnvFile {
         text.set_all(&wanted)?;
         for (name, now) in wanted {
             self.written.note(name, now);
-            // another place makes it no value of the user's
+            // its value changes only because of the move, so it is still not the user's
             for supplied in self.supplied.iter_mut().filter(|supplied| supplied.name == name) {
                 supplied.hash = hash(now.as_bytes());
             }
@@ -376,12 +376,12 @@ impl EnvFile {
         Ok(stay.into_iter().map(note).collect())
     }
 
-    /// Whether the file is still just what we wrote.
+    /// Whether the file is still exactly what we wrote.
     pub fn is_as_written(&self, root: &Path) -> bool {
         matches!(file::read(&root.join(&self.path)), Ok(Some(bytes)) if hash(&bytes) == self.content)
     }
 
-    /// Whether a value that we wrote is another one now, or gone.
+    /// Whether a value that we wrote has changed or is gone.
     pub fn has_drifted(&self, root: &Path) -> bool {
         let Ok(Some(bytes)) = file::read(&root.join(&self.path)) else { return true };
         if hash(&bytes) == self.content {
@@ -392,7 +392,7 @@ impl EnvFile {
         self.written.0.iter().any(|(name, known)| now(name).as_ref() != Some(known))
     }
 
-    /// What the worktree's file holds of `name`, against the value we want there.
+    /// Compares the value of `name` in the worktree's file with the value we want there.
     pub fn drift(&self, text: &EnvText, name: &str, wanted: &str) -> Drift {
         let Some(now) = text.get(name).map(Value::into_text) else { return Drift::Absent };
         if now == wanted {
@@ -400,12 +400,12 @@ impl EnvFile {
         }
         match self.written.get(name) {
             Some(known) if known != hash(now.as_bytes()) => Drift::Edited,
-            // never written by us, or just as we wrote it
+            // never written by us, or still as we wrote it
             _ => Drift::Ours,
         }
     }
 
-    /// Why the file must not be written here, if so.
+    /// Returns why the file must not be written here, if there is a reason.
     fn obstacle(&self, root: &Path) -> Result<Option<String>> {
         let quiet = |args: &[&str]| git::looking_at(root).args(args).arg(&self.path).output();
         if quiet(&["ls-files", "--error-unmatch", "--"])?.code == 0 {
@@ -423,7 +423,7 @@ impl EnvFile {
         file::open(from).and_then(read_text).explain(failed)
     }
 
-    /// Deletes a file that add had just made; one that is lived in goes with its worktree or stays.
+    /// Deletes a file that add has just made. After use, a file is removed with its worktree, or stays.
     pub fn destroy(&self, root: &Path) -> Result<Destroyed> {
         if !root.exists() {
             return Ok(Destroyed::Gone);
@@ -441,7 +441,7 @@ fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {
     read_text(file).explain(|| format!("cannot read '{path}'")).map(Some)
 }
 
-/// Reads an env file and the mode a copy of it gets: never wider than the owner, as it holds secrets.
+/// Reads an env file and the mode for a copy of it: accessible only to the owner, since it contains secrets.
 fn read_text(file: File) -> std::io::Result<(EnvText, u32)> {
     let mode = file.metadata()?.permissions().mode() & 0o700;
     Ok((EnvText::parse(file::read_open(file)?), mode | 0o600))

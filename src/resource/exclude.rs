@@ -1,8 +1,8 @@
-//! A line in `.git/info/exclude`: for a worktree that lies inside the main one, and for a link to a directory of the
-//! main one that git ignores as a directory alone.
+//! A line in `.git/info/exclude`: for a worktree inside the main one, and for a link to a directory of the main one
+//! that git ignores only as a directory.
 //!
-//! Without it `git add .` in the outer tree records the inner one as an embedded repository, and the link counts as a
-//! new file, with which git removes no worktree.
+//! Without it, `git add .` in the outer worktree records the inner one as an embedded repository, and a link counts as
+//! an untracked file, which keeps git from removing the worktree.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::git::Repo;
 use crate::host::file::read_text;
 use crate::text::name::{Name, escaped};
 
-/// What the comments begin with.
+/// What our comments begin with.
 const OWNER: &str = "# git-wt: ";
 
 /// One line of `info/exclude`.
@@ -25,19 +25,19 @@ const OWNER: &str = "# git-wt: ";
 pub struct Exclude {
     /// The pattern, `/path/to/worktree/`.
     pub pattern: String,
-    /// The comment above it, where several worktrees have a line alike and each takes back its own.
+    /// The comment above it: several worktrees may have the same line, and each removes its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
 }
 
 impl Exclude {
-    /// The line that hides a directory, `inner` from the main worktree on.
+    /// Returns the line that hides the directory `inner`, given relative to the main worktree.
     pub fn of(inner: &Path) -> Self {
         let mut pattern = String::from("/");
         for chunk in inner.as_os_str().as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
                 match c {
-                    // what no line of the file can have is any character
+                    // a line of the file cannot contain these, so match any character
                     c if c.is_control() => pattern.push('?'),
                     '*' | '?' | '[' | '\\' => pattern.extend(['\\', c]),
                     c => pattern.push(c),
@@ -49,29 +49,30 @@ impl Exclude {
         Self { pattern, owner: None }
     }
 
-    /// The line that hides a link of the worktree `name`: the main worktree has a directory there, ignored already.
+    /// Returns the line that hides a link in the worktree `name`; in the main worktree it is a directory, which is
+    /// already ignored.
     pub fn of_link(path: &Path, name: &Name) -> Self {
         let mut pattern = Self::of(path).pattern;
         pattern.pop();
-        // a blank at the end of a line does not count
+        // a trailing blank does not count unless escaped
         if pattern.ends_with(' ') {
             pattern.insert(pattern.len() - 1, '\\');
         }
         Self { pattern, owner: Some(format!("{OWNER}link of '{}'", escaped(name.as_str()))) }
     }
 
-    /// Whether it hides a link, and not the worktree.
+    /// Whether it hides a link, rather than a worktree.
     pub fn is_of_link(&self) -> bool {
         self.owner.is_some()
     }
 
-    /// What is written: the comment, if any, and the pattern.
+    /// Returns the text that is written: the comment, if any, and the pattern.
     fn text(&self) -> String {
         let owner = self.owner.iter().map(String::as_str);
         owner.chain([self.pattern.as_str()]).map(|line| format!("{line}\n")).collect()
     }
 
-    /// Whether somebody else's line does the same for good.
+    /// Whether a permanent line of somebody else's does the same.
     fn is_needless(&self, content: &str) -> bool {
         let before = [""].into_iter().chain(content.lines());
         before.zip(content.lines()).any(|(above, line)| line == self.pattern && !above.starts_with(OWNER))
@@ -96,7 +97,7 @@ impl Exclude {
         Ok(Created::Made)
     }
 
-    /// Takes the line out again, all others as they were. The caller holds the repository lock.
+    /// Removes the line again, keeping all others as they are. The caller holds the repository lock.
     pub fn destroy_in(&self, repo: &Repo) -> Result<Destroyed> {
         let file = Self::file(repo);
         let failed = || format!("cannot write '{}'", file.display());
@@ -112,7 +113,7 @@ impl Exclude {
     }
 }
 
-/// The record replaces the line of a worktree that was moved, under the repository lock.
+/// After a move, the record replaces the line, under the repository lock.
 impl Reversible for Exclude {
     fn create(&mut self, site: &Site) -> Result<Created> {
         self.create_in(site.repo)

@@ -1,8 +1,9 @@
-//! What the first push of a new branch does: it goes to the same name on the remote, and sets that as the upstream.
+//! What the first push of a new branch does: it pushes to the same name on the remote, and sets that as the upstream.
 //!
-//! git has a setting for it, `push.autoSetupRemote` (2.37), but none for one branch alone: so the repository's
-//! configuration includes a file of one line while the branch is checked out. An upstream that is written down before
-//! it exists would have `git status` say that it is gone, and scripts delete the branch that lost it.
+//! Git has a setting for this, `push.autoSetupRemote` (2.37), but none for a single branch. So the repository's
+//! configuration includes a one-line file while the branch is checked out. If we wrote the upstream down before it
+//! exists, `git status` would call it gone, and scripts that delete branches with a lost upstream would delete this
+//! one.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +12,14 @@ use crate::error::{Error, Explain, Result};
 use crate::git::{PUSH_SETTINGS, Repo};
 use crate::text::name::BranchName;
 
-/// How git's configuration is told of it.
+/// The content of the included file.
 const SETTINGS: &[u8] = b"[push]\n\tautoSetupRemote = true\n";
 
 /// The first push of a branch that has no upstream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FirstPush {
     pub branch: BranchName,
-    /// Where it goes, as far as is known now: git looks itself.
+    /// Where it goes, as far as is known now: git determines it anew when it pushes.
     pub remote: String,
 }
 
@@ -27,14 +28,14 @@ impl FirstPush {
         format!("includeIf.onbranch:{}.path", self.branch)
     }
 
-    /// Has git include the setting. The caller holds the repository lock.
+    /// Makes git include the setting. The caller holds the repository lock.
     fn create_in(&self, repo: &Repo) -> Result<Created> {
         if repo.setting(&self.key()).is_some_and(|path| path == PUSH_SETTINGS) {
             return Ok(Created::Found);
         }
         let file = repo.common_dir().join(PUSH_SETTINGS);
         if !file.exists() {
-            // not with what is ours alone: a git of another user of the repository dies of a file that it cannot read
+            // readable by all: another user's git in this repository dies if it cannot read an included file
             crate::host::file::replace_public(&file, SETTINGS)
                 .explain(|| format!("cannot write '{}'", file.display()))?;
         }
@@ -47,11 +48,11 @@ impl FirstPush {
             .quoting(&output.stderr))
     }
 
-    /// Takes the setting back. The caller holds the repository lock.
+    /// Removes the setting again. The caller holds the repository lock.
     fn destroy_in(&self, repo: &Repo) -> Result<Destroyed> {
         let unset = ["config", "--local", "--fixed-value", "--unset-all", &self.key(), PUSH_SETTINGS];
         match repo.patiently(255, &unset)?.code {
-            // 5: there is none
+            // 5: there is no such setting
             0 | 5 => Ok(Destroyed::Gone),
             _ => Ok(Destroyed::Left(format!("the setting '{}' of '.git/config'", self.key()))),
         }

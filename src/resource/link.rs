@@ -1,7 +1,7 @@
 //! A link in a worktree to a file or directory of the main worktree, such as `media`.
 //!
-//! It never links *into* a directory that is there, and removes nothing but its own link. Whether git ignores the
-//! link (the pattern `media/` does not) is the caller's to ask.
+//! It never links *into* an existing directory, and removes nothing but its own link. The caller has to check whether
+//! git ignores the link (the pattern `media/` does not).
 
 use std::path::{Component, Path, PathBuf};
 
@@ -19,28 +19,28 @@ use crate::recipe::consent::Granted;
 /// A relative symbolic link to the same path in the main worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// Where it is, in both worktrees.
+    /// Its path, in both worktrees.
     #[serde(with = "path_text")]
     pub path: PathBuf,
     before: Before,
-    /// Where it leads; empty until it is made.
+    /// The path it leads to; empty until it is made.
     #[serde(with = "path_text")]
     target: PathBuf,
 }
 
 impl Link {
-    /// A link at this path, to be made.
+    /// Returns a link at this path, to be made.
     pub fn new(path: Granted<PathBuf>) -> Self {
         Self { path: path.into_inner(), before: Before::default(), target: PathBuf::new() }
     }
 
-    /// Notes what is there now; without it, a link that a crash left unrecorded is never removed.
+    /// Notes what exists now; without this, a link that a crash left unrecorded is never removed.
     pub fn look(&mut self, worktree: &Tree) -> Result<()> {
         self.before = Before::of(worktree, &self.path)?;
         Ok(())
     }
 
-    /// Makes the link, unless something is there.
+    /// Makes the link, unless something is there already.
     pub fn create(&mut self, main: &Tree, worktree: &Tree) -> Result<Created> {
         let skipped = |why: &str| Ok(Created::Skipped(format!("'{}': {why}", self.path.display())));
         match main.kind(&self.path)? {
@@ -66,12 +66,12 @@ impl Link {
         Ok(Created::Made)
     }
 
-    /// Leads from its new place to where it led from the old one, if it is still the link that we made.
+    /// Makes the link lead, from its new place, to where it led before, if it is still the link that we made.
     pub fn follow(&mut self, main: &Tree, worktree: &Tree) -> Result<()> {
         let target = self.target_from(main, worktree)?;
         match worktree.read_link(&self.path)? {
             Some(found) if found == self.target => worktree.remove_file(&self.path)?,
-            // removed by one who was killed before it made the new one
+            // git-wt was killed between removing the link and making the new one
             None if worktree.kind(&self.path)?.is_none() => {}
             _ => return Ok(()),
         }
@@ -80,7 +80,7 @@ impl Link {
         Ok(())
     }
 
-    /// Removes the link, if it is still the one that we made.
+    /// Removes the link if it is still the one that we made.
     pub fn destroy(&self, main: &Tree, worktree: &Tree) -> Result<Destroyed> {
         let found = worktree.read_link(&self.path)?;
         let is_made = !self.target.as_os_str().is_empty();
@@ -101,7 +101,8 @@ impl Link {
         Ok(Destroyed::Gone)
     }
 
-    /// The way from the link to main's: both without links, since `..` climbs where the directory really is.
+    /// Returns the path from the link to main's file. Links are resolved in both, since `..` goes up from where a
+    /// directory really is.
     fn target_from(&self, main: &Tree, worktree: &Tree) -> Result<PathBuf> {
         let real = |tree: &Tree| {
             tree.path().canonicalize().explain(|| format!("cannot resolve '{}'", tree.path().display()))
@@ -111,7 +112,7 @@ impl Link {
     }
 }
 
-/// The relative path from the directory `from` to `to`, both absolute and without links.
+/// Returns the relative path from the directory `from` to `to`, both absolute and free of links.
 fn relative(from: &Path, to: &Path) -> PathBuf {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| Component::ParentDir);
@@ -125,7 +126,7 @@ impl Reversible for Link {
 
     fn create(&mut self, site: &Site) -> Result<Created> {
         with_trees(site, |main, own| {
-            // it would be untracked, and git would refuse to remove the worktree
+            // the link would be untracked, and git would refuse to remove the worktree
             if matches!(own.kind(&self.path), Ok(None)) && !is_ignored(site.root, &self.path) {
                 let pattern = self.path.display();
                 let why = format!(
@@ -164,7 +165,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    /// A sandbox with a directory `media` in main, where the worktree is reached by a link: `alias/wt` is `trees/wt`.
+    /// Makes a sandbox with a directory `media` in main, and a worktree reached through a link: `alias/wt` is
+    /// `trees/wt`.
     fn with_media() -> Sandbox {
         let mut sandbox = Sandbox::new();
         sandbox.make_dir("main/media/deep");

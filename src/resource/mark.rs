@@ -1,4 +1,4 @@
-//! What was there before a thing was made, and which thing it is that we made.
+//! What was there before a thing was made, and how to recognise the thing that we made.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::tree::Tree;
 use crate::error::Result;
 
-/// What was at a resource's path before it was begun.
+/// What was at a resource's path before we began to make it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
-    /// Nothing was there. False as well while nobody has looked: then nothing is ours for certain.
+    /// Whether nothing was there. Also false while nobody has looked, since then nothing is certainly ours.
     pub(super) absent: bool,
-    /// So many of the directories above it were missing.
+    /// How many of its parent directories were missing.
     pub(super) missing_parents: usize,
 }
 
@@ -27,27 +27,27 @@ impl Before {
     }
 }
 
-/// Which file or directory it is that we made, whatever it is called now.
+/// Identifies a file or directory that we made, whatever it is called now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Birthmark {
     dev: u64,
     ino: u64,
-    /// Nanoseconds since 1970, where the file system tells.
+    /// Nanoseconds since 1970, if the file system records them.
     born: Option<u64>,
 }
 
 impl Birthmark {
-    /// The birthmark of what this is the metadata of.
+    /// Returns the birthmark of the thing with this metadata.
     pub fn of(found: &Metadata) -> Self {
         let since_1970 = found.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let born = since_1970.and_then(|age| u64::try_from(age.as_nanos()).ok());
         Self { dev: found.dev(), ino: found.ino(), born }
     }
 
-    /// Tells whether this is the metadata of the same thing.
+    /// Whether this is the metadata of the same thing.
     ///
-    /// Inodes are used again at once, times of birth are not; the device of a btrfs or an NFS mount may have
-    /// another number after a reboot, so it counts only where no birth is known.
+    /// Inode numbers are soon reused, but birth times are not. The device number of a btrfs or NFS mount may change
+    /// with a reboot, so it counts only if no birth time is known.
     pub fn is(&self, found: &Metadata) -> bool {
         let other = Self::of(found);
         match (self.born, other.born) {

@@ -1,7 +1,7 @@
-//! A port that no other worktree of this host has, and how it is chosen.
+//! A port that no other worktree on this host has, and how it is chosen.
 //!
-//! The choice is pure: claims, listeners and the ephemeral range are brought by the caller. A port that is ours
-//! is never chosen anew because something listens on it: that is most likely our own server.
+//! The choice is pure: the caller provides claims, listeners and the ephemeral range. A port that is ours is not chosen
+//! anew because something listens on it: most likely that is our own server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,16 +16,16 @@ use crate::error::{Error, Result};
 use crate::host::claims::{Claim, Claimed, Claims, Owner, Released, Thing};
 use crate::host::file::read_proc;
 
-/// The distance between worktrees where one has several ports: dev servers like to take the next one.
+/// The distance between worktrees that have several ports: dev servers often take the next port if theirs is in use.
 const STRIDE: u16 = 10;
-/// What an ordinary program may listen on.
+/// The ports that an ordinary program may listen on.
 const ORDINARY: RangeInclusive<u16> = 1024..=u16::MAX;
 /// "Bad ports" of the WHATWG fetch standard: browsers refuse to connect.
 const BLOCKED_BY_BROWSERS: [u16; 19] = [
     1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679,
     6697, 10080,
 ];
-/// Where databases, brokers, AirPlay and the like are expected, even if none runs just now.
+/// Ports where databases, brokers, AirPlay and the like are expected, even if none is running now.
 const WELL_KNOWN: [u16; 19] = [
     1433, 1521, 2181, 2375, 2376, 3306, 3389, 5000, 5432, 5672, 5900, 6379, 7000, 8080, 9092, 9200, 11211,
     15672, 27017,
@@ -34,26 +34,26 @@ const WELL_KNOWN: [u16; 19] = [
 /// A port, claimed for a worktree under the name of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
-    /// The variable that tells it, such as `PORT`.
+    /// The variable that holds it, such as `PORT`.
     pub variable: String,
     pub number: u16,
 }
 
-/// What of this host's ports is not to be had.
+/// Which ports of this host are unavailable.
 pub struct Host<'a> {
     pub claims: &'a BTreeMap<u16, Claim>,
-    /// Where the kernel takes ports for outgoing connections.
+    /// The range from which the kernel takes ports for outgoing connections.
     pub ephemeral: RangeInclusive<u16>,
-    /// Tells whether something holds a port now.
+    /// Whether something holds a port now.
     pub bound: &'a dyn Fn(u16) -> bool,
-    /// Tells whether the repository of an owner is gone.
+    /// Whether an owner's repository is gone.
     pub gone: &'a dyn Fn(&Owner) -> bool,
 }
 
-/// Chooses a port for each variable, given main's, so that all keep their distance to main's.
+/// Chooses a port for each variable, given main's ports, so that all are the same distance from main's.
 ///
-/// A single variable gets main's + 1, + 2, …; several that lie close together go in steps of ten, so that
-/// no worktree's `PORT` is another's `API_PORT`.
+/// A single variable gets main's port + 1, + 2, …; if several are close together, they move in steps of ten, so that no
+/// worktree's `PORT` is another's `API_PORT`.
 pub fn choose(
     variables: &[(String, u16)],
     range: Option<&RangeInclusive<u16>>,
@@ -70,20 +70,20 @@ pub fn choose(
 struct Search<'a> {
     main: &'a [u16],
     range: &'a RangeInclusive<u16>,
-    /// The user chose the range.
+    /// Whether the user chose the range.
     chosen: bool,
     host: &'a Host<'a>,
 }
 
 impl Search<'_> {
-    /// Every set of ports inside the range: upwards from main's, then from the range's beginning.
+    /// Returns every set of ports inside the range: upwards from main's, then from the beginning of the range.
     fn blocks(&self) -> impl Iterator<Item = Vec<u16>> {
         let lowest = self.main.iter().min().copied().unwrap_or(0);
         let highest = self.main.iter().max().copied().unwrap_or(0);
         let step = i32::from(step(self.main));
         let first = i32::from(*self.range.start()) - i32::from(lowest);
         let last = i32::from(*self.range.end()) - i32::from(highest);
-        // the steps go through main's own ports, or through the beginning of a range that main's lie outside of
+        // the steps start from main's own ports, or from the beginning of the range if main's are outside it
         let anchor = if first <= 0 && 0 <= last { 0 } else { first };
         let shifts = (anchor..=last).chain(first..anchor).filter(move |shift| (shift - anchor) % step == 0);
         shifts.filter_map(|shift| {
@@ -93,7 +93,7 @@ impl Search<'_> {
 
     fn is_free(&self, port: u16, of: u16) -> bool {
         let ephemeral = &self.host.ephemeral;
-        // whoever has put main or the range there wants it there
+        // if main's port or the chosen range is in the ephemeral range, that is intended
         let wanted = ephemeral.contains(&of) || (self.chosen && ephemeral.contains(self.range.start()));
         !self.main.contains(&port)
             && !BLOCKED_BY_BROWSERS.contains(&port)
@@ -124,7 +124,7 @@ impl Search<'_> {
             })
     }
 
-    /// Says who holds a port: `8001 'staging' of /path`.
+    /// Describes who holds a port: `8001 'staging' of /path`.
     fn held(&self, port: u16, claim: &Claim) -> String {
         match &claim.owner {
             Some(owner) if self.is_orphaned(claim) => format!("{port} {owner}, which is gone"),
@@ -138,13 +138,14 @@ impl Search<'_> {
     }
 }
 
-/// How far apart the ports of two worktrees are.
+/// Returns how far apart the ports of two worktrees are.
 fn step(main: &[u16]) -> u16 {
     let sorted: Vec<u16> = main.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     if sorted.windows(2).any(|pair| pair[1] - pair[0] < STRIDE) { STRIDE } else { 1 }
 }
 
-/// Where the kernel takes ports for outgoing connections: binding there fails now and then.
+/// Returns the range from which the kernel takes ports for outgoing connections: binding one of them fails now and
+/// then.
 pub fn ephemeral() -> RangeInclusive<u16> {
     if cfg!(target_os = "linux") {
         let text = read_proc("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
@@ -159,10 +160,10 @@ fn parse_range(text: &str) -> Option<RangeInclusive<u16>> {
     Some(words.next()?.ok()?..=words.next()?.ok()?)
 }
 
-/// Tells whether something holds the port, on whatever address.
+/// Whether something holds the port, on any address.
 ///
-/// On Linux binding the dual-stack wildcard finds all of them. Others let the wildcard be bound beside a specific
-/// address, and a host may have no IPv6: so the wildcard of IPv4 and both loopbacks are tried as well.
+/// On Linux, binding the dual-stack wildcard address detects every holder. Other systems allow the wildcard beside a
+/// specific address, and a host may have no IPv6; so the IPv4 wildcard and both loopback addresses are tried too.
 pub fn is_bound(port: u16) -> bool {
     let addresses: [IpAddr; 4] = [
         Ipv6Addr::UNSPECIFIED.into(),
@@ -173,20 +174,20 @@ pub fn is_bound(port: u16) -> bool {
     addresses.iter().any(|address| try_bind(*address, port) == Err(Errno::ADDRINUSE))
 }
 
-/// Binds for a moment, without listening: nobody can connect to us.
+/// Binds for a moment without listening, so that nobody can connect to us.
 fn try_bind(address: IpAddr, port: u16) -> Result<(), Errno> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let socket = socket(family, SocketType::STREAM, None)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
-    // else a server that stopped a minute ago would still count
+    // without this, a server that stopped a minute ago would still count
     sockopt::set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &SocketAddr::new(address, port))
 }
 
 impl Port {
-    /// Claims the port; one that is ours already is fine.
+    /// Claims the port; it may already be ours.
     fn claim(&self, claims: &Claims, owner: &Owner) -> Result<Created> {
         match claims.claim_port(self.number, owner)? {
             Claimed::Ours => Ok(Created::Made),
@@ -353,7 +354,7 @@ mod tests {
         assert!(!ephemeral().is_empty());
     }
 
-    /// Somebody else may take a port just after we gave it back: three in a row is no accident.
+    /// Somebody else may take a port right after we gave it back, but hardly three times in a row.
     fn some_port_comes_free(use_one: impl Fn() -> u16) {
         assert!((0..3).any(|_| !is_bound(use_one())));
     }

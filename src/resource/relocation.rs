@@ -1,11 +1,11 @@
-//! A worktree's move to another place, for the files that have its path written into them.
+//! A worktree's move to another place, for files that contain its path.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What a URL does not have as it is in a path.
+/// The characters of a path that are encoded in a URL.
 const IN_A_URL: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -17,7 +17,7 @@ pub struct Relocation {
 }
 
 impl Relocation {
-    /// A move between two absolute paths.
+    /// Returns a move between two absolute paths.
     pub fn new(from: &Path, to: &Path) -> Self {
         Self { from: from.to_owned(), to: to.to_owned() }
     }
@@ -27,14 +27,15 @@ impl Relocation {
         Self { from: self.to.clone(), to: self.from.clone() }
     }
 
-    /// Where a path is now that was in the worktree; `None` for one that was not.
+    /// Returns where a path in the worktree is now; `None` if it was not in the worktree.
     pub fn of(&self, path: &Path) -> Option<PathBuf> {
         let inside = path.strip_prefix(&self.from).ok()?;
         Some(if inside.as_os_str().is_empty() { self.to.clone() } else { self.to.join(inside) })
     }
 
-    /// The text with the new place for the old one, percent-encoded in URLs; `None` where the old one does not occur.
-    /// What has been rewritten already stays; only where the old place begins with the new one can that not be told.
+    /// Returns the text with the new place instead of the old one, percent-encoded in URLs; `None` if the old place
+    /// does not occur. Text that was already rewritten stays. This cannot be recognised if the old place begins with
+    /// the new one.
     pub fn rewrite(&self, text: &[u8]) -> Option<Vec<u8>> {
         let [from, to] = [&self.from, &self.to].map(|path| path.as_os_str().as_bytes());
         let to = To { plain: to, encoded: &percent_encoded(to) };
@@ -47,20 +48,20 @@ impl Relocation {
     }
 }
 
-/// The new place, as it is and for URLs.
+/// The new place, plain and encoded for URLs.
 struct To<'a> {
     plain: &'a [u8],
     encoded: &'a [u8],
 }
 
 impl To<'_> {
-    /// How it is written after this text.
+    /// Returns how to write it after this text.
     fn after(&self, text: &[u8]) -> &[u8] {
         if text.ends_with(b"://") || text.ends_with(b":///") { self.encoded } else { self.plain }
     }
 }
 
-/// Replaces a path wherever it stands whole: `/a/x` in `/a/x/y` and `"/a/x"`, not in `/a/xy` or `/b/a/x`.
+/// Replaces a path wherever it occurs as a whole: `/a/x` in `/a/x/y` and `"/a/x"`, not in `/a/xy` or `/b/a/x`.
 fn replace(text: &[u8], from: &[u8], to: &To) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let (mut at, mut copied) = (0, 0);
@@ -69,7 +70,7 @@ fn replace(text: &[u8], from: &[u8], to: &To) -> Option<Vec<u8>> {
         let end = start + from.len();
         at = end;
         let to = to.after(&text[..start]);
-        // a new place that the old one begins with is no sign of having been rewritten
+        // if the old place begins with the new one, finding the new one does not mean that the text was rewritten
         let is_done = to.len() >= from.len() && is_there(text, start, to);
         if is_done || !is_whole(text, start, end) {
             continue;
@@ -88,7 +89,7 @@ fn is_there(text: &[u8], start: usize, path: &[u8]) -> bool {
     text[start..].starts_with(path) && is_whole(text, start, start + path.len())
 }
 
-/// Whether a path that stands there neither begins nor ends in the middle of a name.
+/// Whether the path at this position neither begins nor ends in the middle of a name.
 fn is_whole(text: &[u8], start: usize, end: usize) -> bool {
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+%~@".contains(byte) || !byte.is_ascii();
     let before = start.checked_sub(1).map(|at| &text[at]);

@@ -1,7 +1,7 @@
 //! A directory handle below which nothing follows a symbolic link.
 //!
-//! A branch is somebody else's text: it may hold `.env -> ../victim/conf`, or `config -> /etc`. Whoever writes into
-//! a worktree goes through here. It must not judge whose the files are.
+//! A branch is text that somebody else wrote: it may contain `.env -> ../victim/conf`, or `config -> /etc`. All code
+//! that writes into a worktree goes through this module. It does not judge whose the files are.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -21,7 +21,7 @@ const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const NEW_FILE: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// A FIFO must not block us, nor a terminal become ours.
+/// A FIFO must not block us, and a terminal must not become our controlling one.
 const OLD_FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
@@ -39,7 +39,7 @@ pub enum Kind {
     Other,
 }
 
-/// A directory and what lies below it.
+/// A directory and everything below it.
 #[derive(Debug)]
 pub struct Tree {
     root: OwnedFd,
@@ -47,7 +47,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Opens a directory; its own path may lead through links, what lies below may not.
+    /// Opens a directory; its own path may lead through links, but paths below it may not.
     pub fn open(path: &Path) -> Result<Self> {
         let path = std::path::absolute(path).explain(|| format!("cannot open '{}'", path.display()))?;
         let flags = DIRECTORY.difference(OFlags::NOFOLLOW);
@@ -56,28 +56,28 @@ impl Tree {
         Ok(Self { root, path })
     }
 
-    /// The directory's absolute path.
+    /// Returns the directory's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Says what is at `rel`; `None` when nothing is, or its directory is missing.
+    /// Returns what is at `rel`; `None` if there is nothing, or its directory is missing.
     pub fn kind(&self, rel: &Path) -> Result<Option<Kind>> {
         let Some((parent, name)) = self.find_parent(rel)? else { return Ok(None) };
         kind_at(&parent, name).explain(|| cannot("look at", rel))
     }
 
-    /// Opens a regular file for reading; `None` when nothing is there.
+    /// Opens a regular file for reading; `None` if nothing is there.
     pub fn open_file(&self, rel: &Path) -> Result<Option<File>> {
         self.open_as(rel, Kind::File, OLD_FILE)
     }
 
-    /// Opens a directory, for its metadata; `None` when nothing is there.
+    /// Opens a directory, for its metadata; `None` if nothing is there.
     pub fn open_dir(&self, rel: &Path) -> Result<Option<File>> {
         self.open_as(rel, Kind::Directory, DIRECTORY)
     }
 
-    /// Reads where a symbolic link leads; `None` when nothing is there or it is no link.
+    /// Reads where a symbolic link leads; `None` if nothing is there or it is not a link.
     pub fn read_link(&self, rel: &Path) -> Result<Option<PathBuf>> {
         if self.kind(rel)? != Some(Kind::Link) {
             return Ok(None);
@@ -109,9 +109,9 @@ impl Tree {
         }
     }
 
-    /// Writes a whole file anew, or for the first time; whoever reads it sees the old one or the new one.
+    /// Writes a whole file, new or existing; readers see either the old content or the new.
     ///
-    /// Refuses what is not a regular file: renaming over a link would not harm its target, but hide the link.
+    /// Refuses anything but a regular file: renaming over a link would not harm its target, but would replace the link.
     pub fn replace(&self, rel: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         let (parent, name) = self.make_parent(rel)?;
         match kind_at(&parent, name).explain(|| cannot("look at", rel))? {
@@ -145,19 +145,19 @@ impl Tree {
         }
     }
 
-    /// Removes a file or a link; one that is gone already is fine.
+    /// Removes a file or a link; it may already be gone.
     pub fn remove_file(&self, rel: &Path) -> Result<()> {
         let Some((parent, name)) = self.find_parent(rel)? else { return Ok(()) };
         unless_gone(rustix::fs::unlinkat(&parent, name, AtFlags::empty())).explain(|| cannot("remove", rel))
     }
 
-    /// Removes a directory and all in it, links as links; one that is gone already is fine.
+    /// Removes a directory and everything in it, without following links; it may already be gone.
     pub fn remove_dir_all(&self, rel: &Path) -> Result<()> {
         let Some((parent, name)) = self.find_parent(rel)? else { return Ok(()) };
         remove_all_at(&parent, name).explain(|| cannot("remove", rel))
     }
 
-    /// Removes the innermost `count` parents of `rel`, as far as they are empty.
+    /// Removes the innermost `count` parents of `rel`, as long as they are empty.
     pub fn remove_empty_parents(&self, rel: &Path, count: usize) -> Result<()> {
         for dir in rel.ancestors().skip(1).take(count) {
             let Some((parent, name)) = self.find_parent(dir)? else { continue };
@@ -180,17 +180,17 @@ impl Tree {
         }
     }
 
-    /// Opens the directory that `rel` lies in; it must exist.
+    /// Opens the directory that contains `rel`; it must exist.
     fn parent<'a>(&self, rel: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
         self.find_parent(rel)?.ok_or_else(|| cannot_find(rel))
     }
 
-    /// Opens the directory that `rel` lies in; `None` when it is missing.
+    /// Opens the directory that contains `rel`; `None` if it is missing.
     fn find_parent<'a>(&self, rel: &'a Path) -> Result<Option<(OwnedFd, &'a OsStr)>> {
         self.walk(rel, |_, _| Ok(false))
     }
 
-    /// Opens the directory that `rel` lies in, and makes what of it is missing.
+    /// Opens the directory that contains `rel`, making any part of it that is missing.
     fn make_parent<'a>(&self, rel: &'a Path) -> Result<(OwnedFd, &'a OsStr)> {
         let make = |dir: &OwnedFd, name: &OsStr| match rustix::fs::mkdirat(dir, name, mode_of(0o755)) {
             Ok(()) | Err(Errno::EXIST) => Ok(true),
@@ -199,8 +199,8 @@ impl Tree {
         self.walk(rel, make)?.ok_or_else(|| cannot_find(rel))
     }
 
-    /// Opens one directory after the other down to the one that `rel` lies in. `missing` may make the one that
-    /// is not there and say so; else the answer is `None`.
+    /// Opens one directory after another, down to the one that contains `rel`. If one does not exist, `missing` may
+    /// make it and return true; otherwise the result is `None`.
     fn walk<'a>(
         &self,
         rel: &'a Path,
@@ -228,7 +228,7 @@ impl Tree {
     }
 }
 
-/// Parses a relative path; refuses what leaves the tree or enters a git directory.
+/// Parses a relative path; refuses one that leaves the tree or enters a git directory.
 fn parts(rel: &Path) -> Result<Vec<&OsStr>> {
     let refuse =
         |why: &str| Error::new(format!("'{}' is not a path inside a worktree: {why}", rel.display()));
@@ -267,20 +267,20 @@ fn kind_at(dir: &OwnedFd, name: &OsStr) -> Result<Option<Kind>, Errno> {
 fn write_at(dir: &OwnedFd, name: &OsStr, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     let mut file = File::from(rustix::fs::openat(dir, name, NEW_FILE, mode_of(mode))?);
     file.write_all(bytes)?;
-    // the umask has only taken bits away so far
+    // so far the umask has only removed bits
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode & 0o777))
 }
 
 fn remove_all_at(dir: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     let opened = match open_dir_at(dir, name) {
-        // not a directory, or a link: Linux says NOTDIR of both, others LOOP of a link
+        // not a directory, or a link: Linux reports NOTDIR for both, other systems LOOP for a link
         Err(Errno::NOTDIR | Errno::LOOP) => {
             return unless_gone(rustix::fs::unlinkat(dir, name, AtFlags::empty()));
         }
         Err(Errno::NOENT) => return Ok(()),
         opened => opened?,
     };
-    // read to the end first: some file systems skip entries when others go away meanwhile
+    // read to the end first: some file systems skip entries when others are deleted meanwhile
     let entries = Dir::read_from(&opened)?.collect::<Result<Vec<_>, Errno>>()?;
     for entry in entries {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -300,7 +300,7 @@ fn unless_gone(removed: Result<(), Errno>) -> Result<(), Errno> {
     }
 }
 
-/// A name beside `name` that nobody else uses.
+/// Returns a name beside `name` that nobody else uses.
 fn temporary_name(name: &OsStr) -> OsString {
     static USES: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -310,7 +310,7 @@ fn temporary_name(name: &OsStr) -> OsString {
     temporary
 }
 
-/// Cuts a mode to the permissions: no set-uid, no sticky bit.
+/// Reduces a mode to its permissions: no set-uid, no sticky bit.
 fn mode_of(mode: u32) -> Mode {
     Mode::from_bits_truncate(rustix::fs::RawMode::try_from(mode & 0o777).expect("nine bits fit"))
 }
@@ -356,7 +356,7 @@ mod tests {
     use std::io::Read;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    /// A sandbox with a directory `victim` that must stay as it is.
+    /// Makes a sandbox with a directory `victim` that must stay as it is.
     fn with_victim() -> Sandbox {
         let sandbox = Sandbox::new();
         sandbox.write("victim/conf", "theirs");

@@ -1,7 +1,7 @@
-//! A Python environment of a worktree's own: made at its place, never copied.
+//! A worktree's Python environment: made in its place, never copied.
 //!
-//! Whatever is run for it comes from the system, never from the repository: an interpreter inside a worktree or a
-//! `venv.py` in the current directory would be somebody else's code, run without consent.
+//! All programs run for it come from the system, never from the repository: an interpreter inside a worktree, or a
+//! `venv.py` in the current directory, would be somebody else's code run without consent.
 
 mod rehome;
 
@@ -24,26 +24,26 @@ use crate::recipe::consent::Granted;
 
 pub use rehome::{other_places, rehome};
 
-/// Prints the interpreter itself: not a pyenv shim, and not the venv it was found in.
+/// Prints the interpreter itself, rather than a pyenv shim or the venv it was found in.
 const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable)";
 
 /// A Python environment inside the worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Venv {
-    /// Where it is, in every worktree.
+    /// Its path, in every worktree.
     #[serde(with = "path_text")]
     pub path: PathBuf,
-    /// The interpreter where main's environment does not tell: a name on PATH, or an absolute path.
+    /// The interpreter to use if main's environment does not name one: a name on PATH, or an absolute path.
     pub python: String,
     before: Before,
     made: Option<Birthmark>,
-    /// Whether uv installs pip as well, for hooks that call it.
+    /// Whether uv also installs pip, for hooks that call it.
     #[serde(skip)]
     pub seed_pip: bool,
 }
 
 impl Venv {
-    /// An environment at this path, to be made.
+    /// Returns an environment at this path, to be made.
     pub fn new(path: impl Into<PathBuf>, python: Granted<String>) -> Self {
         Self {
             path: path.into(),
@@ -54,19 +54,19 @@ impl Venv {
         }
     }
 
-    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
+    /// Notes what exists now; without this, anything that a crash left unrecorded is never removed.
     pub fn look(&mut self, worktree: &Tree) -> Result<()> {
         self.before = Before::of(worktree, &self.path)?;
         Ok(())
     }
 
-    /// Makes the environment: with uv where it is installed, else with Python's own `venv`, which brings pip.
+    /// Makes the environment: with uv if it is installed, or else with Python's own `venv`, which includes pip.
     pub fn create(&mut self, repo: &Repo, main: &Tree, worktree: &Tree) -> Result<Created> {
         let listing = repo.worktrees_at_a_glance()?;
         let all =
             listing.worktrees.iter().map(|tree| tree.path.as_path()).chain([main.path(), worktree.path()]);
         let foreign = Foreign { roots: all.map(real).collect() };
-        // what a branch has brought tells of an interpreter that somebody else has chosen
+        // an environment that came with a branch names an interpreter that somebody else has chosen
         let is_mains_own = !repo.tracked(main.path())?.has(&self.path)?;
         let mains = is_mains_own.then(|| base_interpreter(&main.path().join(&self.path), &foreign)).flatten();
         let python = mains.map_or_else(|| find_interpreter(&self.python, worktree.path(), &foreign), Ok)?;
@@ -76,7 +76,7 @@ impl Venv {
 
     fn make(&mut self, worktree: &Tree, maker: &Maker) -> Result<Created> {
         self.look(worktree)?;
-        // made by us, so that we know it again whatever becomes of the maker
+        // made by us, so that we recognise it whatever happens to the program that fills it
         worktree.make_dir(&self.path)?;
         let dir = worktree.open_dir(&self.path)?.and_then(|dir| dir.metadata().ok());
         self.made = dir.as_ref().map(Birthmark::of);
@@ -84,7 +84,7 @@ impl Venv {
         Ok(Created::Made)
     }
 
-    /// Removes the environment, if it is the directory that we made.
+    /// Removes the environment if it is the directory that we made.
     pub fn destroy(&self, worktree: &Tree) -> Result<Destroyed> {
         match worktree.kind(&self.path)? {
             None => {}
@@ -98,7 +98,7 @@ impl Venv {
         Ok(Destroyed::Gone)
     }
 
-    /// Has the environment name its new place.
+    /// Makes the environment name its new place.
     pub fn follow(&self, worktree: &Tree, moved: &Relocation) -> Result<()> {
         rehome(worktree, &self.path, moved)
     }
@@ -109,30 +109,30 @@ impl Venv {
         if let Some(made) = &self.made {
             return Ok(made.is(&dir.metadata().explain(failed)?));
         }
-        // begun: nothing was there, and what is there now can be made again
+        // only begun: nothing was there before, and what is there now can be made again
         let is_venv = worktree.kind(&self.path.join("pyvenv.cfg"))? == Some(Kind::File);
         let is_empty = || fs::read_dir(worktree.path().join(&self.path)).map(|mut dir| dir.next().is_none());
         Ok(self.before.absent && (is_venv || is_empty().explain(failed)?))
     }
 }
 
-/// The variables that make programs use the environment; an inherited one would be another worktree's.
+/// Returns the variables that make programs use the environment; inherited ones would be another worktree's.
 pub fn variables(root: &Path, rel: &Path) -> [(&'static str, PathBuf); 2] {
     ["VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"].map(|name| (name, root.join(rel)))
 }
 
-/// The directory of the environment's programs, which comes first in PATH.
+/// Returns the directory of the environment's programs, which comes first in PATH.
 pub fn bin_dir(root: &Path, rel: &Path) -> PathBuf {
     root.join(rel).join("bin")
 }
 
-/// What makes an environment: a program, and what it is told before the environment's path.
+/// A program that makes environments, with its arguments before the environment's path.
 struct Maker {
     program: PathBuf,
     arguments: Vec<PathBuf>,
-    /// Whether it is the interpreter itself, which puts pip into the environment.
+    /// Whether it is the interpreter itself, which installs pip into the environment.
     ensures_pip: bool,
-    /// Whether something is going to call pip.
+    /// Whether something will call pip.
     needs_pip: bool,
 }
 
@@ -146,7 +146,7 @@ fn maker(uv: Option<&Path>, python: PathBuf, seed_pip: bool) -> Maker {
             arguments.extend(["--python".into(), python]);
             Maker { program: uv.to_owned(), arguments, ensures_pip: false, needs_pip: seed_pip }
         }
-        // isolated: else `venv.py` in the current directory would be run instead of the standard one
+        // isolated, since otherwise a `venv.py` in the current directory would run instead of the standard module
         None => Maker {
             program: python,
             arguments: ["-I", "-m", "venv"].map(PathBuf::from).into(),
@@ -157,7 +157,8 @@ fn maker(uv: Option<&Path>, python: PathBuf, seed_pip: bool) -> Maker {
 }
 
 impl Maker {
-    /// The same for an environment that nothing installs into: Debian's Python makes that without a further package.
+    /// Returns the same for an environment into which nothing is installed: Debian's Python makes that without extra
+    /// packages.
     fn without_pip(&self) -> Option<Self> {
         let arguments = self.arguments.iter().cloned().chain(["--without-pip".into()]).collect();
         (self.ensures_pip && !self.needs_pip).then(|| Self {
@@ -169,7 +170,7 @@ impl Maker {
     }
 
     fn run(&self, path: &Path) -> Result<()> {
-        // not in the repository, whose uv.toml would have a say
+        // not in the repository, since its uv.toml would affect it
         let output =
             Program::new(&self.program).args(&self.arguments).arg(path).dir(Path::new("/")).output()?;
         check_stopped()?;
@@ -201,30 +202,31 @@ fn lacks_ensurepip(python: &Path) -> bool {
     imported.is_ok_and(|output| output.code != 0)
 }
 
-/// The directories whose programs are not ours to run.
+/// The worktrees, whose programs we must not run.
 struct Foreign {
     roots: Vec<PathBuf>,
 }
 
 impl Foreign {
-    /// Tells whether a program lies in a worktree; the link it may be itself is not followed.
+    /// Whether a program is in a worktree; if the program itself is a link, it is not followed.
     fn has(&self, program: &Path) -> bool {
         let dir = real(program.parent().unwrap_or(program));
         self.roots.iter().any(|root| dir.starts_with(root))
     }
 
-    /// The programs of this name on PATH.
+    /// Returns the programs of this name on PATH that are in no worktree.
     fn on_path(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         which::which_all(name).into_iter().flatten().filter(|program| !self.has(program))
     }
 }
 
-/// The interpreter that the environment at `venv` was made with, if it tells and still exists.
+/// Returns the interpreter that the environment at `venv` was made with, if it says so and the interpreter still
+/// exists.
 fn base_interpreter(venv: &Path, foreign: &Foreign) -> Option<PathBuf> {
     let config = file::read_text(&venv.join("pyvenv.cfg")).ok()??;
     let home = PathBuf::from(value(&config, "home")?);
     let version = value(&config, "version").or_else(|| value(&config, "version_info"));
-    // where several versions live together, `python3` may be another one by now
+    // where several versions are installed together, `python3` may be a different one by now
     let exact = version.and_then(minor).map(|minor| home.join(format!("python{minor}")));
     let candidates = exact.into_iter().chain([home.join("python3"), home.join("python")]);
     candidates.into_iter().find(|python| python.is_absolute() && is_program(python) && !foreign.has(python))
@@ -239,7 +241,7 @@ fn value<'a>(config: &'a str, key: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-/// Cuts a version such as `3.11.7` to `3.11`.
+/// Shortens a version such as `3.11.7` to `3.11`.
 fn minor(version: &str) -> Option<String> {
     let mut numbers = version.split('.');
     let (major, minor) = (numbers.next()?, numbers.next()?);
@@ -251,7 +253,7 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Finds the configured interpreter, by its own word.
+/// Finds the configured interpreter, and asks it for its own path.
 fn find_interpreter(python: &str, worktree: &Path, foreign: &Foreign) -> Result<PathBuf> {
     let missing = |why: &str| {
         Error::new(format!("no usable Python interpreter '{}'", crate::text::name::escaped(python)))
@@ -278,9 +280,9 @@ fn find_interpreter(python: &str, worktree: &Path, foreign: &Foreign) -> Result<
     Err(missing(&why))
 }
 
-/// Asks an interpreter which one it really is; it may be pyenv's shim, of a version that is not installed.
+/// Asks an interpreter which one it really is; it may be pyenv's shim for a version that is not installed.
 fn ask(python: &Path, worktree: &Path) -> Result<PathBuf, String> {
-    // in the worktree, where pyenv looks for .python-version; isolated, so that no file of it is imported
+    // runs in the worktree, where pyenv looks for .python-version; isolated, so that no file there is imported
     let asked = Program::new(python).args(["-I", "-c", WHO_ARE_YOU]).dir(worktree).output();
     let output = asked.map_err(|error| error.what)?;
     if output.code == 0 {
@@ -448,7 +450,7 @@ mod tests {
         assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
         assert!(sandbox.names("wt").is_empty());
 
-        // where nothing calls pip, an environment without it will do
+        // if nothing calls pip, an environment without it will do
         assert_eq!(venv.make(&sandbox.worktree, &maker(None, debian, false)).unwrap(), Created::Made);
         assert_eq!(destroy(&sandbox, &venv), Destroyed::Gone);
 

@@ -1,8 +1,8 @@
-//! How a directory reaches the shell that asked: a file that only this user can have made, named by the shell.
+//! How a directory reaches the shell that asked: through a file named by the shell, which only this user can have made.
 //!
-//! The file holds a raw path ended by NUL: data, never code. Inside the shell function the shell follows at once
-//! (`GIT_WT_CD_FILE`); for a plain `git wt` the shell's prompt looks for the file (`GIT_WT_PROMPT_CD_FILE`), and it is
-//! written only when that very shell started us in the foreground.
+//! The file holds a raw path ended by NUL: data, never code. Inside the shell function, the shell follows at once
+//! (`GIT_WT_CD_FILE`). For a plain `git wt`, the shell's prompt looks for the file (`GIT_WT_PROMPT_CD_FILE`), which is
+//! written only if that very shell started us in the foreground.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::error::{Explain, Result};
 use crate::host::exec;
 use crate::host::file::{self, read_proc};
 
-/// Where the shell waits for a directory, if it does.
+/// The file where the shell waits for a directory, if it does.
 #[derive(Debug, Clone, Default)]
 pub struct Channel {
     file: Option<PathBuf>,
@@ -43,27 +43,27 @@ impl Channel {
         let mut options = File::options();
         options.write(true).create_new(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         let mut file = file::open_private(&mut options, path).explain(failed)?;
-        // in one piece: a shell that looks too early sees nothing or all
+        // written in one piece: a shell that looks too early sees nothing or everything
         let message = [to.as_os_str().as_bytes(), b"\0"].concat();
         file.write_all(&message).explain(failed)?;
         Ok(true)
     }
 }
 
-/// Whether the command line was typed at the shell whose process id the file's name carries.
+/// Whether the command line was typed at the shell whose process id is in the file's name.
 ///
-/// A script, a background job, `$( )`, an editor's `:!` and a nested shell are all told apart from it.
+/// This excludes scripts, background jobs, `$( )`, an editor's `:!` and nested shells.
 fn is_typed_at_shell_of(file: &Path) -> bool {
     shell_of(file).is_some_and(|shell| is_foreground_of(shell).unwrap_or(false))
 }
 
-/// The shell that named the file: `git-wt.PID.RANDOM`.
+/// Returns the shell that named the file: `git-wt.PID.RANDOM`.
 fn shell_of(file: &Path) -> Option<Pid> {
     Pid::from_raw(file.file_name()?.to_str()?.split('.').nth(1)?.parse().ok()?)
 }
 
-/// Whether we are what that shell runs in the foreground: our process group is the terminal's, its leader is we or our
-/// parent (git), and the leader's parent is the shell. `None` where there is no terminal.
+/// Whether that shell runs us in the foreground: our process group is the terminal's, its leader is our process or our
+/// parent (git), and the leader's parent is the shell. `None` if there is no terminal.
 #[allow(clippy::disallowed_methods, reason = "the terminal is asked, not read")]
 fn is_foreground_of(shell: Pid) -> Option<bool> {
     let terminal = File::open("/dev/tty").ok()?;
@@ -75,17 +75,18 @@ fn is_foreground_of(shell: Pid) -> Option<bool> {
     if group == getpid() {
         return Some(parent == shell);
     }
-    // where the system does not tell git's parent, it is taken for the shell
+    // if the system does not say who git's parent is, assume it is the shell
     Some(group == parent && parent_of(parent).is_none_or(|of_git| of_git == shell))
 }
 
-/// The parent of a process; `None` where the system does not tell.
+/// Returns the parent of a process; `None` if the system does not say.
 fn parent_of(process: Pid) -> Option<Pid> {
     let stat = read_proc(format!("/proc/{}/stat", process.as_raw_nonzero()))?;
     parent_in(&stat)
 }
 
-/// The fourth field of `/proc/PID/stat`; the second, the program's name, may hold anything, but the last ')' ends it.
+/// Parses the fourth field of `/proc/PID/stat`; the second, the program's name, may contain anything, but the last ')'
+/// ends it.
 fn parent_in(stat: &str) -> Option<Pid> {
     Pid::from_raw(stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?)
 }

@@ -1,6 +1,6 @@
 //! What TAB offers: clap's engine, our own candidates, and one plain format for our own shell scripts.
 //!
-//! Answers from disk, starts no git (but for references that only git reads), stays silent on any error.
+//! It answers from disk, starts no git (except for references that only git can read), and stays silent on any error.
 
 mod names;
 
@@ -21,10 +21,10 @@ use crate::record::worktrees::Worktrees;
 use crate::text::name::escaped;
 use crate::trash::Trash;
 
-/// Answers a request of a completion script, if that is what we were started for; does not return then.
+/// Answers a completion script and exits, if that is why we were started.
 ///
-/// The script sets `GIT_WT_COMPLETE=raw` and `GIT_WT_COMPLETE_INDEX` to the number of the word under the cursor, and
-/// calls `git-wt -- git-wt WORD…`. The answer is a line a candidate: value, TAB, help.
+/// The script sets `GIT_WT_COMPLETE=raw`, sets `GIT_WT_COMPLETE_INDEX` to the number of the word under the cursor, and
+/// calls `git-wt -- git-wt WORD…`. The answer is one line for each candidate: value, TAB, help.
 #[allow(clippy::exit, reason = "who asks for words must not get a command run, whatever came of it")]
 pub fn answer(command: fn() -> clap::Command) {
     let asked =
@@ -35,7 +35,7 @@ pub fn answer(command: fn() -> clap::Command) {
     }
 }
 
-/// The format of our own scripts, which quote by themselves.
+/// The format of our own scripts, which do the quoting themselves.
 struct Raw;
 
 impl EnvCompleter for Raw {
@@ -63,7 +63,7 @@ impl EnvCompleter for Raw {
         args.resize(args.len().max(index + 1), OsString::new());
         let typed = args[index].clone();
         let mut candidates = complete(command, args, index, current_dir)?;
-        // options are asked for by a dash, as git's are, or stand alone
+        // as in git, options are offered after a dash, or if there is nothing else
         let is_option = |candidate: &CompletionCandidate| candidate.get_value().as_bytes().starts_with(b"-");
         if typed.is_empty() && !candidates.iter().all(is_option) {
             candidates.retain(|candidate| !is_option(candidate));
@@ -76,7 +76,7 @@ impl EnvCompleter for Raw {
     }
 }
 
-/// Writes one line, and nothing for a value that a line cannot hold.
+/// Writes one candidate as a line, unless its value cannot be in a line.
 fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     if value.iter().any(u8::is_ascii_control) {
         return Ok(());
@@ -88,21 +88,21 @@ fn write_candidate(value: &[u8], help: Option<&str>, out: &mut dyn Write) -> io:
     out.write_all(b"\n")
 }
 
-/// So many branches or tags are offered in their order of use, and where nothing of them is typed; of more than these
-/// nobody finds one by reading.
+/// Up to this many branches or tags are offered in order of use, even if nothing is typed; nobody finds a name by
+/// reading through more.
 const MANY: usize = 500;
 
-/// The worktrees by name, with what is to be known of each.
+/// Returns the worktrees by name, each with a description.
 pub fn worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
     named(typed, |_| true)
 }
 
-/// The worktrees that can be removed.
+/// Returns the worktrees that can be removed.
 pub fn linked_worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
     named(typed, |is_main| !is_main)
 }
 
-/// So many worktrees are described; of more than these nobody reads that.
+/// Up to this many worktrees are described; nobody reads more descriptions.
 const DESCRIBED: usize = 100;
 
 fn named(typed: &OsStr, wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidate> {
@@ -121,7 +121,7 @@ fn named(typed: &OsStr, wanted: impl Fn(bool) -> bool) -> Vec<CompletionCandidat
     trees.map(|tree| described_as(tree, &worktrees)).chain(bare).collect()
 }
 
-/// A worktree, with what is to be known of it.
+/// Returns a worktree with its description.
 fn described_as(tree: &Worktree, worktrees: &Worktrees) -> CompletionCandidate {
     let branch = match &tree.head {
         Head::Branch(branch, _) => Some(branch.to_string()),
@@ -136,8 +136,8 @@ fn described_as(tree: &Worktree, worktrees: &Worktrees) -> CompletionCandidate {
     CompletionCandidate::new(worktrees.name(tree)).help(help.map(Into::into))
 }
 
-/// What `add` can make a worktree of: branches that have none, as far as the worktrees are not very many, and those that
-/// are only on a remote.
+/// Returns what `add` can make a worktree of: branches that no worktree has (unless there are very many worktrees to
+/// check), and branches that are only on a remote.
 pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
     let in_use = repo.branches_in_use(names::MANY);
@@ -160,7 +160,7 @@ pub fn to_check_out(typed: &OsStr) -> Vec<CompletionCandidate> {
     all
 }
 
-/// Commits that have names: branches, those of remotes, tags.
+/// Returns commits that have names: branches, remote branches, tags.
 pub fn commits(typed: &OsStr) -> Vec<CompletionCandidate> {
     let (Ok(repo), Some(typed)) = (Repo::discover(), typed.to_str()) else { return Vec::new() };
     let mut all = offered(&repo, LOCAL, repo.names_below(LOCAL, typed, usize::MAX), typed, "branch");
@@ -173,15 +173,15 @@ const LOCAL: &str = "refs/heads/";
 const REMOTE: &str = "refs/remotes/";
 const TAGS: &str = "refs/tags/";
 
-/// Branches of remotes, with the remote's name.
+/// Returns remote branches, with the remote's name.
 fn tracking(repo: &Repo, typed: &str) -> Vec<CompletionCandidate> {
     let mut names = repo.names_below(REMOTE, typed, enough(typed));
     names.retain(|name| !name.ends_with("/HEAD"));
     offered(repo, REMOTE, names, typed, "remote branch")
 }
 
-/// Offers the references of these names below `prefix`: the one that moved last first, as far as logs tell; many of
-/// them by name, and only where something is typed.
+/// Returns the references of these names below `prefix`, most recently moved first according to their logs. If there
+/// are many, they are sorted by name, and offered only if something is typed.
 fn offered(
     repo: &Repo,
     prefix: &str,
@@ -194,18 +194,18 @@ fn offered(
     }
     let mut names = names;
     if names.len() <= MANY {
-        // its sort is stable: what has no log stays by name, last
+        // the sort is stable: names without a log stay in alphabetical order at the end
         names.sort_by_cached_key(|name| Reverse(repo.last_moved(&format!("{prefix}{name}"))));
     }
     names.into_iter().map(|name| CompletionCandidate::new(name).help(Some(kind.to_owned().into()))).collect()
 }
 
-/// How many names it takes to know whether they are too many.
+/// Returns how many names are enough to know whether there are too many.
 fn enough(typed: &str) -> usize {
     if typed.is_empty() { MANY + 1 } else { usize::MAX }
 }
 
-/// Whether nothing was typed that would choose among very many.
+/// Whether there are very many names and nothing was typed to choose among them.
 fn are_too_many(names: &[String], typed: &str) -> bool {
     typed.is_empty() && names.len() > MANY
 }

@@ -1,31 +1,31 @@
-//! Where the user stands, and the like place in another worktree.
+//! The user's current directory, and its counterpart in another worktree.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::host::exec;
 use crate::host::identity::Identity;
 
-/// The current directory, as the kernel names it and as the user came there.
+/// The current directory, as the kernel names it and as the user got there.
 pub struct CurrentDir {
     physical: PathBuf,
     logical: PathBuf,
 }
 
 impl CurrentDir {
-    /// Looks at the current directory; `None` where it has gone.
+    /// Finds the current directory; `None` if it no longer exists.
     pub fn now() -> Option<Self> {
         let physical = std::env::current_dir().ok()?;
         let named = exec::variable("PWD").map(PathBuf::from).filter(|name| is_same(name, &physical));
         Some(Self { logical: named.unwrap_or_else(|| physical.clone()), physical })
     }
 
-    /// Returns the directory below `to` that lies there as ours lies below `from`, or `to` where it has none.
+    /// Returns the directory below `to` that corresponds to ours below `from`, or `to` if there is none.
     pub fn counterpart(&self, from: &Path, to: &Path) -> PathBuf {
         let below = self.physical.strip_prefix(from).map(|below| to.join(below));
         below.ok().filter(|place| leads_into(place, to)).unwrap_or_else(|| to.to_owned())
     }
 
-    /// Returns the name of `path` through the symbolic links by which the user came here, where it has one.
+    /// Returns the name of `path` through the symbolic links by which the user got here, if it has one.
     pub fn name_of(&self, path: &Path) -> PathBuf {
         let named = || {
             let (real, ours) = differing_heads(&self.physical, &self.logical);
@@ -42,12 +42,12 @@ fn is_same(name: &Path, path: &Path) -> bool {
     plain && Identity::of(name).is_some_and(|there| Identity::of(path) == Some(there))
 }
 
-/// Whether `place` is a directory in the worktree `root`, and no link leads out of it.
+/// Whether `place` is a directory inside the worktree `root`, without a link leading out of it.
 fn leads_into(place: &Path, root: &Path) -> bool {
     place.is_dir() && place.canonicalize().is_ok_and(|real| real.starts_with(root))
 }
 
-/// Takes the names away that two paths end in alike.
+/// Strips the trailing names that two paths have in common.
 fn differing_heads<'a>(one: &'a Path, other: &'a Path) -> (&'a Path, &'a Path) {
     let mut heads = (one, other);
     while let (Some(a), Some(b)) = (heads.0.file_name(), heads.1.file_name()) {

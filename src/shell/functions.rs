@@ -1,4 +1,4 @@
-//! The functions that each shell loads: whole files of its own language, after the place of this program.
+//! The functions that each shell loads: whole files in its own language, preceded by the path of this program.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::host::identity::Identity;
 use crate::text::name::escaped;
 use crate::text::quote;
 
-/// The function that moves the shell at once, if nobody wants another name.
+/// The default name of the function that makes the shell change directory at once.
 pub const FUNCTION: &str = "wt";
 
-/// A shell that has a file of ours.
+/// A shell for which we have functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// 3.2 and later.
@@ -40,18 +40,18 @@ impl Shell {
         }
     }
 
-    /// What TAB calls; packages put it where the shell finds it by itself.
+    /// Returns the script that TAB calls; packages put it where the shell finds it.
     pub fn completion(self) -> &'static str {
         match self {
             Self::Bash => include_str!("../../shell/completion/git-wt.bash"),
             Self::Zsh => include_str!("../../shell/completion/git-wt.zsh"),
             Self::Fish => include_str!("../../shell/completion/git-wt.fish"),
-            // no package can bring it along: it is part of the functions
+            // it is part of the functions, so packages cannot install it separately
             Self::Nu | Self::PowerShell => "",
         }
     }
 
-    /// The line for the shell's start file.
+    /// Returns the line for the shell's start file.
     pub fn line(self, function: Option<&str>) -> String {
         let options = match function {
             Some(FUNCTION) => String::new(),
@@ -62,7 +62,7 @@ impl Shell {
             Self::Bash => format!("eval \"$(git-wt shell-init bash{options})\""),
             Self::Zsh => format!("eval \"$(git-wt shell-init zsh{options})\""),
             Self::Fish => format!("git-wt shell-init fish{options} | source"),
-            // nu reads its autoload directory after this, and a script that is not there yet it cannot load
+            // nu reads its autoload directory after its start file, and cannot load a script that does not exist yet
             Self::Nu => format!(
                 "mkdir $nu.user-autoload-dirs.0; git-wt shell-init nu{options} \
                  | save --force ($nu.user-autoload-dirs.0 | path join git-wt.nu)"
@@ -73,7 +73,7 @@ impl Shell {
         }
     }
 
-    /// The assignment that tells the functions where the binary is.
+    /// Returns the assignment that tells the functions where the binary is.
     fn binary(self, exe: &Path) -> Result<String> {
         let exe = quoted(self, exe.as_os_str())?;
         Ok(match self {
@@ -84,7 +84,7 @@ impl Shell {
         })
     }
 
-    /// The function of the user's choice, and its completion.
+    /// Returns the function with the user's chosen name, and its completion.
     fn define(self, name: &str) -> String {
         match self {
             Self::Bash => format!(
@@ -121,7 +121,7 @@ impl Shell {
     }
 }
 
-/// Quotes a word so that the shell reads it as it is; no script can hold a word that is not text.
+/// Quotes a word so that the shell reads it literally; a script cannot contain a word that is not text.
 fn quoted(shell: Shell, word: &OsStr) -> Result<String> {
     let text = word.to_str().ok_or_else(|| {
         Error::new(format!("'{}' cannot be written into a script", escaped(&word.to_string_lossy())))
@@ -134,13 +134,13 @@ fn quoted(shell: Shell, word: &OsStr) -> Result<String> {
     })
 }
 
-/// Whether all the shells take the name as it is; git and git-wt themselves are never hidden.
+/// Whether all shells accept the name as it is; git and git-wt themselves must not be hidden.
 pub fn is_function_name(name: &str) -> bool {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     plain && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(name, "git" | "git-wt")
 }
 
-/// The path that stays valid when an upgrade moves what a link on PATH points to.
+/// Returns the program's path, in a form that stays valid when an upgrade changes what a link on PATH points to.
 pub fn program() -> Result<PathBuf> {
     let ours = std::env::current_exe().explain(|| "cannot tell where git-wt is".into())?;
     match which::which("git-wt") {

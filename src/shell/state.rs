@@ -1,8 +1,8 @@
-//! The change of a shell's environment when it enters or leaves a worktree.
+//! How a shell's environment changes when it enters or leaves a worktree.
 //!
-//! What we set is remembered in one variable, as names, old values and hashes of ours: so leaving restores what was
-//! there, keeps what the user has changed meanwhile, and no secret stands in the environment twice. Pure: it is told
-//! the environment, and returns the changes.
+//! What we set is remembered in one variable, as names, old values and hashes of our values. So leaving restores what
+//! was there and keeps what the user has changed meanwhile, and no secret is in the environment twice. The module is
+//! pure: it is given the environment, and returns the changes.
 
 use std::collections::BTreeMap;
 
@@ -18,40 +18,40 @@ const HEAD: &str = "GIT_WT_HEAD";
 const PROTECTED: &str = "GIT_WT_PROTECTED";
 const PORT: &str = "GIT_WT_PORT";
 const DRIFT: &str = "GIT_WT_DRIFT";
-/// What the prompt says; the shell makes it of the others, as the branch changes without us.
+/// The text for the prompt; the shell makes it from the others, since the branch changes without us.
 const LABEL: &str = "GIT_WT_LABEL";
 
-/// What a worktree wants set.
+/// What a worktree wants set in a shell.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub name: String,
     /// The path of its HEAD file, which the prompt reads.
     pub head: String,
-    /// Whether the prompt warns.
+    /// Whether the prompt warns about this worktree.
     pub protected: bool,
-    /// The port that the prompt shows.
+    /// The port shown in the prompt.
     pub port: Option<u16>,
     /// Whether its environment is no longer as git-wt wrote it, or as the recipe wants it.
     pub drifted: bool,
-    /// The variables that its files and its record name.
+    /// The variables from its files and its record.
     pub variables: Vec<(String, String)>,
-    /// Those that git-wt itself names, whatever the files may set.
+    /// Variables that git-wt itself sets, whatever the files may set.
     pub own: Vec<(String, String)>,
-    /// What comes first on PATH.
+    /// The entry that comes first on PATH.
     pub path_entry: Option<String>,
 }
 
-/// One change.
+/// A change of one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Set a variable to a value.
     Set(String, String),
-    /// Take a variable away.
+    /// Remove a variable.
     Unset(String),
 }
 
 impl Change {
-    /// The variable that changes.
+    /// Returns the name of the variable that changes.
     pub fn name(&self) -> &str {
         match self {
             Self::Set(name, _) | Self::Unset(name) => name,
@@ -59,7 +59,7 @@ impl Change {
     }
 }
 
-/// What was there before, and what we put in its place.
+/// What a variable was before, and what we set it to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Replaced {
     /// The hash of our value.
@@ -75,7 +75,7 @@ impl Replaced {
     }
 }
 
-/// All that we have set in a shell.
+/// Everything that we have set in a shell.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct State {
     variables: BTreeMap<String, Replaced>,
@@ -83,10 +83,11 @@ struct State {
     path_entry: Option<String>,
 }
 
-/// Values to come: `None` takes the variable away, an absent name stays as it is.
+/// Future values: `None` removes the variable; variables that are not in the map stay as they are.
 type Values = BTreeMap<String, Option<String>>;
 
-/// Returns what to change on coming to `root`: first what the worktree left behind is undone, then what is wanted is set.
+/// Returns the changes for entering `root`: what was set for the previous worktree is undone, then what is wanted is
+/// set.
 pub fn changes(
     state: Option<&str>,
     root: Option<&str>,
@@ -99,10 +100,10 @@ pub fn changes(
     let mut after = undone(&before, env);
     if let Some(wanted) = wanted {
         set_variables(wanted, stays.then_some(&before), env, &mut after, &mut next);
-        // it would be two entries, and never be found again
+        // with a ':' it would become two entries, and never be found again
         next.path_entry = wanted.path_entry.clone().filter(|entry| !entry.contains(':'));
     }
-    // one who stays keeps the order that the user has made since
+    // if the shell stays in the worktree, keep the user's order of PATH
     if !stays || next.path_entry != before.path_entry {
         after.insert("PATH".into(), path(&before, &next, env));
     }
@@ -124,13 +125,14 @@ pub fn changes(
     differing(after, env)
 }
 
-/// The old values of what still has ours.
+/// Returns the old values of those variables that still have our values.
 fn undone(before: &State, env: &dyn Fn(&str) -> Option<String>) -> Values {
     let ours = before.variables.iter().filter(|(name, replaced)| replaced.is_untouched(env(name).as_deref()));
     ours.map(|(name, replaced)| (name.clone(), replaced.was.clone())).collect()
 }
 
-/// Puts the wanted variables over what has been undone, and remembers them; `same` is the state of this very worktree.
+/// Adds the wanted variables to the values and remembers them; `same` is the previous state, if the worktree is the
+/// same.
 fn set_variables(
     wanted: &Wanted,
     same: Option<&State>,
@@ -140,12 +142,12 @@ fn set_variables(
 ) {
     let base = after.clone();
     let named = wanted.variables.iter().filter(|(name, _)| may_be_set_in_a_shell(name));
-    // NUL ends a field
+    // NUL separates fields in the output
     for (name, value) in named.chain(&wanted.own).filter(|(_, value)| !value.contains('\0')) {
         let ours = hash(value.as_bytes());
         let set_before = same.and_then(|state| state.variables.get(name)).filter(|known| known.ours == ours);
         if let Some(known) = set_before.filter(|known| !known.is_untouched(env(name).as_deref())) {
-            // we set it once, and the user has changed it since
+            // we set it before, and the user has changed it since
             next.variables.insert(name.clone(), known.clone());
             continue;
         }
@@ -155,7 +157,7 @@ fn set_variables(
     }
 }
 
-/// PATH with the old entry of ours taken out and the new one in front; all others stay.
+/// Returns PATH with our old entry removed and the new one in front; all other entries stay.
 fn path(before: &State, next: &State, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let now = env("PATH");
     let mut entries: Vec<&str> = now.as_deref().map(|path| path.split(':').collect()).unwrap_or_default();
@@ -254,7 +256,7 @@ mod tests {
         shell.0.insert("PATH".into(), "/mine:/a/bin:/bin".into());
         shell.0.remove("GONE");
         assert_eq!(shell.go(Some(&tree)), 0);
-        // a value that is new in the worktree arrives
+        // a value that is new in the worktree is set
         shell.go(Some(&worktree("a", &[("PORT", "8001"), ("GONE", "x"), ("LATER", "2")])));
         assert_eq!((shell.has("PORT"), shell.has("GONE"), shell.has("LATER")), (Some("9"), None, Some("2")));
         assert_eq!(shell.has("PATH"), Some("/mine:/a/bin:/bin"));

@@ -1,7 +1,7 @@
-//! Env files as bytes: read without interpreting, edited without touching anything but a value.
+//! Env files as bytes: read without interpreting them, edited without touching anything but values.
 //!
-//! Programs disagree on the dialect (quotes, comments, expansion, duplicates). So a value that they would read
-//! differently is called dynamic and left to them, and what is written here all of them read alike.
+//! Programs disagree about the dialect (quotes, comments, expansion, duplicates). So a value that they would read
+//! differently is called dynamic and left to them, and values written here are read alike by all of them.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -16,7 +16,7 @@ const MARKER: &[u8] = b"# set by git-wt for this worktree";
 pub struct EnvText {
     bytes: Vec<u8>,
     assignments: Vec<Assignment>,
-    /// Which of the assignments are a variable's, in order.
+    /// The indices of each variable's assignments, in order.
     by_name: HashMap<String, Vec<usize>>,
 }
 
@@ -31,9 +31,9 @@ impl Eq for EnvText {}
 /// A variable's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// What every program reads.
+    /// The text that every program reads.
     Text(String),
-    /// The bytes as they stand: an expansion or a quoting that programs read differently.
+    /// The bytes as written: an expansion or a quoting that programs read differently.
     Dynamic(String),
 }
 
@@ -43,15 +43,15 @@ enum Quote {
     None,
     Single,
     Double,
-    /// Quotes for node, plain characters for the others; or pieces that only a shell puts together.
+    /// Quotes that node knows but others take literally; or pieces that only a shell joins.
     Odd,
 }
 
-/// An assignment's place in the text.
+/// Where an assignment is in the text.
 #[derive(Debug, Clone)]
 struct Assignment {
     name: Range<usize>,
-    /// With its quotes, without blanks and comment around.
+    /// Including its quotes, without surrounding blanks and comment.
     value: Range<usize>,
     quote: Quote,
     /// Where the next line begins.
@@ -59,7 +59,7 @@ struct Assignment {
 }
 
 impl Value {
-    /// What it is told by: the text, or the bytes that stand for one.
+    /// Returns the text, or the bytes as written if it is dynamic.
     pub fn into_text(self) -> String {
         match self {
             Self::Text(text) | Self::Dynamic(text) => text,
@@ -68,7 +68,7 @@ impl Value {
 }
 
 impl EnvText {
-    /// Takes any bytes; what is no assignment stays as it is.
+    /// Parses any bytes; lines that are not assignments stay as they are.
     pub fn parse(bytes: Vec<u8>) -> Self {
         let assignments = Scan(&bytes).assignments();
         let mut text = Self { bytes, assignments, by_name: HashMap::new() };
@@ -83,7 +83,7 @@ impl EnvText {
         &self.bytes
     }
 
-    /// The value of a variable; of several assignments the last counts.
+    /// Returns the value of a variable; if there are several assignments, the last one counts.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.last(name).map(|found| self.value(found))
     }
@@ -92,7 +92,7 @@ impl EnvText {
         Some(&self.assignments[*self.by_name.get(name)?.last()?])
     }
 
-    /// All variables, each once, in the order they first appear.
+    /// Returns all variables, each once, in the order of their first appearance.
     pub fn variables(&self) -> Vec<(String, Value)> {
         let firsts = self.assignments.iter().enumerate().filter_map(|(at, found)| {
             let name = self.name(found);
@@ -102,8 +102,9 @@ impl EnvText {
         firsts.collect()
     }
 
-    /// Sets variables, all or none: each in all of its assignments, since programs disagree on which counts; at the end of
-    /// the file if it has none. Every other byte stays. What is refused changes nothing.
+    /// Sets variables, all or none. Each is set in all of its assignments, since programs disagree about which one
+    /// counts, or at the end of the file if it has none. Every other byte stays. If a value is refused, nothing
+    /// changes.
     pub fn set_all(&mut self, values: &[(&str, &str)]) -> Result<()> {
         let edited = self.with_values(values)?;
         if !edited.is_with(values, self) {
@@ -114,7 +115,7 @@ impl EnvText {
         Ok(())
     }
 
-    /// Whether these variables are set, and all others as `before`.
+    /// Whether these variables are set, and all others are as `before`.
     fn is_with(&self, values: &[(&str, &str)], before: &Self) -> bool {
         let wanted: HashMap<&str, &str> = values.iter().copied().collect();
         let others = |text: &Self| {
@@ -126,7 +127,7 @@ impl EnvText {
         wanted.iter().all(is_set) && others(self) == others(before)
     }
 
-    /// A variable without which the others could be set.
+    /// Returns a variable that keeps the others from being set.
     fn culprit<'a>(&self, values: &[(&'a str, &str)]) -> Result<&'a str> {
         if let [(name, _)] = values {
             return Ok(name);
@@ -138,7 +139,7 @@ impl EnvText {
     fn with_values(&self, values: &[(&str, &str)]) -> Result<Self> {
         let mut edits = Vec::new();
         let (mut seen, mut lines) = (HashSet::new(), Vec::new());
-        // the last of several values of a variable counts
+        // if a variable is given several times, its last value counts
         for (name, value) in values.iter().rev().filter(|(name, _)| seen.insert(*name)) {
             if !is_name(name.as_bytes()) {
                 return Err(Error::new(format!(
@@ -173,7 +174,8 @@ impl EnvText {
         bytes
     }
 
-    /// The bytes of a variable's value as they stand, with their quotes; of several assignments the last counts.
+    /// Returns the bytes of a variable's value as written, including quotes; if there are several assignments, the last
+    /// one counts.
     pub fn raw(&self, name: &str) -> Option<&str> {
         self.last(name).and_then(|found| self.raw_of(found))
     }
@@ -182,8 +184,8 @@ impl EnvText {
         std::str::from_utf8(&self.bytes[found.value.clone()]).ok()
     }
 
-    /// Puts other bytes in the place of a value, quotes and all, in each assignment where `edit` has any for the name and
-    /// the bytes as they stand.
+    /// Replaces values including their quotes: in each assignment for which `edit`, given the name and the bytes as
+    /// written, returns other bytes.
     pub fn edit(&mut self, edit: impl Fn(&str, &str) -> Option<String>) {
         let edits = self
             .assignments
@@ -201,7 +203,7 @@ impl EnvText {
         match found.quote {
             Quote::None | Quote::Double if raw.contains(['$', '`']) => Value::Dynamic(raw),
             Quote::None => Value::Text(raw),
-            // some programs expand it even here
+            // some programs expand this even in single quotes
             Quote::Single if raw.contains("${") => Value::Dynamic(raw),
             Quote::Single => Value::Text(raw[1..raw.len() - 1].to_owned()),
             Quote::Double => Value::Text(unescaped(&raw[1..raw.len() - 1])),
@@ -229,7 +231,7 @@ impl Scan<'_> {
         found
     }
 
-    /// Reads the line that begins at `at`, and those that a quoted value runs on over.
+    /// Reads the line that begins at `at`, and further lines if a quoted value continues on them.
     fn assignment(&self, at: usize) -> Option<Assignment> {
         let mut start = self.past_blanks(at);
         if let Some(rest) = self.0[start..].strip_prefix(b"export")
@@ -247,14 +249,14 @@ impl Scan<'_> {
         let begin = self.past_blanks(after);
         let (mut value, quote) = self.quoted(begin).unwrap_or_else(|| self.bare(begin, begin > after));
         if value.is_empty() {
-            // a shell takes a value only there, and a comment needs the blank before it
+            // the value must begin right there for a shell, and a comment needs the blank before it
             value = after..after;
         }
         let end = self.next_line(value.end);
         Some(Assignment { name, value, quote, end })
     }
 
-    /// Reads a quoted value. After it only blanks or a comment may follow on the line: else the quote is no quote.
+    /// Reads a quoted value. Only blanks or a comment may follow on the line; otherwise the quote is not one.
     fn quoted(&self, begin: usize) -> Option<(Range<usize>, Quote)> {
         let quote = *self.0.get(begin).filter(|b| b"'\"`".contains(b))?;
         let mut at = begin + 1;
@@ -297,7 +299,7 @@ impl Scan<'_> {
         self.0[at..].iter().position(|b| *b == b'\n').map_or(self.0.len(), |length| at + length + 1)
     }
 
-    /// Where the assignments below our marker end.
+    /// Returns where the assignments below our marker end.
     fn block_end(&self) -> Option<usize> {
         let mut at = 0;
         while at < self.0.len() {
@@ -315,7 +317,7 @@ impl Scan<'_> {
     }
 }
 
-/// The text with lines below our marker, which is made at the end of the file if it is not there.
+/// Returns the text with lines below our marker, which is added at the end of the file if it is missing.
 fn with_lines(mut bytes: Vec<u8>, lines: &[String]) -> Vec<u8> {
     let crlf = bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
     let eol = if crlf { "\r\n" } else { "\n" };
@@ -343,7 +345,7 @@ fn is_name(name: &[u8]) -> bool {
         && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
-/// Undoes the escapes that programs agree on inside double quotes; other backslashes stay.
+/// Undoes the escapes in double quotes that programs agree on; other backslashes stay.
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();

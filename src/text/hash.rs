@@ -1,4 +1,4 @@
-//! Hashes: by which a text is known again that must not be kept, or that a name has no room for.
+//! Hashes: they identify a text that must not be stored, or that is too long for a name.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ pub fn hash(bytes: &[u8]) -> String {
     faster_hex::hex_string(&Sha256::digest(bytes))
 }
 
-/// Returns the same of all that can be read, however long that is.
+/// Returns the SHA-256 of everything that can be read, however long.
 pub fn hash_all(mut from: impl Read) -> io::Result<String> {
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

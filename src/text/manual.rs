@@ -1,4 +1,4 @@
-//! The pages of the manual, which the program carries along.
+//! The pages of the manual, which are built into the program.
 
 macro_rules! pages {
     ($($name:literal)*) => {
@@ -6,7 +6,7 @@ macro_rules! pages {
     };
 }
 
-/// The pages of the manual by the names of their files.
+/// The pages of the manual, by file name.
 pub const PAGES: &[(&str, &str)] = pages! {
     "git-wt.1"
     "git-wt-add.1"

@@ -1,4 +1,4 @@
-//! Names with rules: of a worktree, of a branch. Parsed at the edge, trusted inside.
+//! Names with rules: of worktrees and of branches. They are parsed at the edge and trusted inside.
 //!
 //! It knows git's rules for reference names (git-check-ref-format(1)); it touches no repository.
 
@@ -21,7 +21,7 @@ pub struct Name(String);
 pub struct BranchName(String);
 
 impl Name {
-    /// Parses a name from which a branch or a place is derived.
+    /// Parses a name from which a branch or a path is derived.
     pub fn parse(text: &str) -> Result<Self> {
         if let Some(fault) = fault(text) {
             return Err(Error::new(format!("'{}' is not a usable name: {fault}", escaped(text))));
@@ -34,7 +34,7 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
-    /// Takes a name that came from a place the user chose; only what is shown and looked up.
+    /// Takes a name from a path that the user chose; it is only shown and looked up.
     pub fn of_place(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -61,12 +61,12 @@ impl BranchName {
         full.strip_prefix("refs/heads/").map(|short| Self(short.to_owned()))
     }
 
-    /// The short name.
+    /// Returns the short name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The full reference name.
+    /// Returns the full reference name.
     pub fn full(&self) -> String {
         format!("refs/heads/{}", self.0)
     }
@@ -84,7 +84,7 @@ impl Display for BranchName {
     }
 }
 
-/// Says what makes `text` unusable as a branch, by git-check-ref-format(1) and `--branch`.
+/// Returns what makes `text` unusable as a branch, by git-check-ref-format(1) and `--branch`.
 fn fault(text: &str) -> Option<&'static str> {
     let bad = |c: char| matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
     if text.is_empty() {
@@ -110,7 +110,7 @@ fn fault(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns lowercase `a-z`, digits and single hyphens, none at either end; empty if nothing is left.
+/// Returns lowercase `a-z`, digits and single hyphens, without a hyphen at either end; empty if nothing is left.
 pub fn slug(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -124,9 +124,9 @@ pub fn slug(text: &str) -> String {
     out
 }
 
-/// Returns a database name: `[a-z0-9_]`, a letter first (SQL wants quotes round any other, Docker Compose takes no `_`
-/// there), at most 58 bytes (`test_` in front still fits PostgreSQL's 63), with 8 hex digits of a hash where something
-/// was lost.
+/// Returns a database name: `[a-z0-9_]`, beginning with a letter (SQL requires quotes otherwise, and Docker Compose
+/// accepts no `_` there), at most 58 bytes (so that `test_` in front still fits PostgreSQL's 63), with 8 hex digits of
+/// a hash if anything was lost.
 pub fn dbname(text: &str) -> String {
     const MOST: usize = 58;
     let plain: String =
@@ -142,8 +142,9 @@ pub fn dbname(text: &str) -> String {
     format!("{}_{hash}", &name[..name.len().min(MOST - 9)])
 }
 
-/// Makes visible what a terminal would obey, hide or reorder: controls, line breaks, bidirectional and zero-width
-/// characters, blanks other than the space, and what Unicode has not assigned or leaves to private use.
+/// Makes visible whatever a terminal would obey, hide or reorder: control characters, line breaks, bidirectional and
+/// zero-width characters, blanks other than the space, and characters that Unicode has not assigned or leaves to
+/// private use.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -157,7 +158,7 @@ pub fn is_shown(text: &str) -> bool {
 }
 
 fn is_visible(c: char) -> bool {
-    // letters, marks or symbols by their category, which no font draws
+    // letters, marks or symbols by category, but invisible in every font
     const BLANK: [RangeInclusive<char>; 9] = [
         '\u{34f}'..='\u{34f}',
         '\u{115f}'..='\u{1160}',
@@ -172,7 +173,7 @@ fn is_visible(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    // of what follows a letter, `escape_debug` escapes what is no letter, mark, number, punctuation or symbol
+    // after a letter, `escape_debug` escapes all but letters, marks, numbers, punctuation and symbols
     let mut buffer = [b'a'; 5];
     let length = c.encode_utf8(&mut buffer[1..]).len();
     let printable =

@@ -1,6 +1,6 @@
-//! Words as shells read them: data that stays one word and nothing else.
+//! Quoting for shells: data stays a single word, and means nothing else.
 //!
-//! Scripts hold text, and no NUL; what is not UTF-8 has no place in them. In hints each word can be seen.
+//! Scripts contain text without NUL; what is not UTF-8 cannot be in them. In hints, every word can be seen.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,14 +10,14 @@ use crate::text::name::is_shown;
 
 /// Quotes a word for bash, zsh, dash and fish alike.
 ///
-/// A backslash is kept out of the quotes, where fish would take it for its own; a leading `=` names a program in zsh.
+/// A backslash is kept outside the quotes, where fish would interpret it; a leading `=` would mean a program in zsh.
 pub fn posix(word: &str) -> String {
     let pieces: Vec<_> = word.split('\\').map(|piece| shell_escape::unix::escape(piece.into())).collect();
     let quoted = pieces.join("\\\\");
     if quoted.starts_with('=') { format!("\\{quoted}") } else { quoted }
 }
 
-/// Writes a hint's command, to be pasted into any of these shells.
+/// Returns a hint's command, to be pasted into any of these shells.
 pub fn command(hint: &Hint) -> String {
     let part = |part: &Part| match part {
         Part::Written(words) => (*words).to_owned(),
@@ -26,11 +26,11 @@ pub fn command(hint: &Hint) -> String {
     hint.parts.iter().map(part).collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes a word such that all of it is seen: `printf` makes the bytes that no terminal shows.
+/// Quotes a word so that all of it is visible: `printf` produces the bytes that no terminal shows.
 fn seen(word: &OsStr) -> String {
     match word.to_str() {
         Some(text) if is_shown(text) => posix(text),
-        // a substitution would lose the line break, and name another thing
+        // command substitution would drop the line break, and so mean something else
         _ if word.as_encoded_bytes().ends_with(b"\n") => "NAME".into(),
         _ => {
             let bytes = word.as_encoded_bytes().iter().map(|&byte| {
@@ -57,7 +57,7 @@ pub fn nu(word: &str) -> String {
     format!("\"{}\"", inside.collect::<String>())
 }
 
-/// Quotes a word for PowerShell, which takes typographic quotes for plain ones.
+/// Quotes a word for PowerShell, which treats typographic quotes like plain ones.
 pub fn powershell(word: &str) -> String {
     let double = |c| if matches!(c, '\'' | '‘' | '’' | '‚' | '‛') { 2 } else { 1 };
     let inside = word.chars().flat_map(|c| std::iter::repeat_n(c, double(c)));

@@ -1,18 +1,20 @@
-//! The names of variables that programs take orders from.
+//! The names of variables that control programs.
 //!
-//! A worktree's files set none of them, for the shell, `run` and hooks alike: such a variable has every program load
-//! code, ask another server or trust another certificate. The worktree's own programs can still read them from its files.
+//! A worktree's files may not set any of them, in the shell, in `run` or in hooks: such a variable makes every program
+//! load code, ask another server or trust another certificate. The worktree's own programs can still read them from its
+//! files.
 
-/// The root of the worktree that the shell is in, or was in last when it is in none.
+/// The root of the worktree that the shell is in, or was in last if it is in none.
 pub const HERE: &str = "GIT_WT_HERE";
-/// The root of the one that it was in before that.
+/// The root of the worktree that it was in before that.
 pub const BEFORE: &str = "GIT_WT_BEFORE";
 
 /// bash(1) and zshparam(1), both under "parameters set" and "used by the shell"; fish's special variables; the
-/// environment of nushell, and about_Environment_Variables of PowerShell. bash and zsh evaluate what is assigned to the
-/// integers among them.
+/// environment of nushell, and about_Environment_Variables of PowerShell. Some of them are integers, and bash and zsh
+/// evaluate what is assigned to those.
 ///
-/// HOST and HOSTNAME are not here: to shells they are plain strings without a meaning, and servers are told their address by them.
+/// HOST and HOSTNAME are not here: for shells they are plain strings without a meaning, and servers read their address
+/// from them.
 #[rustfmt::skip]
 const SHELLS: &[&str] = &[
     "AUTO_RESUME", "BASH", "BASHOPTS", "BASHPID", "CDPATH", "CHILD_MAX", "COLUMNS", "COMPREPLY", "COPROC", "DIRSTACK",
@@ -34,14 +36,14 @@ const SHELLS: &[&str] = &[
     "COMSPEC", "PATHEXT", "PSEXECUTIONPOLICYPREFERENCE", "PSMODULEANALYSISCACHEPATH", "PSMODULEPATH", "SYSTEMROOT", "WINDIR",
 ];
 
-/// ld.so(8), dyld(1), and what the C library reads by itself: environ(7), locale(7), resolv.conf(5), mallopt(3).
+/// ld.so(8), dyld(1), and what the C library itself reads: environ(7), locale(7), resolv.conf(5), mallopt(3).
 #[rustfmt::skip]
 const LOADERS: &[&str] = &[
     "DEVELOPER_DIR", "GETCONF_DIR", "GLIBC_TUNABLES", "HOSTALIASES", "LANG", "LANGUAGE", "LIBPATH", "LOCALDOMAIN", "LOCPATH",
     "NIS_PATH", "NLSPATH", "RES_OPTIONS", "SDKROOT", "SHLIB_PATH", "TEMP", "TEMPDIR", "TMP", "TMPDIR", "TZDIR",
 ];
 
-/// Interpreters, compilers and what drives them: python(1), node(1), perlrun(1), ruby(1), php(1), java(1), lua(1), go(1),
+/// Interpreters, compilers and their drivers: python(1), node(1), perlrun(1), ruby(1), php(1), java(1), lua(1), go(1),
 /// rustc and cargo, gcc(1), make(1), dotnet(1).
 #[rustfmt::skip]
 const INTERPRETERS: &[&str] = &[
@@ -74,7 +76,7 @@ const INTERPRETERS: &[&str] = &[
     "DOTNET_STARTUP_HOOKS",
 ];
 
-/// Pagers, editors, and other tools that read options or a file of settings from the environment: less(1), man(1), vim(1),
+/// Pagers, editors, and other tools that take options or a settings file from the environment: less(1), man(1), vim(1),
 /// sudo(8), rsync(1), tar(1), grep(1), gzip(1), xz(1), gawk(1), screen(1), tmux(1), gpg(1), psql(1), mysql(1).
 #[rustfmt::skip]
 const TOOLS: &[&str] = &[
@@ -104,7 +106,7 @@ const TOOLS: &[&str] = &[
     "PSQL_WATCH_PAGER", "SQLITE_HISTORY", "SQLITE_TMPDIR", "SQLPATH", "TNS_ADMIN",
 ];
 
-/// Where connections go, by whose word they are trusted, and the clients of what runs elsewhere: curl(1), openssl-env(7),
+/// Where connections go, which certificates are trusted, and clients of remote services: curl(1), openssl-env(7),
 /// docker(1), kubectl, the command lines of the clouds.
 #[rustfmt::skip]
 const CONNECTIONS: &[&str] = &[
@@ -121,11 +123,10 @@ const CONNECTIONS: &[&str] = &[
     "APT_CONFIG", "CARGO", "ELM_HOME", "N_PREFIX", "PIPENV_PIPFILE",
 ];
 
-/// Families of the above, by what the names begin with, and the package managers, which take each of their settings from
-/// a variable.
+/// Prefixes of families of such variables, and package managers, which take each of their settings from a variable.
 #[rustfmt::skip]
 const FAMILIES: &[&str] = &[
-    // shells, and what hooks into their prompts
+    // shells, and tools that hook into their prompts
     "BASH_", "COMP_", "READLINE_", "ZLE_", "ZSH", "FISH_", "NU_", "TRANSIENT_PROMPT_", "POWERSHELL_", "__GIT_WT",
     "ATUIN_", "DIRENV_", "FZF_", "MISE_", "POWERLEVEL9K_", "SKIM_", "STARSHIP_", "_ZO_",
     // loaders and the system
@@ -133,7 +134,7 @@ const FAMILIES: &[&str] = &[
     // interpreters and compilers
     "CCACHE_", "CGO_", "CMAKE_", "COMPLUS_", "CORECLR_", "COR_", "DENO_", "ERL_", "JULIA_", "JUPYTER_", "LUA_",
     "MSBUILD", "PERL", "PKG_CONFIG_", "RUBY", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTFMT", "SCCACHE_", "TS_NODE_",
-    // git and what it goes through
+    // git and its transport
     "GIT_", "SSH_",
     // pagers and editors
     "BAT_", "DELTA_", "GROFF_", "LESS_", "MAGICK_", "NVIM_", "PERF_", "VALGRIND_",
@@ -145,8 +146,8 @@ const FAMILIES: &[&str] = &[
     "POETRY_", "PRE_COMMIT_", "PYENV_", "RBENV_", "RCLONE_", "RESTIC_", "RUSTUP_", "SDKMAN_", "TWINE_", "UV_", "VCPKG_", "VIRTUALENV", "VOLTA_", "YARN_",
 ];
 
-/// Whether a name may be set from a worktree's files. Capital or small is one name here, as it is to nushell, and as
-/// programs read both `HTTP_PROXY` and `http_proxy`.
+/// Whether a worktree's files may set this name. Case is ignored, as nushell does, and because programs read both
+/// `HTTP_PROXY` and `http_proxy`.
 pub fn may_be_set(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -160,8 +161,8 @@ pub fn may_be_set(name: &str) -> bool {
     starts && plain && !reserved
 }
 
-/// Whether it may be set in a shell: not without a capital letter either, since shells keep settings of their own under
-/// such names (zsh's `path` is PATH).
+/// Whether it may be set in a shell. It must also contain a capital letter, since shells keep settings of their own
+/// under names without one (zsh's `path` is PATH).
 pub fn may_be_set_in_a_shell(name: &str) -> bool {
     may_be_set(name) && name.bytes().any(|b| b.is_ascii_uppercase())
 }

@@ -1,10 +1,10 @@
-//! `~/` at the beginning of a path, which a shell expands and a configuration file does not.
+//! `~/` at the beginning of a path, which a shell expands but a configuration file does not.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The path with `home` for a `~` before its first slash; without a home it stays as it is.
+/// Returns the path with a leading `~` replaced by `home`; unchanged if there is no home.
 pub fn expanded(path: &OsStr, home: Option<&Path>) -> PathBuf {
     match (path.as_bytes().strip_prefix(b"~/"), home) {
         (Some(rest), Some(home)) => home.join(OsStr::from_bytes(rest)),

@@ -1,7 +1,7 @@
-//! URLs of databases, edited by component at its place and never printed anew.
+//! Database URLs: components are edited in place, and the rest is never rewritten.
 //!
-//! Scheme, user, password, host and query stay byte for byte: programs tell databases apart by the spelling of the
-//! scheme, and a normalised password may be another one.
+//! Scheme, user, password, host and query stay byte for byte: programs recognise databases by the spelling of the
+//! scheme, and a normalised password may be a different one.
 
 mod local;
 
@@ -12,46 +12,47 @@ use serde::{Deserialize, Serialize};
 
 pub use local::with_ports;
 
-/// A URL with the places of its parts.
+/// A URL and the positions of its parts.
 #[derive(Debug, Clone)]
 pub struct Url<'a> {
     text: &'a str,
     scheme: Range<usize>,
-    /// User, password, host and port; empty where there is none.
+    /// User, password, host and port; empty if there is none.
     authority: Range<usize>,
-    /// After the authority, up to the query; with its leading slash.
+    /// From the end of the authority to the query, with its leading slash.
     path: Range<usize>,
 }
 
-/// What keeps a database.
+/// The kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
     Server(ServerEngine),
 }
 
-/// What kind of server keeps a database.
+/// The kind of database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerEngine {
-    /// PostgreSQL and what speaks like it.
+    /// PostgreSQL and compatible servers.
     Postgres,
     Mysql,
 }
 
-/// Where an SQLite URL points.
+/// Where an SQLite URL leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SqlitePlace {
-    /// Nowhere: it lives in memory.
+    /// To no file: the database is in memory.
     Memory,
-    /// At a file relative to the project.
+    /// To a file relative to the project.
     Relative(String),
-    /// At a file with an absolute path.
+    /// To a file with an absolute path.
     Absolute(String),
 }
 
 impl Engine {
-    /// The engine of a scheme as dj-database-url, django-environ and SQLAlchemy know them: `postgresql+psycopg`, …
+    /// Returns the engine of a scheme, as spelled by dj-database-url, django-environ and SQLAlchemy:
+    /// `postgresql+psycopg`, …
     pub fn of(scheme: &str) -> Option<Self> {
         let family = scheme.split('+').next()?.to_ascii_lowercase();
         match family.as_str() {
@@ -86,8 +87,8 @@ impl<'a> Url<'a> {
         Some(Self { text, scheme: 0..colon, authority, path: path_begin..path_end })
     }
 
-    /// Finds the parts of the URL of a database on a server, or says why they cannot be told from the password for certain:
-    /// what may be a part of that is shown to nobody.
+    /// Finds the parts of the URL of a database on a server, or says why they cannot be told from the password for
+    /// certain: anything that may be part of the password is never shown.
     pub fn of_server(text: &'a str) -> Result<Self, &'static str> {
         let url = Self::parse(text).filter(|url| text[url.scheme.end..].starts_with("://"));
         let url = url.ok_or("it does not begin with a scheme and '://'")?;
@@ -112,13 +113,13 @@ impl<'a> Url<'a> {
         &self.text[self.scheme.clone()]
     }
 
-    /// Host and port as they are spelled, without user and password.
+    /// Returns host and port as spelled, without user and password.
     pub fn server(&self) -> &str {
         let authority = &self.text[self.authority.clone()];
         authority.rsplit_once('@').map_or(authority, |(_, server)| server)
     }
 
-    /// Where the server is, as the URL has it: host and port, or what its parameters say of them.
+    /// Returns the server's address according to the URL: host and port, or what its parameters say about them.
     pub fn address(&self) -> String {
         let host = ["host", "hostaddr", "unix_socket"].iter().find_map(|key| self.parameter(key));
         match (host, self.parameter("port").or_else(|| self.port())) {
@@ -133,7 +134,7 @@ impl<'a> Url<'a> {
         Some(percent_decoded(user.split(':').next().unwrap_or_default())).filter(|user| !user.is_empty())
     }
 
-    /// The host, decoded, without brackets.
+    /// Returns the host, decoded, without brackets.
     pub fn host(&self) -> Option<String> {
         let host = host_of(self.server());
         (!host.is_empty()).then(|| percent_decoded(host))
@@ -144,7 +145,7 @@ impl<'a> Url<'a> {
         Some(port.to_owned())
     }
 
-    /// The value of a parameter after the question mark, decoded.
+    /// Returns the value of a parameter after the question mark, decoded.
     pub fn parameter(&self, key: &str) -> Option<String> {
         self.parameters().find(|(known, _)| *known == key).map(|(_, value)| percent_decoded(value))
     }
@@ -156,7 +157,7 @@ impl<'a> Url<'a> {
         password.or_else(|| self.parameter("password"))
     }
 
-    /// What a program has said, without the secrets of the URL, which it may repeat.
+    /// Removes the secrets of the URL from a program's output, which may repeat them.
     pub fn without_secrets(&self, text: &str) -> String {
         let known = [self.user(), self.host(), Some(self.database())];
         let secrets = [self.password(), self.parameter("sslpassword"), self.parameter("options")];
@@ -169,7 +170,7 @@ impl<'a> Url<'a> {
             .fold(text.to_owned(), |text, secret| text.replace(&secret, "***"))
     }
 
-    /// The name of the database, decoded.
+    /// Returns the name of the database, decoded.
     pub fn database(&self) -> String {
         let path = self.text[self.path.clone()].trim_start_matches('/');
         percent_decoded(path.split('/').next().unwrap_or_default())
@@ -177,24 +178,24 @@ impl<'a> Url<'a> {
 
     /// Whether the server is on this machine: a socket, or a name or address that never leaves it.
     pub fn is_local(&self) -> bool {
-        // wherever a client may take one for a parameter: libpq knows no fragment
+        // anywhere a client may see a parameter: libpq does not know fragments
         let pairs = self.text[self.path.start..].split(['?', '&', '#', ';']);
         let asked: Vec<(String, String)> = pairs
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (percent_decoded(key).to_ascii_lowercase(), percent_decoded(value)))
             .collect();
-        // a service is looked up in a file, and may be anywhere
+        // a service is defined in a file, and may be anywhere
         let names_a_service = asked.iter().any(|(key, _)| ["service", "servicefile"].contains(&&**key));
         let named = asked.iter().filter(|(key, _)| ["host", "hostaddr"].contains(&&**key));
         let server = percent_decoded(self.server());
-        // each may be a list, for libpq after it is decoded
+        // each may be a list, which libpq splits after decoding
         let mut hosts = named.map(|(_, hosts)| &**hosts).chain([&*server]).flat_map(|hosts| hosts.split(','));
         !names_a_service && hosts.all(is_local_host)
     }
 
-    /// How PostgreSQL's own programs reach a database of this server (libpq, "Connection URIs"): without the parameters that
-    /// only frameworks know, and without secrets, since others see what a program is called with. The password and the
-    /// `options` go another way; for `sslpassword` there is none.
+    /// Returns the URL with which PostgreSQL's own programs reach a database on this server (libpq, "Connection URIs"):
+    /// without the parameters that only frameworks know, and without secrets, since other users see a program's
+    /// arguments. The password and the `options` are passed in other ways; `sslpassword` cannot be passed.
     pub fn libpq(&self, database: &str) -> String {
         let authority = &self.text[self.authority.clone()];
         let user = authority.rsplit_once('@').map(|(user, _)| user.split(':').next().unwrap_or_default());
@@ -205,20 +206,20 @@ impl<'a> Url<'a> {
         format!("postgresql://{user}{}/{database}{query}", self.server())
     }
 
-    /// The `key=value` pairs after the question mark, as they are spelled.
+    /// Returns the `key=value` pairs after the question mark, as spelled.
     fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         let query = self.text[self.path.end..].strip_prefix('?').unwrap_or_default();
         query.split('#').next().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='))
     }
 
-    /// The URL of another database on the same server, for the same user, with the same options.
+    /// Returns the URL of another database on the same server, for the same user, with the same options.
     pub fn with_database(&self, name: &str) -> String {
         let path = &self.text[self.path.clone()];
         let rest = path.strip_prefix('/').and_then(|path| path.find('/').map(|at| &path[at..])).unwrap_or("");
         self.with_encoded_path(&format!("/{}{rest}", percent_encoded(name)))
     }
 
-    /// The URL with another path; what would end a path is percent-encoded.
+    /// Returns the URL with another path, percent-encoding whatever would end a path.
     pub fn with_path(&self, path: &str) -> String {
         self.with_encoded_path(&percent_encoded(path))
     }
@@ -227,14 +228,14 @@ impl<'a> Url<'a> {
         [&self.text[..self.path.start], path, &self.text[self.path.end..]].concat()
     }
 
-    /// Where an SQLite URL points: `sqlite:///relative`, `sqlite:////absolute`, `sqlite://:memory:`.
+    /// Returns where an SQLite URL leads: `sqlite:///relative`, `sqlite:////absolute`, `sqlite://:memory:`.
     pub fn sqlite_place(&self) -> Option<SqlitePlace> {
         let whole = &self.text[self.scheme.end + 1..self.path.end];
         if whole.contains(":memory:") || matches!(whole, "" | "//" | "///") {
             return Some(SqlitePlace::Memory);
         }
         let path = match whole.strip_prefix("//") {
-            // a name where the host belongs is ignored or misread: no place can be told
+            // a name in place of the host is ignored or misread by programs, so the place is unknown
             Some(rest) => rest.strip_prefix('/')?,
             None => whole,
         };
@@ -243,7 +244,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Parameters of libpq that say how to connect, and hold no secret.
+/// Parameters of libpq that say how to connect and contain no secret.
 const LIBPQ: [&str; 18] = [
     "channel_binding",
     "connect_timeout",
@@ -265,9 +266,10 @@ const LIBPQ: [&str; 18] = [
     "user",
 ];
 
-/// One name for all ways to write the address of a server: this machine's own, and the default port.
+/// Returns one name for all spellings of a server's address: for this machine, and with or without the default port.
 ///
-/// A socket in the usual place is the server that `localhost` leads to; one elsewhere may be another.
+/// A socket in the usual place belongs to the server that `localhost` leads to; a socket elsewhere may belong to
+/// another.
 pub fn canonical(engine: ServerEngine, address: &str) -> String {
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => {
@@ -286,7 +288,7 @@ pub fn canonical(engine: ServerEngine, address: &str) -> String {
     }
 }
 
-/// Names, addresses and sockets of a server's default place on this machine.
+/// Names, addresses and socket directories that mean the default server on this machine.
 const SPELLINGS_OF_LOCALHOST: [&str; 11] = [
     "",
     "localhost",
@@ -301,7 +303,7 @@ const SPELLINGS_OF_LOCALHOST: [&str; 11] = [
     "/var/lib/mysql/mysql.sock",
 ];
 
-/// The host of `host:port` or `[address]:port`.
+/// Returns the host of `host:port` or `[address]:port`.
 fn host_of(server: &str) -> &str {
     match server.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -309,7 +311,7 @@ fn host_of(server: &str) -> &str {
     }
 }
 
-/// Whether it can be a host, or none, perhaps with a port: a name, an address, or the directory of a socket.
+/// Whether this can be a host, perhaps with a port: nothing, a name, an address, or the directory of a socket.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => (address, port),
@@ -334,7 +336,8 @@ fn is_local_host(host: &str) -> bool {
         || loopback
 }
 
-/// The length of `user:password@host:port`. A password that should have been encoded may hold any of `/ ? #`.
+/// Returns the length of `user:password@host:port`. A password that should have been encoded may contain any of `/ ?
+/// #`.
 fn authority_length(rest: &str) -> usize {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let has_user = rest[..end].contains('@');
@@ -349,7 +352,7 @@ fn authority_length(rest: &str) -> usize {
     }
 }
 
-/// Encodes what would end a path, or begin an encoded character.
+/// Encodes whatever would end a path, or begin an encoded character.
 fn percent_encoded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for c in path.chars() {
@@ -364,7 +367,7 @@ fn percent_encoded(path: &str) -> String {
     out
 }
 
-/// Decodes `%XX`; what is malformed stays.
+/// Decodes `%XX`; malformed sequences stay.
 fn percent_decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

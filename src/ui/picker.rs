@@ -1,6 +1,6 @@
-//! Which of several worktrees, chosen on the terminal by typing a part of its name.
+//! Lets the user choose a worktree on the terminal by typing part of its name.
 //!
-//! It knows what is shown and in which order; not what a worktree is, nor how a terminal works.
+//! It knows what is shown and in which order, but not what a worktree is, nor how a terminal works.
 
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
@@ -14,44 +14,44 @@ use crate::error::Result;
 use crate::host::exec;
 use crate::ui::screen::{Key, Screen, Span, Style};
 
-/// The most lines that are taken, with the one that is typed into.
+/// The largest number of lines used, including the one for typing.
 const MOST_LINES: usize = 15;
-/// The widest that a column is made for one long name in it.
+/// The largest width of a column that has a long name in it.
 const WIDEST: usize = 40;
-/// How soon what was found out meanwhile, a resize and a signal are seen.
+/// How long it takes at most to notice new findings, a resize or a signal.
 const MOMENT: Duration = Duration::from_millis(50);
 const PROMPT: &str = "> ";
 
-/// One of those to choose from.
+/// One of the choices.
 #[derive(Debug, Clone, Default)]
 pub struct Candidate {
     pub name: String,
     /// What it has checked out.
     pub branch: String,
-    /// What is not committed in it; `None` while that is not known.
+    /// Its uncommitted changes; `None` while they are not known.
     pub changes: Option<String>,
     pub port: Option<u16>,
     /// The time since it was last used.
     pub age: Option<Duration>,
-    /// What else is to be said of it.
+    /// Further remarks.
     pub marks: String,
 }
 
-/// How it ended.
+/// How the choice ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Picked(usize),
-    /// None of them.
+    /// None was picked.
     Cancelled,
 }
 
-/// Whether somebody can be asked.
+/// Whether there is a terminal to choose on.
 pub fn can_ask() -> bool {
     Screen::is_there() && exec::variable("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// Has the user choose, from the first on in the order given. What is shown is looked at with `look`, once, and what
-/// that finds of a choice's changes comes in through `found`.
+/// Has the user choose, initially in the order given. `look` is called once for each choice that is shown, and the
+/// changes found for it arrive through `found`.
 pub fn pick(
     choices: Vec<Candidate>,
     look: impl Fn(usize),
@@ -81,7 +81,7 @@ pub fn pick(
         }
         match screen.key(MOMENT) {
             None => {}
-            // in `$( )` nobody could go on with us
+            // inside `$( )` nobody could continue us
             Some(Key::Suspend) if io::stdout().is_terminal() => {
                 screen.leave();
                 exec::suspend();
@@ -98,13 +98,13 @@ pub fn pick(
     }
 }
 
-/// What is typed, what it leaves, and which of that is meant.
+/// The text typed, the choices that fit it, and the one selected.
 struct Picker {
     choices: Vec<Candidate>,
     query: String,
-    /// Those that fit, the best first.
+    /// The choices that fit, best first.
     fitting: Vec<usize>,
-    /// The place in `fitting` of the one that Return takes.
+    /// The index in `fitting` of the one that Return picks.
     chosen: usize,
     matcher: Matcher,
 }
@@ -134,7 +134,7 @@ impl Picker {
         None
     }
 
-    /// Changes what is typed: the best first, and of equals the first in the order given.
+    /// Changes the typed text and sorts the choices: best first, and equals in the order given.
     fn edit(&mut self, change: impl FnOnce(&mut String)) {
         change(&mut self.query);
         let pattern = Pattern::parse(&self.query, CaseMatching::Smart, Normalization::Smart);
@@ -154,14 +154,14 @@ impl Picker {
         self.chosen = 0;
     }
 
-    /// Those of `fitting` that a terminal of so many rows shows.
+    /// Returns those of `fitting` that a terminal with this many rows shows.
     fn visible(&self, rows: usize) -> Vec<usize> {
         let room = MOST_LINES.min(rows).saturating_sub(1).max(1);
         let first = (self.chosen + 1).saturating_sub(room);
         self.fitting.iter().skip(first).take(room).copied().collect()
     }
 
-    /// The lines to show, and the column of the cursor in the first.
+    /// Returns the lines to show, and the column of the cursor in the first one.
     fn view(&self, rows: usize) -> (Vec<Vec<Span>>, usize) {
         let typed = [Span::new(Style::Plain, PROMPT), Span::new(Style::Plain, &self.query)];
         let column = typed.iter().map(Span::width).sum();
@@ -189,7 +189,7 @@ impl Picker {
     }
 }
 
-/// Name, branch, changes, port, age, marks.
+/// Returns the cells of a row: name, branch, changes, port, age, marks.
 fn cells_of(choice: &Candidate) -> [Span; 6] {
     let port = choice.port.map(|port| format!(":{port}")).unwrap_or_default();
     let age = choice.age.map(ago).unwrap_or_default();
@@ -198,7 +198,7 @@ fn cells_of(choice: &Candidate) -> [Span; 6] {
         .map(|text| Span::new(Style::Plain, text))
 }
 
-/// A time since, for people.
+/// Formats the time since something, for people.
 fn ago(time: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;

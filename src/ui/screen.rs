@@ -1,7 +1,7 @@
-//! A few lines of the terminal below the cursor, redrawn as keys come, and gone without a trace in the end.
+//! A few lines of the terminal below the cursor, redrawn after each key, and gone without a trace at the end.
 //!
-//! Keys come from stdin, lines go to stderr. The cursor rests in the first line, so that whatever a resize does to the
-//! lines, all of ours are below it. The terminal's modes come back when this is dropped, and on a panic.
+//! Keys come from stdin, lines go to stderr. The cursor rests in the first line, so that all our lines are below it
+//! whatever a resize does to them. The terminal's modes are restored when this is dropped, and on a panic.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, Once};
@@ -14,25 +14,25 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::error::{Explain, Result};
 use crate::text::name::escaped;
 
-/// The modes that the terminal had before, while it has ours.
+/// The terminal's previous modes, while ours are set.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 static PANICS: Once = Once::new();
 
-/// What was typed.
+/// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// A character that is shown.
+    /// A printable character.
     Text(char),
     Enter,
-    /// Escape, Ctrl-C, Ctrl-G, or a terminal that is gone.
+    /// Escape, Ctrl-C, Ctrl-G, or the terminal is gone.
     Cancel,
     /// Ctrl-D.
     EndOfInput,
     /// Ctrl-Z.
     Suspend,
-    /// The arrow, or Ctrl-P.
+    /// The up arrow, or Ctrl-P.
     Up,
-    /// The arrow, Ctrl-N, or Tab.
+    /// The down arrow, Ctrl-N, or Tab.
     Down,
     /// Backspace, or Ctrl-H.
     Erase,
@@ -49,7 +49,7 @@ pub enum Key {
 pub enum Style {
     Plain,
     Strong,
-    /// What stands beside it.
+    /// For less important parts.
     Dim,
 }
 
@@ -61,12 +61,11 @@ pub struct Span {
 }
 
 impl Span {
-    /// A part of a line.
     pub fn new(style: Style, text: &str) -> Self {
         Self { style, text: escaped(text) }
     }
 
-    /// The same, filled up with blanks to `columns`.
+    /// Returns it padded with blanks to `columns`.
     #[must_use]
     pub fn padded(mut self, columns: usize) -> Self {
         let missing = columns.saturating_sub(self.width());
@@ -74,14 +73,14 @@ impl Span {
         self
     }
 
-    /// The same in another style.
+    /// Returns it in another style.
     #[must_use]
     pub fn styled(mut self, style: Style) -> Self {
         self.style = style;
         self
     }
 
-    /// How many columns it takes.
+    /// Returns how many columns it takes.
     pub fn width(&self) -> usize {
         self.text.width()
     }
@@ -119,7 +118,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Has keys come as they are typed.
+    /// Sets the modes in which keys arrive as they are typed.
     pub fn enter(&self) -> Result<()> {
         let failed = || "cannot set the terminal".into();
         let before = tcgetattr(io::stdin()).explain(failed)?;
@@ -131,12 +130,12 @@ impl Screen {
         tcsetattr(io::stdin(), OptionalActions::Now, &raw).explain(failed)
     }
 
-    /// Gives the terminal back as it was, for a while.
+    /// Gives the terminal back in its previous state, for a while.
     pub fn leave(&self) {
         leave();
     }
 
-    /// Its rows and columns.
+    /// Returns the terminal's rows and columns.
     pub fn size(&self) -> (usize, usize) {
         let size = tcgetwinsize(io::stderr()).ok().filter(|size| size.ws_row > 0 && size.ws_col > 0);
         size.map_or((24, 80), |size| (size.ws_row.into(), size.ws_col.into()))
@@ -145,7 +144,7 @@ impl Screen {
     /// Shows these lines and nothing else, with the cursor at `column` of the first.
     pub fn draw(&self, lines: &[Vec<Span>], column: usize) {
         let columns = self.size().1;
-        // a line as wide as the terminal would wrap on some
+        // some terminals wrap a line of exactly their width
         let lines: Vec<String> = lines.iter().map(|line| self.painted(line, columns - 1)).collect();
         let mut text = format!("\r{}\x1b[J", lines.join("\x1b[K\r\n"));
         if lines.len() > 1 {
@@ -155,7 +154,7 @@ impl Screen {
         if let right @ 1.. = column.min(columns - 1) {
             text += &format!("\x1b[{right}C");
         }
-        // in one piece: it does not flicker
+        // in one piece, so that it does not flicker
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
@@ -179,9 +178,9 @@ impl Screen {
         text
     }
 
-    /// Waits a moment for a key.
+    /// Waits up to `patience` for a key.
     pub fn key(&self, patience: Duration) -> Option<Key> {
-        // another byte of the same key is there at once, or after the time a slow line needs
+        // further bytes of the same key follow at once, or within the delay of a slow line
         read_key(&mut |again| next_byte(if again { Duration::from_millis(30) } else { patience }))
     }
 }
@@ -192,7 +191,7 @@ impl Drop for Screen {
     }
 }
 
-/// Takes our lines away and gives the terminal its modes back.
+/// Erases our lines and restores the terminal's modes.
 fn leave() {
     let before = BEFORE.lock().ok().and_then(|mut kept| kept.take());
     if let Some(before) = before {
@@ -201,7 +200,7 @@ fn leave() {
     }
 }
 
-/// The beginning of a text that fits into so many columns.
+/// Returns the beginning of a text that fits into this many columns.
 fn cut(text: &str, columns: usize) -> &str {
     let mut width = 0;
     let end = text.char_indices().find(|(_, c)| {
@@ -211,14 +210,14 @@ fn cut(text: &str, columns: usize) -> &str {
     end.map_or(text, |(at, _)| &text[..at])
 }
 
-/// What came in of a key.
+/// What was read of a key.
 enum Byte {
     Read(u8),
     NotYet,
     Gone,
 }
 
-/// Reads one byte, so that what is typed ahead for the shell stays there for it.
+/// Reads only one byte, so that anything typed ahead for the shell is left for it.
 fn next_byte(patience: Duration) -> Byte {
     let stdin = io::stdin();
     let patience = Timespec { tv_sec: 0, tv_nsec: patience.subsec_nanos().into() };
@@ -234,7 +233,7 @@ fn next_byte(patience: Duration) -> Byte {
     }
 }
 
-/// Reads a key from its bytes; `next` is told whether it is asked for more of the same key.
+/// Reads a key from its bytes; `next` is told whether another byte of the same key is wanted.
 fn read_key(next: &mut dyn FnMut(bool) -> Byte) -> Option<Key> {
     let first = match next(false) {
         Byte::Read(first) => first,
@@ -242,7 +241,7 @@ fn read_key(next: &mut dyn FnMut(bool) -> Byte) -> Option<Key> {
         Byte::Gone => return Some(Key::Cancel),
     };
     Some(match first {
-        // Return that was typed before the modes were ours came as a line feed
+        // a Return typed before our modes were set arrives as a line feed
         b'\r' | b'\n' => Key::Enter,
         0x03 | 0x07 => Key::Cancel,
         0x04 => Key::EndOfInput,
@@ -312,7 +311,7 @@ mod tests {
             (b"\x1b", &[Key::Cancel]),
             (b"\x03\x07\x04\x1a", &[Key::Cancel, Key::Cancel, Key::EndOfInput, Key::Suspend]),
             (b"\x7f\x08\x17\x15", &[Key::Erase, Key::Erase, Key::EraseWord, Key::EraseAll]),
-            // Alt-x, Delete, Shift-Up as some send it, then a letter
+            // Alt-x, Delete, Shift-Up as some terminals send it, then a letter
             (b"\x1bx\x1b[3~\x1b[1;2Az", &[Key::Other, Key::Other, Key::Up, Key::Text('z')]),
             (b"\xffa\xc3(", &[Key::Other, Key::Text('a'), Key::Other]),
         ];

@@ -1,7 +1,7 @@
-//! A child, and all that it has started: also what has left its process group.
+//! A child and all its descendants, including those that have left its process group.
 //!
-//! Told from who started whom, as the system has it now. What was orphaned before we looked is nobody's child any more
-//! (a daemon that has forked twice), and is not found.
+//! The system tells which process is whose parent now. A process orphaned before we looked (a daemon that has forked
+//! twice) is nobody's child any more, and is not found.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -20,17 +20,17 @@ struct Process {
     pid: i32,
     parent: i32,
     group: i32,
-    /// When it was started: a number may be another process's by now, both together never.
+    /// When it was started. Its process id may be reused, but never with the same start time.
     start: String,
 }
 
-/// Processes, each before those that it has started.
+/// Processes, each listed before its children.
 #[derive(Debug)]
 pub(super) struct Family(Vec<Process>);
 
 impl Family {
-    /// Stops a process and all below it, so that none starts another that would be missed; each goes on when it is told
-    /// something.
+    /// Stops a process and all its descendants, so that none of them starts another that would be missed; each
+    /// continues once `tell` or `end` is called.
     pub(super) fn held_still(root: Pid) -> Self {
         let mut held = Self(Vec::new());
         loop {
@@ -45,7 +45,7 @@ impl Family {
         }
     }
 
-    /// Looks for a process and all below it.
+    /// Finds a process and all its descendants.
     fn of(root: Pid) -> Self {
         let root = root.as_raw_nonzero().get();
         let (mut found, mut others): (Vec<_>, Vec<_>) =
@@ -60,20 +60,20 @@ impl Family {
             others = rest;
         }
         if found.is_empty() {
-            // a system that tells nothing, or a child that has just ended and is not waited for
+            // the system tells nothing, or the child has just ended and has not been waited for
             found.push(Process { pid: root, parent: 0, group: 0, start: String::new() });
         }
         Self(found)
     }
 
-    /// Those in a process group, and the others.
+    /// Splits off those in a process group; returns them and the others.
     pub(super) fn split(self, group: Pid) -> (Self, Self) {
         let group = group.as_raw_nonzero().get();
         let (inside, outside) = self.0.into_iter().partition(|process| process.group == group);
         (Self(inside), Self(outside))
     }
 
-    /// Sends a signal to all, if any, and has them go on.
+    /// Sends a signal to all, if there is one, and lets them continue.
     pub(super) fn tell(&self, signal: Option<Signal>) {
         if let Some(signal) = signal {
             self.signal(signal);
@@ -87,7 +87,7 @@ impl Family {
         }
     }
 
-    /// Asks all to end, and ends those that do not.
+    /// Asks all to end, and kills those that do not.
     pub(super) fn end(mut self) {
         const GLANCE: Duration = Duration::from_millis(20);
         self.tell(Some(Signal::TERM));
@@ -107,7 +107,7 @@ impl Family {
     }
 }
 
-/// All processes that have not ended; those that only wait to be asked how they did are no more.
+/// Returns all processes that have not ended; zombies count as ended.
 fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -116,7 +116,7 @@ fn all() -> Vec<Process> {
     if found.is_empty() { of_ps() } else { found }
 }
 
-/// Reads `/proc/PID/stat`, proc_pid_stat(5): the name in it may have anything, also spaces and parentheses.
+/// Parses `/proc/PID/stat` (proc_pid_stat(5)): the name in it may contain anything, including spaces and parentheses.
 fn of_stat(pid: i32, stat: &str) -> Option<Process> {
     let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
     let [state, parent, group, ..] = fields[..] else { return None };
@@ -126,10 +126,10 @@ fn of_stat(pid: i32, stat: &str) -> Option<Process> {
     (state != "Z").then_some(process)
 }
 
-/// Asks ps(1), where there is no /proc.
+/// Asks ps(1), if there is no /proc.
 fn of_ps() -> Vec<Process> {
     let columns = ["pid=", "ppid=", "pgid=", "stat=", "lstart="].map(|column| ["-o", column]);
-    // none of the children that signals are passed on to: their list is held while we look
+    // not started like other children: the list of those that get signals is locked here
     let mut ps = Program::new("ps").env("LC_ALL", "C").arg("-A").args(columns.concat()).command;
     let listed = ps.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&listed).lines().filter_map(of_line).collect()

@@ -1,4 +1,4 @@
-//! Who listens on a port just now.
+//! Which processes listen on a port right now.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -8,7 +8,7 @@ use super::occupants::Occupant;
 
 use crate::host::file::read_proc;
 
-/// The state of a socket that listens, as the kernel's tables write it.
+/// The state of a listening socket, as written in the kernel's tables.
 const LISTENING: &str = "0A";
 
 /// A process that listens on a port.
@@ -16,14 +16,14 @@ const LISTENING: &str = "0A";
 pub struct Listener {
     pub port: u16,
     pub process: Occupant,
-    /// The directory it stands in, where that can be told.
+    /// Its current directory, if known.
     pub dir: Option<PathBuf>,
 }
 
-/// The processes that listen on these ports; several may share one socket.
+/// Returns the processes that listen on these ports; several may share one socket.
 ///
-/// Known on Linux only (proc(5)); elsewhere, and of other users' processes, nothing is told. Without a port nothing is
-/// looked at, and no process is when none of the ports listens.
+/// This is known only on Linux (proc(5)), and only for our own user's processes; otherwise nothing is returned. Without
+/// ports nothing is read, and if no port has a listener, no process is examined.
 pub fn listeners(ports: &BTreeSet<u16>) -> Vec<Listener> {
     let sockets = if ports.is_empty() { HashMap::new() } else { sockets(ports) };
     if sockets.is_empty() {
@@ -36,14 +36,14 @@ pub fn listeners(ports: &BTreeSet<u16>) -> Vec<Listener> {
     found
 }
 
-/// The sockets that listen on these ports, by inode.
+/// Returns the sockets that listen on these ports, by inode.
 fn sockets(ports: &BTreeSet<u16>) -> HashMap<u64, u16> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| read_proc(table).unwrap_or_default());
     let all = tables.iter().flat_map(|table| table.lines()).filter_map(listening_socket);
     all.filter(|(_, port)| ports.contains(port)).collect()
 }
 
-/// The inode and port of a line of the table, if that socket listens.
+/// Returns the inode and port from a line of the table, if the socket listens.
 fn listening_socket(line: &str) -> Option<(u64, u16)> {
     let mut fields = line.split_ascii_whitespace();
     let (_, port) = fields.nth(1)?.rsplit_once(':')?;
@@ -52,7 +52,7 @@ fn listening_socket(line: &str) -> Option<(u64, u16)> {
     (state == LISTENING).then_some((inode, u16::from_str_radix(port, 16).ok()?))
 }
 
-/// The ports that one process listens on.
+/// Returns the ports that one process listens on.
 fn of_process(pid: u32, sockets: &HashMap<u64, u16>) -> Vec<Listener> {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let ports: BTreeSet<u16> = open
@@ -93,7 +93,7 @@ mod tests {
     fn we_are_found_where_we_listen() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        // another test's child has our files too, until it becomes another program
+        // another test's child also has our files open, until it executes its own program
         let ours = |ports: &BTreeSet<u16>| {
             listeners(ports).into_iter().find(|listener| listener.process.pid == std::process::id())
         };

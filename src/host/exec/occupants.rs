@@ -1,11 +1,11 @@
-//! Who works in a directory just now: whoever takes it away should know.
+//! Which processes are in a directory right now: whoever removes it should know.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::host::file::read_proc;
 
-/// A process that stands in a directory, or listens on a port.
+/// A process whose current directory is in a directory, or that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occupant {
     /// Its process id.
@@ -13,9 +13,9 @@ pub struct Occupant {
     pub name: String,
 }
 
-/// The processes whose current directory is `root` or below it, without ourselves and those that started us.
+/// Returns the processes whose current directory is `root` or below it, except ourselves and our ancestors.
 ///
-/// Known on Linux only (proc(5)); elsewhere, and of other users' processes, nothing is told.
+/// This is known only on Linux (proc(5)), and only for our own user's processes; otherwise nothing is returned.
 pub fn occupants(root: &Path) -> Vec<Occupant> {
     let ours = ancestors();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -31,12 +31,12 @@ impl Occupant {
     }
 }
 
-/// The directory that a process stands in.
+/// Returns the current directory of a process.
 pub(super) fn dir_of(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
-/// We, our parent, its parent, and so on.
+/// Returns our process, its parent, the parent's parent, and so on.
 fn ancestors() -> Vec<u32> {
     let mut all = vec![std::process::id()];
     while let Some(parent) = all.last().copied().and_then(parent_of).filter(|parent| *parent > 0) {

@@ -1,7 +1,7 @@
-//! A start file of a shell: one line of ours in a file of the user's.
+//! A shell's start file: one line of ours in a file of the user's.
 //!
-//! A link stays a link, what it leads to is replaced whole and keeps its mode. Before the line goes in, the file is kept
-//! beside as a backup; once the line is out again the backup goes too.
+//! A link stays a link; the file it leads to is replaced whole and keeps its mode. Before the line is added, a backup
+//! of the file is put beside it; when the line is removed, so is the backup.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::host::file;
 
-/// A file that may not be there yet.
+/// A start file, which may not exist yet.
 #[derive(Debug)]
 pub(super) struct StartFile {
     path: PathBuf,
-    /// What is written: the end of all links.
+    /// The file that is written, at the end of all links.
     target: PathBuf,
 }
 
@@ -29,12 +29,12 @@ impl StartFile {
         Ok(Self { path, target })
     }
 
-    /// Where it is, as the shell names it.
+    /// Returns its path, as the shell names it.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it is kept as it was before the line.
+    /// Returns the path of the backup made before the line was added.
     pub(super) fn backup(&self) -> PathBuf {
         let mut name = OsString::from(&self.path);
         name.push(".git-wt-backup");
@@ -45,7 +45,7 @@ impl StartFile {
         self.target.exists()
     }
 
-    /// The lines that load git-wt, whoever wrote them.
+    /// Returns the lines that load git-wt, whoever wrote them.
     pub(super) fn loading(&self) -> Result<Vec<String>> {
         let text = String::from_utf8_lossy(&self.read()?).into_owned();
         let loads = |line: &&str| {
@@ -55,7 +55,7 @@ impl StartFile {
         Ok(text.lines().filter(loads).map(str::to_owned).collect())
     }
 
-    /// Refuses a file that its owner keeps from being written.
+    /// Refuses a file that its owner has made read-only.
     pub(super) fn check_writable(&self) -> Result<()> {
         match fs::metadata(&self.target) {
             Ok(found) if found.permissions().readonly() => {
@@ -65,7 +65,7 @@ impl StartFile {
         }
     }
 
-    /// Puts a line at the end, unless one that loads git-wt has come in meanwhile.
+    /// Adds a line at the end, unless the file has come to load git-wt in the meantime.
     pub(super) fn add(&self, line: &str) -> Result<()> {
         if !self.loading()?.is_empty() {
             return Ok(());
@@ -73,7 +73,7 @@ impl StartFile {
         let text = self.read()?;
         if self.exists() {
             let backup = self.backup();
-            // one that was kept read-only would not take another's bytes
+            // a read-only backup from before could not be overwritten
             let _ = fs::remove_file(&backup);
             fs::copy(&self.target, &backup).explain(|| format!("cannot write '{}'", backup.display()))?;
         } else if let Some(dir) = self.target.parent() {
@@ -82,12 +82,12 @@ impl StartFile {
         self.write(&with(&text, line))
     }
 
-    /// Takes a line out; a file that was made for it goes, too.
+    /// Removes a line; a file that was created for it is deleted too.
     pub(super) fn take_out(&self, line: &str) -> Result<()> {
         let text = without(&self.read()?, line);
         let backup = self.backup();
         match file::read(&backup) {
-            // a last line without an end was given one
+            // adding had ended the last line, which had no newline
             Ok(Some(was)) if with(&was, line) == with(&text, line) => self.write(&was)?,
             Ok(None) if text.is_empty() => {
                 return fs::remove_file(&self.target)
@@ -112,14 +112,14 @@ impl StartFile {
     }
 }
 
-/// The text with a line at its end, and the line ends that it has.
+/// Returns the text with a line at its end, using the text's own line endings.
 fn with(text: &[u8], line: &str) -> Vec<u8> {
     let end: &[u8] = if text.windows(2).any(|pair| pair == b"\r\n") { b"\r\n" } else { b"\n" };
     let open = !text.is_empty() && !text.ends_with(b"\n");
     [text, if open { end } else { b"" }, line.as_bytes(), end].concat()
 }
 
-/// The text without every line that is this one.
+/// Returns the text without every occurrence of this line.
 fn without(text: &[u8], line: &str) -> Vec<u8> {
     let is_it = |found: &&[u8]| found.trim_ascii_end() == line.as_bytes();
     text.split_inclusive(|byte| *byte == b'\n').filter(|found| !is_it(found)).collect::<Vec<_>>().concat()

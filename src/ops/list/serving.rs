@@ -1,4 +1,4 @@
-//! Which ports of the worktrees listen now, and as whose process.
+//! Which ports of the worktrees have a listener now, and which process it is.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 use crate::resource::port;
 
-/// What listens, looked at once for all worktrees.
+/// The listeners, looked up once for all worktrees.
 pub struct Serving<'a> {
     worktrees: &'a Worktrees,
     bound: BTreeSet<u16>,
     listeners: Vec<listeners::Listener>,
 }
 
-/// Whose a port is that something listens on.
+/// Who listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Listener {
@@ -26,25 +26,25 @@ pub enum Listener {
         /// Its process id.
         pid: u32,
         name: String,
-        /// The worktree it stands in; null in JSON where it stands in none.
+        /// The worktree that is its current directory; null in JSON if it is in none.
         worktree: Option<String>,
-        /// Where it stands, if that is not in the worktree whose port it has.
+        /// Its current directory, if that is not in the worktree whose port it has.
         #[serde(skip)]
         elsewhere: Option<PathBuf>,
     },
-    /// The system does not tell: null in JSON.
+    /// The system does not say: null in JSON.
     Unknown,
 }
 
 impl<'a> Serving<'a> {
-    /// Tries each port that is claimed for a worktree; only for those that are taken processes are looked at.
+    /// Tries each port that is claimed for a worktree; processes are looked up only for ports in use.
     pub fn look(worktrees: &'a Worktrees) -> Self {
         let ports = worktrees.records.iter().flat_map(Record::ports).map(|(_, port)| port);
         let bound: BTreeSet<u16> = ports.filter(|port| port::is_bound(*port)).collect();
         Self { worktrees, listeners: listeners(&bound), bound }
     }
 
-    /// Who listens on this worktree's port, if something does: of several that share it, one that stands here.
+    /// Returns who listens on this worktree's port. If several processes share the port, one running here is preferred.
     pub fn on(&self, port: u16, tree: &Worktree) -> Option<Listener> {
         if !self.bound.contains(&port) {
             return None;
@@ -64,7 +64,7 @@ impl<'a> Serving<'a> {
         })
     }
 
-    /// The innermost worktree around a directory.
+    /// Returns the innermost worktree around a directory.
     fn around(&self, dir: &Path) -> Option<&Worktree> {
         let trees = self.worktrees.listing.worktrees.iter().filter(|tree| dir.starts_with(&tree.path));
         trees.max_by_key(|tree| tree.path.as_os_str().len())
@@ -72,7 +72,7 @@ impl<'a> Serving<'a> {
 }
 
 impl Listener {
-    /// Says whose the port is, as in "running (python 4242)".
+    /// Describes the listener, as in "running (python 4242)".
     pub fn describe(&self) -> String {
         match self {
             Self::Unknown => "running".into(),

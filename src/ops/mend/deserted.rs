@@ -1,6 +1,6 @@
-//! Claims of repositories that are not there any more: deleted as a whole, they took their records along.
+//! Claims of repositories that no longer exist: deleted as a whole, they took their records with them.
 //!
-//! A claim alone says nothing of a database: it is named, with the way to drop it, and never dropped.
+//! A claim alone proves nothing about a database, so a database is named, with the way to drop it, and never dropped.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::error::{Hint, Result};
 use crate::host::claims::{Claim, Claims, Owner, RepositoryState, Thing};
 use crate::host::identity::Identity;
 
-/// Looks at all claims but those of the repository `here`; with `yes` databases are forgotten.
+/// Examines all claims except those of the repository `here`; with `yes`, databases are forgotten.
 pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, yes: bool) -> Result<()> {
     let mut away = BTreeMap::<PathBuf, usize>::new();
     for claim in claims.all()? {
@@ -27,7 +27,7 @@ pub(super) fn look(tally: &mut Tally, claims: &Claims, here: Option<Identity>, y
     for (common_dir, number) in away {
         let place = common_dir.display();
         tally.ui.say(&format!("'{place}' cannot be found, perhaps its disk is away; claims of it: {number}"));
-        // whole, since one path may begin another
+        // with both quotes, since one path may be the beginning of another
         let rm = Hint::of("grep -rlF --null -e").word("", format!("\"{place}\""));
         let rm =
             rm.name(claims.dir().join("ports")).name(claims.dir().join("databases")).and("| xargs -0 rm");
@@ -48,7 +48,7 @@ fn release(tally: &mut Tally, claims: &Claims, claim: &Claim, owner: &Owner, yes
     Ok(())
 }
 
-/// The command that drops a database, unless it is certain that there is none.
+/// Returns the command that drops a database, unless the database certainly does not exist.
 fn way_to_drop(thing: &Thing) -> Option<Hint> {
     let Thing::Database(place) = thing else { return None };
     let (engine, place) = place.split_once(':')?;

@@ -1,4 +1,4 @@
-//! What setting a worktree up would do, and where it has drifted from the recipe.
+//! What setting up a worktree would do, and where the worktree has drifted from the recipe.
 //!
 //! It shows names, never values, and changes nothing.
 
@@ -14,7 +14,7 @@ use crate::record::{HookRun, HookStatus, StepState};
 use crate::resource::env_file::EnvFile;
 use crate::resource::{Database, Resource};
 
-/// Says in lines what would be done to a worktree.
+/// Describes, line by line, what would be done to a worktree.
 pub fn preview(
     tree: &Worktree,
     worktrees: &Worktrees,
@@ -70,7 +70,7 @@ fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {
     Ok(lines.into_iter().flatten().collect())
 }
 
-/// Whether something of the user's stands where a thing would be made, and stays.
+/// Whether something of the user's is already where a thing would be made, and so stays.
 fn is_there(resource: &Resource, root: &Path) -> bool {
     let path = match resource {
         Resource::Copy(copy) => root.join(&copy.path),

@@ -1,23 +1,23 @@
-//! What detection cannot know: questions to the developer, and what each answer changes.
+//! What detection cannot know: questions for the developer, and what each answer changes.
 //!
-//! The first answer of each is what holds as long as nobody is asked.
+//! The first answer to each question applies if nobody is asked.
 
 use super::template::{PROTECTED, Template};
 use super::{Media, Project};
 use crate::recipe::DatabaseRule;
 use crate::recipe::consent::Requested;
 
-/// What a question may be about, in the order asked: an answer decides what is asked next.
+/// The topics of questions, in the order asked: an answer affects what is asked next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
     /// Which requirements are installed.
     Requirements,
-    /// Which port is the server's own.
+    /// Which port belongs to the server itself.
     Port,
     Database,
-    /// Whether migrations run.
+    /// Whether to run migrations.
     Migrate,
-    /// What a worktree has of the uploaded files.
+    /// What a worktree gets of the uploaded files.
     Media,
     /// What is special about staging.
     Staging,
@@ -40,13 +40,12 @@ impl Topic {
 /// A question that has more than one good answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What was found, and what is to be chosen.
+    /// What was found, and what there is to choose.
     pub question: String,
-    /// The answers, the default first.
+    /// The answers, with the default first.
     pub answers: Vec<Answer>,
 }
 
-/// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// In the user's words.
@@ -70,7 +69,7 @@ fn answer(text: impl Into<String>, decision: Decision) -> Answer {
 }
 
 impl Project {
-    /// Returns the question about `topic`, where there is a choice.
+    /// Returns the question about `topic`, if there is a choice.
     pub fn choice(&self, topic: Topic) -> Option<Choice> {
         match topic {
             Topic::Requirements => self.requirements_choice(),
@@ -83,7 +82,7 @@ impl Project {
         }
     }
 
-    /// Follows an answer.
+    /// Applies an answer.
     pub fn decide(&mut self, answer: &Answer) {
         match &answer.decision {
             Decision::Requirements(file) => self.choose_requirements(file.as_deref()),
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
     use crate::recipe::Recipe;
 
-    /// Answers the questions in turn, and returns them with their answers.
+    /// Answers the questions in order, and returns them with their answers.
     fn interview(project: &mut Project, answers: &[usize]) -> Vec<String> {
         let mut answers = answers.iter().copied().chain(std::iter::repeat(1));
         let mut asked = Vec::new();
@@ -288,7 +287,7 @@ mod tests {
         assert_eq!(recipe.link.wanted(), &["media"]);
         interview(&mut project, &[3, 1, 3, 2, 3, 3]);
         let recipe = written(&project);
-        // where migrating would change the database of main, yes is the second answer
+        // if migrating would change main's database, yes is the second answer
         assert_eq!(setup(&recipe), ["python manage.py migrate"]);
         assert!(*recipe.database.as_ref().unwrap().shared.wanted() && recipe.link.wanted().is_empty());
         assert_eq!(recipe.copy.last().unwrap(), "media/**");

@@ -1,6 +1,6 @@
 //! What a project's env file says about ports, a database and secrets.
 //!
-//! It knows names and values, and shows no value but a port.
+//! It knows names and values, and shows no values except ports.
 
 use super::Root;
 use crate::recipe::EnvRule;
@@ -8,13 +8,13 @@ use crate::recipe::regenerable::is_no_part;
 use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{Engine, SqlitePlace, Url};
 
-/// Where an env file or its example is, best first.
+/// The names of an env file or its example, best first.
 const FILES: [&str; 5] = [".env", ".env.example", ".env.sample", ".env.template", ".env.dist"];
-/// What an env file of a part of the project is called; its example alone is no sign that the part is used.
+/// The names of an env file in a part of the project; an example alone does not show that the part is used.
 const FILES_OF_PARTS: [&str; 2] = [".env", ".env.local"];
 /// The ports of services that worktrees share: mail, databases, queues, caches, search.
 const SERVICES: [u16; 13] = [1025, 1433, 1521, 3306, 4369, 5432, 5433, 5672, 6379, 8025, 9200, 11211, 27017];
-/// What begins the variables of such services.
+/// Prefixes of the variables of such services.
 const SERVICE_PREFIXES: [&str; 18] = [
     "DB_",
     "DATABASE_",
@@ -35,11 +35,11 @@ const SERVICE_PREFIXES: [&str; 18] = [
     "LDAP_",
     "SSH_",
 ];
-/// Where a project of many parts often has them.
+/// Where a project of many parts often keeps them.
 const APPS: &str = "apps";
-/// Variables that must be unlike in every environment.
+/// Variables that must differ in every environment.
 const SECRETS: [&str; 2] = ["SECRET_KEY", "DJANGO_SECRET_KEY"];
-/// Variables that name a database apart from its server, and those that say of which kind it is.
+/// Variables that name a database separately from its server, and those that give its kind.
 const DATABASE_NAMES: [&str; 7] = [
     "DB_NAME",
     "DB_DATABASE",
@@ -50,38 +50,38 @@ const DATABASE_NAMES: [&str; 7] = [
     "MARIADB_DATABASE",
 ];
 const DATABASE_ENGINES: [&str; 3] = ["DB_CONNECTION", "DB_ENGINE", "DATABASE_ENGINE"];
-/// Django's own port, for projects that name none.
+/// Django's own port, for projects that configure none.
 const DJANGO_PORT: u16 = 8000;
 
-/// What the env file says.
+/// What was found in an env file.
 #[derive(Debug)]
 pub(super) struct EnvFile {
     pub(super) file: String,
-    /// What a worktree's begins as.
+    /// The file that a worktree's env file starts from.
     pub(super) from: String,
     /// The variables that are ports of the project's own servers, `PORT` first.
     pub(super) ports: Vec<(String, u16)>,
-    /// Whether the first port is none of the file's, but what the framework takes unasked.
+    /// Whether the first port is not in the file, but is the framework's default.
     pub(super) is_port_new: bool,
     /// The variable that holds the database's URL.
     pub(super) database: Option<String>,
-    /// The database on a server that is named apart from its URL.
+    /// The database on a server that is named separately, not in a URL.
     pub(super) database_name: Option<NamedDatabase>,
     /// The variables that hold secrets.
     pub(super) secrets: Vec<String>,
 }
 
-/// A database that only a name tells of.
+/// A database of which only the name is known.
 #[derive(Debug)]
 pub(super) struct NamedDatabase {
     /// The variable that holds its name.
     pub(super) variable: String,
-    /// Whether it is MySQL's, else PostgreSQL's.
+    /// Whether it is on MySQL; otherwise it is on PostgreSQL.
     pub(super) is_mysql: bool,
 }
 
 impl EnvFile {
-    /// Finds the env file, else its example.
+    /// Finds the env file, or else its example.
     pub(super) fn find(root: &Root<'_>, django: bool) -> Option<Self> {
         let file = FILES.into_iter().find(|name| root.has(name))?;
         let variables = variables(&root.bytes(file).unwrap_or_default());
@@ -98,8 +98,8 @@ impl EnvFile {
         })
     }
 
-    /// Finds the further ones where git ignores them: the one that overrides the first, if it has anything to manage,
-    /// and those of the project's parts, such as `backend/.env`, one level below or in `apps`.
+    /// Finds the other env files that git ignores: the one that overrides the first, if it has anything to manage, and
+    /// those of the project's parts, such as `backend/.env`, one level below or in `apps`.
     pub(super) fn further(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
         let plain = |name: &&String| {
             !name.starts_with('.')
@@ -130,12 +130,12 @@ impl EnvFile {
         self.file == EnvRule::OVERRIDING
     }
 
-    /// Whether anything in it is each worktree's own.
+    /// Whether anything in it differs in each worktree.
     fn is_managed(&self) -> bool {
         !self.ports.is_empty() || self.database.is_some() || !self.secrets.is_empty()
     }
 
-    /// The name for a port of this part where another has one of the same: `FRONTEND_PORT`.
+    /// Returns a name for a port of this part, in case another part has a variable of the same name: `FRONTEND_PORT`.
     pub(super) fn of_this_part(&self, variable: &str) -> String {
         let part = self.file.rsplit('/').nth(1).unwrap_or_default();
         let part = part.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
@@ -143,7 +143,7 @@ impl EnvFile {
         format!("{part}_{variable}")
     }
 
-    /// Puts a port first; one that was made up is not needed beside it.
+    /// Puts a port first; a port that was only assumed is then not needed.
     pub(super) fn listen_on(&mut self, variable: &str) {
         if self.is_port_new && self.ports[0].0 != variable {
             self.ports.remove(0);
@@ -152,7 +152,7 @@ impl EnvFile {
         self.ports.sort_by_key(|(name, _)| name != variable);
     }
 
-    /// Says what was found, without the values.
+    /// Describes what was found, without the values.
     pub(super) fn finding(&self) -> String {
         let ports = self.ports.iter().map(|(name, port)| format!("port {name} ({port})"));
         let database = self.database.iter().map(|name| format!("database url {name}"));
@@ -173,14 +173,14 @@ fn ports(variables: &[(String, String)], django: bool) -> Vec<(String, u16)> {
         .filter(|(name, _)| name == "PORT" || name.ends_with("_PORT"))
         .filter(|(name, _)| !SERVICE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .filter_map(|(name, value)| Some((name.clone(), value.parse().ok()?)))
-        // an unprivileged server cannot have one below
+        // an unprivileged server cannot use a lower port
         .filter(|(_, port)| *port >= 1024 && !SERVICES.contains(port))
         .collect();
     let is_own = |(name, port): &(String, u16)| name == "PORT" || (django && *port == DJANGO_PORT);
     if django && !ports.iter().any(is_own) {
         ports.push(("PORT".into(), DJANGO_PORT));
     }
-    // the first is `{{ port }}`
+    // the first one is `{{ port }}`
     ports.sort_by_key(|port| (port.0 != "PORT", !is_own(port)));
     ports
 }
@@ -195,7 +195,7 @@ fn database(variables: &[(String, String)]) -> Option<String> {
     urls.clone().find(|name| *name == "DATABASE_URL").or_else(|| urls.next()).cloned()
 }
 
-/// Finds the name of a database on a server, apart from its URL.
+/// Finds the name of a database on a server that is not given as a URL.
 fn database_name(variables: &[(String, String)]) -> Option<NamedDatabase> {
     let value =
         |wanted: &str| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
@@ -206,7 +206,7 @@ fn database_name(variables: &[(String, String)]) -> Option<NamedDatabase> {
     let is_mysql = ["mysql", "mariadb"].into_iter().any(has_engine)
         || ["MYSQL", "MARIADB"].iter().any(|prefix| variable.starts_with(prefix))
         || value("DB_PORT") == Some("3306");
-    // each worktree has files for itself
+    // SQLite files are separate in each worktree anyway
     (!has_engine("sqlite")).then(|| NamedDatabase { variable: (*variable).to_owned(), is_mysql })
 }
 

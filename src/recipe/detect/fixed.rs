@@ -1,12 +1,12 @@
-//! What a project has fixed in its own files, where no env file reaches: each worktree would have the same. It says so,
-//! and what to do.
+//! What a project has hard-coded in its own files, where no env file can change it, so that each worktree would have
+//! the same. This module reports it, and what to do about it.
 
 use super::Root;
 
-/// Where a fixed thing stands, and how to make it follow the environment.
+/// Where something is hard-coded, and how to make it follow the environment.
 struct Fixed {
     files: &'static [&'static str],
-    /// Returns what is fixed, from the text without its comments.
+    /// Returns what is hard-coded, given the text without its comments.
     find: fn(&str) -> Option<String>,
     way_out: &'static str,
 }
@@ -45,7 +45,7 @@ const FIXED: [Fixed; 4] = [
     },
 ];
 
-/// Says what is fixed.
+/// Reports what is hard-coded.
 pub(super) fn find(root: &Root<'_>) -> Vec<String> {
     let found = FIXED.iter().filter_map(|fixed| {
         let file = fixed.files.iter().find(|file| root.path.join(file).is_file())?;
@@ -57,19 +57,19 @@ pub(super) fn find(root: &Root<'_>) -> Vec<String> {
     found.collect()
 }
 
-/// Whether it is a file, which each worktree has for itself.
+/// Whether it is a file, of which each worktree has its own.
 fn is_own(database: &str) -> bool {
     [".sqlite3", ".sqlite", ".db"].iter().any(|ending| database.ends_with(ending))
 }
 
-/// The number that stands right after `word`.
+/// Returns the number right after `word`.
 fn number_after(text: &str, word: &str) -> Option<u16> {
     let (_, rest) = text.split_once(word)?;
     let rest = rest.trim_start_matches(' ');
     rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
 }
 
-/// The plain word that stands right after `word`, in quotes or not.
+/// Returns the plain word right after `word`, quoted or not.
 fn value_after(text: &str, word: &str) -> Option<String> {
     let values = text.split(word).skip(1).map(|rest| rest.lines().next().unwrap_or_default().trim());
     let values = values.map(|value| value.trim_end_matches(',').trim_matches(['"', '\'']));

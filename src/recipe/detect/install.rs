@@ -1,4 +1,4 @@
-//! Which installer a project uses, told by its lock file. It knows commands, and runs none.
+//! Which installer a project uses, judging by its lock file. It knows commands, and runs none.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::Root;
 use crate::text::quote;
 
-/// One ecosystem's way to install what the project depends on.
+/// How one ecosystem installs the project's dependencies.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Install {
     ecosystem: Ecosystem,
     pub(super) what: &'static str,
     pub(super) file: String,
-    /// The command, where one is needed.
+    /// The command, if one is needed.
     pub(super) command: Option<String>,
 }
 
@@ -28,12 +28,12 @@ enum Ecosystem {
     Rust,
 }
 
-/// What a lock file tells.
+/// What a lock file means.
 struct Lock {
     ecosystem: Ecosystem,
     file: &'static str,
     what: &'static str,
-    /// Empty where nothing has to be installed ahead.
+    /// Empty if nothing has to be installed in advance.
     command: &'static str,
 }
 
@@ -47,7 +47,7 @@ const fn lock(ecosystem: Ecosystem, file: &'static str, what: &'static str, comm
     Lock { ecosystem, file, what, command }
 }
 
-/// The lock files; of one ecosystem the first found counts.
+/// The lock files; in each ecosystem, the first one found counts.
 const LOCKS: [Lock; 16] = [
     lock(Ecosystem::Python, "uv.lock", "python packages by uv", "uv sync --frozen"),
     lock(
@@ -77,13 +77,13 @@ const LOCKS: [Lock; 16] = [
     lock(Ecosystem::Ruby, "Gemfile.lock", "ruby gems", "bundle install --local || bundle install"),
     lock(Ecosystem::Php, "composer.lock", "php packages", "composer install"),
     lock(Ecosystem::Elixir, "mix.exs", "elixir project", "mix deps.get"),
-    // these two fetch what they need when they build, from caches that worktrees share
+    // these two fetch what they need when they build, into caches that worktrees share
     lock(Ecosystem::Go, "go.mod", "go module", ""),
     lock(Ecosystem::Rust, "Cargo.toml", "rust package", ""),
     lock(Ecosystem::Node, "package.json", "node package without a lock file", ""),
 ];
 
-/// The requirements that a developer installs, best first.
+/// The usual requirements files for a developer, best first.
 const REQUIREMENTS: [&str; 7] = [
     "requirements.txt",
     "requirements-dev.txt",
@@ -94,35 +94,35 @@ const REQUIREMENTS: [&str; 7] = [
     "requirements/base.txt",
 ];
 
-/// What requirements files are called in words; of several, only the developer knows which to take.
+/// How requirements files are described; if there are several, only the developer knows which one to use.
 const PIP: &str = "python requirements";
 const PIP_UNDECIDED: &str = "python requirements, yours to choose from";
 
 impl Install {
-    /// Returns whether it needs a Python environment.
+    /// Returns whether it installs into a Python environment.
     pub(super) fn is_python(&self) -> bool {
         self.ecosystem == Ecosystem::Python
     }
 
-    /// Returns whether it installs, or might, from a requirements file.
+    /// Returns whether it installs, or might install, from a requirements file.
     pub(super) fn is_requirements(&self) -> bool {
         [PIP, PIP_UNDECIDED].contains(&self.what)
     }
 
-    /// Installs from this requirements file.
+    /// Returns the installation from this requirements file.
     pub(super) fn requirements(file: &str, uv: bool) -> Self {
         let command = format!("{} install -r {}", pip(uv), quote::posix(file));
         Self { ecosystem: Ecosystem::Python, what: PIP, file: file.to_owned(), command: Some(command) }
     }
 
-    /// Installs from none of these requirements files.
+    /// Returns an installation from none of these requirements files, until one is chosen.
     pub(super) fn undecided(files: &[String]) -> Self {
         let file = files.join(", ");
         Self { ecosystem: Ecosystem::Python, what: PIP_UNDECIDED, file, command: None }
     }
 }
 
-/// Finds what has to be installed, one for each ecosystem.
+/// Finds what has to be installed, at most one for each ecosystem.
 pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
     let mut installs: Vec<Install> = Vec::new();
     let locks: Vec<&Lock> = LOCKS.iter().filter(|lock| root.has(lock.file)).collect();
@@ -144,7 +144,7 @@ pub(super) fn find(root: &Root<'_>, uv: bool) -> Vec<Install> {
 }
 
 fn locked(root: &Root<'_>, lock: &Lock) -> Install {
-    // yarn 2 and later refuse the option of yarn 1
+    // yarn 2 and later reject yarn 1's option
     let command = match lock.file {
         "yarn.lock" if is_of_modern_yarn(root) => "yarn install --immutable",
         _ => lock.command,
@@ -157,12 +157,12 @@ fn locked(root: &Root<'_>, lock: &Lock) -> Install {
     }
 }
 
-/// Tells the lock file of yarn 2 and later, which has no comment that names its version.
+/// Recognises a lock file of yarn 2 and later, which has no comment that names its version.
 fn is_of_modern_yarn(root: &Root<'_>) -> bool {
     root.has(".yarnrc.yml") || root.beginning("yarn.lock").is_some_and(|text| text.contains("__metadata:"))
 }
 
-/// Returns the program that `package.json` names for whom there are lock files of several.
+/// Returns the package manager that `package.json` names, which decides if there are several lock files.
 fn package_manager(root: &Root<'_>) -> Option<String> {
     let package = package(root)?;
     let (name, _version) = package.get("packageManager")?.as_str()?.split_once('@')?;
@@ -173,7 +173,7 @@ fn package(root: &Root<'_>) -> Option<Value> {
     serde_json::from_str(&root.text("package.json")?).ok()
 }
 
-/// Returns all requirements files, those that a developer usually installs first.
+/// Returns all requirements files; those that a developer usually installs come first.
 pub(super) fn requirements(root: &Root<'_>) -> Vec<String> {
     let usual = REQUIREMENTS.into_iter().filter(|file| root.path.join(file).is_file()).map(str::to_owned);
     let mut files: Vec<String> = usual.collect();
@@ -199,7 +199,7 @@ fn is_text(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|kind| kind == "txt") && !name.contains(char::is_control)
 }
 
-/// Recognises a `pyproject.toml` that can be installed; many hold only the settings of tools.
+/// Recognises a `pyproject.toml` that can be installed; many contain only the settings of tools.
 fn python_project(root: &Root<'_>, uv: bool) -> Option<Install> {
     let text = root.text("pyproject.toml")?;
     let installable = |line: &str| {
@@ -219,7 +219,7 @@ fn pip(uv: bool) -> &'static str {
     if uv { "uv pip" } else { "python -m pip" }
 }
 
-/// Returns the command of the script of a `package.json` that serves: `dev`, else `start`.
+/// Returns the command for the script of a `package.json` that starts a server: `dev`, or else `start`.
 pub(super) fn dev_server(root: &Root<'_>, installs: &[Install]) -> Option<String> {
     let package = package(root)?;
     let scripts = package.get("scripts")?;

@@ -1,43 +1,43 @@
-//! What a project has for staging and production alone: settings, requirements, a branch.
+//! What a project has only for staging and production: settings, requirements, a branch.
 
 use super::{Django, Root};
 
-/// The worktrees that many projects have, with the other words for them.
+/// The worktrees that many projects have, with other words for each.
 const NAMES: [(&str, &[&str]); 2] =
     [("staging", &["staging", "stage"]), ("production", &["production", "prod", "live"])];
 
-/// The one that is handled with care.
+/// The one that must be handled with care.
 pub(super) const PROTECTED: &str = "production";
 
-/// A `[template.NAME]`, and what speaks for it.
+/// A `[template.NAME]`, and what suggests it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     pub(super) name: &'static str,
-    /// The file and the module of its settings.
+    /// The file and the module with its settings.
     pub(super) settings: Option<(String, String)>,
     pub(super) requirements: Option<String>,
     pub(super) has_branch: bool,
-    /// Whether it is written down.
+    /// Whether to write it into the recipe.
     pub(super) used: bool,
-    /// Whether it is handled with care.
+    /// Whether it must be handled with care.
     pub(super) protected: bool,
 }
 
 impl Template {
-    /// Says what speaks for it.
+    /// Lists what suggests it.
     pub(super) fn findings(&self) -> Vec<String> {
         let files = self.settings.iter().map(|(file, _)| file.clone()).chain(self.requirements.clone());
         files.chain(self.has_branch.then(|| format!("branch '{}'", self.name))).collect()
     }
 
-    /// Says what is unlike in its worktree.
+    /// Lists what is different in its worktree.
     pub(super) fn special(&self) -> Vec<&'static str> {
         let settings = self.settings.as_ref().map(|_| "its settings");
         settings.into_iter().chain(self.requirements.as_ref().map(|_| "its requirements")).collect()
     }
 }
 
-/// Finds the files that speak for each; a settings module counts only with an env file to name it in.
+/// Finds the files that suggest each; a settings module counts only if there is an env file to name it in.
 pub(super) fn find(
     root: &Root<'_>,
     django: Option<&Django>,

@@ -1,4 +1,4 @@
-//! The text of a new `.wt.toml`: what was found in force, the rest as short examples. It writes no file.
+//! The text of a new `.wt.toml`: what was found is in effect, the rest are short examples. It writes no file.
 
 use std::fmt::Write;
 
@@ -53,7 +53,7 @@ const TEMPLATES: &str = r#"# [template.production]                       # over 
 # env.DEBUG = "false"
 "#;
 
-/// Says how a project whose database has a name and no URL gets one for each worktree.
+/// Explains how to get a database for each worktree if the project's database has a name but no URL.
 fn named_database(database: &NamedDatabase) -> String {
     let name = &database.variable;
     let (create, drop, login) = if database.is_mysql {
@@ -204,7 +204,7 @@ fn table(name: &str, note: &str, lines: &[String], example: &[&str]) -> String {
     text
 }
 
-/// Returns a list, one item a line.
+/// Returns a list, one item per line.
 fn list(key: &str, items: &[String]) -> Vec<String> {
     let items = items.iter().map(|item| format!("    {},", quoted(item)));
     [format!("{key} = [")].into_iter().chain(items).chain(["]".to_owned()]).collect()

@@ -1,7 +1,7 @@
-//! What keeps a template small and short, whatever it says: what it may be made of, and how large its texts may get.
+//! Limits on templates, whatever they say: what they may consist of, and how large their texts may get.
 //!
-//! Fuel counts steps, but a single one can multiply a text. So nothing that a template has made can be given a name and be
-//! used again, and the filters and operators that make a text longer are few.
+//! Fuel counts steps, but a single step can multiply a text. So nothing that a template has made can be named and used
+//! again, and there are few filters and operators that make a text longer.
 
 use std::io::{self, Write};
 
@@ -11,20 +11,20 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind};
 
-/// The largest text that is made.
+/// The size of the largest text that may be made.
 const LARGEST: usize = 64 * 1024;
-/// The longest list of numbers.
+/// The length of the longest list of numbers.
 const LONGEST: usize = 1000;
-/// How many steps a template may take.
+/// The number of steps that a template may take.
 const FUEL: u64 = 5000;
-/// How often a template may put texts together or have a filter work on one.
+/// How often a template may join texts or apply a filter.
 const OPERATORS: usize = 64;
 const STATEMENTS: [&str; 7] = ["if", "elif", "else", "endif", "for", "endfor", "raw"];
-/// What makes large or nested values of small ones.
+/// Functions that make large or nested values from small ones.
 const FUNCTIONS: [&str; 3] = ["debug", "dict", "namespace"];
 const FILTERS: [&str; 8] = ["batch", "chain", "format", "groupby", "indent", "pprint", "slice", "zip"];
 
-/// Has the engine stop at a template that does too much.
+/// Makes the engine stop a template that does too much.
 pub(super) fn limit(engine: &mut Environment<'_>) {
     engine.set_fuel(Some(FUEL));
     for name in FUNCTIONS {
@@ -55,7 +55,7 @@ fn too_much() -> Error {
     Error::new(ErrorKind::OutOfFuel, "")
 }
 
-/// Says what a template has that may not be in one.
+/// Returns what a template has that is not allowed.
 pub(super) fn fault(text: &str, syntax: SyntaxConfig) -> Option<String> {
     if text.len() > LARGEST {
         return Some(format!("it is longer than {} KB", LARGEST / 1024));
@@ -64,7 +64,7 @@ pub(super) fn fault(text: &str, syntax: SyntaxConfig) -> Option<String> {
     let mut statement = None;
     let mut in_list = false;
     let mut last = None;
-    // what is no token is told when the template is read
+    // invalid tokens are reported when the template is parsed
     for (token, _) in tokenize(text, false, syntax).map_while(Result::ok) {
         match &token {
             Token::Ident(name) if matches!(last, Some(Token::BlockStart)) => {
@@ -76,7 +76,7 @@ pub(super) fn fault(text: &str, syntax: SyntaxConfig) -> Option<String> {
             Token::BlockEnd => (statement, in_list) = (None, false),
             Token::Ident("in") if statement == Some("for") => in_list = true,
             Token::Mul | Token::Pow => return Some("it multiplies".into()),
-            // what it goes through is what there is, or numbers
+            // a loop may only go through existing values, or numbers
             token if in_list && makes_a_value(token, last.as_ref()) => {
                 return Some("'for' goes through words, what filters make of them, and range() alone".into());
             }
@@ -93,13 +93,13 @@ fn makes_a_value(token: &Token<'_>, before: Option<&Token<'_>>) -> bool {
         Token::Tilde | Token::Plus | Token::BracketOpen | Token::BraceOpen | Token::Ident("recursive") => {
             true
         }
-        // after a name it is a call, elsewhere perhaps a tuple
+        // after a name this is a call; elsewhere it may be a tuple
         Token::ParenOpen => !matches!(before, Some(Token::Ident(name)) if *name != "in"),
         _ => false,
     }
 }
 
-/// A text that gets no longer than it may.
+/// A text of limited length.
 #[derive(Debug, Default)]
 pub(super) struct Text(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! The cone of a sparse checkout (git-sparse-checkout(1)): set in the new worktree alone, before a file is written.
+//! The cone of a sparse checkout (git-sparse-checkout(1)): set only in the new worktree, before any file is written.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use crate::error::{Error, Result};
 use crate::git::{Oid, Repo, hooks};
 use crate::host::exec::{self, Program};
 
-/// Sets the cone of a worktree that has no files yet. Git keeps it in settings of that worktree, which it allows in a
-/// setting of the whole repository (extensions.worktreeConfig): one at a time writes that.
+/// Sets the cone of a worktree that has no files yet. Git keeps it in settings of that worktree, which a setting of the
+/// whole repository enables (extensions.worktreeConfig); only one process at a time may write that.
 pub(super) fn set_cone(repo: &Repo, root: &Path, cone: &[String]) -> Result<()> {
     let _alone = entries_at_rest(repo)?;
     let git = || Program::new("git").arg("-C").arg(root).arg("sparse-checkout");
-    // in two steps, since older gits know no `set --cone`
+    // in two steps, because older gits do not know `set --cone`
     git().args(["init", "--cone"]).stdout()?;
     let done = git().args(["set", "--stdin"]).output_of(format!("{}\n", cone.join("\n")).as_bytes())?;
     exec::check_stopped()?;
@@ -24,8 +24,8 @@ pub(super) fn set_cone(repo: &Repo, root: &Path, cone: &[String]) -> Result<()> 
         .advise("'sparse' in the recipe is a list of directories"))
 }
 
-/// Writes the files of the cone, and runs the user's post-checkout hook, both as `git worktree add` does; returns the
-/// hook's status.
+/// Writes the files of the cone and runs the user's post-checkout hook, both as `git worktree add` does; returns the
+/// hook's exit status.
 pub(super) fn write_files(root: &Path, head: &Oid) -> Result<u8> {
     let git = Program::new("git").arg("-C").arg(root);
     git.args(["reset", "--hard", "--quiet", "--no-recurse-submodules"]).stdout()?;

@@ -1,11 +1,11 @@
-//! The submodules of a new worktree: git leaves them empty, we clone those that the main worktree has.
+//! The submodules of a new worktree: git leaves them empty, and we clone those that the main worktree has.
 
 use std::path::Path;
 
 use crate::git::submodules::{cloned, initialise};
 
-/// Clones what the repository at `common_dir` has cloned for its main worktree, and their submodules likewise. Returns
-/// what stays empty, with the reasons: no worktree fails of it.
+/// Clones the submodules that the main worktree of the repository at `common_dir` has cloned, and theirs in turn.
+/// Returns those that stay empty, with the reasons: this never makes a worktree fail.
 pub(super) fn bring(common_dir: &Path, root: &Path) -> Vec<String> {
     let mut empty = Vec::new();
     let submodules = match cloned(common_dir, root) {

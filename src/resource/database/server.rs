@@ -1,8 +1,8 @@
-//! A database of a worktree's own on a server: made there, marked there, and dropped only if the record, our claim on
-//! its name and the mark agree.
+//! A worktree's database on a server: made there, marked there, and dropped only if the record, our claim on its name
+//! and the mark agree.
 //!
-//! Records hold no secret: user and password are read, each time they are needed, from the env file that has the URL.
-//! Nobody's session is ever ended.
+//! Records hold no secret: user and password are read from the env file with the URL each time they are needed. No
+//! session of anybody's is ever ended.
 
 mod mysql;
 mod postgres;
@@ -27,7 +27,7 @@ use crate::text::dotenv::{EnvText, Value};
 use crate::text::url::{ServerEngine, Url, canonical};
 use crate::ui::{Ui, bytes};
 
-/// Copies a database by way of a pipe between two programs. `size` is what the server says of it.
+/// Copies a database through a pipe between two programs. `size` is its size according to the server.
 fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> Result<(Output, Output)> {
     let passed = AtomicU64::new(0);
     let size = size.map(|size| format!(" ({} on the server)", bytes(size))).unwrap_or_default();
@@ -36,9 +36,9 @@ fn pipe(dump: Program, load: Program, main: &str, size: Option<u64>, ui: Ui) -> 
     check_stopped().map(|()| ended)
 }
 
-/// Refuses a script that itself chooses the database it works on: that would be another one than the new.
+/// Refuses a script that chooses its database itself, because that would not be the new one.
 fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> Result<()> {
-    // a line that chooses one is shorter
+    // lines that choose one are shorter
     const LONGEST: u64 = 1 << 16;
     let failed = || format!("cannot read '{}'", file.display());
     let mut script = BufReader::new(Stoppable(file::open(file).explain(failed)?));
@@ -64,7 +64,7 @@ fn refuse_choice(file: &Path, chooses: impl Fn(&str) -> bool, advice: &str) -> R
     }
 }
 
-/// How long a server has for an answer, in seconds; 0: as long as it wants.
+/// How long to wait for a server's answer, in seconds; 0 means without limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timeout(u64);
@@ -76,12 +76,12 @@ impl Default for Timeout {
 }
 
 impl Timeout {
-    /// Has a program that asks for one thing end by then.
+    /// Limits the time of a program that asks a single question.
     fn limit(self, program: Program) -> Program {
         if self.0 == 0 { program } else { program.limit(Duration::from_secs(self.0)) }
     }
 
-    /// For the programs, which wait for a connection: longer than we wait for an answer, so that it is us who tell.
+    /// Returns the connection timeout for the programs: longer than our own limit, so that we report it, not they.
     fn to_connect(self) -> Option<String> {
         (self.0 > 0).then(|| (self.0 + 1).to_string())
     }
@@ -108,7 +108,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The way out where a server cannot be reached.
+/// What to do instead if a server cannot be reached.
 const NO_ENV: &str = "git wt add --no-env NAME";
 
 /// A database on a PostgreSQL, MySQL or MariaDB server.
@@ -116,31 +116,31 @@ const NO_ENV: &str = "git wt add --no-env NAME";
 pub struct ServerDatabase {
     pub engine: ServerEngine,
     pub name: String,
-    /// Host and port, as the URL spells them.
+    /// Host and port, as spelled in the URL.
     pub server: String,
-    /// The variable of the env file that has the URL.
+    /// The variable of the env file that holds the URL.
     pub variable: String,
     /// That env file, relative to a worktree.
     pub file: String,
     pub from: Content,
-    /// How long the server has for an answer.
+    /// How long to wait for the server's answer.
     #[serde(default)]
     pub timeout: Timeout,
-    /// No database of the name was there when we looked.
+    /// Whether no database of this name existed when we looked.
     #[serde(default)]
     absent: bool,
-    /// No database for the tests of it was there when we looked: what is there later came from it.
+    /// Whether it had no test databases when we looked: any that exist later were made from it.
     #[serde(default)]
     tests_absent: bool,
     #[serde(skip)]
     url: Secret,
-    /// Making it has failed before anything was asked of the server but questions.
+    /// Whether making it failed before the server was asked to change anything.
     #[serde(skip)]
     is_untouched: bool,
 }
 
 impl ServerDatabase {
-    /// A database to be made on the server of `url`, which the env file `file` has under `variable`.
+    /// Returns a database to be made on the server of `url`, which the env file `file` has in `variable`.
     pub fn new(
         engine: ServerEngine,
         name: Granted<String>,
@@ -166,13 +166,13 @@ impl ServerDatabase {
         }
     }
 
-    /// The same, of a server that has so long for an answer.
+    /// Returns the same database with this limit for the server's answers.
     #[must_use]
     pub fn within(self, timeout: Option<Duration>) -> Self {
         Self { timeout: Timeout(timeout.unwrap_or_default().as_secs()), ..self }
     }
 
-    /// Notes what is there now, where the server itself cannot tell later what was made half.
+    /// Notes what exists now, if the server cannot tell later what was half-made.
     pub fn look(&mut self, site: &Site) -> Result<()> {
         if self.engine == ServerEngine::Mysql {
             let url = self.url(site)?;
@@ -183,7 +183,7 @@ impl ServerDatabase {
         Ok(())
     }
 
-    /// Makes the database, unless one of that name is there: that one is used, and never ours.
+    /// Makes the database. If one of that name exists already, it is used, but never becomes ours.
     pub fn create(&mut self, site: &Site) -> Result<Created> {
         if let Claimed::Taken(claim) = site.claims.claim_database(&self.claimed(), site.owner)? {
             return Err(Error::new(claim.to_string()).hint("git wt doctor"));
@@ -200,7 +200,7 @@ impl ServerDatabase {
         Ok(Created::Found)
     }
 
-    /// Drops the database and those of its tests, if it is the one that we made, and gives its name up.
+    /// Drops the database and its test databases if it is the one that we made, and gives up its name.
     pub fn destroy(&self, site: &Site) -> Result<Destroyed> {
         if self.is_untouched {
             site.claims.release_database(&self.claimed(), site.owner)?;
@@ -227,7 +227,7 @@ impl ServerDatabase {
         })
     }
 
-    /// Its place as claims know it, without user and password.
+    /// Returns its place as written in claims, without user and password.
     pub fn claimed(&self) -> String {
         self.claimed_as(&self.name)
     }
@@ -245,14 +245,14 @@ impl ServerDatabase {
         })
     }
 
-    /// Says what it is, as in "database 'shop_staging' on localhost:5432".
+    /// Describes it, as in "database 'shop_staging' on localhost:5432".
     pub fn describe(&self) -> String {
         let server = if self.server.is_empty() { "the local server" } else { &self.server };
         format!("database '{}' on {server}", crate::text::name::escaped(&self.name))
     }
 
-    /// How to reach the server: as planned, else by what the worktree's own env file says now, else main's. Another
-    /// server than recorded counts for nothing.
+    /// Returns the URL of the server: as planned, or else from the worktree's env file, or else from main's. A URL of a
+    /// server other than the recorded one is ignored.
     fn url(&self, site: &Site) -> Result<String> {
         if !self.url.0.is_empty() {
             return Ok(self.url.0.clone());
@@ -273,7 +273,7 @@ impl ServerDatabase {
     }
 }
 
-/// A database as claims know it, without user and password: the same for all ways to write its server.
+/// Returns a database's place as written in claims, without user and password: the same however its server is spelled.
 pub fn place(engine: ServerEngine, server: &str, name: &str) -> String {
     let server = canonical(engine, server);
     let engine = match engine {
@@ -283,7 +283,7 @@ pub fn place(engine: ServerEngine, server: &str, name: &str) -> String {
     format!("{engine}:{server}/{name}")
 }
 
-/// A server, logged in to.
+/// A server to which we have logged in.
 enum AnyServer<'a> {
     Postgres(postgres::PostgresServer<'a>),
     Mysql(mysql::MysqlServer<'a>),
@@ -319,7 +319,7 @@ impl AnyServer<'_> {
     }
 }
 
-/// Refuses to drop what somebody is connected to.
+/// Returns the refusal to drop a database that somebody is connected to.
 fn in_use(name: &str, sessions: Vec<String>) -> Error {
     let error = Error::new(format!("the database '{name}' is in use, and nobody's session is ended for it"));
     let error = sessions.into_iter().fold(error, Error::because);

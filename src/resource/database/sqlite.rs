@@ -1,4 +1,4 @@
-//! An SQLite database of a worktree's own: a file, marked by being the very one that was made.
+//! A worktree's SQLite database: a file, which is recognised by its birthmark as the one we made.
 
 mod file;
 mod statements;
@@ -24,24 +24,24 @@ pub struct SqliteDatabase {
     /// The absolute path of the file.
     pub place: String,
     pub from: Content,
-    /// Nothing was there when we looked.
+    /// Whether nothing was there when we looked.
     absent: bool,
-    /// Which file was made.
+    /// The file that was made.
     mark: Option<Birthmark>,
 }
 
 impl SqliteDatabase {
-    /// A database at this place, to be made.
+    /// Returns a database at this place, to be made.
     pub fn new(place: Granted<String>, from: Granted<Content>) -> Self {
         Self { place: place.into_inner(), from: from.into_inner(), absent: false, mark: None }
     }
 
-    /// Notes what is there now; without it, what a crash left unrecorded is never removed.
+    /// Notes what exists now; without this, anything that a crash left unrecorded is never removed.
     pub fn look(&mut self) {
         self.absent = !file::exists(self.path());
     }
 
-    /// Makes the database, unless one is there: that one is used, and never ours.
+    /// Makes the database. If one exists already, it is used, but never becomes ours.
     fn create(&mut self, worktree: &Tree, claims: &Claims, owner: &Owner) -> Result<Created> {
         self.check_place(worktree)?;
         self.look();
@@ -57,7 +57,7 @@ impl SqliteDatabase {
         Ok(Created::Found)
     }
 
-    /// Makes it in a worktree, unless git would see there what is in main's.
+    /// Makes it in a worktree, unless it would contain main's data in a file that git does not ignore there.
     pub fn create_in(&mut self, site: &Site) -> Result<Created> {
         if let Some(inside) = self.copied_into(site.root)
             && !is_ignored(site.root, inside)
@@ -69,13 +69,13 @@ impl SqliteDatabase {
         site.ui.watch(&how_far, || self.create(&worktree, site.claims, site.owner))
     }
 
-    /// The path in the worktree at `root` that the data of another database comes to.
+    /// Returns the path in the worktree at `root` to which another database's data would be copied.
     fn copied_into<'a>(&'a self, root: &Path) -> Option<&'a Path> {
         let inside = self.path().strip_prefix(root).ok()?;
         (!matches!(self.from, Content::Empty) && !self.exists()).then_some(inside)
     }
 
-    /// Says how far the making is, while it lasts.
+    /// Returns a function that describes the progress while the database is being made.
     fn how_far(&self, owner: &Owner) -> impl Fn() -> String + Sync + use<> {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
         let half = file::half(self.path(), &owner.record);
@@ -89,12 +89,12 @@ impl SqliteDatabase {
         move || format!("{deed}: {}", bytes(length(&half)))
     }
 
-    /// Ends the making, once the record has our mark on disk.
+    /// Finishes the making, once the record with our mark is on disk.
     pub fn settle(&self, owner: &Owner) -> Result<()> {
         file::settle(self.path(), &owner.record)
     }
 
-    /// Drops the database, if it is the one that we made, and releases its place.
+    /// Drops the database if it is the one that we made, and releases its place.
     pub fn destroy(&self, claims: &Claims, owner: &Owner) -> Result<Destroyed> {
         let claim = claims.find(&Thing::Database(self.claimed()));
         if !claim.as_ref().is_some_and(|claim| claim.is_of(owner)) {
@@ -110,8 +110,8 @@ impl SqliteDatabase {
         Ok(if gone { Destroyed::Gone } else { self.left("it is not the database that was made") })
     }
 
-    /// Claims the place it has now, if it went along with its worktree; returns the place to give up once the record
-    /// tells of the new one.
+    /// Claims its new place if it moved with its worktree; returns the old database, to be released once the record
+    /// names the new one.
     pub fn follow(&mut self, claims: &Claims, owner: &Owner, moved: &Relocation) -> Result<Option<Self>> {
         let Some(place) = moved.of(self.path()).and_then(|path| path.to_str().map(str::to_owned)) else {
             return Ok(None);
@@ -124,7 +124,7 @@ impl SqliteDatabase {
         }
     }
 
-    /// Whether this file belongs to it: itself, or one that SQLite keeps beside it.
+    /// Whether this file belongs to it: the database itself, or a file that SQLite keeps beside it.
     pub fn covers(&self, path: &Path) -> bool {
         ["", "-wal", "-shm", "-journal"]
             .iter()
@@ -141,12 +141,12 @@ impl SqliteDatabase {
         std::fs::metadata(self.path()).is_ok_and(|found| found.len() > 0)
     }
 
-    /// Says what it is, as in "database '/path/db.sqlite3'".
+    /// Describes it, as in "database '/path/db.sqlite3'".
     pub fn describe(&self) -> String {
         format!("database '{}'", crate::text::name::escaped(&self.place))
     }
 
-    /// Refuses a place that a branch has led elsewhere by a link.
+    /// Refuses a place that a branch has redirected with a link.
     fn check_place(&self, worktree: &Tree) -> Result<()> {
         let path = self.path();
         if !path.is_absolute() {
@@ -170,7 +170,7 @@ impl SqliteDatabase {
         Destroyed::Left(format!("database '{}': {why}", self.path().display()))
     }
 
-    /// The place as claims know it, apart from those of other engines.
+    /// Returns the place as written in claims, distinct from those of other engines.
     pub fn claimed(&self) -> String {
         format!("sqlite:{}", self.place)
     }
@@ -249,7 +249,7 @@ mod tests {
         let error =
             database.clone().create(&sandbox.worktree, &sandbox.claims(), &owner("b", 2)).unwrap_err();
         assert!(error.what.ends_with("is claimed by 'staging' of /p/.git"), "{}", error.what);
-        // the record of a repository copied with `cp -a` says the same of the same file
+        // the record of a repository copied with `cp -a` says the same about the same file
         assert!(matches!(destroy(&sandbox, &database, &owner("a", 3)), Destroyed::Left(_)));
         assert!(sandbox.at("shared.sqlite3").exists());
         assert!(is_claimed(&sandbox));

@@ -1,7 +1,7 @@
-//! A Python environment at another place: its own files name it by its absolute path, in scripts, in activation, and
-//! where the project itself is installed in development mode.
+//! Moves a Python environment. Its own files contain its absolute path: in scripts, in activation, and wherever the
+//! project itself is installed in development mode.
 //!
-//! It is rewritten rather than made anew, which would need the network and the hooks again.
+//! The files are rewritten, because making the environment anew would need the network and the hooks again.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,12 +14,12 @@ use crate::error::{Explain, Result};
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::{Kind, Tree};
 
-/// The kernel reads no more of a script's first line (Linux before 5.1), nor an interpreter with a space in it.
+/// The kernel reads no more of a script's first line (Linux before 5.1), and no interpreter with a space in its path.
 const LONGEST_SHEBANG: usize = 127;
-/// What is larger is no script that an installer has written.
+/// The size up to which a file may be a script written by an installer.
 const LARGEST: u64 = 1 << 20;
 
-/// Has the environment at `rel` name its new place.
+/// Makes the environment at `rel` name its new place.
 pub fn rehome(worktree: &Tree, rel: &Path, moved: &Relocation) -> Result<()> {
     let python = worktree.path().join(rel).join("bin");
     for file in files_that_name_it(worktree, rel) {
@@ -31,15 +31,15 @@ pub fn rehome(worktree: &Tree, rel: &Path, moved: &Relocation) -> Result<()> {
     Ok(())
 }
 
-/// Which of these other places the environment at `rel` names, each with the first file that does.
+/// Returns those of the other places that the environment at `rel` names, each with the first file that does.
 pub fn other_places(worktree: &Tree, rel: &Path, others: &[&Path]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
-    // pyvenv.cfg only tells how it was made
+    // pyvenv.cfg only says how the environment was made
     for file in files_that_name_it(worktree, rel).into_iter().filter(|file| !file.ends_with("pyvenv.cfg")) {
         let Some(Script { mut text, .. }) = Script::read(worktree, &file)? else { continue };
         for other in others {
             let Some(rewritten) = Relocation::new(other, worktree.path()).rewrite(&text) else { continue };
-            // so that a place around it is found only where it is named itself
+            // so that a place containing this one is found only if it is named itself
             text = rewritten;
             if found.iter().all(|(place, _)| place != other) {
                 found.push(((*other).to_owned(), file.clone()));
@@ -64,14 +64,14 @@ impl Script {
         if meta.len() <= LARGEST {
             open.read_to_end(&mut text).explain(failed)?;
         }
-        // a program of machine code is none of ours
+        // a machine-code program is not ours to rewrite
         let is_text = meta.len() <= LARGEST && !text.contains(&0);
         Ok(is_text.then(|| Self { text, mode: meta.permissions().mode() }))
     }
 }
 
-/// Scripts and activation in `bin`, and in `site-packages` what leads to installs in development mode: `.pth` and
-/// `.egg-link` files, the finders that setuptools writes, and the origin of a package (PEP 610).
+/// Returns the scripts and activation in `bin`, and the files in `site-packages` that lead to development installs:
+/// `.pth` and `.egg-link` files, the finders that setuptools writes, and the origin of a package (PEP 610).
 fn files_that_name_it(worktree: &Tree, rel: &Path) -> Vec<PathBuf> {
     let mut files = vec![rel.join("pyvenv.cfg")];
     files.extend(names_in(worktree, &rel.join("bin")));
@@ -92,7 +92,8 @@ fn files_that_name_it(worktree: &Tree, rel: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What is in a directory, as paths from the worktree on; nothing where there is none, or a link leads elsewhere.
+/// Returns what is in a directory, as paths relative to the worktree; nothing if it does not exist or a link leads
+/// elsewhere.
 fn names_in(worktree: &Tree, dir: &Path) -> Vec<PathBuf> {
     if !matches!(worktree.kind(dir), Ok(Some(Kind::Directory))) {
         return Vec::new();
@@ -103,7 +104,8 @@ fn names_in(worktree: &Tree, dir: &Path) -> Vec<PathBuf> {
     names
 }
 
-/// A first line that the kernel cannot use becomes the one that installers write then: sh starts Python.
+/// Replaces a first line that the kernel cannot use with the form that installers use in that case, where sh starts
+/// Python.
 fn with_working_shebang(text: Vec<u8>, bin: &Path) -> Vec<u8> {
     let Some(end) = text.iter().position(|byte| *byte == b'\n') else { return text };
     let Some(interpreter) = text[..end].strip_prefix(b"#!") else { return text };

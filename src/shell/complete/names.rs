@@ -1,8 +1,8 @@
-//! The names of very many worktrees, remembered in one file: each takes three to read otherwise.
+//! The names of very many worktrees, cached in one file: without it, each takes reading three files.
 //!
-//! They are believed as long as the two directories that change with every worktree that comes or goes, git's entries
-//! and our records, are as they were. A plain `git worktree move` of a worktree that is none of ours changes neither: its
-//! old name is offered until the next change.
+//! The names are valid as long as two directories are unchanged that change whenever a worktree is added or removed:
+//! the one with git's entries and the one with our records. A plain `git worktree move` of a worktree that has no
+//! record changes neither: its old name is offered until the next change.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,23 +13,23 @@ use crate::git::Repo;
 use crate::host::file;
 use crate::record::worktrees::{Named, names};
 
-/// Of fewer the names are read anew each time.
+/// If there are fewer, the names are read every time.
 pub(super) const MANY: usize = 200;
-/// What changed so recently may change again and show the same time.
+/// A directory that changed this recently may change again without a visible change of its time.
 const AT_REST: Duration = Duration::from_secs(1);
 const END: &str = "end";
 
-/// The names of all linked worktrees of a repository.
+/// Returns the names of all linked worktrees of a repository.
 pub(super) fn of(repo: &Repo) -> Vec<Named> {
     let path = repo.common_dir().join("wt/names");
     let remembered = file::read_small(&path).ok().and_then(|text| String::from_utf8(text).ok());
-    // looked at before the names are: what changes while they are read shows another stamp
+    // taken before the names are read: a change while they are read gives a different stamp
     let stamp = Stamp::of(repo);
     let known = remembered.as_deref().zip(stamp.as_ref()).and_then(|(text, stamp)| parse(text, &stamp.text));
     known.unwrap_or_else(|| {
         let all = names(repo).unwrap_or_default();
         match stamp.filter(|stamp| all.len() >= MANY && stamp.is_at_rest) {
-            // two at once may spoil each other's, which then does not end as it must
+            // two processes writing at once may garble the file, which then lacks its proper end
             Some(stamp) => {
                 let _ = file::make_private_dir(&repo.common_dir().join("wt"), "");
                 let _ = file::replace_private(&path, written(&all, &stamp.text).as_bytes());
@@ -41,7 +41,7 @@ pub(super) fn of(repo: &Repo) -> Vec<Named> {
     })
 }
 
-/// What both directories were when they were looked at.
+/// The state of both directories when they were examined.
 struct Stamp {
     text: String,
     is_at_rest: bool,
@@ -52,7 +52,7 @@ impl Stamp {
         let dirs: [PathBuf; 2] = ["worktrees", "wt/records"].map(|dir| repo.common_dir().join(dir));
         let mut stamp = Self { text: String::new(), is_at_rest: true };
         for dir in dirs {
-            // without records all names are those of directories
+            // without records, all names come from directories
             let Ok(meta) = fs::metadata(&dir) else {
                 stamp.text += "none ";
                 continue;

@@ -1,22 +1,23 @@
-//! Addresses of this host inside any text: which port they name.
+//! Addresses of this host inside any text, and the ports in them.
 //!
-//! A value may hold one, a list of them or something that only looks like one; what is not sure stays as it is.
+//! A value may contain one address, a list of them, or something that only looks like one; if in doubt it stays as it
+//! is.
 
 use std::net::Ipv4Addr;
 
-/// What may stand right before a host that is no part of a longer word.
+/// The characters that may come right before a host, which is then not part of a longer word.
 const OPENING: [char; 14] = [' ', '\t', '\n', '\r', ',', ';', '|', '=', '\'', '"', '`', '(', '[', '{'];
-/// What may stand right behind a port.
+/// The characters that may come right after a port.
 const CLOSING: [char; 18] =
     [' ', '\t', '\n', '\r', ',', ';', '|', '&', '\'', '"', '`', ')', ']', '}', '/', '?', '#', '\\'];
 
-/// How far before a port its host, user and password are looked for.
+/// How far before a port to look for its host, user and password.
 const REACH: usize = 4096;
 
-/// The text with other ports where it names this host with one of the first: `None` if it does not.
+/// Returns the text with the ports replaced where it names this host with one of the old ports; `None` if it does not.
 ///
-/// Only the digits change. `http://localhost:8000/x`, `[::1]:8000` and lists are known; `https://example.com:8000` is
-/// somebody else's, and the host in `http://localhost:8000@example.com` is no host.
+/// Only the digits change. `http://localhost:8000/x`, `[::1]:8000` and lists are recognised; `https://example.com:8000`
+/// is somebody else's, and `localhost` in `http://localhost:8000@example.com` is not a host.
 pub fn with_ports(text: &str, moved: &[(u16, u16)]) -> Option<String> {
     let mut out = String::new();
     let mut done = 0;
@@ -36,7 +37,7 @@ pub fn with_ports(text: &str, moved: &[(u16, u16)]) -> Option<String> {
     (done > 0).then(|| out + &text[done..])
 }
 
-/// The host that a text ends with.
+/// Returns the host that a text ends with.
 fn host_before(text: &str) -> Option<&str> {
     let is_host = |c: char| c.is_ascii_alphanumeric() || "-._*".contains(c);
     let at = match text.strip_suffix(']') {

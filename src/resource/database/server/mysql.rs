@@ -1,6 +1,7 @@
 //! MySQL and MariaDB, through their own programs: mysql and mysqldump.
 //!
-//! A database here has no comment and cannot be renamed: the mark is the comment of an empty table in it, made first.
+//! Databases here have no comment and cannot be renamed. So the mark is the comment of an empty table, which is made
+//! first.
 
 use std::path::Path;
 
@@ -11,9 +12,9 @@ use crate::host::file;
 use crate::text::url::Url;
 use crate::ui::Ui;
 
-/// The table whose comment tells whose the database is.
+/// The table whose comment says which record the database belongs to.
 const MARK: &str = "git_wt";
-/// The programs, as MariaDB calls them, and as MySQL does.
+/// The names of the programs in MariaDB, and in MySQL.
 const CLIENT: [&str; 2] = ["mariadb", "mysql"];
 const DUMP: [&str; 2] = ["mariadb-dump", "mysqldump"];
 
@@ -25,7 +26,7 @@ pub(super) struct MysqlServer<'a> {
 }
 
 impl<'a> MysqlServer<'a> {
-    /// The server of a URL; connects to find out whether it is there.
+    /// Returns the server of a URL; connects to check that it can be reached.
     pub(super) fn of(url: &'a str, timeout: Timeout, ui: Ui) -> Result<Self> {
         let url =
             Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
@@ -45,7 +46,7 @@ impl<'a> MysqlServer<'a> {
         self.timeout.unreachable(place, output, &self.url)
     }
 
-    /// Makes a database; false when one of that name is there already.
+    /// Makes a database; returns false if one of that name exists already.
     pub(super) fn create(&self, name: &str, from: &Content, record: &str) -> Result<bool> {
         if self.has(name)? {
             return Ok(self.mark(name)? == Some(mark(record)));
@@ -85,7 +86,7 @@ impl<'a> MysqlServer<'a> {
         Ok(true)
     }
 
-    /// Copies what is in main's in one snapshot, while others go on with it.
+    /// Copies main's content in one snapshot, while others keep using it.
     fn copy(&self, main: &str, name: &str) -> Result<()> {
         let dump = self
             .program(&DUMP)?
@@ -103,7 +104,7 @@ impl<'a> MysqlServer<'a> {
         if load.code != 0 { failed(load) } else { Ok(()) }
     }
 
-    /// How much the tables of a database take on the server.
+    /// Returns how much space the tables of a database take on the server.
     fn size(&self, name: &str) -> Result<Option<u64>> {
         let size = format!(
             "SELECT SUM(data_length) FROM information_schema.tables WHERE table_schema = {};",
@@ -116,7 +117,8 @@ impl<'a> MysqlServer<'a> {
     fn load(&self, file: &Path, name: &str, record: &str) -> Result<()> {
         let failed = || format!("cannot load '{}' into a new database", file.display());
         let script = file::open(file).explain(failed)?;
-        // in this mode the client obeys no command of its own but DELIMITER: none that runs a program or changes database
+        // in this mode the client obeys none of its own commands except DELIMITER: none runs a program or changes the
+        // database
         let client = self.program(&CLIENT)?.args(["--batch", "--binary-mode"]);
         let loaded = client.arg(format!("--database={name}")).output_of_file(script)?;
         check_stopped()?;
@@ -126,13 +128,13 @@ impl<'a> MysqlServer<'a> {
         if self.mark(name)?.as_deref() == Some(&mark(record)) {
             return Ok(());
         }
-        // the dump of a worktree's database brings the mark of that one
+        // the dump of a worktree's database brings that worktree's mark with it
         let marked = self.run(&marking(name, record))?;
         if marked.code == 0 { Ok(()) } else { Err(self.failure("mark", name, &marked)) }
     }
 
-    /// Drops a database if it is the one that we made; tells whether none of the name is there now. One without a mark
-    /// was made half, if nothing of the name was there before and nothing is in it.
+    /// Drops a database if it is the one that we made; returns whether no database of that name is left. One without a
+    /// mark counts as half-made by us if there was no such database before and it is empty.
     pub(super) fn destroy(&self, name: &str, was_absent: bool, record: &str) -> Result<bool> {
         if !self.has(name)? {
             return Ok(true);
@@ -147,7 +149,7 @@ impl<'a> MysqlServer<'a> {
         Ok(is_ours)
     }
 
-    /// Drops a database, unless somebody is connected to it; one that is gone is fine.
+    /// Drops a database unless somebody is connected to it; it may already be gone.
     pub(super) fn drop_database(&self, name: &str) -> Result<()> {
         let who = format!(
             "SELECT CONCAT('session ', id, ' (', user, ')') FROM information_schema.processlist WHERE db = {};",
@@ -161,7 +163,7 @@ impl<'a> MysqlServer<'a> {
         if dropped.code == 0 { Ok(()) } else { Err(self.failure("drop", name, &dropped)) }
     }
 
-    /// The databases that test runners make of one, as Django names them.
+    /// Returns the databases that test runners make from one, by Django's naming.
     pub(super) fn tests_of(&self, name: &str) -> Result<Vec<String>> {
         let all = self.lines("SELECT schema_name FROM information_schema.schemata;", name)?;
         let numbered = format!("test_{name}_");
@@ -198,7 +200,7 @@ impl<'a> MysqlServer<'a> {
         Ok(self.lines(&comment, name)?.into_iter().next())
     }
 
-    /// The character set of a database, for one that is made like it.
+    /// Returns the character set of a database, for another one to be made like it.
     fn character_set(&self, name: &str) -> Result<String> {
         let set = format!(
             "SELECT CONCAT(' CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name)\n\
@@ -225,14 +227,14 @@ impl<'a> MysqlServer<'a> {
         Error::new(format!("cannot {deed} the database '{name}'")).quoting(&said)
     }
 
-    /// Has a question answered, which takes no time by itself.
+    /// Asks a question that the server should answer at once.
     fn ask(&self, script: &str) -> Result<Output> {
         let answer = self.timeout.limit(self.client()?).output_of(script.as_bytes())?;
         check_stopped()?;
         if answer.timed_out { Err(self.unreachable(&answer)) } else { Ok(answer) }
     }
 
-    /// Runs a script, which may take its time.
+    /// Runs a script that may take long.
     fn run(&self, script: &str) -> Result<Output> {
         self.client()?.output_of(script.as_bytes())
     }
@@ -243,7 +245,7 @@ impl<'a> MysqlServer<'a> {
         Ok(client.args(timeout))
     }
 
-    /// One of the programs, logged in. The password never stands on a command line.
+    /// Returns one of the programs, set up to log in. The password is never on a command line.
     fn program(&self, names: &[&str]) -> Result<Program> {
         let found = names.iter().find_map(|name| which::which(name).ok());
         let found =
@@ -260,23 +262,23 @@ impl<'a> MysqlServer<'a> {
         if let Some(socket) = self.url.parameter("unix_socket") {
             program = program.arg(format!("--socket={socket}"));
         }
-        // an inherited one would be another server's
+        // set even if empty, since an inherited one would belong to another server
         Ok(program.env("MYSQL_PWD", self.url.password().unwrap_or_default()))
     }
 }
 
-/// The comment by which a database is known as a record's.
+/// Returns the comment that marks a database as a record's.
 fn mark(record: &str) -> String {
     format!("git-wt:{record}")
 }
 
-/// What marks a database as a record's.
+/// Returns the statements that mark a database as a record's.
 fn marking(name: &str, record: &str) -> String {
     let (table, comment) = (format!("{}.{MARK}", quoted(name)), literal(&mark(record)));
     format!("DROP TABLE IF EXISTS {table};\nCREATE TABLE {table} (here INT) COMMENT = {comment};\n")
 }
 
-/// Whether a line has the server go on in another database: a statement, which no client can hold back. What stands in
+/// Whether a line makes the server switch to another database, by a statement that no client can hold back. Text in
 /// quotes is data.
 fn uses(line: &str) -> bool {
     let mut code = String::new();
@@ -298,7 +300,7 @@ fn uses(line: &str) -> bool {
         ["index", "key", "for", "frm"].iter().any(|word| next.to_ascii_lowercase().starts_with(word))
     };
     let is_use = |word: &str| word.eq_ignore_ascii_case("use");
-    // its name may be on the next line
+    // the name of the database may be on the next line
     words.windows(2).any(|pair| is_use(pair[0]) && !is_part(pair[1]))
         || words.last().is_some_and(|word| is_use(word))
 }

@@ -1,7 +1,7 @@
-//! PostgreSQL, through its own programs: psql, pg_dump and pg_restore know every way to connect and to log in.
+//! PostgreSQL, through its own programs: psql, pg_dump and pg_restore know every way to connect and log in.
 //!
-//! A new database is filled under a name that tells the record, marked by a comment, and gets its name last: a half-made
-//! one is never mistaken for a database, nor a database for a half-made one.
+//! A new database is filled under a name derived from the record, marked by a comment, and given its final name last.
+//! So a half-made database is never mistaken for a finished one, or the other way round.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ const NOT_CONNECTED: u8 = 2;
 /// A server, and how to log in there.
 pub(super) struct PostgresServer<'a> {
     url: Url<'a>,
-    /// The database that questions are put to: one that is certainly there.
+    /// The database that we connect to for questions: one that certainly exists.
     home: String,
     timeout: Timeout,
     ui: Ui,
 }
 
 impl<'a> PostgresServer<'a> {
-    /// The server of a URL; connects to find out which database questions can be put to.
+    /// Returns the server of a URL; connects to find out which database to ask questions in.
     pub(super) fn of(url: &'a str, from: &Content, timeout: Timeout, ui: Ui) -> Result<Self> {
         let parsed =
             Url::of_server(url).map_err(|why| Error::new("the database URL cannot be read").because(why))?;
@@ -63,7 +63,7 @@ impl<'a> PostgresServer<'a> {
         }
     }
 
-    /// Makes a database; false when one of that name is there already.
+    /// Makes a database; returns false if one of that name exists already.
     pub(super) fn create(&self, name: &str, from: &Content, record: &str) -> Result<bool> {
         let half = half(name, record);
         let mark = mark(record);
@@ -103,8 +103,8 @@ impl<'a> PostgresServer<'a> {
         }
     }
 
-    /// Runs a script in a database, by a psql that takes no command of its own from it: neither one that connects to another
-    /// database nor one that runs a program.
+    /// Runs a script in a database. psql is restricted to SQL, so that the script can neither connect to another
+    /// database nor run a program.
     fn load(&self, file: &Path, half: &str) -> Result<()> {
         let failed = || format!("cannot load '{}' into a new database", file.display());
         let script = script::Script::open(file).explain(failed)?;
@@ -131,7 +131,7 @@ impl<'a> PostgresServer<'a> {
         })
     }
 
-    /// Copies a database: as a template where nobody else is connected to it, else by dump and restore, which disturb
+    /// Copies a database: as a template if nobody else is connected to it, or else by dump and restore, which disturb
     /// nobody.
     fn copy(&self, main: &str, half: &str) -> Result<()> {
         let names = [("half", half), ("main", main)];
@@ -140,13 +140,14 @@ impl<'a> PostgresServer<'a> {
             check_stopped()?;
             match sqlstate(&made) {
                 _ if made.code == 0 => return self.copy_settings(&names),
-                // somebody came in between; or it is another's, whom we may read but not copy whole
+                // somebody has connected since; or the database is another user's, which we may read but not use as a
+                // template
                 IN_USE | DENIED => {}
                 _ => return Err(self.failure("copy", main, &made)),
             }
         }
         self.run("make", half, "CREATE DATABASE :\"half\";", &names[..1])?;
-        // what goes from one program to the next is not worth packing
+        // compressing data between two local programs is not worth it
         let dump = self.program("pg_dump", main)?.args(["--format=custom", "--compress=0"]);
         let dump = dump.args(["--no-owner", "--no-privileges"]);
         let size = if self.ui.is_watched() { self.size(main)? } else { None };
@@ -159,9 +160,9 @@ impl<'a> PostgresServer<'a> {
         self.copy_settings(&names)
     }
 
-    /// What `ALTER DATABASE … SET` has given to main's database is no part of a copy.
+    /// Copies what `ALTER DATABASE … SET` has set for main's database, which neither kind of copy includes.
     fn copy_settings(&self, names: &[(&str, &str)]) -> Result<()> {
-        // PostgreSQL keeps the values of lists as they are to be written
+        // PostgreSQL stores the values of lists as they must be written
         let settings = "SELECT format('ALTER DATABASE %I SET %I TO %s', :'half', split_part(setting, '=', 1),\n\
              CASE WHEN split_part(setting, '=', 1) IN ('search_path', 'temp_tablespaces', 'local_preload_libraries')\n\
              THEN substr(setting, strpos(setting, '=') + 1)\n\
@@ -183,7 +184,7 @@ impl<'a> PostgresServer<'a> {
         Err(Error::new(format!("cannot restore '{from}' into a new database")).quoting(&said))
     }
 
-    /// How much a database takes on the server.
+    /// Returns how much space a database takes on the server.
     fn size(&self, name: &str) -> Result<Option<u64>> {
         let size = self.lines("SELECT pg_database_size(:'name');", &[("name", name)])?;
         Ok(size.first().and_then(|size| size.parse().ok()))
@@ -194,14 +195,14 @@ impl<'a> PostgresServer<'a> {
         Ok(!self.sessions(name)?.is_empty())
     }
 
-    /// Who is connected to a database, for people.
+    /// Describes who is connected to a database, for people.
     fn sessions(&self, name: &str) -> Result<Vec<String>> {
         let who = "SELECT 'session ' || pid || coalesce(' (' || nullif(application_name, '') || ')', '')\n\
                    FROM pg_stat_activity WHERE datname = :'name' AND pid <> pg_backend_pid();";
         self.lines(who, &[("name", name)])
     }
 
-    /// Drops a database if it is the one that we made, half or whole; tells whether none of the name is there now.
+    /// Drops a database if it is the one that we made, half or whole; returns whether no database of that name is left.
     pub(super) fn destroy(&self, name: &str, record: &str) -> Result<bool> {
         self.drop_database(&half(name, record))?;
         match self.comment(name)? {
@@ -211,7 +212,7 @@ impl<'a> PostgresServer<'a> {
         }
     }
 
-    /// Drops a database, unless somebody is connected to it; one that is gone is fine.
+    /// Drops a database unless somebody is connected to it; it may already be gone.
     pub(super) fn drop_database(&self, name: &str) -> Result<()> {
         let done = self.psql("DROP DATABASE IF EXISTS :\"name\";", &[("name", name)])?;
         if done.code == 0 {
@@ -226,14 +227,15 @@ impl<'a> PostgresServer<'a> {
         Err(error.advise("stop what uses it, and do it again").hint("git wt remove --keep-db NAME"))
     }
 
-    /// The databases that test runners make of one, as Django names them: `test_NAME`, and `test_NAME_1` in parallel.
+    /// Returns the databases that test runners make from one, by Django's naming: `test_NAME`, and `test_NAME_1` in
+    /// parallel.
     pub(super) fn tests_of(&self, name: &str) -> Result<Vec<String>> {
         let tests = "SELECT datname FROM pg_database WHERE datname = 'test_' || :'name'\n\
                      OR datname ~ ('^test_' || :'name' || '_[0-9]+$');";
         self.lines(tests, &[("name", name)])
     }
 
-    /// The comment of a database, empty where it has none; `None` where there is no such database.
+    /// Returns the comment of a database, empty if it has none; `None` if there is no such database.
     fn comment(&self, name: &str) -> Result<Option<String>> {
         let comment = "SELECT coalesce(shobj_description(oid, 'pg_database'), '') || '.'\n\
                        FROM pg_database WHERE datname = :'name';";
@@ -269,14 +271,14 @@ impl<'a> PostgresServer<'a> {
         error
     }
 
-    /// Has a question answered, which takes no time by itself.
+    /// Asks a question that the server should answer at once.
     fn ask(&self, script: &str, names: &[(&str, &str)]) -> Result<Output> {
         let answer = self.timeout.limit(self.client(names)?).output_of(script.as_bytes())?;
         check_stopped()?;
         if answer.timed_out { Err(self.unreachable(&answer)) } else { Ok(answer) }
     }
 
-    /// Runs a script, which may take its time; names in it are variables, which psql quotes.
+    /// Runs a script that may take long; names in it are variables, which psql quotes.
     fn psql(&self, script: &str, names: &[(&str, &str)]) -> Result<Output> {
         self.client(names)?.output_of(script.as_bytes())
     }
@@ -293,7 +295,7 @@ impl<'a> PostgresServer<'a> {
         Ok(psql)
     }
 
-    /// One of PostgreSQL's programs, logged in to a database. No secret stands on a command line.
+    /// Returns one of PostgreSQL's programs, set up to log in to a database. No secret is on a command line.
     fn program(&self, name: &str, database: &str) -> Result<Program> {
         let found = which::which(name).explain(|| format!("'{name}' was not found on PATH"));
         let program = found.map_err(|error| error.hint("sudo apt install postgresql-client"))?;
@@ -312,18 +314,18 @@ impl<'a> PostgresServer<'a> {
     }
 }
 
-/// The name under which a record's database is made. Ids end with digits that nobody else has.
+/// Returns the name under which a record's database is made. Ids end with digits that are unique to them.
 fn half(name: &str, record: &str) -> String {
     let digits = record.rsplit('-').next().unwrap_or_default();
     format!("{}_half_{digits}", &name[..name.floor_char_boundary(40)])
 }
 
-/// The comment by which a database is known as a record's.
+/// Returns the comment that marks a database as a record's.
 fn mark(record: &str) -> String {
     format!("git-wt:{record}")
 }
 
-/// The code in psql's verbose message, `ERROR:  55006: …`; the word before it is in the server's language.
+/// Returns the code in psql's verbose message, `ERROR:  55006: …`; the word before it is in the server's language.
 fn sqlstate(output: &Output) -> &str {
     let codes =
         output.stderr.lines().filter_map(|line| line.split(": ").map(str::trim).find(|word| is_code(word)));
@@ -334,7 +336,7 @@ fn is_code(word: &str) -> bool {
     word.len() == 5 && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) && word != "ERROR"
 }
 
-/// The message without the place in PostgreSQL's own source.
+/// Returns the message without the location in PostgreSQL's own source.
 fn readable(stderr: &str) -> String {
     stderr.lines().filter(|line| !line.starts_with("LOCATION:")).collect::<Vec<_>>().join("\n")
 }

@@ -1,8 +1,8 @@
-//! A script for psql without the two commands of psql that pg_dump itself puts around it, `\restrict` and `\unrestrict`:
-//! it runs in a restriction of ours, whose key it does not know.
+//! A script for psql without the two psql commands that pg_dump itself puts around it, `\restrict` and `\unrestrict`:
+//! it runs under our own restriction, whose key it does not know.
 //!
-//! Only the first and the last command of the file can be pg_dump's. What lies between is not judged, since it may be the
-//! data of a `COPY`.
+//! Only the first and the last command of the file can be pg_dump's. What is between them is not judged, since it may
+//! be the data of a `COPY`.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Take};
@@ -10,17 +10,17 @@ use std::path::Path;
 
 use crate::host::file;
 
-/// How far from the ends of the file the two may be; before and after them pg_dump writes comments alone.
+/// How far from the ends of the file the two may be; before and after them pg_dump writes only comments.
 const REACH: u64 = 1 << 16;
 
-/// The script as it is read.
+/// The script as psql reads it.
 pub(super) struct Script {
     head: Cursor<Vec<u8>>,
     rest: Take<File>,
 }
 
 impl Script {
-    /// Opens the file and leaves the two commands out, if it has them.
+    /// Opens the file and leaves out the two commands, if it has them.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut file = file::open(path)?;
         let length = file.metadata()?.len();
@@ -61,7 +61,7 @@ fn is_comment(line: &[u8]) -> bool {
     line.is_empty() || line.starts_with(b"--")
 }
 
-/// Empties the line with `\restrict`, so that the others keep their numbers, where nothing but comments stands before it.
+/// Blanks out the `\restrict` line, keeping the line numbers, if only comments come before it.
 fn take_out(head: &mut Vec<u8>) -> bool {
     let mut at = 0;
     for line in head.split_inclusive(|byte| *byte == b'\n') {
@@ -78,7 +78,7 @@ fn take_out(head: &mut Vec<u8>) -> bool {
     false
 }
 
-/// Where the last line of a text that is no comment begins, if it is `\unrestrict`.
+/// Returns where the last line that is not a comment begins, if it is `\unrestrict`.
 fn last_command(text: &[u8]) -> Option<usize> {
     let mut end = text.len();
     for line in text.split_inclusive(|byte| *byte == b'\n').rev() {
@@ -105,7 +105,7 @@ mod tests {
             ("SELECT 1;\n".to_owned(), "SELECT 1;\n".to_owned()),
             ("-- a\n\\restrict k\nSELECT;\n\\unrestrict k\n-- b\n".into(), "-- a\n\nSELECT;\n".into()),
             (framed, format!("--\n-- dump\n\n\n\nCREATE;\n{long}\n")),
-            // in the middle it is data, or none of pg_dump's
+            // in the middle of the file it is data, or not from pg_dump
             ("COPY;\n\\restrict k\n\\.\n".into(), "COPY;\n\\restrict k\n\\.\n".into()),
             (
                 "\\restrict k\nA;\n\\unrestrict k\n\\connect x\n".into(),

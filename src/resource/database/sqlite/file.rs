@@ -1,7 +1,7 @@
 //! SQLite databases: files, with journals beside them.
 //!
-//! A new one is filled under a name that tells the record, then renamed to its place at once, so that a half-made
-//! one is never mistaken for a database, nor a database for a half-made one. A live database is never copied as a file.
+//! A new database is filled under a name derived from the record, then renamed to its final name. So a half-made
+//! database is never mistaken for a finished one, or the other way round. A live database is never copied as a file.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -22,19 +22,19 @@ use crate::host::exec::{Stoppable, check_stopped};
 use crate::host::file;
 use crate::resource::mark::Birthmark;
 
-/// What SQLite keeps beside a database while it is in use.
+/// The suffixes of files that SQLite keeps beside a database in use.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// How long we wait for a writer of main's database.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a new database may hold is nobody else's business.
+/// The mode of a new database: nobody else may read its content.
 const PRIVATE: u32 = 0o600;
 
-/// Tells whether something is at the place.
+/// Whether something exists at the place.
 pub(super) fn exists(place: &Path) -> bool {
     fs::symlink_metadata(place).is_ok()
 }
 
-/// Makes a database; `None` when one is there already.
+/// Makes a database; `None` if one exists already.
 pub(super) fn create(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
     let failed = || format!("cannot make database '{}'", place.display());
     match fs::symlink_metadata(place) {
@@ -57,15 +57,16 @@ pub(super) fn create(place: &Path, from: &Content, record: &str) -> Result<Optio
     made
 }
 
-/// Takes away the name that tells whose a half-made database is, once the record tells it.
+/// Removes the temporary name, which says whose a half-made database is, once the record says so.
 pub(super) fn settle(place: &Path, record: &str) -> Result<()> {
     remove_with_journals(&half(place, record))
         .explain(|| format!("cannot make database '{}'", place.display()))
 }
 
-/// Gives a finished database its name, unless something has it; tells whether it did.
+/// Gives a finished database its name, unless something has that name; returns whether it did.
 ///
-/// It keeps its first name too, which carries the record's: a crash before the record knows of it leaves no doubt.
+/// It keeps its first name too, which contains the record's id. If a crash comes before the record is updated, there is
+/// still no doubt whose it is.
 fn put_in_place(half: &Path, place: &Path) -> io::Result<bool> {
     match fs::hard_link(half, place) {
         Ok(()) => Ok(true),
@@ -75,15 +76,15 @@ fn put_in_place(half: &Path, place: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes a database with its journals if it is the one we made; tells whether nothing is there now.
+/// Removes a database with its journals if it is the one we made; returns whether nothing is there now.
 pub(super) fn destroy(place: &Path, made: &Birthmark, record: &str) -> Result<bool> {
     remove_if(place, record, |found| made.is(found))
 }
 
 /// Removes what a crash left of a database that the record only says was begun.
 ///
-/// It is ours if it still has the name that carries the record's. Else it may be the user's from a moment later: it
-/// goes only when it is empty, and nothing was there before.
+/// It is ours if it still has the name with the record's id. Otherwise the user may have made it a moment later, so it
+/// is removed only if it is empty and nothing was there before.
 pub(super) fn destroy_half(place: &Path, was_absent: bool, record: &str) -> Result<bool> {
     let unused = !BESIDE.iter().any(|suffix| exists(&beside(place, suffix)));
     let named_by_us = fs::symlink_metadata(half(place, record)).ok().map(|found| Birthmark::of(&found));
@@ -131,13 +132,13 @@ fn fill(half: &Path, from: &Content) -> Result<()> {
     }
 }
 
-/// Copies a database that may be in use: one snapshot, however busy its writers are.
+/// Copies a database that may be in use, as one snapshot, however busy its writers are.
 fn copy(main: &Path, half: &Path) -> Result<()> {
     let failed = || format!("cannot copy database '{}'", main.display());
     let mode = fs::metadata(main).explain(failed)?.permissions().mode();
     new_file(half, mode & 0o644).explain(failed)?;
     let text = half.to_str().ok_or_else(|| Error::new(failed()).because("its copy's path is not UTF-8"))?;
-    // as any client opens it, so that it leaves no journals behind; a read-only one would
+    // opened as by any client, so that no journals are left behind; a read-only client would leave them
     let source = open(main).explain(failed)?;
     let copied = source.execute("VACUUM INTO ?1", [text]);
     check_stopped()?;
@@ -157,10 +158,10 @@ fn load(dump: &Path, half: &Path) -> Result<()> {
     let script = file::open(dump).explain(failed)?;
     new_file(half, PRIVATE).explain(failed)?;
     let database = open(half).explain(failed)?;
-    // a dump is text of the repository: it makes its own database, and by no ATTACH or VACUUM INTO another
+    // a dump is text from the repository: it may make its own database, but no other one through ATTACH or VACUUM INTO
     database.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0).explain(failed)?;
     for statement in Statements::of(Stoppable(script)) {
-        // why, and not the statement itself: that may be of any file, or hold anything
+        // report why it failed, but not the statement itself: it may come from any file, and contain anything
         let run = |statement: String| {
             let done = database.execute_batch(&statement);
             done.map_err(|cause| match cause {
@@ -194,12 +195,12 @@ fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
-/// Renames, unless something has the new name; tells whether it did.
+/// Renames, unless something has the new name; returns whether it did.
 fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
-        // NFS cannot: a second name does as well, and the first is removed by the caller
+        // NFS cannot do that: a hard link does as well, and the caller removes the first name
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::hard_link(from, to) {
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             linked => linked.map(|()| true),
@@ -208,7 +209,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
-/// The database with its journals goes, journals first: the file is what tells whose they are.
+/// Removes the database with its journals, journals first, because the database file shows whose they are.
 fn remove_with_journals(place: &Path) -> io::Result<()> {
     let files = BESIDE.iter().map(|suffix| beside(place, suffix)).chain([place.to_owned()]);
     for file in files {
@@ -220,12 +221,12 @@ fn remove_with_journals(place: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing is there, nor perhaps the directory for it.
+/// Whether the file, or perhaps its directory, does not exist.
 fn is_absent(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Where a database is made before it is renamed to its place.
+/// Returns where a database is made before it is renamed to its place.
 pub(super) fn half(place: &Path, record: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(place.file_name().unwrap_or_default());
@@ -245,7 +246,7 @@ mod tests {
     use super::*;
     use crate::sandbox::Sandbox;
 
-    /// Makes a database to its end.
+    /// Makes a database completely.
     fn make(place: &Path, from: &Content, record: &str) -> Result<Option<Birthmark>> {
         let made = create(place, from, record)?;
         settle(place, record)?;
@@ -253,7 +254,7 @@ mod tests {
     }
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// Stops the writer, also when an assertion fails.
+    /// Stops the writer, even if an assertion fails.
     struct Stop<'a>(&'a AtomicBool);
 
     impl Drop for Stop<'_> {
@@ -310,7 +311,7 @@ mod tests {
                 let (stop_writer, writer_begun) = (&stop, &begun);
                 scope.spawn(move || {
                     for n in 0_u32.. {
-                        // both or neither: a torn copy has one without the other
+                        // both rows or neither: a torn copy has one without the other
                         let pair = format!(
                             "BEGIN IMMEDIATE; INSERT INTO a VALUES ({n}, randomblob(900));
                              INSERT INTO b VALUES ({n}, randomblob(900)); COMMIT;"

@@ -1,11 +1,11 @@
-//! The statements of a script of SQL, one after the other: a dump may be larger than memory.
+//! The statements of an SQL script, one after another: a dump may be larger than memory.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// No longer statement is read.
+/// The length of the longest statement that is read.
 const LONGEST: usize = 1 << 26;
 
-/// Cuts a script into statements where SQLite would.
+/// Splits a script into statements where SQLite would.
 pub(super) struct Statements<R>(BufReader<R>);
 
 impl<R: Read> Statements<R> {
@@ -41,14 +41,14 @@ impl<R: Read> Iterator for Statements<R> {
     }
 }
 
-/// What has been seen of a statement.
+/// What has been seen of a statement so far.
 #[derive(Debug, Default)]
 struct Scan {
     place: Place,
     last: u8,
     word: Vec<u8>,
     kind: Kind,
-    /// What stands since the last semicolon.
+    /// What has come since the last semicolon.
     part: Part,
 }
 
@@ -56,7 +56,7 @@ struct Scan {
 enum Place {
     #[default]
     Code,
-    /// Up to this quote; one that is written twice ends and begins again.
+    /// Up to this quote; a doubled quote ends the text and starts it again.
     Quoted(u8),
     LineComment,
     BlockComment,
@@ -67,7 +67,7 @@ enum Kind {
     #[default]
     Unknown,
     Create,
-    /// `CREATE TRIGGER`: semicolons are inside.
+    /// `CREATE TRIGGER`, which has semicolons inside.
     Trigger,
     Other,
 }
