@@ -85,6 +85,16 @@ pub struct DeletedBranch {
     pub settings: Vec<(String, String)>,
 }
 
+impl Manifest {
+    /// How long it is kept, in words.
+    pub fn days(&self) -> String {
+        match self.until.saturating_sub(self.removed) / (24 * 60 * 60 * 1000) {
+            1 => "1 day".into(),
+            days => format!("{days} days"),
+        }
+    }
+}
+
 impl DeletedBranch {
     /// Looks at a branch before it goes.
     pub fn of(repo: &Repo, name: &BranchName, oid: &Oid) -> Self {

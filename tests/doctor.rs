@@ -483,3 +483,44 @@ fn a_setting_in_a_file_that_a_branch_brings_is_ignored_and_named() {
     made("four", "own/four");
     assert!(!world.wt(&["doctor"]).ok().stderr.contains("is ignored"));
 }
+
+#[test]
+fn what_stands_where_a_forgotten_worktree_was_is_not_touched() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[env]\nB = \"x\"\n[database]\n");
+    world.write("myproject/.gitignore", ".env\n*.sqlite3\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../s"]);
+    world.trust();
+    world.wt(&["setup", "s"]).ok();
+    world.write("s/db.sqlite3", "rows");
+    let env = world.read("s/.env") + "MINE=1\n";
+    world.write("s/.env", &env);
+    // as where its disk was away for a moment, and git forgot it
+    fs::rename(world.path("s"), world.path("away")).unwrap();
+    world.git(&world.path("myproject"), &["worktree", "prune"]);
+    fs::rename(world.path("away"), world.path("s")).unwrap();
+    for line in [&["prune", "--yes"][..], &["doctor", "--fix", "--yes"]] {
+        world.wt(line).ok();
+        assert_eq!((world.read("s/.env"), world.read("s/db.sqlite3")), (env.clone(), "rows".to_owned()));
+    }
+}
+
+#[test]
+fn commits_of_a_vanished_worktree_are_named_and_kept() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    for line in [&["prune"][..], &["doctor", "--fix"]] {
+        world.wt(&["add", "--detach", "--path", "../s", "main"]).ok();
+        world.write("s/work", &line.concat());
+        world.commit(&world.path("s"), "only here");
+        let commit = world.git(&world.path("s"), &["rev-parse", "--short=7", "HEAD"]);
+        fs::remove_dir_all(world.path("s")).unwrap();
+        let hint = format!("hint: git branch main-2 {commit}\n");
+        world.wt(line).ok().says(&["kept for 7 days: commit", "only here", &hint]);
+        world.git(&repo, &["reflog", "expire", "--expire=now", "--all"]);
+        world.git(&repo, &["gc", "--quiet", "--prune=now"]);
+        world.git(&repo, &["cat-file", "-e", &commit]);
+    }
+}

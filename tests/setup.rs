@@ -694,3 +694,19 @@ fn a_file_that_was_deleted_is_made_anew_and_not_as_mains() {
         assert!(!made.contains("of-main") && made.ends_with("\nURL=http://localhost:8001/\n"), "{made}");
     }
 }
+
+#[test]
+fn a_secret_that_stands_in_a_worktree_of_gits_stays() {
+    let world = with_recipe("[port]\nPORT = 8000\n[env]\nSECRET_KEY = \"{{ secret }}\"\n");
+    world.write("myproject/.env", "SECRET_KEY=of-main\nPORT=8000\n");
+    world.trust();
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../myproject-s"]);
+    world.write("myproject-s/.env", "SECRET_KEY=typed by hand\nPORT=8000\n");
+    world.wt(&["setup", "myproject-s"]).ok().says(&["kept your own SECRET_KEY"]);
+    assert_eq!(world.read("myproject-s/.env"), "SECRET_KEY=typed by hand\nPORT=8001\n");
+    // a copy of main's is nobody's own
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../myproject-t"]);
+    world.write("myproject-t/.env", "SECRET_KEY=of-main\nPORT=8000\n");
+    world.wt(&["setup", "myproject-t"]).ok();
+    assert!(!world.read("myproject-t/.env").contains("of-main"));
+}

@@ -11,7 +11,7 @@ use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
 use crate::ops::hooks;
-use crate::ops::remove::{self, DatabaseFate, How};
+use crate::ops::remove::{self, DatabaseFate};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
 use crate::record::{LockedRecord, Record, RecordState, StepState};
@@ -192,19 +192,12 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
     context.ui.say(&format!("forgetting the vanished worktree '{}'", vanished.path.display()));
     let record =
         context.records.own(&context.repo)?.into_iter().find(|r| vanished.record.as_ref() == Some(&r.id));
-    match record.map(|record| context.records.hold(&record.id)).transpose()?.flatten() {
-        Some(mut held) => {
-            held.checkout_for(vanished);
-            let name = held.record.name.to_string();
-            let how = How { to_trash: true, databases: DatabaseFate::Release };
-            remove::take_away(Some(held), vanished, &name, how, None, context).map(drop)
-        }
-        None => {
-            let name = Name::of_place(&vanished.path.file_name().unwrap_or_default().to_string_lossy());
-            let how = How { to_trash: true, databases: DatabaseFate::Release };
-            remove::take_away(None, vanished, name.as_str(), how, None, context).map(drop)
-        }
-    }
+    let held = record.map(|record| context.records.hold(&record.id)).transpose()?.flatten();
+    let name = match &held {
+        Some(held) => held.record.name.clone(),
+        None => Name::of_place(&vanished.path.file_name().unwrap_or_default().to_string_lossy()),
+    };
+    remove::forget_vanished(held, vanished, name.as_str(), DatabaseFate::Release, context)
 }
 
 /// Puts aside entries whose `commondir` is empty, where doctor finds them: whatever git is asked, it dies of such an

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::mend;
-use crate::ops::remove::{self, DatabaseFate, How};
+use crate::ops::remove::{self, DatabaseFate};
 use crate::record::worktrees::Worktrees;
 use crate::resource::Database;
 
@@ -71,16 +71,8 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
     if !now.worktrees.iter().any(|now| now.git_dir == tree.git_dir && now.missing) {
         return Ok(false);
     }
-    let how = How { to_trash: true, databases: DatabaseFate::Drop };
-    match held {
-        Some(mut held) => {
-            held.checkout_for(tree);
-            let name = held.record.name.to_string();
-            remove::take_away(Some(held), tree, &name, how, None, context)?;
-        }
-        None => drop(remove::take_away(None, tree, &worktrees.name(tree), how, None, context)?),
-    }
-    Ok(true)
+    let name = worktrees.name(tree);
+    remove::forget_vanished(held, tree, &name, DatabaseFate::Drop, context).map(|()| true)
 }
 
 /// Whether a worktree was last used before a time, in seconds since 1970; like git, this looks at its index.

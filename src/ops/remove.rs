@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git::status::Status;
-use crate::git::worktrees::{Head, Worktree};
+use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Oid, RemoteBranch, Repo, submodules};
 use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::exec::{self, Stoppable};
@@ -21,7 +21,7 @@ use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::{Discarded, entries_at_rest, put_aside};
 use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
-use crate::text::name::BranchName;
+use crate::text::name::{BranchName, slug};
 use crate::trash::{DeletedBranch, Item, Manifest, Trash};
 
 /// Which worktrees to remove.
@@ -243,11 +243,7 @@ impl<'a> Removal<'a> {
             }
             removal.data = removal.valuable(status.ignored, context);
         }
-        if let Head::Detached(head) = &tree.head {
-            let others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
-            let others: Vec<&Oid> = others.filter_map(|other| other.head.oid()).collect();
-            removal.commits = context.repo.only_from(head, &others)?;
-        }
+        removal.commits = lone_commits(tree, &worktrees.listing, &context.repo)?;
         removal.judge_branch(options, worktrees, context)?;
         Ok(removal)
     }
@@ -456,8 +452,7 @@ impl<'a> Removal<'a> {
         context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
         self.tell_kept(item.as_ref(), context);
         if let (None, Some(_), Some(head)) = (&item, self.commits.first(), self.tree.head.oid()) {
-            let name = crate::text::name::slug(&self.name);
-            context.ui.hint(Hint::of("git branch").name(name).name(head.short()));
+            context.ui.hint(branch_at(head, &self.name, &context.repo));
         }
         if let Some((branch, oid)) = &self.branch {
             if let Some(mut item) = item {
@@ -489,10 +484,8 @@ impl<'a> Removal<'a> {
         if more > 0 {
             kept.push(format!("{more} more"));
         }
-        let days = (item.manifest.until - item.manifest.removed) / (24 * 60 * 60 * 1000);
-        let unit = if days == 1 { "day" } else { "days" };
         if !kept.is_empty() {
-            context.ui.say(&format!("kept for {days} {unit}: {}", kept.join(", ")));
+            context.ui.say(&format!("kept for {}: {}", item.manifest.days(), kept.join(", ")));
         }
         for occupant in &self.occupants {
             let (pid, name) = (occupant.pid, &occupant.name);
@@ -523,9 +516,47 @@ fn refuse_mounts(tree: &Worktree, name: &str) -> Result<()> {
         .hint(Hint::of("umount").name(first)))
 }
 
+/// Returns the commits of a detached HEAD that nothing else leads to, the newest first, with their subjects.
+fn lone_commits(tree: &Worktree, listing: &Listing, repo: &Repo) -> Result<Vec<String>> {
+    let Head::Detached(head) = &tree.head else { return Ok(Vec::new()) };
+    let others = listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+    repo.only_from(head, &others.filter_map(|other| other.head.oid()).collect::<Vec<_>>())
+}
+
+/// The command that makes a branch at `head`, called like the worktree as far as that is free.
+fn branch_at(head: &Oid, name: &str, repo: &Repo) -> Hint {
+    let name = slug(name);
+    let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
+    let free = names.into_iter().find(|name| repo.reference(&format!("refs/heads/{name}")).is_none());
+    Hint::of("git branch").name(free.unwrap_or(name)).name(head.short())
+}
+
+/// Forgets a worktree whose directory is gone, along with what was made for it, and names the commits that nothing else
+/// leads to.
+pub fn forget_vanished(
+    held: Option<LockedRecord>,
+    tree: &Worktree,
+    name: &str,
+    databases: DatabaseFate,
+    context: &Context,
+) -> Result<()> {
+    let commits = lone_commits(tree, &context.repo.worktrees()?, &context.repo)?;
+    let how = How { to_trash: true, databases };
+    let held = held.map(|mut held| {
+        held.checkout_for(tree);
+        held
+    });
+    let item = take_away(held, tree, name, how, None, context)?;
+    if let (Some(item), Some(commit), Some(head)) = (item, commits.first(), tree.head.oid()) {
+        context.ui.say(&format!("kept for {}: commit {commit}", item.manifest.days()));
+        context.ui.hint(branch_at(head, name, &context.repo));
+    }
+    Ok(())
+}
+
 /// How a worktree goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct How {
+struct How {
     /// Into the trash, or for good.
     pub to_trash: bool,
     /// What becomes of its databases outside of its directory.
@@ -545,7 +576,7 @@ pub enum DatabaseFate {
 
 /// Takes a worktree away with what was made for it, and its record, if it has one. What fails before the directory has
 /// moved leaves all as it was. `going` is a branch that the caller deletes next.
-pub fn take_away(
+fn take_away(
     held: Option<LockedRecord>,
     tree: &Worktree,
     name: &str,
@@ -651,6 +682,11 @@ fn unwind(
                 }
                 taken => Ok(taken),
             }
+        }
+        // git has forgotten the worktree: what stands in its place by now is not ours to judge
+        (resource, None, _) if resource.is_inside() => Ok(Destroyed::Kept),
+        (Resource::Database(database), None, _) if is_inside(database) => {
+            database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
         }
         // it lies in the directory that goes, and only its place becomes free
         (Resource::Database(database), ..) if how.to_trash && is_inside(database) => {

@@ -212,12 +212,19 @@ impl EnvFile {
         }
         self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
         let (drawn, foreign) = (by_name(&self.drawn), by_name(&self.foreign));
+        // a secret that was there before us, and is not main's, may have encrypted something
+        let mains = if before.is_some() { self.start().ok().map(|(text, _)| text) } else { None };
+        let is_the_users = |name: &str, text: &EnvText| {
+            mains.as_ref().is_some_and(|mains| text.get(name).is_some() && text.get(name) != mains.get(name))
+        };
         let mut wanted: Vec<(&str, &str)> = Vec::new();
         for (name, value) in &self.values {
             if drawn.contains(name) && self.has_written(name) && text.get(name).is_some() {
                 continue;
             }
-            if self.drift(&text, name, value) == Drift::Edited && !foreign.contains(name) {
+            let is_kept = self.drift(&text, name, value) == Drift::Edited
+                || drawn.contains(name) && is_the_users(name, &text);
+            if is_kept && !foreign.contains(name) {
                 self.changes.kept.push(name.clone());
                 continue;
             }
