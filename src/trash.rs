@@ -6,6 +6,7 @@
 
 mod pins;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +19,7 @@ use crate::error::{Error, Explain, Hint, Result};
 use crate::git::worktrees::Worktree;
 use crate::git::{Oid, Repo};
 use crate::host::claims::path_text;
+use crate::host::identity::Identity;
 use crate::host::{file, mounts, random};
 use crate::record::Record;
 use crate::resource::Destroyed;
@@ -37,6 +39,8 @@ pub enum Phase {
     Kept,
     /// Back to its place. Cut short, it is finished.
     Restoring,
+    /// For good. What is left of it is not brought back.
+    Deleting,
 }
 
 /// What an item says of itself.
@@ -62,6 +66,10 @@ pub struct Manifest {
     /// The branch that was deleted with it.
     #[serde(default)]
     pub deleted_branch: Option<DeletedBranch>,
+    /// The repository that it was removed from: a copy of that has a copy of its trash.
+    pub repository: Identity,
+    /// Whether its directory was gone already.
+    pub missing: bool,
     /// Whether its directory waits beside its old place, since that is on another file system.
     #[serde(default)]
     pub beside: bool,
@@ -144,8 +152,7 @@ impl Trash {
         Self { dir: common_dir.join("wt").join("removed") }
     }
 
-    /// Begins to remove a worktree: what nothing else leads to is pinned, and the manifest written. `goes` is a branch
-    /// that is about to be deleted with it.
+    /// Begins to remove a worktree: what nothing else leads to is pinned, and the manifest written.
     pub fn begin(
         &self,
         repo: &Repo,
@@ -153,7 +160,6 @@ impl Trash {
         name: &str,
         record: Option<&Record>,
         keep: Duration,
-        goes: Option<&BranchName>,
     ) -> Result<Item> {
         let id = format!("{}-{}", slug(name), random::hex(6)?);
         let dir = self.dir.join(&id);
@@ -168,6 +174,8 @@ impl Trash {
             head: tree.head.oid().cloned(),
             detach: false,
             deleted_branch: None,
+            repository: repo.identity()?,
+            missing: tree.missing,
             beside: false,
             removed,
             until: removed.saturating_add(milliseconds(keep)),
@@ -179,7 +187,7 @@ impl Trash {
         let lock = lock(&dir).explain(failed)?.ok_or_else(|| Error::new(failed()))?;
         let item = Item { dir, manifest, _lock: lock };
         item.write()?;
-        pins::pin(repo, tree, &id, goes).inspect_err(|_| item.forget())?;
+        pins::pin(repo, tree, &id).inspect_err(|_| item.forget())?;
         Ok(item)
     }
 
@@ -226,7 +234,9 @@ impl Trash {
 
     /// The ids of what has been here long enough.
     pub fn due(&self) -> Result<Vec<String>> {
-        let is_due = |manifest: &Manifest| manifest.phase == Phase::Kept && manifest.until <= now();
+        let is_due = |manifest: &Manifest| {
+            manifest.phase == Phase::Deleting || manifest.phase == Phase::Kept && manifest.until <= now()
+        };
         let items = self.list()?.into_iter();
         Ok(items.filter(|(_, manifest)| manifest.as_ref().is_ok_and(is_due)).map(|(id, _)| id).collect())
     }
@@ -234,7 +244,7 @@ impl Trash {
     /// The ids and manifests of what was cut short, and is neither in the trash nor out of it.
     pub fn halves(&self) -> Result<Vec<(String, Manifest)>> {
         let items = self.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
-        Ok(items.filter(|(_, manifest)| manifest.phase != Phase::Kept).collect())
+        Ok(items.filter(|(_, manifest)| matches!(manifest.phase, Phase::Taking | Phase::Restoring)).collect())
     }
 }
 
@@ -309,7 +319,7 @@ impl Item {
     /// `detach` its HEAD is the commit it was at. The item is there until [`Item::end`], so that a crash before that is
     /// known.
     pub fn restore(&mut self, repo: &Repo, detach: bool) -> Result<()> {
-        if self.tree().is_none() {
+        if self.tree().is_none() && !self.manifest.missing {
             return Err(Error::new("its directory is not in the trash any more"));
         }
         self.manifest.detach = detach;
@@ -332,11 +342,15 @@ impl Item {
         let path = self.manifest.path.clone();
         let failed = || format!("cannot bring '{}' back", path.display());
         let entries = repo.common_dir().join("worktrees");
+        file::make_shared_dir(&entries).explain(failed)?;
         let git_dir = entries.join(free_entry(&entries, &self.manifest.entry));
         let tree = self.tree().unwrap_or_else(|| path.clone());
         let pointer = file::read(&tree.join(".git")).ok().flatten().unwrap_or_default();
-        let names_entry =
-            pointer.trim_ascii_end().ends_with(git_dir.file_name().unwrap_or_default().as_bytes());
+        let pointer = pointer.strip_prefix(b"gitdir: ").unwrap_or_default().trim_ascii_end();
+        let pointer = path.join(OsStr::from_bytes(pointer));
+        // the repository may have been moved or copied meanwhile
+        let is_ours = pointer.parent().and_then(Identity::of) == Identity::of(&entries);
+        let names_entry = is_ours && pointer.file_name() == git_dir.file_name();
         if is_there(&tree) && (path != self.manifest.from || !names_entry) {
             self.relink(&tree, &git_dir)?;
         }
@@ -349,7 +363,6 @@ impl Item {
             let _ = fs::remove_dir(&path);
             rename_new(&tree, &path).explain(failed)?;
         }
-        file::make_shared_dir(&entries).explain(failed)?;
         rename_new(&entry, &git_dir).explain(failed)
     }
 
@@ -374,16 +387,21 @@ impl Item {
     }
 
     /// Ends an item whose worktree is back, or has never gone.
-    pub fn end(self, repo: &Repo) -> Result<()> {
-        pins::release(repo, &self.id())?;
+    pub fn end(self, repo: &Repo) {
+        // a reference that stays keeps too much, and nothing from working
+        let _ = pins::release(repo, &self.id());
         self.forget();
-        Ok(())
     }
 
     /// Deletes it for good.
-    pub fn delete(self, repo: &Repo) -> Result<()> {
+    pub fn delete(mut self, repo: &Repo) -> Result<()> {
+        self.manifest.phase = Phase::Deleting;
+        self.write()?;
         let failed = || format!("cannot delete '{}'", self.dir.display());
+        let is_its_own = self.is_of(repo)?;
         match self.tree() {
+            // in a copy of the repository: it is the original's
+            _ if self.manifest.beside && !is_its_own => {}
             Some(tree) if !mounts::inside(&tree).is_empty() => {
                 return Err(Error::new(failed()).because("a file system is mounted in it"));
             }
@@ -395,7 +413,7 @@ impl Item {
             }
             None => {}
         }
-        pins::release(repo, &self.id())?;
+        let _ = pins::release(repo, &self.id());
         delete_tree(&self.dir).explain(failed)
     }
 
@@ -403,6 +421,11 @@ impl Item {
     pub fn remember_branch(&mut self, branch: DeletedBranch) -> Result<()> {
         self.manifest.deleted_branch = Some(branch);
         self.write()
+    }
+
+    /// Whether it was removed from this repository, and not from one that this is a copy of.
+    pub fn is_of(&self, repo: &Repo) -> Result<bool> {
+        Ok(self.manifest.repository == repo.identity()?)
     }
 
     fn id(&self) -> String {

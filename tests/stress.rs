@@ -453,7 +453,8 @@ impl Inspection<'_> {
                 let name = name_of(&path);
                 let lasting = path.ends_with("wt/lock") || path.ends_with("wt/entries.lock");
                 let temporary = name.ends_with(".lock") || name.starts_with('.') || name.ends_with(".new");
-                if (temporary && !lasting) || ["trash", "damaged"].contains(&name.as_str()) {
+                let waits = path.ends_with(".git/wt/trash") || name == "damaged";
+                if (temporary && !lasting) || waits {
                     self.fault(format!("left over: {}", path.display()));
                 }
                 if path.symlink_metadata().is_ok_and(|found| found.is_dir())

@@ -264,3 +264,82 @@ fn what_is_mounted_in_it_is_no_part_of_it() {
     drop(disk);
     world.wt(&["remove", "-f", "staging"]).ok();
 }
+
+#[test]
+fn a_copy_of_the_repository_leaves_the_originals_alone() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[database]\nname = \"{{ name }}\"\n");
+    world.write("myproject/.gitignore", ".env\n");
+    world.commit(&world.path("myproject"), "recipe");
+    fs::create_dir(world.path("data")).unwrap();
+    let main = world.path("data/main.sqlite3").display().to_string();
+    world.write("myproject/.env", &format!("DATABASE_URL=sqlite:///{main}\n"));
+    rusqlite::Connection::open(&main).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    world.trust();
+    world.wt(&["add", "staging"]).ok();
+    let env = world.read("myproject-staging/.env");
+    let database = world.path(env.trim_end().strip_prefix("DATABASE_URL=sqlite:///").unwrap());
+    fs::write(&database, "rows").unwrap();
+    world.wt(&["remove", "staging"]).ok();
+    world.see(world.command("cp", &world.root()).args(["-a", "myproject", "copy"])).ok();
+    world.wt(&["undo"]).ok();
+    // the copy has a copy of the trash, and brings its worktree back as its own
+    world.wt_in("copy", &["undo"]).ok();
+    let common = |tree: &str| world.git(&world.path(tree), &["rev-parse", "--git-common-dir"]);
+    assert!(common("myproject-staging").ends_with("myproject/.git"));
+    assert!(common("myproject-staging-2").ends_with("copy/.git"));
+    world.wt_in("copy", &["remove", "-f", "myproject-staging-2"]).ok();
+    world.wt_in("copy", &["undo", "--empty"]).ok();
+    assert_eq!(fs::read_to_string(&database).unwrap(), "rows");
+}
+
+#[test]
+fn a_repository_that_was_moved_has_its_trash_along() {
+    let world = at_work();
+    world.wt(&["remove", "-f", "staging"]).ok();
+    fs::rename(world.path("myproject"), world.path("elsewhere")).unwrap();
+    world.wt_in("elsewhere", &["undo"]).ok();
+    assert!(world.git(&tree(&world), &["status", "--porcelain"]).contains("kept"));
+}
+
+#[test]
+fn a_branch_that_is_deleted_meanwhile_takes_no_commit_along() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.write("myproject-staging/a", "work\n");
+    world.commit(&tree(&world), "work");
+    world.wt(&["remove", "staging"]).ok();
+    let repo = world.path("myproject");
+    world.git(&repo, &["branch", "--quiet", "-D", "staging"]);
+    // a branch in the way of the old name
+    world.git(&repo, &["branch", "staging/more"]);
+    world.git(&repo, &["gc", "--quiet", "--prune=now"]);
+    world.wt(&["undo"]).ok().says(&["HEAD is detached"]);
+    assert_eq!(world.git(&tree(&world), &["log", "-1", "--format=%s"]), "work");
+}
+
+#[test]
+fn a_directory_that_was_moved_away_finds_its_entry_again() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.write("myproject-staging/staged", "x");
+    world.git(&tree(&world), &["add", "staged"]);
+    fs::rename(tree(&world), world.path("away")).unwrap();
+    world.wt(&["remove", "staging"]).ok();
+    world.wt(&["undo"]).ok();
+    fs::rename(world.path("away"), tree(&world)).unwrap();
+    assert_eq!(world.git(&tree(&world), &["status", "--porcelain"]), "A  staged");
+}
+
+#[test]
+fn what_a_killed_git_left_locked_is_in_nobodys_way() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    let pins = world.path("myproject/.git/refs/wt/trash");
+    let pin = fs::read_dir(&pins).unwrap().next().unwrap().unwrap().path();
+    fs::write(pin.with_extension("lock"), "").unwrap();
+    world.wt(&["undo"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    world.wt(&["undo", "--empty"]).ok();
+}

@@ -447,8 +447,7 @@ impl<'a> Removal<'a> {
                 .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
             held.checkout_for(self.tree);
         }
-        let going = self.branch.as_ref().map(|(branch, _)| branch);
-        let item = take_away(held, self.tree, &self.name, how, going, context)?;
+        let item = take_away(held, self.tree, &self.name, how, context)?;
         context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
         self.tell_kept(item.as_ref(), context);
         if let (None, Some(_), Some(head)) = (&item, self.commits.first(), self.tree.head.oid()) {
@@ -546,7 +545,7 @@ pub fn forget_vanished(
         held.checkout_for(tree);
         held
     });
-    let item = take_away(held, tree, name, how, None, context)?;
+    let item = take_away(held, tree, name, how, context)?;
     if let (Some(item), Some(commit), Some(head)) = (item, commits.first(), tree.head.oid()) {
         context.ui.say(&format!("kept for {}: commit {commit}", item.manifest.days()));
         context.ui.hint(branch_at(head, name, &context.repo));
@@ -575,20 +574,19 @@ pub enum DatabaseFate {
 }
 
 /// Takes a worktree away with what was made for it, and its record, if it has one. What fails before the directory has
-/// moved leaves all as it was. `going` is a branch that the caller deletes next.
+/// moved leaves all as it was.
 fn take_away(
     held: Option<LockedRecord>,
     tree: &Worktree,
     name: &str,
     how: How,
-    going: Option<&BranchName>,
     context: &Context,
 ) -> Result<Option<Item>> {
     let _undisturbed = exec::carry_on();
     let repo = &context.repo;
     let record = held.as_ref().map(|held| &held.record);
     let mut item = if how.to_trash {
-        Some(Trash::of(repo).begin(repo, tree, name, record, kept_for(repo)?, going)?)
+        Some(Trash::of(repo).begin(repo, tree, name, record, kept_for(repo)?)?)
     } else {
         None
     };
@@ -606,7 +604,7 @@ fn take_away(
     match (done, item) {
         (Ok(()), item) => Ok(item),
         (Err(error), Some(item)) if item.tree().is_none() => {
-            item.end(repo)?;
+            item.end(repo);
             Err(error)
         }
         (Err(error), _) => Err(error),

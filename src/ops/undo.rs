@@ -21,15 +21,19 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
     let _undisturbed = exec::carry_on();
     let (repo, trash) = (&context.repo, Trash::of(&context.repo));
     recover(Duration::ZERO, context)?;
-    let (id, _) = find(name, &trash)?;
+    let (id, _) = find(name, false, &trash)?;
     let Some(mut item) = trash.lock(&id)? else {
         return Err(Error::new("another git-wt is at work on it").hint("git wt undo --list"));
     };
     let manifest = item.manifest.clone();
-    if let Some(branch) = &manifest.deleted_branch
-        && branch.restore(repo)?
-    {
-        context.ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short()));
+    if let Some(branch) = &manifest.deleted_branch {
+        match branch.restore(repo) {
+            Ok(true) => {
+                context.ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short()));
+            }
+            Ok(false) => {}
+            Err(error) => context.ui.warn(&error.in_one_line()),
+        }
     }
     let detach = needs_detaching(&manifest, repo)?;
     item.restore(repo, detach)?;
@@ -42,7 +46,7 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
             .say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
     }
     give_back(&item.manifest, context)?;
-    item.end(repo)?;
+    item.end(repo);
     Ok(path)
 }
 
@@ -64,7 +68,7 @@ pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
             continue;
         };
         let is_back = match item.manifest.phase {
-            Phase::Kept => false,
+            Phase::Kept | Phase::Deleting => false,
             // the record still knows all that was made
             Phase::Taking => !item.settle()?,
             Phase::Restoring => true,
@@ -76,7 +80,7 @@ pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
         if item.manifest.phase == Phase::Restoring {
             give_back(&item.manifest, context)?;
         }
-        item.end(repo)?;
+        item.end(repo);
     }
     Ok(all)
 }
@@ -179,7 +183,7 @@ pub fn empty(name: Option<&str>, context: &Context) -> Result<()> {
     let trash = Trash::of(&context.repo);
     recover(Duration::ZERO, context)?;
     let chosen: Vec<String> = match name {
-        Some(_) => vec![find(name, &trash)?.0],
+        Some(_) => vec![find(name, true, &trash)?.0],
         None => trash.list()?.into_iter().map(|(id, _)| id).collect(),
     };
     for id in chosen {
@@ -205,7 +209,9 @@ pub fn expire(context: &Context) -> Result<()> {
 
 /// Deletes an item, its databases first: only its own env file knows how to reach them.
 fn delete(item: Item, context: &Context) -> Result<()> {
-    if let (Some(record), Some(root)) = (&item.manifest.record, item.tree()) {
+    if item.is_of(&context.repo)?
+        && let (Some(record), Some(root)) = (&item.manifest.record, item.tree())
+    {
         let owner = record.owner(&context.repo);
         let site = context.site(&owner, &root);
         let outside = |database: &&Database| !database.is_in(&record.path);
@@ -216,9 +222,11 @@ fn delete(item: Item, context: &Context) -> Result<()> {
     item.delete(&context.repo)
 }
 
-fn find(name: Option<&str>, trash: &Trash) -> Result<(String, Manifest)> {
+fn find(name: Option<&str>, to_delete: bool, trash: &Trash) -> Result<(String, Manifest)> {
     let mut items = trash.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
-    let found = items.find(|(_, manifest)| name.is_none_or(|name| manifest.name == name));
+    let is_meant = |manifest: &Manifest| name.is_none_or(|name| manifest.name == name);
+    let found =
+        items.find(|(_, manifest)| is_meant(manifest) && (to_delete || manifest.phase == Phase::Kept));
     found.ok_or_else(|| match name {
         Some(name) => Error::new(format!("'{}' was not removed, or is gone for good", escaped(name)))
             .hint("git wt undo --list"),

@@ -114,6 +114,14 @@ impl LockedRecord<'_> {
         for database in self.record.databases().filter(may_lie_in_it) {
             database.claim(claims, owner)?;
         }
+        for step in self.record.steps.iter_mut().filter(|step| step.state == StepState::Made) {
+            // one that was given up already may be somebody else's by now
+            if let Resource::Port(port) = &step.resource
+                && port.claim(claims, owner).is_err()
+            {
+                step.state = StepState::Planned;
+            }
+        }
         self.record.stage = stage;
         self.write()
     }

@@ -188,7 +188,7 @@ fn try_bind(address: IpAddr, port: u16) -> Result<(), Errno> {
 
 impl Port {
     /// Claims the port; it may already be ours.
-    fn claim(&self, claims: &Claims, owner: &Owner) -> Result<Created> {
+    pub fn claim(&self, claims: &Claims, owner: &Owner) -> Result<Created> {
         match claims.claim_port(self.number, owner)? {
             Claimed::Ours => Ok(Created::Made),
             Claimed::Taken(claim) => Err(Error::new(claim.to_string()).hint("git wt doctor")),

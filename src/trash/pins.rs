@@ -11,17 +11,18 @@ use crate::error::{Error, Explain, Result};
 use crate::git::worktrees::Worktree;
 use crate::git::{Repo, looking_at};
 use crate::host::exec::{Program, check_stopped};
-use crate::text::name::BranchName;
 
 /// Trees and files, by kind and object id.
 type Files = BTreeSet<(String, String)>;
 
-/// Pins what a worktree's entry leads to and nothing else does; `goes` is a branch that is about to be deleted with it.
-pub(super) fn pin(repo: &Repo, tree: &Worktree, id: &str, goes: Option<&BranchName>) -> Result<()> {
+/// Pins the commit that is checked out, and what a worktree's entry leads to and nothing else does.
+pub(super) fn pin(repo: &Repo, tree: &Worktree, id: &str) -> Result<()> {
     let words = words_in(&tree.git_dir)?;
-    let (mut commits, mut others) = objects(repo, &words)?;
-    commits.extend(goes.and_then(|_| tree.head.oid()).map(|oid| oid.as_str().to_owned()));
-    let commits = unreachable(repo, &commits, goes)?;
+    let (commits, mut others) = objects(repo, &words)?;
+    let mut commits = unreachable(repo, &commits)?;
+    // its branch may be deleted while it lies in the trash, and no worktree holds that any more
+    let head = tree.head.oid().map(|oid| oid.as_str().to_owned()).filter(|oid| !commits.contains(oid));
+    commits.splice(0..0, head);
     others.extend(staged(tree)?);
     if commits.is_empty() && others.is_empty() {
         return Ok(());
@@ -90,16 +91,15 @@ fn objects(repo: &Repo, words: &BTreeSet<String>) -> Result<(BTreeSet<String>, F
     Ok((commits, others))
 }
 
-/// Those of the commits that no branch but the one that goes, no tag and no remote's branch leads to.
-fn unreachable(repo: &Repo, commits: &BTreeSet<String>, goes: Option<&BranchName>) -> Result<Vec<String>> {
+/// Returns those of the commits that no branch, tag or remote branch leads to.
+fn unreachable(repo: &Repo, commits: &BTreeSet<String>) -> Result<Vec<String>> {
     if commits.is_empty() {
         return Ok(Vec::new());
     }
     let asked: String = commits.iter().map(|oid| format!("{oid}\n")).collect();
     // an old git takes no options from its input, and none applies --not to it
-    let git = repo.git().args(["rev-list", "--stdin", "--not"]);
-    let git = git.args(goes.map(|branch| format!("--exclude={branch}")));
-    let found = ask(git.args(["--branches", "--tags", "--remotes"]), &asked)?;
+    let git = repo.git().args(["rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes"]);
+    let found = ask(git, &asked)?;
     let found: BTreeSet<&str> = found.lines().collect();
     Ok(commits.iter().filter(|oid| found.contains(oid.as_str())).cloned().collect())
 }
