@@ -445,7 +445,7 @@ fn a_setting_in_a_file_that_a_branch_brings_is_ignored_and_named() {
     let main = world.path("myproject");
     let settings = "[wt]\n\tprefix = theirs/\n[wt \"hooks\"]\n\tsetup = touch pwned\n";
     world.write(
-        "myproject/shared.gitconfig",
+        "myproject/team.gitconfig",
         &format!("{settings}[include]\n\tpath = {}\n", world.path("chosen").display()),
     );
     world.write("chosen", "[wt]\n\tmode = git\n");
@@ -465,14 +465,14 @@ fn a_setting_in_a_file_that_a_branch_brings_is_ignored_and_named() {
             assert!(told.contains(&line), "{told}");
         }
     };
-    world.git(&main, &["config", "include.path", "../shared.gitconfig"]);
+    world.git(&main, &["config", "include.path", "../team.gitconfig"]);
     made("one", "one");
-    ignored("myproject/shared.gitconfig");
+    ignored("myproject/team.gitconfig");
     // through a link, and in another worktree
-    std::os::unix::fs::symlink("../../myproject-staging/shared.gitconfig", main.join(".git/link")).unwrap();
+    std::os::unix::fs::symlink("../../myproject-staging/team.gitconfig", main.join(".git/link")).unwrap();
     world.git(&main, &["config", "include.path", "link"]);
     made("two", "two");
-    ignored("myproject-staging/shared.gitconfig");
+    ignored("myproject-staging/team.gitconfig");
     // the user's own file, wherever it is
     world.git(&main, &["config", "--unset", "include.path"]);
     world.write("home/.gitconfig-of-work", "[wt]\n\tprefix = mine/\n");

@@ -104,7 +104,7 @@ fn cloned() -> World {
         ),
     );
     world.write(
-        "origin/shared.gitconfig",
+        "origin/team.gitconfig",
         &format!(
             "[wt]\n\ttrusted = /*\n\tpath = {decoy}/x\n[wt \"hooks\"]\n\tsetup = {0}\n\tteardown = {0}\n\
              [wt \"env\"]\n\tset = LEAK=1\n",
@@ -169,7 +169,7 @@ fn cloned() -> World {
     }
     world.git(&world.root(), &["clone", "--quiet", "origin", "myproject"]);
     let main = world.path("myproject");
-    world.git(&main, &["config", "include.path", "../shared.gitconfig"]);
+    world.git(&main, &["config", "include.path", "../team.gitconfig"]);
     fs::create_dir(main.join("media")).unwrap();
     world
 }

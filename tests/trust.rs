@@ -253,10 +253,10 @@ fn only_the_users_own_configuration_trusts_a_repository() {
             world.git(&repo, &["config", "--worktree", "wt.trusted", all]);
         }),
         ("a tracked file that they include", |world, _| {
-            world.git(&world.path("myproject"), &["config", "include.path", "../shared"]);
+            world.git(&world.path("myproject"), &["config", "include.path", "../team"]);
         }),
         ("a tracked file that the user's settings include", |world, _| {
-            let file = world.path("myproject/shared");
+            let file = world.path("myproject/team");
             world.git(&world.root(), &["config", "--global", "include.path", file.to_str().unwrap()]);
         }),
         ("a pattern that is another's", |world, _| {
@@ -267,7 +267,7 @@ fn only_the_users_own_configuration_trusts_a_repository() {
     for (attempt, make) in attempts {
         let world = World::with_repo();
         let all = format!("{}/*", world.root().display());
-        world.write("myproject/shared", &format!("[wt]\n\ttrusted = {all}\n"));
+        world.write("myproject/team", &format!("[wt]\n\ttrusted = {all}\n"));
         world.write("myproject/.wt.toml", "[hooks]\nsetup = ['touch ran.sqlite3']\n");
         world.commit(&world.path("myproject"), "recipe");
         make(&world, &all);
