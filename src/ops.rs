@@ -18,4 +18,5 @@ pub mod prune;
 pub mod push_guard;
 pub mod remove;
 pub mod run;
+pub mod take_away;
 pub mod undo;

@@ -23,8 +23,8 @@ use crate::host::identity::Identity;
 use crate::host::{file, mounts, random};
 use crate::record::Record;
 use crate::resource::Destroyed;
-use crate::resource::checkout::{delete_tree, entries_at_rest, is_linked};
-use crate::text::name::{BranchName, slug};
+use crate::resource::checkout::{delete_empty_entries, delete_tree, entries_at_rest, refuse_removal};
+use crate::text::name::{BranchName, escaped, slug};
 
 /// The name of a directory that waits beside its old place.
 const BESIDE: &str = ".git-wt-removed-";
@@ -89,7 +89,7 @@ pub struct DeletedBranch {
     pub name: BranchName,
     /// Where it stood.
     pub oid: Oid,
-    /// What git's configuration said of it, such as its upstream: variables of `branch.NAME` and their values.
+    /// What git's configuration said of it, such as its upstream: the last words of `branch.NAME.…`, and their values.
     pub settings: Vec<(String, String)>,
 }
 
@@ -107,9 +107,11 @@ impl DeletedBranch {
     /// Looks at a branch before it goes.
     pub fn of(repo: &Repo, name: &BranchName, oid: &Oid) -> Self {
         let its = format!("branch.{name}.");
-        let mut settings = repo.settings("branch");
-        settings.retain(|(key, _)| key.strip_prefix(&its).is_some_and(|variable| !variable.contains('.')));
-        Self { name: name.clone(), oid: oid.clone(), settings }
+        let settings = repo.settings("branch").into_iter().filter_map(|(key, value)| {
+            let variable = key.strip_prefix(&its).filter(|variable| !variable.contains('.'))?;
+            Some((variable.to_owned(), value))
+        });
+        Self { name: name.clone(), oid: oid.clone(), settings: settings.collect() }
     }
 
     /// Makes it again, unless somebody else has by now; says whether it did.
@@ -119,8 +121,11 @@ impl DeletedBranch {
         }
         let (name, oid) = (self.name.as_str(), self.oid.as_str());
         repo.git().args(["branch", "--no-track", "--quiet", "--", name, oid]).stdout()?;
-        for (key, value) in &self.settings {
-            repo.patiently(255, &["config", "--local", "--add", key, value])?;
+        for (variable, value) in &self.settings {
+            repo.patiently(
+                255,
+                &["config", "--local", "--add", &format!("branch.{name}.{variable}"), value],
+            )?;
         }
         Ok(true)
     }
@@ -251,28 +256,12 @@ impl Trash {
 impl Item {
     /// Moves git's entry and the directory into the trash. Where that cannot be, all stays as it was.
     pub fn take(&mut self, repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
-        if tree.is_main() || tree.id.is_none() {
-            return Err(Error::new("the main worktree is never removed"));
-        }
-        let entries = repo.common_dir().join("worktrees");
-        if tree.git_dir.parent() != Some(&entries) {
-            return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
-        }
         // what is to go goes, even where no lock is to be had
         let _alone = entries_at_rest(repo).ok();
-        let shown = tree.path.display();
-        if !tree.missing {
-            if let Some(inner) = repo.worktrees()?.inside(tree) {
-                return Err(
-                    Error::new(format!("'{shown}' has another worktree in it")).because(inner.path.display())
-                );
-            }
-            if !is_linked(&tree.path, tree) {
-                return Ok(Destroyed::Left(format!(
-                    "'{shown}' and git's entry for it do not name each other"
-                )));
-            }
+        if let Some(why) = refuse_removal(repo, tree)? {
+            return Ok(Destroyed::Left(why));
         }
+        let shown = tree.path.display();
         let entry = self.dir.join("entry");
         fs::rename(&tree.git_dir, &entry).explain(|| format!("cannot move '{}'", tree.git_dir.display()))?;
         if !tree.missing
@@ -285,7 +274,7 @@ impl Item {
                 .advise("--purge deletes it at once")
                 .hint(Hint::of("git wt remove --purge").name(&tree.path)));
         }
-        let _ = fs::remove_dir(&entries);
+        delete_empty_entries(repo);
         self.manifest.phase = Phase::Kept;
         self.write()?;
         Ok(Destroyed::Gone)
@@ -332,7 +321,9 @@ impl Item {
     pub fn put_back(&mut self, repo: &Repo) -> Result<()> {
         let entry = self.dir.join("entry");
         if !is_there(&entry) {
-            return Ok(());
+            let Some(tree) = self.tree() else { return Ok(()) };
+            let error = Error::new(format!("git's entry of '{}' is gone", escaped(&self.manifest.name)));
+            return Err(error.because(format!("its files are in '{}'", tree.display())));
         }
         let _alone = entries_at_rest(repo)?;
         if self.tree().is_some() {
@@ -384,6 +375,11 @@ impl Item {
         // both are here: only the last word was missing
         self.manifest.phase = Phase::Kept;
         self.write().map(|()| true)
+    }
+
+    /// Whether nothing has come here.
+    pub fn is_empty(&self) -> bool {
+        self.tree().is_none() && !is_there(&self.dir.join("entry"))
     }
 
     /// Ends an item whose worktree is back, or has never gone.

@@ -524,3 +524,24 @@ fn commits_of_a_vanished_worktree_are_named_and_kept() {
         world.git(&repo, &["cat-file", "-e", &commit]);
     }
 }
+
+#[test]
+fn a_directory_that_was_renamed_is_found_beside_its_place() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[env]\nHERE = \"{{ path }}\"\n");
+    world.write("myproject/.gitignore", ".env\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.trust();
+    world.wt(&["add", "a"]).ok();
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../b"]);
+    for (from, to) in [("myproject-a", "renamed-a"), ("b", "renamed-b")] {
+        fs::rename(world.path(from), world.path(to)).unwrap();
+    }
+    world.wt(&["prune", "--yes"]).ok().says(&["it was moved to '[ROOT]/renamed-a'"]);
+    world.wt(&["doctor", "--fix"]).ok().says(&["'a' was moved to '[ROOT]/renamed-a' without git"]);
+    for place in ["renamed-a", "renamed-b"] {
+        assert_eq!(world.git(&world.path(place), &["status", "--porcelain"]), "");
+    }
+    assert!(world.read("renamed-a/.env").contains("/renamed-a"));
+    world.wt(&["doctor"]).ok();
+}

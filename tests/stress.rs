@@ -203,13 +203,6 @@ impl Wild<'_> {
             let is_plain = self.company == Company::PlainGit && dice.below(4) == 0;
             let line =
                 if is_plain { plain_line(&mut dice, repository) } else { own_line(&mut dice, repository) };
-            // tests/rollback.rs kills at each step of the trash; a git that a kill leaves moving a worktree while that is
-            // removed is not put right yet
-            let line = match (self.company, line.as_str()) {
-                (Company::Kills, undo) if undo.starts_with("undo") => "list".to_owned(),
-                (Company::Kills, line) => line.replace("--purge ", "").replace("remove ", "remove --purge "),
-                _ => line,
-            };
             let is_killed = self.company == Company::Kills && dice.below(4) == 0;
             let time = if is_killed { Duration::from_micros(dice.below(80_000)) } else { PATIENCE };
             let ended = self.end_of(repository, &line, is_plain, time);

@@ -324,10 +324,16 @@ fn a_directory_that_was_moved_away_finds_its_entry_again() {
     world.wt(&["add", "staging"]).ok();
     world.write("myproject-staging/staged", "x");
     world.git(&tree(&world), &["add", "staged"]);
-    fs::rename(tree(&world), world.path("away")).unwrap();
+    // beside its place it is found, and not taken for gone
+    fs::rename(tree(&world), world.path("renamed")).unwrap();
+    for line in [&["remove", "-f", "staging"][..], &["remove", "-fy", "--purge", "staging"]] {
+        world.wt(line).code(128).says(&["was moved to '[ROOT]/renamed'", "hint: git wt repair"]);
+    }
+    fs::create_dir(world.path("deep")).unwrap();
+    fs::rename(world.path("renamed"), world.path("deep/away")).unwrap();
     world.wt(&["remove", "staging"]).ok();
     world.wt(&["undo"]).ok();
-    fs::rename(world.path("away"), tree(&world)).unwrap();
+    fs::rename(world.path("deep/away"), tree(&world)).unwrap();
     assert_eq!(world.git(&tree(&world), &["status", "--porcelain"]), "A  staged");
 }
 

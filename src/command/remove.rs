@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::host::exec;
 use crate::ops::context::Context;
 use crate::ops::remove::{self, Options, Removal, Which};
+use crate::ops::take_away;
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
 use crate::ui::Ui;
@@ -70,7 +71,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         force: args.force,
         yes: args.yes,
         keep_db: args.keep_db,
-        purge: args.purge || remove::kept_for(&context.repo)?.is_zero(),
+        purge: args.purge || take_away::kept_for(&context.repo)?.is_zero(),
         delete_branch: args.delete_branch,
         force_delete_branch: args.force_delete_branch,
         delete_remote_branch: args.delete_remote_branch,

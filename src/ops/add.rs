@@ -11,7 +11,7 @@ use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
 use crate::ops::hooks;
-use crate::ops::remove::{self, DatabaseFate};
+use crate::ops::take_away::{self, DatabaseFate};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
 use crate::record::{LockedRecord, Record, RecordState, StepState};
@@ -197,7 +197,7 @@ fn forget_vanished(vanished: &Worktree, context: &Context) -> Result<()> {
         Some(held) => held.record.name.clone(),
         None => Name::of_place(&vanished.path.file_name().unwrap_or_default().to_string_lossy()),
     };
-    remove::forget_vanished(held, vanished, name.as_str(), DatabaseFate::Release, context)
+    take_away::forget_vanished(held, vanished, name.as_str(), DatabaseFate::Release, context)
 }
 
 /// Puts aside entries whose `commondir` is empty, where doctor finds them: whatever git is asked, it dies of such an

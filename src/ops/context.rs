@@ -117,8 +117,16 @@ impl Context {
     }
 
     pub fn recipe_of(&self, tree: &Worktree, worktrees: &Worktrees) -> Result<Recipe> {
-        let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
-        self.recipe_for(&worktrees.name(tree), tree.head.branch(), template, Ignored::AskGit)
+        match worktrees.record(tree) {
+            Some(record) => self.recorded_recipe(record, tree),
+            None => self.recipe_for(&worktrees.name(tree), tree.head.branch(), None, Ignored::AskGit),
+        }
+    }
+
+    /// Returns the recipe of a worktree that has a record.
+    pub fn recorded_recipe(&self, record: &Record, tree: &Worktree) -> Result<Recipe> {
+        let (name, template) = (record.name.as_str(), record.template.as_deref());
+        self.recipe_for(name, tree.head.branch(), template, Ignored::AskGit)
     }
 
     /// Returns the words that a recipe's commands may use in the worktree at `root`.

@@ -215,12 +215,7 @@ fn run_unfinished(
 pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
     let record = &held.record;
     let torn_down = || -> Result<()> {
-        let recipe = context.recipe_for(
-            record.name.as_str(),
-            tree.head.branch(),
-            record.template.as_deref(),
-            Ignored::AskGit,
-        )?;
+        let recipe = context.recorded_recipe(record, tree)?;
         if recipe.hooks.teardown.is_empty() {
             return Ok(());
         }

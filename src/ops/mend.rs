@@ -12,11 +12,11 @@ use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::identity::Identity;
 use crate::ops::context::Context;
-use crate::ops::{add, follow, prune, remove, undo};
+use crate::ops::{add, follow, prune, take_away, undo};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, LockedRecord, Record, RecordState};
 use crate::resource::Database;
-use crate::resource::checkout::{Discarded, is_linked, names_entry};
+use crate::resource::checkout::{Discarded, is_linked, names_entry, renamed_to};
 use crate::text::name::Name;
 use crate::trash::Trash;
 use crate::ui::Ui;
@@ -233,7 +233,7 @@ impl<'a> Findings<'a> {
             let Some(held) = self.hold(&record)? else { continue };
             let left = match held.record.stage {
                 RecordState::Adding => add::roll_back(held, self.context).map(|(_, left)| left),
-                RecordState::Removing => remove::finish(held, false, self.context).map(|_| Vec::new()),
+                RecordState::Removing => take_away::finish(held, false, self.context).map(|_| Vec::new()),
                 // it was finished while we waited
                 RecordState::Ready => continue,
             };
@@ -314,14 +314,18 @@ impl<'a> Findings<'a> {
         let Some(found) = [to, &into].into_iter().find(|place| names_entry(place, tree)) else {
             return Ok(());
         };
-        if !self.tally.problem(&format!("moving '{}' to '{}' was cut short", record.name, found.display())) {
-            return Ok(());
-        }
-        let held = self.hold(record)?;
-        self.context.repo.git().args(["worktree", "repair", "--"]).arg(found).stdout()?;
+        let what = format!("moving '{}' to '{}' was cut short", record.name, found.display());
+        if self.tally.problem(&what) { self.register(Some(record), tree, found) } else { Ok(()) }
+    }
+
+    /// Has git know where a worktree is, and its record follow.
+    fn register(&self, record: Option<&Record>, tree: &Worktree, place: &Path) -> Result<()> {
+        let held = record.map(|record| self.hold(record)).transpose()?.flatten();
+        self.context.repo.git().args(["worktree", "repair", "--"]).arg(place).stdout()?;
         let now = self.context.repo.worktrees()?;
         let Some(moved) = tree.id.as_deref().and_then(|id| now.entry(id)) else { return Ok(()) };
-        follow::follow(held, &record.path, moved, self.context)
+        let from = record.map_or_else(|| tree.path.clone(), |record| record.path.clone());
+        follow::follow(held, &from, moved, self.context)
     }
 
     /// Forgets worktrees whose directories are gone for good.
@@ -329,6 +333,13 @@ impl<'a> Findings<'a> {
         let worktrees = Worktrees::read(&self.context.repo)?;
         let gone = |tree: &&Worktree| tree.missing && tree.locked.is_none() && !prune::is_disk_absent(tree);
         for tree in worktrees.listing.worktrees.iter().filter(gone) {
+            if let Some(place) = renamed_to(tree) {
+                let name = worktrees.name(tree);
+                if self.tally.problem(&format!("'{name}' was moved to '{}' without git", place.display())) {
+                    self.register(worktrees.record(tree), tree, &place)?;
+                }
+                continue;
+            }
             let what = format!("the directory of '{}' is gone", worktrees.name(tree));
             let has_database =
                 worktrees.record(tree).is_some_and(|record| record.databases().any(Database::has_data));
@@ -365,7 +376,7 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let done =
-                if self.tally.fix { remove::finish(held, false, self.context).map(drop) } else { Ok(()) };
+                if self.tally.fix { take_away::finish(held, false, self.context).map(drop) } else { Ok(()) };
             match done {
                 Ok(()) => drop(self.tally.problem(&what)),
                 Err(error) => self.tally.cannot_fix(&what, &error),

@@ -8,7 +8,7 @@ use crate::environment::Environment;
 use crate::environment::guard::Guard;
 use crate::error::{Error, Result};
 use crate::git::worktrees::{TOKEN, Worktree};
-use crate::ops::context::{Context, Ignored};
+use crate::ops::context::Context;
 use crate::ops::facts::Gets;
 use crate::ops::hooks;
 use crate::plan::{Facts, Pending, Plan};
@@ -87,12 +87,7 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
 /// Makes what the recipe has and the worktree lacks; returns what to do after that.
 pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<Pending> {
     let record = &held.record;
-    let recipe = context.recipe_for(
-        record.name.as_str(),
-        tree.head.branch(),
-        record.template.as_deref(),
-        Ignored::AskGit,
-    )?;
+    let recipe = context.recorded_recipe(record, tree)?;
     context.ask_for_recipe(&recipe, Some(record))?;
     let lock = context.records.lock()?;
     let pending = note_missing(&mut held.record, tree, context)?;
@@ -126,12 +121,7 @@ fn tell_changes(file: &EnvFile, ui: Ui) {
 
 /// Puts on the record's list what the recipe has and the worktree lacks; returns what to do after making it.
 fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Result<Pending> {
-    let recipe = context.recipe_for(
-        record.name.as_str(),
-        tree.head.branch(),
-        record.template.as_deref(),
-        Ignored::AskGit,
-    )?;
+    let recipe = context.recorded_recipe(record, tree)?;
     let Context { repo, records, claims, .. } = context;
     let facts = Facts::gather(repo, &recipe, Gets::Environment, records, claims, Some(&record.id))?;
     let plan = Plan::environment_of(&record.name, tree, &record.ports(), &recipe, &facts)?;

@@ -6,9 +6,10 @@ use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::mend;
-use crate::ops::remove::{self, DatabaseFate};
+use crate::ops::take_away::{self, DatabaseFate};
 use crate::record::worktrees::Worktrees;
 use crate::resource::Database;
+use crate::resource::checkout::renamed_to;
 
 /// What to prune, and how.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +52,8 @@ fn reason_to_keep(tree: &Worktree, options: &Options, worktrees: &Worktrees) -> 
     };
     if is_disk_absent(tree) {
         Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
+    } else if let Some(place) = renamed_to(tree) {
+        Some(format!("it was moved to '{}'; git wt repair has git know it", place.display()))
     } else if !options.drop_databases
         && record.is_some_and(|record| record.databases().any(Database::has_data))
     {
@@ -72,7 +75,7 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
         return Ok(false);
     }
     let name = worktrees.name(tree);
-    remove::forget_vanished(held, tree, &name, DatabaseFate::Drop, context).map(|()| true)
+    take_away::forget_vanished(held, tree, &name, DatabaseFate::Drop, context).map(|()| true)
 }
 
 /// Whether a worktree was last used before a time, in seconds since 1970; like git, this looks at its index.

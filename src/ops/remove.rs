@@ -9,20 +9,21 @@ use std::time::Duration;
 
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git::status::Status;
-use crate::git::worktrees::{Head, Listing, Worktree};
-use crate::git::{Oid, RemoteBranch, Repo, submodules};
+use crate::git::worktrees::Worktree;
+use crate::git::{Oid, RemoteBranch, submodules};
 use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::exec::{self, Stoppable};
 use crate::host::{file, mounts};
 use crate::ops::context::Context;
+use crate::ops::take_away::{self, DatabaseFate, How, branch_at, lone_commits, take_away};
 use crate::ops::{hooks, undo};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
-use crate::record::{LockedRecord, Record, RecordState};
-use crate::resource::checkout::{Discarded, entries_at_rest, put_aside};
-use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
-use crate::text::name::{BranchName, slug};
-use crate::trash::{DeletedBranch, Item, Manifest, Trash};
+use crate::record::{Record, RecordState};
+use crate::resource::checkout::{Discarded, entries_at_rest};
+use crate::resource::{Database, Resource, Reversible};
+use crate::text::name::BranchName;
+use crate::trash::{DeletedBranch, Item, Trash};
 
 /// Which worktrees to remove.
 #[derive(Debug, Clone)]
@@ -126,7 +127,7 @@ fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, contex
         return Ok(false);
     };
     if let Some(held) = context.records.hold(&record.id)? {
-        if !finish(held, options.keep_db, context)? {
+        if !take_away::finish(held, options.keep_db, context)? {
             return Ok(false);
         }
         context.ui.say(&format!("removed '{target}'"));
@@ -513,203 +514,6 @@ fn refuse_mounts(tree: &Worktree, name: &str) -> Result<()> {
         .iter()
         .fold(error, |error, point| error.because(point.display()))
         .hint(Hint::of("umount").name(first)))
-}
-
-/// Returns the commits of a detached HEAD that nothing else leads to, the newest first, with their subjects.
-fn lone_commits(tree: &Worktree, listing: &Listing, repo: &Repo) -> Result<Vec<String>> {
-    let Head::Detached(head) = &tree.head else { return Ok(Vec::new()) };
-    let others = listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
-    repo.only_from(head, &others.filter_map(|other| other.head.oid()).collect::<Vec<_>>())
-}
-
-/// The command that makes a branch at `head`, called like the worktree as far as that is free.
-fn branch_at(head: &Oid, name: &str, repo: &Repo) -> Hint {
-    let name = slug(name);
-    let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
-    let free = names.into_iter().find(|name| repo.reference(&format!("refs/heads/{name}")).is_none());
-    Hint::of("git branch").name(free.unwrap_or(name)).name(head.short())
-}
-
-/// Forgets a worktree whose directory is gone, along with what was made for it, and names the commits that nothing else
-/// leads to.
-pub fn forget_vanished(
-    held: Option<LockedRecord>,
-    tree: &Worktree,
-    name: &str,
-    databases: DatabaseFate,
-    context: &Context,
-) -> Result<()> {
-    let commits = lone_commits(tree, &context.repo.worktrees()?, &context.repo)?;
-    let how = How { to_trash: true, databases };
-    let held = held.map(|mut held| {
-        held.checkout_for(tree);
-        held
-    });
-    let item = take_away(held, tree, name, how, context)?;
-    if let (Some(item), Some(commit), Some(head)) = (item, commits.first(), tree.head.oid()) {
-        context.ui.say(&format!("kept for {}: commit {commit}", item.manifest.days()));
-        context.ui.hint(branch_at(head, name, &context.repo));
-    }
-    Ok(())
-}
-
-/// How a worktree goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct How {
-    /// Into the trash, or for good.
-    pub to_trash: bool,
-    /// What becomes of its databases outside of its directory.
-    pub databases: DatabaseFate,
-}
-
-/// What becomes of the databases of a worktree that goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatabaseFate {
-    /// They stay for the one in the trash.
-    Wait,
-    /// They are dropped.
-    Drop,
-    /// They stay, and are nobody's.
-    Release,
-}
-
-/// Takes a worktree away with what was made for it, and its record, if it has one. What fails before the directory has
-/// moved leaves all as it was.
-fn take_away(
-    held: Option<LockedRecord>,
-    tree: &Worktree,
-    name: &str,
-    how: How,
-    context: &Context,
-) -> Result<Option<Item>> {
-    let _undisturbed = exec::carry_on();
-    let repo = &context.repo;
-    let record = held.as_ref().map(|held| &held.record);
-    let mut item = if how.to_trash {
-        Some(Trash::of(repo).begin(repo, tree, name, record, kept_for(repo)?)?)
-    } else {
-        None
-    };
-    let done = match held {
-        Some(held) => unwind(held, Some(tree), item.as_mut(), how, context),
-        None => match &mut item {
-            Some(item) => item.take(repo, tree),
-            None => put_aside(repo, tree),
-        }
-        .and_then(|destroyed| match destroyed {
-            Destroyed::Left(why) => Err(Error::new(format!("'{name}' stays")).because(why)),
-            Destroyed::Gone | Destroyed::Kept => Ok(()),
-        }),
-    };
-    match (done, item) {
-        (Ok(()), item) => Ok(item),
-        (Err(error), Some(item)) if item.tree().is_none() => {
-            item.end(repo);
-            Err(error)
-        }
-        (Err(error), _) => Err(error),
-    }
-}
-
-/// How long the trash keeps what comes into it: `wt.keep`. Nothing at all means that nothing goes there.
-pub fn kept_for(repo: &Repo) -> Result<Duration> {
-    const USUAL: Duration = Duration::from_hours(7 * 24);
-    let Some(days) = repo.setting("wt.keep") else { return Ok(USUAL) };
-    let hours = days.parse::<u32>().map(|days| u64::from(days) * 24).map_err(|_| {
-        Error::new(format!("git config wt.keep is '{days}'; it is a number of days"))
-            .hint("git config wt.keep 7")
-    })?;
-    Ok(Duration::from_hours(hours))
-}
-
-/// Finishes a removal that was cut short, or takes it back, where the directory had not moved; says which.
-pub fn finish(mut held: LockedRecord, keep_db: bool, context: &Context) -> Result<bool> {
-    let repo = &context.repo;
-    let trash = Trash::of(repo);
-    undo::recover(Duration::ZERO, context)?;
-    let is_its = |manifest: &Manifest| manifest.record.as_ref().is_some_and(|it| it.id == held.record.id);
-    let is_kept = trash.list()?.iter().any(|(_, manifest)| manifest.as_ref().is_ok_and(is_its));
-    let listing = repo.worktrees()?;
-    if let Some(tree) = held.record.worktree(&listing)
-        && !tree.missing
-    {
-        let owner = held.record.owner(repo);
-        held.take_back_removal(RecordState::Ready, &context.claims, &owner)?;
-        return Ok(false);
-    }
-    let databases = match (is_kept, keep_db) {
-        (true, _) => DatabaseFate::Wait,
-        (_, true) => DatabaseFate::Release,
-        (_, false) => DatabaseFate::Drop,
-    };
-    let how = How { to_trash: false, databases };
-    let tree = held.record.worktree(&listing).cloned();
-    unwind(held, tree.as_ref(), None, how, context)?;
-    Ok(true)
-}
-
-/// Unwinds a worktree's record to its end. Past the moving of the directory a crash is finished, not taken back.
-fn unwind(
-    mut held: LockedRecord,
-    tree: Option<&Worktree>,
-    mut item: Option<&mut Item>,
-    how: How,
-    context: &Context,
-) -> Result<()> {
-    let repo = &context.repo;
-    let owner = held.record.owner(repo);
-    if how.databases == DatabaseFate::Release {
-        held.record.release_databases(&context.claims, &owner)?;
-    }
-    let before = held.record.stage;
-    held.record.stage = RecordState::Removing;
-    held.write()?;
-    let root = tree.map_or_else(|| held.record.path.clone(), |tree| tree.path.clone());
-    // where it was before plain git moved it, if so
-    let recorded = held.record.path.clone();
-    let is_inside = |database: &Database| database.is_in(&root) || database.is_in(&recorded);
-    let site = context.site(&owner, &root);
-    let mut has_moved = tree.is_none();
-    let mut destroy = |resource: &Resource| match (resource, tree, &mut item) {
-        (Resource::Checkout(_), Some(tree), Some(item)) => {
-            let taken = item.take(repo, tree)?;
-            has_moved = taken == Destroyed::Gone;
-            match taken {
-                Destroyed::Left(why) => {
-                    Err(Error::new(format!("'{}' stays", tree.path.display())).because(why))
-                }
-                taken => Ok(taken),
-            }
-        }
-        // git has forgotten the worktree: what stands in its place by now is not ours to judge
-        (resource, None, _) if resource.is_inside() => Ok(Destroyed::Kept),
-        (Resource::Database(database), None, _) if is_inside(database) => {
-            database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
-        }
-        // it lies in the directory that goes, and only its place becomes free
-        (Resource::Database(database), ..) if how.to_trash && is_inside(database) => {
-            database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
-        }
-        (Resource::Database(_), ..) if how.databases == DatabaseFate::Wait => Ok(Destroyed::Kept),
-        (resource, ..) => {
-            let destroyed = resource.destroy(&site, Unwind::Removal)?;
-            has_moved |= matches!(resource, Resource::Checkout(_));
-            Ok(destroyed)
-        }
-    };
-    let mut report = |resource: &Resource, destroyed: &Destroyed| match destroyed {
-        Destroyed::Gone => context.ui.detail(&format!("gone: {}", resource.describe())),
-        Destroyed::Kept => context.ui.detail(&format!("kept: {}", resource.describe())),
-        Destroyed::Left(why) => context.ui.warn(&format!("left: {why}")),
-    };
-    let unwound = held.unwind(&mut destroy, &mut report);
-    if let Err(error) = unwound {
-        if !has_moved {
-            held.take_back_removal(before, &context.claims, &owner)?;
-        }
-        return Err(error);
-    }
-    held.forget()
 }
 
 /// Deletes a branch if it is still at the commit that was judged; one that has moved since stays.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::relocation::Relocation;
 use super::{Created, Destroyed, Reversible, Site, Unwind};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::git::worktrees::{Head, IN_THE_MAKING, TOKEN, Worktree};
 use crate::git::{Repo, pointed_git_dir};
 use crate::host::claims::path_text;
@@ -255,22 +255,47 @@ pub fn names_entry(path: &Path, tree: &Worktree) -> bool {
     named.is_some_and(|it| Identity::of(&tree.git_dir) == Some(it))
 }
 
-/// Renames a worktree's directory aside, deletes git's entry, and leaves its files to be deleted in the background.
-pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
+/// Finds the directory of a worktree whose place is empty, if it was only renamed: beside its place it still names git's
+/// entry.
+pub fn renamed_to(tree: &Worktree) -> Option<PathBuf> {
+    let siblings = fs::read_dir(tree.path.parent()?).ok()?.flatten().map(|entry| entry.path());
+    siblings.into_iter().find(|place| names_entry(place, tree))
+}
+
+/// Refuses to take away what is not just this worktree's; returns the reason why it is left, if it is not known to be
+/// this worktree at all.
+pub fn refuse_removal(repo: &Repo, tree: &Worktree) -> Result<Option<String>> {
+    let shown = tree.path.display();
     if tree.is_main() {
         return Err(Error::new("the main worktree is never removed"));
     }
+    if tree.id.is_none() || tree.git_dir.parent() != Some(&repo.common_dir().join("worktrees")) {
+        return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
+    }
+    if tree.missing {
+        return match renamed_to(tree) {
+            None => Ok(None),
+            Some(place) => {
+                let error = Error::new(format!("'{shown}' was moved to '{}'", place.display()));
+                Err(error.hint(Hint::of("git wt repair").name(place)))
+            }
+        };
+    }
+    if let Some(inner) = repo.worktrees()?.inside(tree) {
+        return Err(Error::new(format!("'{shown}' has another worktree in it")).because(inner.path.display()));
+    }
+    let is_known = is_linked(&tree.path, tree);
+    Ok((!is_known).then(|| format!("'{shown}' and git's entry for it do not name each other")))
+}
+
+/// Renames a worktree's directory aside, deletes git's entry, and leaves its files to be deleted in the background.
+pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
     // removal goes ahead even if the lock cannot be taken
     let _alone = entries_at_rest(repo).ok();
+    if let Some(why) = refuse_removal(repo, tree)? {
+        return Ok(Destroyed::Left(why));
+    }
     if !tree.missing {
-        if let Some(inner) = repo.worktrees()?.inside(tree) {
-            return Err(Error::new(format!("'{}' has another worktree in it", tree.path.display()))
-                .because(inner.path.display()));
-        }
-        if !is_linked(&tree.path, tree) {
-            let shown = tree.path.display();
-            return Ok(Destroyed::Left(format!("'{shown}' and git's entry for it do not name each other")));
-        }
         Discarded::of(repo).take(&tree.path)?;
     }
     delete_entry(repo, tree)?;
@@ -279,17 +304,13 @@ pub fn put_aside(repo: &Repo, tree: &Worktree) -> Result<Destroyed> {
 
 /// Deletes git's entry. The caller ensures that no git is reading entries.
 fn delete_entry(repo: &Repo, tree: &Worktree) -> Result<()> {
-    let entries = repo.common_dir().join("worktrees");
-    if tree.id.is_none() || tree.git_dir.parent() != Some(&entries) {
-        return Err(Error::new(format!("'{}' is no entry of this repository", tree.git_dir.display())));
-    }
     Discarded::of(repo).take_now(&tree.git_dir)?;
     delete_empty_entries(repo);
     Ok(())
 }
 
 /// Deletes `.git/worktrees` after its last entry, as git does; this fails, as it should, if others are left.
-fn delete_empty_entries(repo: &Repo) {
+pub fn delete_empty_entries(repo: &Repo) {
     let _ = fs::remove_dir(repo.common_dir().join("worktrees"));
 }
 
