@@ -223,6 +223,11 @@ impl Trash {
         is_there(&self.dir.join(id).join("manifest.json"))
     }
 
+    /// Where the directory of an item waits.
+    pub fn directory(&self, id: &str, manifest: &Manifest) -> Option<PathBuf> {
+        directory(&self.dir.join(id), manifest)
+    }
+
     /// Locks an item; `None` where it has gone, or somebody else has it.
     pub fn lock(&self, id: &str) -> Result<Option<Item>> {
         let dir = self.dir.join(id);
@@ -275,8 +280,7 @@ impl Item {
                 .hint(Hint::of("git wt remove --purge").name(&tree.path)));
         }
         delete_empty_entries(repo);
-        self.manifest.phase = Phase::Kept;
-        self.write()?;
+        self.keep()?;
         Ok(Destroyed::Gone)
     }
 
@@ -285,36 +289,33 @@ impl Item {
             Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => {
                 self.manifest.beside = true;
                 self.write()?;
-                let failed = || format!("cannot move it to '{}'", self.beside(path).display());
-                fs::rename(path, self.beside(path)).explain(failed)
+                let place = beside(&self.dir, path);
+                fs::rename(path, &place).explain(|| format!("cannot move it to '{}'", place.display()))
             }
             done => done.explain(|| "cannot move it".into()),
         }
     }
 
-    fn beside(&self, path: &Path) -> PathBuf {
-        let id = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        path.with_file_name(format!("{BESIDE}{id}"))
-    }
-
     /// Where the directory waits.
     pub fn tree(&self) -> Option<PathBuf> {
-        let place =
-            if self.manifest.beside { self.beside(&self.manifest.from) } else { self.dir.join("tree") };
-        is_there(&place).then_some(place)
+        directory(&self.dir, &self.manifest)
     }
 
-    /// Brings directory and entry back, to the old place or, where something is there, the next one that is free; with
-    /// `detach` its HEAD is the commit it was at. The item is there until [`Item::end`], so that a crash before that is
-    /// known.
-    pub fn restore(&mut self, repo: &Repo, detach: bool) -> Result<()> {
-        if self.tree().is_none() && !self.manifest.missing {
-            return Err(Error::new("its directory is not in the trash any more"));
+    /// Begins to bring directory and entry back; with `detach` its HEAD is the commit it was at. The item is there until
+    /// [`Item::end`], so that a crash before that is known.
+    pub fn begin_restore(&mut self, detach: bool) -> Result<()> {
+        if self.tree().is_none() {
+            let why = if self.manifest.missing {
+                "was gone before it was removed"
+            } else {
+                "is not in the trash any more"
+            };
+            let error = Error::new(format!("the directory of '{}' {why}", escaped(&self.manifest.name)));
+            return Err(error.because(format!("git's entry is in '{}'", self.dir.join("entry").display())));
         }
         self.manifest.detach = detach;
         self.manifest.phase = Phase::Restoring;
-        self.write()?;
-        self.put_back(repo)
+        self.write()
     }
 
     /// Puts directory and entry, as far as they are here, to where the manifest says, or to what is free by now.
@@ -367,14 +368,15 @@ impl Item {
         crate::git::submodules::relink(&self.dir.join("entry"), git_dir, tree, path)
     }
 
-    /// Has an item whose directory came here before a crash be kept; says whether it is.
-    pub fn settle(&mut self) -> Result<bool> {
-        if self.tree().is_none() {
-            return Ok(false);
-        }
-        // both are here: only the last word was missing
+    /// Whether directory and entry are here: of a taking that was cut short, only the last word is missing.
+    pub fn has_arrived(&self) -> bool {
+        self.tree().is_some()
+    }
+
+    /// Has it lie in the trash.
+    pub fn keep(&mut self) -> Result<()> {
         self.manifest.phase = Phase::Kept;
-        self.write().map(|()| true)
+        self.write()
     }
 
     /// Whether nothing has come here.
@@ -403,7 +405,7 @@ impl Item {
             }
             Some(tree) => delete_tree(&tree).explain(failed)?,
             None if self.manifest.beside => {
-                let place = self.beside(&self.manifest.from);
+                let place = beside(&self.dir, &self.manifest.from);
                 let why = format!("'{}' is not there; its disk may be away", place.display());
                 return Err(Error::new(failed()).because(why));
             }
@@ -448,6 +450,16 @@ pub fn needs_detaching(manifest: &Manifest, repo: &Repo) -> Result<bool> {
     let Some(branch) = &manifest.branch else { return Ok(false) };
     let listing = repo.worktrees()?;
     Ok(listing.holder(branch).is_some() || repo.branch(branch) != manifest.head)
+}
+
+fn directory(item: &Path, manifest: &Manifest) -> Option<PathBuf> {
+    let place = if manifest.beside { beside(item, &manifest.from) } else { item.join("tree") };
+    is_there(&place).then_some(place)
+}
+
+fn beside(item: &Path, path: &Path) -> PathBuf {
+    let id = item.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{BESIDE}{id}"))
 }
 
 fn read(dir: &Path) -> Result<Manifest> {

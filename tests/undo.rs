@@ -319,7 +319,7 @@ fn a_branch_that_is_deleted_meanwhile_takes_no_commit_along() {
 }
 
 #[test]
-fn a_directory_that_was_moved_away_finds_its_entry_again() {
+fn a_directory_that_was_moved_away_is_not_taken_for_gone() {
     let world = World::with_repo();
     world.wt(&["add", "staging"]).ok();
     world.write("myproject-staging/staged", "x");
@@ -331,10 +331,12 @@ fn a_directory_that_was_moved_away_finds_its_entry_again() {
     }
     fs::create_dir(world.path("deep")).unwrap();
     fs::rename(world.path("renamed"), world.path("deep/away")).unwrap();
-    world.wt(&["remove", "staging"]).ok();
-    world.wt(&["undo"]).ok();
-    fs::rename(world.path("deep/away"), tree(&world)).unwrap();
-    assert_eq!(world.git(&tree(&world), &["status", "--porcelain"]), "A  staged");
+    let seen = world.wt(&["remove", "staging"]).ok();
+    assert!(!seen.stderr.contains("git wt undo"), "{seen:#?}");
+    assert!(world.wt(&["undo", "--list"]).ok().stdout.contains("  no directory  "));
+    world.wt(&["undo"]).code(128).says(&["there is nothing to bring back"]);
+    let why = ["the directory of 'staging' was gone before it was removed", "git's entry is in '"];
+    world.wt(&["undo", "staging"]).code(128).says(&why);
 }
 
 #[test]

@@ -508,23 +508,30 @@ impl<'a> Findings<'a> {
     /// Releases claims of this repository that no record has.
     fn orphaned_claims(&mut self) -> Result<()> {
         let identity = self.context.repo.identity()?;
-        let (mut records, damaged) = self.context.records.all()?;
-        // what is in the trash keeps its databases
-        let items = Trash::of(&self.context.repo).list()?.into_iter();
-        records.extend(items.filter_map(|(_, manifest)| manifest.ok()?.record));
-        for claim in self.context.claims.all_of(identity.dev, identity.ino)? {
+        // a claim is looked at before the records: that of one that begins meanwhile is not known as nobody's. What is in
+        // the trash keeps its own; 'remove' and 'undo' have the record in both places for a while, so that the trash is
+        // looked at twice
+        let claims = self.context.claims.all_of(identity.dev, identity.ino)?;
+        let in_trash = || -> Result<Vec<Record>> {
+            let items = Trash::of(&self.context.repo).list()?.into_iter();
+            Ok(items.filter_map(|(_, manifest)| manifest.ok()?.record).collect())
+        };
+        let mut records = in_trash()?;
+        let (own, damaged) = self.context.records.all()?;
+        records.extend(own);
+        records.extend(in_trash()?);
+        for claim in claims {
             let Some(owner) = &claim.owner else { continue };
-            let why = match records.iter().find(|record| record.id == owner.record) {
-                // another git-wt may be changing it right now
-                Some(record)
-                    if record.stage != RecordState::Ready || record.claimed().contains(&claim.thing) =>
-                {
-                    continue;
-                }
-                Some(_) => "which does not have it any more",
-                None if damaged.iter().any(|record| record.id == owner.record) => continue,
-                None => "which is gone",
+            let mut of_owner = records.iter().filter(|record| record.id == owner.record).peekable();
+            let is_known = of_owner.peek().is_some();
+            // another git-wt may be changing it right now
+            let has_it = |record: &Record| {
+                record.stage != RecordState::Ready || record.claimed().contains(&claim.thing)
             };
+            if of_owner.any(has_it) || damaged.iter().any(|record| record.id == owner.record) {
+                continue;
+            }
+            let why = if is_known { "which does not have it any more" } else { "which is gone" };
             if self.tally.problem(&format!("{} is claimed by '{}', {why}", claim.thing, owner.name)) {
                 self.context.claims.release(&claim.thing, owner)?;
             }

@@ -491,7 +491,9 @@ impl<'a> Removal<'a> {
             let (pid, name) = (occupant.pid, &occupant.name);
             context.ui.say(&format!("note: process {pid} ({name}) still works in its directory"));
         }
-        context.ui.hint(Hint::of("git wt undo").name(&self.name));
+        if !item.manifest.missing {
+            context.ui.hint(Hint::of("git wt undo").name(&self.name));
+        }
     }
 }
 

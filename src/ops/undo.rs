@@ -6,10 +6,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::context::Context;
 use super::follow;
 use crate::error::{Error, Hint, Result};
-use crate::git::worktrees::Worktree;
 use crate::host::exec;
 use crate::record::worktrees::Worktrees;
-use crate::record::{Record, RecordState, StepState};
+use crate::record::{LockedRecord, Record, RecordState, StepState};
 use crate::resource::relocation::Relocation;
 use crate::resource::{Created, Database, Resource, Unwind};
 use crate::text::name::{Name, escaped};
@@ -21,7 +20,7 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
     let _undisturbed = exec::carry_on();
     let (repo, trash) = (&context.repo, Trash::of(&context.repo));
     recover(Duration::ZERO, context)?;
-    let (id, _) = find(name, false, &trash)?;
+    let id = find(name, &trash)?;
     let Some(mut item) = trash.lock(&id)? else {
         return Err(Error::new("another git-wt is at work on it").hint("git wt undo --list"));
     };
@@ -36,7 +35,8 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
         }
     }
     let detach = needs_detaching(&manifest, repo)?;
-    item.restore(repo, detach)?;
+    item.begin_restore(detach)?;
+    bring_back(&mut item, context)?;
     let path = item.manifest.path.clone();
     let name = escaped(&manifest.name);
     context.ui.say(&format!("'{name}' is back in '{}'", path.display()));
@@ -45,7 +45,6 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
             .ui
             .say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
     }
-    give_back(&item.manifest, context)?;
     item.end(repo);
     Ok(path)
 }
@@ -67,63 +66,60 @@ pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
             all &= !trash.has(&id);
             continue;
         };
-        let is_back = match item.manifest.phase {
-            Phase::Kept | Phase::Deleting => false,
+        match item.manifest.phase {
+            Phase::Kept | Phase::Deleting => continue,
+            Phase::Taking if item.has_arrived() => {
+                item.keep()?;
+                continue;
+            }
             // the record still knows all that was made
-            Phase::Taking => !item.settle()?,
-            Phase::Restoring => true,
-        };
-        if !is_back {
-            continue;
-        }
-        item.put_back(repo)?;
-        if item.manifest.phase == Phase::Restoring {
-            give_back(&item.manifest, context)?;
+            Phase::Taking => item.put_back(repo)?,
+            Phase::Restoring => bring_back(&mut item, context)?,
         }
         item.end(repo);
     }
     Ok(all)
 }
 
-/// Makes again what lies outside of the directory, as far as it is free, and has the record follow to where it is now.
-/// May be called again after a crash.
-fn give_back(manifest: &Manifest, context: &Context) -> Result<()> {
-    let Context { repo, records, claims, ui, .. } = context;
-    let Some(mut record) = manifest.record.clone() else { return Ok(()) };
+/// Brings a worktree back with its record. The record comes first, so that nobody finds the worktree without one and
+/// gives it another. May be called again after a crash.
+fn bring_back(item: &mut Item, context: &Context) -> Result<()> {
+    let Some(record) = item.manifest.record.clone() else { return item.put_back(&context.repo) };
     // plain git may have moved it before, and the record not known
-    let from = &record.path.clone();
-    let listing = repo.worktrees()?;
-    // somebody has moved or removed it already
-    let Some(tree) = listing.at(&manifest.path) else { return Ok(()) };
-    let owner = record.owner(repo);
-    let site = context.site(&owner, from);
-    record.stage = RecordState::Ready;
-    record.name = free_name(&record, tree, context)?;
-    let moved = Relocation::new(from, &tree.path);
-    let mut lost = Vec::new();
-    let lock = records.lock()?;
-    record.steps.retain_mut(|step| {
-        let kept = match &mut step.resource {
-            Resource::Database(database) if *from != tree.path && database.is_in(from) => {
-                database.follow(claims, &owner, &moved).map(|_| true)
-            }
-            Resource::Database(database) => database.claim(claims, &owner),
-            Resource::Port(_) | Resource::FirstPush(_) | Resource::Exclude(_) => {
-                step.resource.create(&site).map(|created| created == Created::Made)
-            }
-            _ => Ok(true),
-        };
-        if !matches!(kept, Ok(true)) {
-            lost.push(step.resource.describe());
+    let from = record.path.clone();
+    let mut held = reserve(record, &from, context)?;
+    item.put_back(&context.repo)?;
+    let listing = context.repo.worktrees()?;
+    // if git does not know it, somebody has moved or removed it already
+    let Some(tree) = listing.at(&item.manifest.path) else { return Ok(()) };
+    let owner = held.record.owner(&context.repo);
+    let moved = Relocation::new(&from, &tree.path);
+    retain(&mut held.record, context, &mut |resource| match resource {
+        Resource::Database(database) if from != tree.path && database.is_in(&from) => {
+            database.follow(&context.claims, &owner, &moved).map(|_| true)
         }
-        matches!(kept, Ok(true))
+        Resource::Database(database) => database.claim(&context.claims, &owner),
+        _ => Ok(true),
     });
-    drop(lock);
-    if !lost.is_empty() {
-        ui.say(&format!("note: somebody else has it by now: {}", lost.join(", ")));
-        ui.hint(Hint::of("git wt setup").name(record.name.as_str()));
-    }
+    held.write()?;
+    follow::follow(Some(held), &from, tree, context)
+}
+
+/// Claims again what lies outside of the directory, as far as it is free, and begins the record.
+fn reserve<'a>(mut record: Record, from: &Path, context: &'a Context) -> Result<LockedRecord<'a>> {
+    let records = &context.records;
+    record.stage = RecordState::Ready;
+    record.name = free_name(&record, context)?;
     record.steps.iter_mut().for_each(|step| step.state = StepState::Made);
+    let owner = record.owner(&context.repo);
+    let site = context.site(&owner, from);
+    let lock = records.lock()?;
+    retain(&mut record, context, &mut |resource| match resource {
+        Resource::Port(_) | Resource::FirstPush(_) | Resource::Exclude(_) => {
+            resource.create(&site).map(|created| created == Created::Made)
+        }
+        _ => Ok(true),
+    });
     // a removal that was killed may have left it
     let held = match records.hold(&record.id)? {
         Some(mut held) => {
@@ -133,13 +129,30 @@ fn give_back(manifest: &Manifest, context: &Context) -> Result<()> {
         }
         None => records.begin(record)?,
     };
-    follow::follow(Some(held), from, tree, context)
+    drop(lock);
+    Ok(held)
+}
+
+/// Keeps on the record what is still to be had, and names the rest.
+fn retain(record: &mut Record, context: &Context, is_ours: &mut dyn FnMut(&mut Resource) -> Result<bool>) {
+    let mut lost = Vec::new();
+    record.steps.retain_mut(|step| {
+        let is_ours = is_ours(&mut step.resource).unwrap_or(false);
+        if !is_ours {
+            lost.push(step.resource.describe());
+        }
+        is_ours
+    });
+    if !lost.is_empty() {
+        context.ui.say(&format!("note: somebody else has it by now: {}", lost.join(", ")));
+        context.ui.hint(Hint::of("git wt setup").name(record.name.as_str()));
+    }
 }
 
 /// The record's name, or the next one that no other worktree has.
-fn free_name(record: &Record, tree: &Worktree, context: &Context) -> Result<Name> {
+fn free_name(record: &Record, context: &Context) -> Result<Name> {
     let worktrees = Worktrees::read(&context.repo)?;
-    let others = worktrees.listing.worktrees.iter().filter(|other| other.git_dir != tree.git_dir);
+    let others = worktrees.listing.worktrees.iter().filter(|other| other.record.as_ref() != Some(&record.id));
     let taken: Vec<String> = others.map(|other| worktrees.name(other)).collect();
     let wanted = record.name.as_str();
     let names = std::iter::once(wanted.to_owned()).chain((2..).map(|number| format!("{wanted}-{number}")));
@@ -159,8 +172,10 @@ pub fn list(context: &Context) -> Result<Vec<String>> {
                 continue;
             }
         };
-        let tree = trash.lock(&id)?.and_then(|item| item.tree());
-        let size = tree.map(|tree| ui::bytes(size(&tree))).unwrap_or_default();
+        let size = match trash.directory(&id, &manifest) {
+            Some(tree) => ui::bytes(size(&tree)),
+            None => "no directory".into(),
+        };
         cells.push([
             escaped(&manifest.name),
             format!("removed {}", ago(manifest.removed)),
@@ -182,11 +197,15 @@ pub fn list(context: &Context) -> Result<Vec<String>> {
 pub fn empty(name: Option<&str>, context: &Context) -> Result<()> {
     let trash = Trash::of(&context.repo);
     recover(Duration::ZERO, context)?;
-    let chosen: Vec<String> = match name {
-        Some(_) => vec![find(name, true, &trash)?.0],
-        None => trash.list()?.into_iter().map(|(id, _)| id).collect(),
+    let is_meant = |manifest: &Result<Manifest>| match (name, manifest) {
+        (Some(name), manifest) => manifest.as_ref().is_ok_and(|manifest| manifest.name == name),
+        (None, _) => true,
     };
-    for id in chosen {
+    let chosen: Vec<_> = trash.list()?.into_iter().filter(|(_, manifest)| is_meant(manifest)).collect();
+    if name.is_some() && chosen.is_empty() {
+        return Err(not_there(name));
+    }
+    for (id, _) in chosen {
         if let Some(item) = trash.lock(&id)? {
             let name = escaped(&item.manifest.name);
             delete(item, context)?;
@@ -222,16 +241,22 @@ fn delete(item: Item, context: &Context) -> Result<()> {
     item.delete(&context.repo)
 }
 
-fn find(name: Option<&str>, to_delete: bool, trash: &Trash) -> Result<(String, Manifest)> {
-    let mut items = trash.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
-    let is_meant = |manifest: &Manifest| name.is_none_or(|name| manifest.name == name);
-    let found =
-        items.find(|(_, manifest)| is_meant(manifest) && (to_delete || manifest.phase == Phase::Kept));
-    found.ok_or_else(|| match name {
+fn find(name: Option<&str>, trash: &Trash) -> Result<String> {
+    let is_meant = |manifest: &Manifest| match name {
+        Some(name) => manifest.name == name,
+        None => !manifest.missing,
+    };
+    let is_there = |manifest: &Manifest| is_meant(manifest) && manifest.phase == Phase::Kept;
+    let found = trash.list()?.into_iter().find(|(_, manifest)| manifest.as_ref().is_ok_and(is_there));
+    found.map(|(id, _)| id).ok_or_else(|| not_there(name))
+}
+
+fn not_there(name: Option<&str>) -> Error {
+    match name {
         Some(name) => Error::new(format!("'{}' was not removed, or is gone for good", escaped(name)))
             .hint("git wt undo --list"),
         None => Error::new("there is nothing to bring back"),
-    })
+    }
 }
 
 /// The bytes of all files below a directory.
