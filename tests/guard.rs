@@ -50,8 +50,11 @@ fn mains_port_is_noticed_where_the_worktree_has_another() {
     let world = neighbours();
     let own = world.read("myproject-a/.env");
     put(&world, "PORT", "18300");
+    put(&world, "BASE_URL", "http://localhost:18300/");
     let named = "PORT in '.env' is port 18300 of the main worktree 'myproject'";
     run_in_a(&world).code(128).prints("").says(&[named, "hint: git wt setup a\n"]);
+    let shown = world.wt(&["setup", "--dry-run", "a"]).ok().stdout;
+    assert!(shown.contains("change in '.env': ") && !shown.contains("keep yours"), "{shown}");
     world.wt(&["setup", "a"]).ok();
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
     assert_eq!(lines(&world.read("myproject-a/.env")), lines(&own));

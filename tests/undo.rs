@@ -115,7 +115,7 @@ fn nothing_of_a_newcomer_is_touched() {
     world.write("myproject-staging/newcomer", "x");
     let newcomer = world.everything_in(&["myproject-staging"], &|_| true);
     world.wt(&["undo"]).ok().says(&[
-        "'staging' is back in '[ROOT]/myproject-staging-2'",
+        "'staging' is back as 'staging-2' in '[ROOT]/myproject-staging-2': its place is taken",
         "HEAD is detached",
         "somebody else has it by now: port 8001 (PORT)",
         "hint: git wt setup staging-2\n",

@@ -167,19 +167,27 @@ impl Watch<'_> {
             || self.recipe.port.variables.iter().any(|(port, _)| port == name);
         match value.trim().parse().ok().filter(|_| is_port) {
             Some(port) => {
-                self.mains_port(name, port).or_else(|| self.anothers_port(port, !self.tree.is_main()))
+                self.mains_port(port, Some(name)).or_else(|| self.anothers_port(port, !self.tree.is_main()))
             }
-            // a front end in one repository may well use a port from another repository
-            None => self.anothers_port(local_port(value)?, false),
+            None => {
+                let port = local_port(value)?;
+                // a front end in one repository may well use a port from another repository
+                self.mains_port(port, None).or_else(|| self.anothers_port(port, false))
+            }
         }
     }
 
-    /// The main worktree's port, which nobody claims, in a variable for which this worktree has another.
-    fn mains_port(&self, name: &str, port: u16) -> Option<String> {
-        let mains = self.recipe.port.variables.iter().any(|(known, mains)| known == name && *mains == port);
-        let has_another = |resource: &Resource| matches!(resource, Resource::Port(own) if own.variable == name && own.number != port);
-        let record = self.worktrees.record(self.tree).filter(|_| mains)?;
+    /// The main worktree's port, which nobody claims, where this worktree has another for the same variable: `variable`,
+    /// or any.
+    fn mains_port(&self, port: u16, variable: Option<&str>) -> Option<String> {
+        let is_mains = |name: &str| {
+            let ports = &self.recipe.port.variables;
+            ports.iter().any(|(known, mains)| known == name && *mains == port)
+                && variable.is_none_or(|variable| variable == name)
+        };
+        let has_another = |resource: &Resource| matches!(resource, Resource::Port(own) if own.number != port && is_mains(&own.variable));
         let main = self.worktrees.listing.main();
+        let record = self.worktrees.record(self.tree)?;
         record.made().any(has_another).then(|| format!("port {port} of {}", self.named(main)))
     }
 

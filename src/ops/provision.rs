@@ -5,14 +5,13 @@ mod preview;
 pub use preview::preview;
 
 use crate::environment::Environment;
-use crate::environment::guard::Guard;
+use crate::environment::guard::{Guard, Stray};
 use crate::error::{Error, Result};
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::ops::context::Context;
 use crate::ops::facts::Gets;
 use crate::ops::hooks;
 use crate::plan::{Facts, Pending, Plan};
-use crate::recipe::Recipe;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
 use crate::resource::{Created, Database, EnvFile, Resource};
@@ -93,7 +92,9 @@ pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) ->
     let pending = note_missing(&mut held.record, tree, context)?;
     drop(lock);
     held.record.protected = recipe.protected;
-    disown_strays(&mut held.record, &recipe, context)?;
+    for stray in disown_strays(&mut held.record, context)? {
+        context.ui.say(&format!("{stray}: set anew"));
+    }
     let owner = held.record.owner(&context.repo);
     let site = context.site(&owner, &tree.path);
     let ui = context.ui;
@@ -163,24 +164,22 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
     }
 }
 
-/// Resets values of the env file that lead into another worktree: they are not edits to keep.
-fn disown_strays(record: &mut Record, recipe: &Recipe, context: &Context) -> Result<()> {
+/// Has the values of the env file that lead into another worktree be set anew: they are not edits to keep.
+fn disown_strays(record: &mut Record, context: &Context) -> Result<Vec<Stray>> {
     let worktrees = Worktrees::read(&context.repo)?;
-    let Some(tree) = record.worktree(&worktrees.listing) else { return Ok(()) };
+    let Some(tree) = record.worktree(&worktrees.listing) else { return Ok(Vec::new()) };
     if Guard::of(&context.repo)? == Guard::Off {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let recipe = context.recorded_recipe(record, tree)?;
     let consent = context.consent()?;
-    let environment = Environment::of(&context.repo, &tree.path, Some(record), recipe, &consent)?;
-    let mut strays = context.watch(tree, &worktrees, recipe, &consent).strays(&environment, &|_| None);
+    let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)?;
+    let mut strays = context.watch(tree, &worktrees, &recipe, &consent).strays(&environment, &|_| None);
     strays.retain(|stray| stray.has_own);
     for step in &mut record.steps {
         if let Resource::EnvFile(file) = &mut step.resource {
             file.foreign = strays.iter().map(|stray| stray.variable.clone()).collect();
         }
     }
-    for stray in strays {
-        context.ui.say(&format!("{stray}: set anew"));
-    }
-    Ok(())
+    Ok(strays)
 }

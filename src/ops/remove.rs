@@ -150,7 +150,7 @@ fn all<'a>(
             continue;
         }
         match Removal::judge(tree, options, worktrees, context) {
-            Ok(removal) => match removal.is_needed(worktrees, context).filter(|_| merged) {
+            Ok(removal) => match merged.then(|| removal.is_needed(worktrees, context)).flatten() {
                 Some(why) => context.ui.say(&format!("kept: '{}' {why}", removal.name)),
                 None => removals.push(removal),
             },
@@ -168,7 +168,12 @@ fn all<'a>(
             let which = if merged { "--merged" } else { "--all" };
             let error =
                 Error::new("no terminal to ask on").because(format!("it would remove {}", names.join(", ")));
-            Err(error.hint(Hint::of("git wt remove").and(which).and("--yes")))
+            let command = match options.force {
+                0 => "git wt remove",
+                1 => "git wt remove -f",
+                _ => "git wt remove -f -f",
+            };
+            Err(error.hint(Hint::of(command).and(which).and("--yes")))
         }
     }
 }
@@ -261,9 +266,14 @@ impl<'a> Removal<'a> {
             return Some(format!("is in use by process {pid} ({name})"));
         }
         let branch = self.tree.head.branch()?;
-        let starts_there = |resource: &Resource| matches!(resource, Resource::Branch(made) if made.name == *branch && Some(&made.oid) == self.tree.head.oid());
-        let is_new = self.record.iter().flat_map(Record::made).any(starts_there)
-            || context.repo.has_never_moved(branch);
+        let mut made = self.record.iter().flat_map(Record::made).filter_map(|resource| match resource {
+            Resource::Branch(made) if made.name == *branch => Some(&made.oid),
+            _ => None,
+        });
+        let is_new = match made.next() {
+            Some(start) => Some(start) == self.tree.head.oid(),
+            None => context.repo.has_never_moved(branch),
+        };
         is_new.then(|| "has no commit of its own yet".into())
     }
 

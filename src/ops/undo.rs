@@ -38,8 +38,12 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
     item.begin_restore(detach)?;
     bring_back(&mut item, context)?;
     let path = item.manifest.path.clone();
+    let worktrees = Worktrees::read(repo)?;
+    let now = worktrees.listing.at(&path).map_or_else(|| manifest.name.clone(), |tree| worktrees.name(tree));
     let name = escaped(&manifest.name);
-    context.ui.say(&format!("'{name}' is back in '{}'", path.display()));
+    let renamed = if now == manifest.name { String::new() } else { format!(" as '{}'", escaped(&now)) };
+    let taken = if path == manifest.from { "" } else { ": its place is taken" };
+    context.ui.say(&format!("'{name}' is back{renamed} in '{}'{taken}", path.display()));
     if let (true, Some(branch), Some(head)) = (detach, &manifest.branch, &manifest.head) {
         context
             .ui

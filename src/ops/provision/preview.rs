@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{Options, fresh, note_missing};
+use super::{Options, disown_strays, fresh, note_missing};
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
@@ -24,6 +24,7 @@ pub fn preview(
     let known = worktrees.readable_record(tree)?;
     let mut record = known.cloned().map_or_else(|| fresh(tree, worktrees, context), Ok)?;
     let pending = note_missing(&mut record, tree, context)?;
+    disown_strays(&mut record, context)?;
     let mut waiting = pending.waiting;
     let mut lines = Vec::new();
     for step in record.steps.iter().filter(|step| step.state != StepState::Made) {
