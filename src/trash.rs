@@ -301,9 +301,9 @@ impl Item {
         directory(&self.dir, &self.manifest)
     }
 
-    /// Begins to bring directory and entry back; with `detach` its HEAD is the commit it was at. The item is there until
-    /// [`Item::end`], so that a crash before that is known.
-    pub fn begin_restore(&mut self, detach: bool) -> Result<()> {
+    /// Begins to bring directory and entry back. The item is there until [`Item::end`], so that a crash before that is
+    /// known.
+    pub fn begin_restore(&mut self) -> Result<()> {
         if self.tree().is_none() {
             let why = if self.manifest.missing {
                 "was gone before it was removed"
@@ -313,7 +313,6 @@ impl Item {
             let error = Error::new(format!("the directory of '{}' {why}", escaped(&self.manifest.name)));
             return Err(error.because(format!("git's entry is in '{}'", self.dir.join("entry").display())));
         }
-        self.manifest.detach = detach;
         self.manifest.phase = Phase::Restoring;
         self.write()
     }
@@ -327,10 +326,13 @@ impl Item {
             return Err(error.because(format!("its files are in '{}'", tree.display())));
         }
         let _alone = entries_at_rest(repo)?;
+        if self.manifest.phase == Phase::Restoring {
+            self.manifest.detach |= needs_detaching(&self.manifest, repo)?;
+        }
         if self.tree().is_some() {
             self.manifest.path = free_place(&self.manifest.path);
-            self.write()?;
         }
+        self.write()?;
         let path = self.manifest.path.clone();
         let failed = || format!("cannot bring '{}' back", path.display());
         let entries = repo.common_dir().join("worktrees");
@@ -446,7 +448,7 @@ impl Item {
 }
 
 /// Whether the head of an item's branch would be in the way: the branch is checked out elsewhere, or has moved.
-pub fn needs_detaching(manifest: &Manifest, repo: &Repo) -> Result<bool> {
+fn needs_detaching(manifest: &Manifest, repo: &Repo) -> Result<bool> {
     let Some(branch) = &manifest.branch else { return Ok(false) };
     let listing = repo.worktrees()?;
     Ok(listing.holder(branch).is_some() || repo.branch(branch) != manifest.head)

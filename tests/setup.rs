@@ -710,3 +710,24 @@ fn a_secret_that_stands_in_a_worktree_of_gits_stays() {
     world.wt(&["setup", "myproject-t"]).ok();
     assert!(!world.read("myproject-t/.env").contains("of-main"));
 }
+
+#[test]
+fn a_port_that_another_has_taken_meanwhile_is_planned_anew() {
+    let world = with_recipe("[port]\nPORT = 8000\n");
+    world.trust();
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../x"]);
+    world.wt(&["setup", "x"]).ok();
+    // as if another repository had claimed it between the planning and the claim
+    let records = world.path("myproject/.git/wt/records");
+    let record = fs::read_dir(records).unwrap().map(|file| file.unwrap().path());
+    let record = record.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+    let begun = fs::read_to_string(&record).unwrap().replacen("\"made\"", "\"begun\"", 1);
+    assert!(begun.contains("\"begun\",\n      \"kind\": \"port\""), "{begun}");
+    fs::write(&record, begun).unwrap();
+    let claim = world.read("state/git-wt/ports/8001").replacen("\"ino\":", "\"ino\":1", 1);
+    world.write("state/git-wt/ports/8001", &claim);
+    world.wt(&["setup", "x"]).code(128).says(&["port 8001 is claimed by 'x'"]);
+    world.wt(&["setup", "x"]).ok();
+    assert!(world.wt(&["list", "--json", "--no-status"]).ok().stdout.contains("\"port\":8002"));
+    assert_eq!(world.read("state/git-wt/ports/8001"), claim);
+}

@@ -12,7 +12,7 @@ use crate::record::{LockedRecord, Record, RecordState, StepState};
 use crate::resource::relocation::Relocation;
 use crate::resource::{Created, Database, Resource, Unwind};
 use crate::text::name::{Name, escaped};
-use crate::trash::{Item, Manifest, Phase, Trash, needs_detaching};
+use crate::trash::{Item, Manifest, Phase, Trash};
 use crate::ui;
 
 /// Brings back the worktree of that name that was removed last, or the last one of all. Returns its directory.
@@ -34,8 +34,7 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
             Err(error) => context.ui.warn(&error.in_one_line()),
         }
     }
-    let detach = needs_detaching(&manifest, repo)?;
-    item.begin_restore(detach)?;
+    item.begin_restore()?;
     bring_back(&mut item, context)?;
     let path = item.manifest.path.clone();
     let worktrees = Worktrees::read(repo)?;
@@ -44,7 +43,7 @@ pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
     let renamed = if now == manifest.name { String::new() } else { format!(" as '{}'", escaped(&now)) };
     let taken = if path == manifest.from { "" } else { ": its place is taken" };
     context.ui.say(&format!("'{name}' is back{renamed} in '{}'{taken}", path.display()));
-    if let (true, Some(branch), Some(head)) = (detach, &manifest.branch, &manifest.head) {
+    if let (true, Some(branch), Some(head)) = (item.manifest.detach, &manifest.branch, &manifest.head) {
         context
             .ui
             .say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));

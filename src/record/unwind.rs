@@ -8,8 +8,9 @@ use super::{Destination, Record, RecordState, Records, Step, StepState};
 use crate::error::{Explain, Result};
 use crate::git::Repo;
 use crate::git::worktrees::Worktree;
-use crate::host::claims::{Claims, Owner};
+use crate::host::claims::{Claims, Owner, Thing};
 use crate::host::file;
+use crate::resource::port::Port;
 use crate::resource::relocation::Relocation;
 use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site};
 
@@ -52,12 +53,14 @@ impl LockedRecord<'_> {
             let lock = if shared { Some(self.records.lock()?) } else { None };
             let created = self.record.steps[at].resource.create(site);
             drop(lock);
-            let step = &mut self.record.steps[at];
-            let created = created.inspect_err(|_| {
-                if !step.resource.knows_its_own() {
-                    step.state = StepState::Planned;
+            let created = match created {
+                Ok(created) => created,
+                Err(error) => {
+                    self.not_made(at, site);
+                    return Err(error);
                 }
-            })?;
+            };
+            let step = &mut self.record.steps[at];
             step.state = if created == Created::Made { StepState::Made } else { StepState::Planned };
             report(&step.resource, &created);
             if let (Created::Made, Resource::Database(Database::Sqlite(database))) = (created, &step.resource)
@@ -74,6 +77,21 @@ impl LockedRecord<'_> {
         self.record.steps.retain(|step| step.state == StepState::Made);
         self.record.stage = RecordState::Ready;
         self.write()
+    }
+
+    /// Notes what could not be made. A port that somebody has taken since the planning is planned anew the next time.
+    fn not_made(&mut self, at: usize, site: &Site) {
+        let step = &mut self.record.steps[at];
+        let is_anothers = |port: &Port| {
+            site.claims.find(&Thing::Port(port.number)).is_some_and(|claim| !claim.is_of(site.owner))
+        };
+        match &step.resource {
+            Resource::Port(port) if is_anothers(port) => drop(self.record.steps.remove(at)),
+            resource if !resource.knows_its_own() => step.state = StepState::Planned,
+            _ => return,
+        }
+        // the record on disk says that it may be there, which is safe
+        let _ = self.write();
     }
 
     /// Unmakes everything that exists or may exist, last first; returns what had to be left, with the reasons.
