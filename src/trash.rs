@@ -94,6 +94,12 @@ pub struct DeletedBranch {
 }
 
 impl Manifest {
+    /// Whether it tells of this repository, and not of one that this is a copy of. Places and databases of that are its
+    /// own; and a repository may come from a stranger, with its trash.
+    pub fn is_of(&self, repo: &Repo) -> Result<bool> {
+        Ok(self.repository == repo.identity()?)
+    }
+
     /// How long it is kept, in words.
     pub fn days(&self) -> String {
         match self.until.saturating_sub(self.removed) / (24 * 60 * 60 * 1000) {
@@ -208,6 +214,9 @@ impl Trash {
             let name = entry.explain(failed)?.file_name();
             let Some(id) = name.to_str().filter(|id| !id.starts_with('.')) else { continue };
             let dir = self.dir.join(id);
+            if dir.is_symlink() {
+                continue;
+            }
             // one that is just coming or going has none
             let has_manifest = || is_there(&dir.join("manifest.json")) || is_there(&dir.join("tree"));
             let manifest = has_manifest().then(|| read(&dir)).filter(|read| read.is_ok() || has_manifest());
@@ -231,7 +240,7 @@ impl Trash {
     /// Locks an item; `None` where it has gone, or somebody else has it.
     pub fn lock(&self, id: &str) -> Result<Option<Item>> {
         let dir = self.dir.join(id);
-        let failed = || format!("cannot lock '{}'", dir.display());
+        let failed = || format!("cannot lock '{}'", dir.join("lock").display());
         if !self.has(id) {
             return Ok(None);
         }
@@ -252,9 +261,16 @@ impl Trash {
     }
 
     /// The ids and manifests of what was cut short, and is neither in the trash nor out of it.
-    pub fn halves(&self) -> Result<Vec<(String, Manifest)>> {
+    pub fn halves(&self, repo: &Repo) -> Result<Vec<(String, Manifest)>> {
         let items = self.list()?.into_iter().filter_map(|(id, manifest)| Some((id, manifest.ok()?)));
-        Ok(items.filter(|(_, manifest)| matches!(manifest.phase, Phase::Taking | Phase::Restoring)).collect())
+        let is_half = |manifest: &Manifest| matches!(manifest.phase, Phase::Taking | Phase::Restoring);
+        let mut halves = Vec::new();
+        for (id, manifest) in items.filter(|(_, manifest)| is_half(manifest)) {
+            if manifest.is_of(repo)? {
+                halves.push((id, manifest));
+            }
+        }
+        Ok(halves)
     }
 }
 
@@ -303,7 +319,13 @@ impl Item {
 
     /// Begins to bring directory and entry back. The item is there until [`Item::end`], so that a crash before that is
     /// known.
-    pub fn begin_restore(&mut self) -> Result<()> {
+    pub fn begin_restore(&mut self, repo: &Repo) -> Result<()> {
+        let (shown, tree) = (escaped(&self.manifest.name), self.dir.join("tree"));
+        if !self.is_of(repo)? {
+            let error =
+                Error::new(format!("'{shown}' was removed from another repository, of which this is a copy"));
+            return Err(error.because(format!("its files are in '{}'", tree.display())));
+        }
         if self.tree().is_none() {
             let why = if self.manifest.missing {
                 "was gone before it was removed"
@@ -375,7 +397,7 @@ impl Item {
         self.tree().is_some()
     }
 
-    /// Has it lie in the trash.
+    /// Has it lie in the trash, as before it was to be brought back, too.
     pub fn keep(&mut self) -> Result<()> {
         self.manifest.phase = Phase::Kept;
         self.write()
@@ -425,7 +447,7 @@ impl Item {
 
     /// Whether it was removed from this repository, and not from one that this is a copy of.
     pub fn is_of(&self, repo: &Repo) -> Result<bool> {
-        Ok(self.manifest.repository == repo.identity()?)
+        self.manifest.is_of(repo)
     }
 
     fn id(&self) -> String {
@@ -468,7 +490,13 @@ fn read(dir: &Path) -> Result<Manifest> {
     let path = dir.join("manifest.json");
     let failed = || format!("cannot read '{}'", path.display());
     let bytes = file::read_small(&path).explain(failed)?;
-    serde_json::from_slice(&bytes).explain(failed)
+    let manifest: Manifest = serde_json::from_slice(&bytes).explain(failed)?;
+    let is_name = |text: &str| Path::new(text).file_name() == Some(OsStr::new(text));
+    let names = [Some(&manifest.entry), manifest.record.as_ref().map(|record| &record.id)];
+    if let Some(name) = names.into_iter().flatten().find(|name| !is_name(name)) {
+        return Err(Error::new(failed()).because(format!("'{}' is no name", escaped(name))));
+    }
+    Ok(manifest)
 }
 
 fn lock(dir: &Path) -> io::Result<Option<File>> {

@@ -283,12 +283,10 @@ fn a_copy_of_the_repository_leaves_the_originals_alone() {
     world.wt(&["remove", "staging"]).ok();
     world.see(world.command("cp", &world.root()).args(["-a", "myproject", "copy"])).ok();
     world.wt(&["undo"]).ok();
-    // the copy has a copy of the trash, and brings its worktree back as its own
-    world.wt_in("copy", &["undo"]).ok();
-    let common = |tree: &str| world.git(&world.path(tree), &["rev-parse", "--git-common-dir"]);
-    assert!(common("myproject-staging").ends_with("myproject/.git"));
-    assert!(common("myproject-staging-2").ends_with("copy/.git"));
-    world.wt_in("copy", &["remove", "-f", "myproject-staging-2"]).ok();
+    // the copy has a copy of the trash: it may come from a stranger, and its places are the original's
+    let why =
+        ["'staging' was removed from another repository, of which this is a copy", "its files are in '"];
+    world.wt_in("copy", &["undo"]).code(128).says(&why);
     world.wt_in("copy", &["undo", "--empty"]).ok();
     assert_eq!(fs::read_to_string(&database).unwrap(), "rows");
 }
@@ -350,4 +348,127 @@ fn what_a_killed_git_left_locked_is_in_nobodys_way() {
     world.wt(&["undo"]).ok();
     world.wt(&["remove", "staging"]).ok();
     world.wt(&["undo", "--empty"]).ok();
+}
+
+/// The only item in the trash of a repository.
+fn item(world: &World, repository: &str) -> PathBuf {
+    let items = fs::read_dir(world.path(repository).join(".git/wt/removed")).unwrap();
+    items.map(|item| item.unwrap().path()).next().unwrap()
+}
+
+#[test]
+fn a_manifest_from_a_stranger_puts_nothing_anywhere() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    world.see(world.command("cp", &world.root()).args(["-a", "myproject", "theirs"])).ok();
+    let manifest = item(&world, "theirs").join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap().replace("\"kept\"", "\"restoring\"");
+    let place = world.path("home/.config/git").display().to_string();
+    fs::write(&manifest, text.replace(&world.path("myproject-staging").display().to_string(), &place))
+        .unwrap();
+    fs::write(item(&world, "theirs").join("tree/config"), "[core]\n\tfsmonitor = touch pwned\n").unwrap();
+    for line in
+        [&["remove", "typo"][..], &["undo"], &["undo", "--list"], &["doctor", "--fix"], &["undo", "--empty"]]
+    {
+        let _ = world.wt_in("theirs", line);
+        assert!(!world.path("home/.config/git/config").exists(), "{line:?}");
+    }
+}
+
+#[test]
+fn a_name_in_a_manifest_is_no_path() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    let manifest = item(&world, "myproject").join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for name in ["../../victim", "/victim", "", ".."] {
+        let entry = text.replace("\"entry\": \"myproject-staging\"", &format!("\"entry\": \"{name}\""));
+        assert_ne!(entry, text);
+        fs::write(&manifest, entry).unwrap();
+        world.wt(&["undo"]).code(128);
+        world.wt(&["undo", "--list"]).ok().says(&["manifest.json'", "is no name"]);
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link_that_is_committed() {
+    let world = World::with_repo();
+    world.write("victim", "untouched\n");
+    std::os::unix::fs::symlink("../victim", world.path("myproject/..git.new")).unwrap();
+    world.commit(&world.path("myproject"), "a link where a file is written aside");
+    world.wt(&["add", "staging"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    world.write("myproject-staging/in the way", "");
+    world.wt(&["undo"]).ok();
+    assert_eq!(world.read("victim"), "untouched\n");
+    world.git(&world.path("myproject-staging-2"), &["rev-parse", "HEAD"]);
+}
+
+#[test]
+fn what_git_wt_keeps_is_no_link_and_no_pipe() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    world.wt(&["remove", "staging"]).ok();
+    world.write("victim/file", "untouched\n");
+    let own = world.path("myproject/.git/wt");
+    for dir in ["trash", "records", "removed", "damaged"] {
+        let _ = fs::rename(own.join(dir), own.join("kept"));
+        std::os::unix::fs::symlink(world.path("victim"), own.join(dir)).unwrap();
+        for line in [&["add", "other"][..], &["doctor", "--fix"], &["undo"], &["undo", "--empty"]] {
+            world.wt(line).code(128).says(&["is a link, and git-wt makes none there", "hint: rm "]);
+        }
+        fs::remove_file(own.join(dir)).unwrap();
+        let _ = fs::rename(own.join("kept"), own.join(dir));
+    }
+    assert_eq!(fs::read_dir(world.path("victim")).unwrap().count(), 1);
+    for (file, line) in [
+        (own.join("lock"), &["add", "other"][..]),
+        (own.join("entries.lock"), &["add", "other"]),
+        (item(&world, "myproject").join("lock"), &["undo"]),
+    ] {
+        let _ = fs::remove_file(&file);
+        assert!(world.command("mkfifo", &world.root()).arg(&file).status().unwrap().success());
+        world.wt(line).code(128).says(&["lock'"]);
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(world.path("victim/file"), &file).unwrap();
+        world.wt(line).code(128).says(&["lock'"]);
+        fs::remove_file(&file).unwrap();
+    }
+    assert_eq!(world.read("victim/file"), "untouched\n");
+    world.wt(&["undo"]).ok();
+}
+
+#[test]
+fn one_that_cannot_come_back_is_in_nobodys_way() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.trust();
+    world.wt(&["add", "first"]).ok();
+    world.wt(&["add", "--path", "../deep/second", "second"]).ok();
+    world.wt(&["remove", "first"]).ok();
+    world.wt(&["remove", "second"]).ok();
+    fs::remove_dir(world.path("deep")).unwrap();
+    world.write("deep", "a file in the way of its parent");
+    world.wt(&["undo", "second"]).code(128).says(&["cannot bring '[ROOT]/deep/second' back"]);
+    world.wt(&["doctor"]).ok();
+    world.wt(&["undo", "first"]).ok();
+    fs::remove_file(world.path("deep")).unwrap();
+    world.wt(&["undo", "second"]).ok();
+    assert!(world.path("deep/second").exists());
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_link_in_place_of_the_directory_is_not_taken_for_it() {
+    let world = World::with_repo();
+    world.wt(&["add", "staging"]).ok();
+    fs::rename(tree(&world), world.path("real")).unwrap();
+    std::os::unix::fs::symlink("real", tree(&world)).unwrap();
+    for line in [&["remove", "-f", "staging"][..], &["remove", "-fy", "--purge", "staging"]] {
+        world.wt(line).code(128).says(&["is a link by now"]);
+    }
+    assert!(world.path("real/.git").exists() && tree(&world).is_symlink());
 }

@@ -6,10 +6,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Explain, Result};
+use crate::host::exec::check_stopped;
 
 /// The largest size read of a file that comes with a project.
 pub const LARGEST: u64 = 1 << 20;
@@ -154,21 +157,61 @@ pub fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.new"))
 }
 
+/// Creates the file at `aside` anew. What is there, from a write that was killed or from a stranger, is never written
+/// through: it may be a link, or another name of somebody's file.
+fn open_aside(aside: &Path, mode: u32) -> io::Result<File> {
+    match fs::remove_file(aside) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
+    File::options().create_new(true).write(true).mode(mode).open(aside)
+}
+
 /// Replaces the whole of one of our own files, as `replace` does.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
-    let file = open_private(File::options().create(true).write(true).truncate(true), &aside);
+    let file = open_aside(&aside, 0o600).and_then(|file| {
+        // the umask may have removed some of the owner's permissions
+        file.set_permissions(Permissions::from_mode(0o600)).map(|()| file)
+    });
     rename_written(file, bytes, &aside, path)
 }
 
-/// Opens one of our own files and makes it accessible only to the owner, even if its mode was wider before.
+/// Opens one of our own files and makes it accessible only to the owner, even if its mode was wider before. A link is not
+/// followed, and nothing but a regular file is opened.
 pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.mode(0o600).open(path)?;
-    let mode = file.metadata()?.permissions().mode() & 0o777;
-    if mode != 0o600 {
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+    let irregular = || io::Error::other("it is no regular file");
+    let opened = options.mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = opened.map_err(|cause| match cause.raw_os_error().map(Errno::from_raw_os_error) {
+        // a link, and a pipe that nobody reads
+        Some(Errno::LOOP | Errno::NXIO) => irregular(),
+        _ => cause,
+    })?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(irregular());
+    }
+    if meta.permissions().mode() & 0o777 != 0o600 {
         unless_anothers(file.set_permissions(Permissions::from_mode(0o600)))?;
     }
     Ok(file)
+}
+
+/// Waits for the lock on a file, until a signal asks us to stop. The kernel releases it when its holder dies.
+pub fn lock(file: &File, failed: impl Fn() -> String) -> Result<()> {
+    const AT_MOST: Duration = Duration::from_millis(20);
+    let mut pause = Duration::from_micros(200);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(cause)) => return Err(cause).explain(failed),
+        }
+        check_stopped()?;
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(AT_MOST);
+    }
 }
 
 /// Makes one of our own directories, `below` in `root`, which is ours too. Both become accessible only to the owner,
@@ -216,7 +259,7 @@ pub fn make_shared_dir(dir: &Path) -> io::Result<()> {
 /// The caller holds the lock on whatever the file is part of.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
-    let file = File::options().create(true).write(true).truncate(true).open(&aside)?;
+    let file = open_aside(&aside, 0o666)?;
     // set before anything is written, so that nobody can read here what the existing file keeps private
     let kept = match fs::metadata(path) {
         Ok(there) => file.set_permissions(there.permissions()),
@@ -228,10 +271,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Replaces a whole file that others, such as another user's git, read but must not write.
 pub fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
-    // an existing file with a wider mode would keep that mode when opened again
-    let _ = fs::remove_file(&aside);
-    let file = File::options().create_new(true).write(true).mode(0o644).open(&aside);
-    rename_written(file, bytes, &aside, path)
+    rename_written(open_aside(&aside, 0o644), bytes, &aside, path)
 }
 
 fn rename_written(file: io::Result<File>, bytes: &[u8], aside: &Path, path: &Path) -> io::Result<()> {

@@ -181,7 +181,9 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     record.template.clone_from(&request.template);
     record.protected = plan.protected;
     hooks::schedule(&mut record, &plan.pending.hooks);
-    let held = context.records.begin(record)?;
+    let mut held = context.records.begin(record)?;
+    let owner = held.record.owner(&context.repo);
+    held.claim_ports(&context.site(&owner, &plan.path));
     drop(lock);
     Ok((plan, held))
 }

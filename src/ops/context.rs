@@ -18,6 +18,7 @@ use crate::recipe::{DatabaseRule, Recipe, RecipeSource, Words};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Record, Records};
 use crate::resource::Site;
+use crate::resource::checkout::refuse_links;
 use crate::shell::channel::Channel;
 use crate::shell::current_dir::CurrentDir;
 use crate::text::name::BranchName;
@@ -57,6 +58,7 @@ fn was_ignored(record: &Record, path: &str) -> bool {
 impl Context {
     /// Returns the context that verbs need to work on a repository.
     pub fn with(repo: Repo, ui: Ui, channel: Channel) -> Result<Self> {
+        refuse_links(repo.common_dir())?;
         let main = match repo.main_root() {
             Some(root) => Some(root),
             None => repo.main_or_default(&repo.worktrees()?),

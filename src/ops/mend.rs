@@ -542,13 +542,13 @@ impl<'a> Findings<'a> {
     /// A removal that was killed, or its undo, is finished or taken back.
     fn cut_short_in_the_trash(&mut self) -> Result<()> {
         let trash = Trash::of(&self.context.repo);
-        for (id, half) in trash.halves()? {
+        for (id, half) in trash.halves(&self.context.repo)? {
             let what = format!("removing or bringing back '{}' was cut short", half.name);
             // what another process is at work on is not cut short
             if !self.tally.fix && trash.lock(&id)?.is_none() {
                 continue;
             }
-            if !self.tally.fix || undo::recover(PATIENCE, self.context)? {
+            if !self.tally.fix || undo::recover(PATIENCE, self.context)?.all {
                 self.tally.problem(&what);
             } else {
                 self.tally.cannot_fix(&what, &Error::new("another process is at work on it"));

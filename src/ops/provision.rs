@@ -88,15 +88,17 @@ pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) ->
     let record = &held.record;
     let recipe = context.recorded_recipe(record, tree)?;
     context.ask_for_recipe(&recipe, Some(record))?;
+    let owner = held.record.owner(&context.repo);
+    let site = context.site(&owner, &tree.path);
     let lock = context.records.lock()?;
+    held.forget_taken_ports(&site)?;
     let pending = note_missing(&mut held.record, tree, context)?;
+    held.claim_ports(&site);
     drop(lock);
     held.record.protected = recipe.protected;
     for stray in disown_strays(&mut held.record, context)? {
         context.ui.say(&format!("{stray}: set anew"));
     }
-    let owner = held.record.owner(&context.repo);
-    let site = context.site(&owner, &tree.path);
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
         Created::Made => match resource {

@@ -6,59 +6,52 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::context::Context;
 use super::follow;
 use crate::error::{Error, Hint, Result};
+use crate::git::worktrees::Worktree;
 use crate::host::exec;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState, StepState};
 use crate::resource::relocation::Relocation;
-use crate::resource::{Created, Database, Resource, Unwind};
+use crate::resource::{Created, Database, Destroyed, Resource, Unwind};
 use crate::text::name::{Name, escaped};
 use crate::trash::{Item, Manifest, Phase, Trash};
-use crate::ui;
+use crate::ui::{self, Ui};
 
 /// Brings back the worktree of that name that was removed last, or the last one of all. Returns its directory.
 pub fn undo(name: Option<&str>, context: &Context) -> Result<PathBuf> {
     let _undisturbed = exec::carry_on();
-    let (repo, trash) = (&context.repo, Trash::of(&context.repo));
-    recover(Duration::ZERO, context)?;
+    let trash = Trash::of(&context.repo);
+    let recovered = recover(Duration::ZERO, context)?;
+    // one that was cut short is what was asked for
+    if let Some((_, path)) = recovered.back.iter().find(|(known, _)| name.is_none_or(|name| name == known)) {
+        return Ok(path.clone());
+    }
     let id = find(name, &trash)?;
     let Some(mut item) = trash.lock(&id)? else {
         return Err(Error::new("another git-wt is at work on it").hint("git wt undo --list"));
     };
-    let manifest = item.manifest.clone();
-    if let Some(branch) = &manifest.deleted_branch {
-        match branch.restore(repo) {
-            Ok(true) => {
-                context.ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short()));
-            }
-            Ok(false) => {}
-            Err(error) => context.ui.warn(&error.in_one_line()),
-        }
-    }
-    item.begin_restore()?;
+    item.begin_restore(&context.repo)?;
     bring_back(&mut item, context)?;
     let path = item.manifest.path.clone();
-    let worktrees = Worktrees::read(repo)?;
-    let now = worktrees.listing.at(&path).map_or_else(|| manifest.name.clone(), |tree| worktrees.name(tree));
-    let name = escaped(&manifest.name);
-    let renamed = if now == manifest.name { String::new() } else { format!(" as '{}'", escaped(&now)) };
-    let taken = if path == manifest.from { "" } else { ": its place is taken" };
-    context.ui.say(&format!("'{name}' is back{renamed} in '{}'{taken}", path.display()));
-    if let (true, Some(branch), Some(head)) = (item.manifest.detach, &manifest.branch, &manifest.head) {
-        context
-            .ui
-            .say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
-    }
-    item.end(repo);
+    item.end(&context.repo);
     Ok(path)
 }
 
+/// What became of items that were cut short.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The names and directories of those that are back.
+    pub back: Vec<(String, PathBuf)>,
+    /// Whether none is half any more.
+    pub all: bool,
+}
+
 /// Finishes what was cut short on its way back, and what was on its way to the trash and has arrived there; takes the
-/// rest back. What another process works on is left alone, or waited for; returns whether nothing is half any more.
-pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
+/// rest back. What another process works on is left alone, or waited for; what fails is told, and is in nobody's way.
+pub fn recover(patience: Duration, context: &Context) -> Result<Recovered> {
     let start = Instant::now();
-    let mut all = true;
-    let (repo, trash) = (&context.repo, Trash::of(&context.repo));
-    for (id, _) in trash.halves()? {
+    let trash = Trash::of(&context.repo);
+    let mut recovered = Recovered { back: Vec::new(), all: true };
+    for (id, _) in trash.halves(&context.repo)? {
         let mut locked = trash.lock(&id)?;
         // a git that a killed git-wt has started may have it for a moment
         while locked.is_none() && trash.has(&id) && start.elapsed() < patience {
@@ -66,46 +59,97 @@ pub fn recover(patience: Duration, context: &Context) -> Result<bool> {
             locked = trash.lock(&id)?;
         }
         let Some(mut item) = locked else {
-            all &= !trash.has(&id);
+            recovered.all &= !trash.has(&id);
             continue;
         };
-        match item.manifest.phase {
-            Phase::Kept | Phase::Deleting => continue,
-            Phase::Taking if item.has_arrived() => {
-                item.keep()?;
-                continue;
+        let (name, phase) = (item.manifest.name.clone(), item.manifest.phase);
+        match recover_item(&mut item, context) {
+            Ok(false) => {}
+            Ok(true) => {
+                if phase == Phase::Restoring {
+                    recovered.back.push((name, item.manifest.path.clone()));
+                }
+                item.end(&context.repo);
             }
-            // the record still knows all that was made
-            Phase::Taking => item.put_back(repo)?,
-            Phase::Restoring => bring_back(&mut item, context)?,
+            Err(error) => {
+                context.ui.warn(&error.in_one_line());
+                recovered.all = false;
+            }
         }
-        item.end(repo);
     }
-    Ok(all)
+    Ok(recovered)
 }
 
-/// Brings a worktree back with its record. The record comes first, so that nobody finds the worktree without one and
-/// gives it another. May be called again after a crash.
+/// Returns whether the worktree is where it was, or is to be.
+fn recover_item(item: &mut Item, context: &Context) -> Result<bool> {
+    match item.manifest.phase {
+        Phase::Kept | Phase::Deleting => Ok(false),
+        Phase::Taking if item.has_arrived() => item.keep().map(|()| false),
+        // the record still knows all that was made
+        Phase::Taking => item.put_back(&context.repo).map(|()| true),
+        Phase::Restoring => bring_back(item, context).map(|()| true),
+    }
+}
+
+/// Brings a worktree back with its branch and record, and tells. The record comes first, so that nobody finds the
+/// worktree without one and gives it another. May be called again after a crash; where nothing can be brought back, all
+/// is as it was.
 fn bring_back(item: &mut Item, context: &Context) -> Result<()> {
-    let Some(record) = item.manifest.record.clone() else { return item.put_back(&context.repo) };
+    let (repo, ui) = (&context.repo, context.ui);
+    if let Some(branch) = &item.manifest.deleted_branch {
+        match branch.restore(repo) {
+            Ok(true) => ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short())),
+            Ok(false) => {}
+            Err(error) => ui.warn(&error.in_one_line()),
+        }
+    }
+    let record = item.manifest.record.clone();
     // plain git may have moved it before, and the record not known
-    let from = record.path.clone();
-    let mut held = reserve(record, &from, context)?;
-    item.put_back(&context.repo)?;
-    let listing = context.repo.worktrees()?;
+    let from = record.as_ref().map_or_else(|| item.manifest.from.clone(), |record| record.path.clone());
+    let mut held = record.map(|record| reserve(record, &from, context)).transpose()?;
+    if let Err(error) = item.put_back(repo) {
+        if item.has_arrived() {
+            held.map(|held| unreserve(held, &from, context)).transpose()?;
+            item.keep()?;
+        }
+        return Err(error);
+    }
+    tell(&item.manifest, held.as_ref().map(|held| &held.record.name), ui);
+    let listing = repo.worktrees()?;
     // if git does not know it, somebody has moved or removed it already
     let Some(tree) = listing.at(&item.manifest.path) else { return Ok(()) };
+    if let Some(held) = &mut held {
+        claim_databases(held, &from, tree, context)?;
+    }
+    follow::follow(held, &from, tree, context)
+}
+
+/// Claims the databases again, where they are now.
+fn claim_databases(held: &mut LockedRecord, from: &Path, tree: &Worktree, context: &Context) -> Result<()> {
     let owner = held.record.owner(&context.repo);
-    let moved = Relocation::new(&from, &tree.path);
+    let moved = Relocation::new(from, &tree.path);
     retain(&mut held.record, context, &mut |resource| match resource {
-        Resource::Database(database) if from != tree.path && database.is_in(&from) => {
+        Resource::Database(database) if from != tree.path && database.is_in(from) => {
             database.follow(&context.claims, &owner, &moved).map(|_| true)
         }
         Resource::Database(database) => database.claim(&context.claims, &owner),
         _ => Ok(true),
     });
-    held.write()?;
-    follow::follow(Some(held), &from, tree, context)
+    held.write()
+}
+
+/// Says that it is back, under which name, and why it is not as it was.
+fn tell(manifest: &Manifest, now: Option<&Name>, ui: Ui) {
+    let name = escaped(&manifest.name);
+    let renamed = match now {
+        Some(now) if now.as_str() != manifest.name => format!(" as '{now}'"),
+        _ => String::new(),
+    };
+    let taken = if manifest.path == manifest.from { "" } else { ": its place is taken" };
+    ui.say(&format!("'{name}' is back{renamed} in '{}'{taken}", manifest.path.display()));
+    if let (true, Some(branch), Some(head)) = (manifest.detach, &manifest.branch, &manifest.head) {
+        ui.say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
+    }
 }
 
 /// Claims again what lies outside of the directory, as far as it is free, and begins the record.
@@ -134,6 +178,20 @@ fn reserve<'a>(mut record: Record, from: &Path, context: &'a Context) -> Result<
     };
     drop(lock);
     Ok(held)
+}
+
+/// Gives up what was claimed again.
+fn unreserve(mut held: LockedRecord, from: &Path, context: &Context) -> Result<()> {
+    let owner = held.record.owner(&context.repo);
+    let site = context.site(&owner, from);
+    let mut destroy = |resource: &Resource| match resource {
+        Resource::Port(_) | Resource::FirstPush(_) | Resource::Exclude(_) => {
+            resource.destroy(&site, Unwind::Removal)
+        }
+        _ => Ok(Destroyed::Kept),
+    };
+    held.unwind(&mut destroy, &mut |_, _| {})?;
+    held.forget()
 }
 
 /// Keeps on the record what is still to be had, and names the rest.

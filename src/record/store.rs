@@ -65,7 +65,7 @@ impl Records {
         let failed = || format!("cannot lock '{}'", path.display());
         file::make_private_dir(&self.dir, "records").explain(failed)?;
         let file = file::open_private(File::options().create(true).append(true), &path).explain(failed)?;
-        file.lock().explain(failed)?;
+        file::lock(&file, failed)?;
         Ok(Lock { _file: file })
     }
 

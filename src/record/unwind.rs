@@ -53,14 +53,12 @@ impl LockedRecord<'_> {
             let lock = if shared { Some(self.records.lock()?) } else { None };
             let created = self.record.steps[at].resource.create(site);
             drop(lock);
-            let created = match created {
-                Ok(created) => created,
-                Err(error) => {
-                    self.not_made(at, site);
-                    return Err(error);
-                }
-            };
             let step = &mut self.record.steps[at];
+            let created = created.inspect_err(|_| {
+                if !step.resource.knows_its_own() {
+                    step.state = StepState::Planned;
+                }
+            })?;
             step.state = if created == Created::Made { StepState::Made } else { StepState::Planned };
             report(&step.resource, &created);
             if let (Created::Made, Resource::Database(Database::Sqlite(database))) = (created, &step.resource)
@@ -79,19 +77,36 @@ impl LockedRecord<'_> {
         self.write()
     }
 
-    /// Notes what could not be made. A port that somebody has taken since the planning is planned anew the next time.
-    fn not_made(&mut self, at: usize, site: &Site) {
-        let step = &mut self.record.steps[at];
+    /// Claims the ports that were chosen under the repository lock, which is still held: nobody else of this repository
+    /// chooses them. What fails is left for `make` to report.
+    pub fn claim_ports(&mut self, site: &Site) {
+        let not_made = |step: &&mut Step| step.state != StepState::Made;
+        let mut ports = Vec::new();
+        for step in self.record.steps.iter_mut().filter(not_made) {
+            if let Resource::Port(port) = &step.resource {
+                ports.push(port.clone());
+                step.state = StepState::Begun;
+            }
+        }
+        // a claim that the record does not know of would stay for ever
+        if ports.is_empty() || self.write().is_err() {
+            return;
+        }
+        for port in ports {
+            let _ = port.claim(site.claims, site.owner);
+        }
+    }
+
+    /// Forgets the ports that others have taken since they were planned, so that they are planned anew.
+    pub fn forget_taken_ports(&mut self, site: &Site) -> Result<()> {
+        let known = self.record.steps.len();
         let is_anothers = |port: &Port| {
             site.claims.find(&Thing::Port(port.number)).is_some_and(|claim| !claim.is_of(site.owner))
         };
-        match &step.resource {
-            Resource::Port(port) if is_anothers(port) => drop(self.record.steps.remove(at)),
-            resource if !resource.knows_its_own() => step.state = StepState::Planned,
-            _ => return,
-        }
-        // the record on disk says that it may be there, which is safe
-        let _ = self.write();
+        self.record.steps.retain(|step| {
+            !matches!(&step.resource, Resource::Port(port) if step.state != StepState::Made && is_anothers(port))
+        });
+        if self.record.steps.len() == known { Ok(()) } else { self.write() }
     }
 
     /// Unmakes everything that exists or may exist, last first; returns what had to be left, with the reasons.

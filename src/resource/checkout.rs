@@ -240,7 +240,7 @@ pub fn entries_at_rest(repo: &Repo) -> Result<fs::File> {
     let failed = || format!("cannot lock '{}'", path.display());
     file::make_private_dir(&dir, "").explain(failed)?;
     let file = file::open_private(fs::File::options().create(true).append(true), &path).explain(failed)?;
-    file.lock().explain(failed)?;
+    file::lock(&file, failed)?;
     Ok(file)
 }
 
@@ -280,6 +280,9 @@ pub fn refuse_removal(repo: &Repo, tree: &Worktree) -> Result<Option<String>> {
                 Err(error.hint(Hint::of("git wt repair").name(place)))
             }
         };
+    }
+    if tree.path.is_symlink() {
+        return Err(Error::new(format!("'{shown}' is a link by now, and its worktree is somewhere else")));
     }
     if let Some(inner) = repo.worktrees()?.inside(tree) {
         return Err(Error::new(format!("'{shown}' has another worktree in it")).because(inner.path.display()));
@@ -323,6 +326,19 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
     let to = dir.join("damaged").join(format!("{id}-{}", crate::host::random::hex(6)?));
     fs::rename(&from, &to).explain(failed)?;
     Ok(to)
+}
+
+/// Refuses a repository in which a directory of git-wt's own is a link: what it leads to is somebody else's, and would be
+/// written to and deleted from.
+pub fn refuse_links(common_dir: &Path) -> Result<()> {
+    for own in ["wt", "wt/records", "wt/removed", "wt/trash", "wt/damaged"] {
+        let dir = common_dir.join(own);
+        if dir.is_symlink() {
+            let error = Error::new(format!("'{}' is a link, and git-wt makes none there", dir.display()));
+            return Err(error.hint(Hint::of("rm").name(dir)));
+        }
+    }
+    Ok(())
 }
 
 /// Directories that have been renamed aside and wait to be deleted.
@@ -417,6 +433,9 @@ impl Discarded {
     /// Deletes what waits. Two sweeps may run at once.
     pub fn sweep(&self) -> Result<()> {
         let failed = || format!("cannot delete what waits in '{}'", self.dir.display());
+        if let Some(common_dir) = self.dir.parent().and_then(Path::parent) {
+            refuse_links(common_dir)?;
+        }
         let entries = match fs::read_dir(&self.dir) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.explain(failed)?,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
 use crate::git::worktrees::Worktree;
@@ -109,11 +109,8 @@ fn staged(tree: &Worktree) -> Result<Files> {
     if !tree.git_dir.join("index").exists() {
         return Ok(BTreeSet::new());
     }
-    let git = || -> Program {
-        let root: PathBuf = if tree.missing { tree.git_dir.clone() } else { tree.path.clone() };
-        let git = looking_at(&root);
-        if tree.missing { git.arg(crate::git::joined("--git-dir=", &tree.git_dir)) } else { git }
-    };
+    // from git's entry: the directory may be gone, or go meanwhile
+    let git = || looking_at(&tree.git_dir).arg(crate::git::joined("--git-dir=", &tree.git_dir));
     let listed = if tree.head.oid().is_some() {
         let changed =
             git().args(["diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", "HEAD"]);
