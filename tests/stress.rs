@@ -9,11 +9,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::process::kill_process;
 use serde_json::Value;
 
+use crate::dice::{Dice, number, seed};
 use crate::world::{World, ended_within};
 
 const REPOSITORIES: [&str; 3] = ["one", "two", "three"];
@@ -26,44 +27,6 @@ const THREADS: u64 = 8;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What no error may say, since it would show a race rather than a reason.
 const RACES: [&str; 6] = ["config.lock", "index.lock", "Success", "No such file", "commondir", "panicked"];
-
-/// A generator of choices (xorshift64).
-struct Dice(u64);
-
-impl Dice {
-    fn of(seed: u64, stream: u64) -> Self {
-        let mut dice = Self((seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1));
-        for _ in 0..8 {
-            dice.below(1);
-        }
-        dice
-    }
-
-    /// Returns a number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
-    }
-
-    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
-
-/// Returns the number in an environment variable.
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
-}
-
-/// Returns the seed of this run, and prints it so that the run can be repeated.
-fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
-    let seed = number("GIT_WT_TEST_SEED").unwrap_or(u64::from(now));
-    eprintln!("GIT_WT_TEST_SEED={seed}");
-    seed
-}
 
 /// Makes a world of repositories that share one state directory; their worktrees get two ports and a database.
 fn world_of(repositories: &[&str]) -> World {
