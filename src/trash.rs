@@ -54,8 +54,8 @@ pub struct Manifest {
     /// The same, or, while it is brought back, where it goes.
     #[serde(with = "path_text")]
     pub path: PathBuf,
-    /// The name of git's entry.
-    pub entry: String,
+    /// The name of git's entry, if git still had one.
+    pub entry: Option<String>,
     /// The branch that was checked out.
     pub branch: Option<BranchName>,
     /// The commit that was checked out.
@@ -94,6 +94,27 @@ pub struct DeletedBranch {
 }
 
 impl Manifest {
+    fn new(name: &str, path: &Path, repository: Identity, keep: Duration) -> Self {
+        let removed = now();
+        Self {
+            name: name.to_owned(),
+            from: path.to_owned(),
+            path: path.to_owned(),
+            entry: None,
+            branch: None,
+            head: None,
+            detach: false,
+            deleted_branch: None,
+            repository,
+            missing: true,
+            beside: false,
+            removed,
+            until: removed.saturating_add(milliseconds(keep)),
+            phase: Phase::Taking,
+            record: None,
+        }
+    }
+
     /// Whether it tells of this repository, and not of one that this is a copy of. Places and databases of that are its
     /// own; and a repository may come from a stranger, with its trash.
     pub fn is_of(&self, repo: &Repo) -> Result<bool> {
@@ -172,33 +193,40 @@ impl Trash {
         record: Option<&Record>,
         keep: Duration,
     ) -> Result<Item> {
-        let id = format!("{}-{}", slug(name), random::hex(6)?);
-        let dir = self.dir.join(&id);
-        let failed = || format!("cannot write '{}'", dir.display());
-        let removed = now();
         let manifest = Manifest {
-            name: name.to_owned(),
-            from: tree.path.clone(),
-            path: tree.path.clone(),
-            entry: tree.id.clone().unwrap_or_default(),
+            entry: tree.id.clone(),
             branch: tree.head.branch().cloned(),
             head: tree.head.oid().cloned(),
-            detach: false,
-            deleted_branch: None,
-            repository: repo.identity()?,
             missing: tree.missing,
-            beside: false,
-            removed,
-            until: removed.saturating_add(milliseconds(keep)),
-            phase: Phase::Taking,
             record: record.cloned(),
+            ..Manifest::new(name, &tree.path, repo.identity()?, keep)
         };
+        let item = self.item(manifest)?;
+        pins::pin(repo, tree, &item.id()).inspect_err(|_| item.forget())?;
+        Ok(item)
+    }
+
+    /// Begins to forget a worktree that git knows no more: what is left of it outside of its directory waits for its
+    /// time.
+    pub fn begin_without_tree(&self, repo: &Repo, record: &Record, keep: Duration) -> Result<Item> {
+        let manifest = Manifest {
+            branch: record.branch.clone(),
+            record: Some(record.clone()),
+            ..Manifest::new(record.name.as_str(), &record.path, repo.identity()?, keep)
+        };
+        self.item(manifest)
+    }
+
+    /// Makes a new item, which is locked.
+    fn item(&self, manifest: Manifest) -> Result<Item> {
+        let id = format!("{}-{}", slug(&manifest.name), random::hex(6)?);
+        let dir = self.dir.join(&id);
+        let failed = || format!("cannot write '{}'", dir.display());
         file::make_private_dir(self.dir.parent().unwrap_or(&self.dir), "removed").explain(failed)?;
         file::make_private_dir(&self.dir, &id).explain(failed)?;
         let lock = lock(&dir).explain(failed)?.ok_or_else(|| Error::new(failed()))?;
         let item = Item { dir, manifest, _lock: lock };
         item.write()?;
-        pins::pin(repo, tree, &id).inspect_err(|_| item.forget())?;
         Ok(item)
     }
 
@@ -359,7 +387,7 @@ impl Item {
         let failed = || format!("cannot bring '{}' back", path.display());
         let entries = repo.common_dir().join("worktrees");
         file::make_shared_dir(&entries).explain(failed)?;
-        let git_dir = entries.join(free_entry(&entries, &self.manifest.entry));
+        let git_dir = entries.join(free_entry(&entries, self.manifest.entry.as_deref().unwrap_or_default()));
         let tree = self.tree().unwrap_or_else(|| path.clone());
         let pointer = file::read(&tree.join(".git")).ok().flatten().unwrap_or_default();
         let pointer = pointer.strip_prefix(b"gitdir: ").unwrap_or_default().trim_ascii_end();
@@ -492,7 +520,7 @@ fn read(dir: &Path) -> Result<Manifest> {
     let bytes = file::read_small(&path).explain(failed)?;
     let manifest: Manifest = serde_json::from_slice(&bytes).explain(failed)?;
     let is_name = |text: &str| Path::new(text).file_name() == Some(OsStr::new(text));
-    let names = [Some(&manifest.entry), manifest.record.as_ref().map(|record| &record.id)];
+    let names = [manifest.entry.as_ref(), manifest.record.as_ref().map(|record| &record.id)];
     if let Some(name) = names.into_iter().flatten().find(|name| !is_name(name)) {
         return Err(Error::new(failed()).because(format!("'{}' is no name", escaped(name))));
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::world::World;
+use crate::world::{Seen, World};
 
 /// Makes worktrees `a` and `b`, each with a port, whose directories are gone.
 fn vanished() -> World {
@@ -84,4 +84,50 @@ fn a_vanished_worktree_does_not_keep_its_branch() {
     world.wt(&["remove", "--delete-branch", "a"]).ok().says(&["deleted branch 'a'"]);
     assert_eq!(world.git(&world.path("myproject"), &["branch", "--list", "a"]), "");
     assert!(!has(&world, "a") && has(&world, "b"));
+}
+
+#[test]
+fn a_database_of_what_is_gone_waits_in_the_trash() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[database]\nname = \"{{ name }}\"\n");
+    world.write("myproject/.gitignore", ".env\n");
+    world.commit(&world.path("myproject"), "recipe");
+    fs::create_dir(world.path("data")).unwrap();
+    let main = world.path("data/main.sqlite3").display().to_string();
+    world.write("myproject/.env", &format!("DATABASE_URL=sqlite:///{main}\n"));
+    rusqlite::Connection::open(&main).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    world.trust();
+    let tree = world.path("myproject-staging");
+    let remove = |line: &[&str]| {
+        fs::remove_dir_all(&tree).unwrap();
+        world.wt(line).ok()
+    };
+    let by_git = || {
+        world.git(&world.path("myproject"), &["config", "wt.mode", "git"]);
+        // git says nothing, and so do we
+        let seen = world.wt(&["remove", "--force", "../myproject-staging"]).ok();
+        assert_eq!(seen.stderr, "");
+        world.git(&world.path("myproject"), &["config", "--unset", "wt.mode"]);
+        seen
+    };
+    let doors: [&dyn Fn() -> Seen; 3] = [&|| remove(&["prune"]), &|| remove(&["doctor", "--fix"]), &by_git];
+    for (at, door) in doors.iter().enumerate() {
+        world.wt(&["add", "staging"]).ok();
+        let env = world.read("myproject-staging/.env");
+        let database = world.path(env.trim_end().strip_prefix("DATABASE_URL=sqlite:///").unwrap());
+        fs::write(&database, "rows").unwrap();
+        let seen = door();
+        if !seen.stderr.is_empty() {
+            seen.says(&["kept for 7 days: database '[ROOT]/data/staging"]);
+        }
+        assert!(world.wt(&["undo", "--list"]).ok().stdout.contains("no directory"), "door {at}");
+        world.wt(&["doctor"]).ok();
+        assert_eq!(fs::read_to_string(&database).unwrap(), "rows", "door {at}");
+        // a newcomer does not get it
+        world.wt(&["add", "staging"]).ok();
+        assert_ne!(world.read("myproject-staging/.env"), env, "door {at}");
+        world.wt(&["remove", "-y", "--purge", "staging"]).ok();
+        world.wt(&["undo", "--empty"]).ok();
+        assert!(!database.exists(), "door {at}");
+    }
 }

@@ -332,9 +332,9 @@ fn round(world: &World, mut dice: Dice) {
     let is_gone = !round.tree.exists();
     assert!(is_gone || removed.code == -1, "{when}");
     let repo = world.path("myproject");
-    world.git(&repo, &["reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all"]);
-    world.git(&repo, &["gc", "--quiet", "--prune=now"]);
     if is_gone {
+        world.git(&repo, &["reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all"]);
+        world.git(&repo, &["gc", "--quiet", "--prune=now"]);
         let back = world.wt(&["undo", "staging"]);
         assert_eq!(back.code, 0, "{when}\n{back:#?}");
     }

@@ -14,7 +14,7 @@ pub struct Args {
     /// Repair what is found
     #[arg(long)]
     pub fix: bool,
-    /// Drop the databases of worktrees that are gone; forget those of repositories that are gone
+    /// Drop the databases of worktrees that are gone at once; forget those of repositories that are gone
     #[arg(short = 'y', long, requires = "fix")]
     pub yes: bool,
 }

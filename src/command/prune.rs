@@ -28,7 +28,7 @@ pub struct Args {
     /// Take --expire back
     #[arg(long, hide = true, overrides_with = "expire")]
     pub no_expire: bool,
-    /// Drop their databases too
+    /// Drop their databases at once
     #[arg(short = 'y', long)]
     pub yes: bool,
 }

@@ -15,7 +15,6 @@ use crate::ops::context::Context;
 use crate::ops::{add, follow, prune, take_away, undo};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, LockedRecord, Record, RecordState};
-use crate::resource::Database;
 use crate::resource::checkout::{Discarded, is_linked, names_entry, renamed_to};
 use crate::text::name::Name;
 use crate::trash::Trash;
@@ -341,13 +340,8 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let what = format!("the directory of '{}' is gone", worktrees.name(tree));
-            let has_database =
-                worktrees.record(tree).is_some_and(|record| record.databases().any(Database::has_data));
-            if has_database && !drop_databases {
-                self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
-                self.context.ui.hint("git wt doctor --fix --yes");
-            } else if self.tally.problem(&what) {
-                prune::forget(tree, &worktrees, self.context)?;
+            if self.tally.problem(&what) {
+                prune::forget(tree, &worktrees, drop_databases, self.context)?;
             }
         }
         Ok(())
@@ -370,13 +364,11 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let what = format!("the worktree of '{}' was removed without git-wt", record.name);
-            if record.databases().any(Database::has_data) && !drop_databases {
-                self.tally.for_the_user(&format!("{what}; its database is there, until '--yes' drops it"));
-                self.context.ui.hint("git wt doctor --fix --yes");
-                continue;
-            }
-            let done =
-                if self.tally.fix { take_away::finish(held, false, self.context).map(drop) } else { Ok(()) };
+            let done = if self.tally.fix {
+                take_away::forget_unbound(held, drop_databases, self.context)
+            } else {
+                Ok(())
+            };
             match done {
                 Ok(()) => drop(self.tally.problem(&what)),
                 Err(error) => self.tally.cannot_fix(&what, &error),

@@ -8,7 +8,6 @@ use crate::ops::context::Context;
 use crate::ops::mend;
 use crate::ops::take_away::{self, DatabaseFate};
 use crate::record::worktrees::Worktrees;
-use crate::resource::Database;
 use crate::resource::checkout::renamed_to;
 
 /// What to prune, and how.
@@ -31,11 +30,11 @@ pub fn prune(options: &Options, context: &Context) -> Result<()> {
     };
     for tree in worktrees.listing.worktrees.iter().filter(prunable) {
         let name = worktrees.name(tree);
-        if let Some(why) = reason_to_keep(tree, options, &worktrees) {
+        if let Some(why) = reason_to_keep(tree, &worktrees) {
             context.ui.say(&format!("kept '{name}': {why}"));
         } else if options.dry_run {
             context.ui.say(&format!("would prune '{name}': its directory is gone"));
-        } else if forget(tree, &worktrees, context)? {
+        } else if forget(tree, &worktrees, options.drop_databases, context)? {
             context.ui.say(&format!("pruned '{name}': its directory is gone"));
         }
     }
@@ -45,26 +44,25 @@ pub fn prune(options: &Options, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn reason_to_keep(tree: &Worktree, options: &Options, worktrees: &Worktrees) -> Option<String> {
-    let record = match worktrees.readable_record(tree) {
-        Ok(record) => record,
-        Err(error) => return Some(error.in_one_line()),
-    };
+fn reason_to_keep(tree: &Worktree, worktrees: &Worktrees) -> Option<String> {
+    if let Err(error) = worktrees.readable_record(tree) {
+        return Some(error.in_one_line());
+    }
     if is_disk_absent(tree) {
         Some(format!("the disk of '{}' seems to be absent", tree.path.display()))
-    } else if let Some(place) = renamed_to(tree) {
-        Some(format!("it was moved to '{}'; git wt repair has git know it", place.display()))
-    } else if !options.drop_databases
-        && record.is_some_and(|record| record.databases().any(Database::has_data))
-    {
-        Some("it has a database; git wt prune --yes drops it".into())
     } else {
-        None
+        let place = renamed_to(tree)?;
+        Some(format!("it was moved to '{}'; git wt repair has git know it", place.display()))
     }
 }
 
 /// Forgets a worktree whose directory is gone, along with what was made for it; returns whether it was still gone.
-pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<bool> {
+pub fn forget(
+    tree: &Worktree,
+    worktrees: &Worktrees,
+    drop_databases: bool,
+    context: &Context,
+) -> Result<bool> {
     let held = match worktrees.readable_record(tree)? {
         Some(record) => context.records.hold(&record.id)?,
         None => None,
@@ -75,7 +73,8 @@ pub fn forget(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Resu
         return Ok(false);
     }
     let name = worktrees.name(tree);
-    take_away::forget_vanished(held, tree, &name, DatabaseFate::Drop, context).map(|()| true)
+    let databases = if drop_databases { DatabaseFate::Drop } else { DatabaseFate::Wait };
+    take_away::forget_vanished(held, tree, &name, databases, context).map(|()| true)
 }
 
 /// Whether a worktree was last used before a time, in seconds since 1970; like git, this looks at its index.

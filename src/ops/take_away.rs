@@ -8,11 +8,14 @@ use crate::git::{Oid, Repo};
 use crate::host::exec;
 use crate::ops::context::Context;
 use crate::ops::undo;
-use crate::record::{LockedRecord, RecordState};
+use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::put_aside;
-use crate::resource::{Database, Destroyed, Resource, Unwind};
+use crate::resource::{Database, Destroyed, Resource, Reversible, Unwind};
 use crate::text::name::slug;
 use crate::trash::{Item, Manifest, Trash};
+
+/// How long the trash keeps what comes into it, unless `wt.keep` says otherwise.
+const USUAL: Duration = Duration::from_hours(7 * 24);
 
 /// Returns the commits of a detached HEAD that nothing else leads to, the newest first, with their subjects.
 pub fn lone_commits(tree: &Worktree, listing: &Listing, repo: &Repo) -> Result<Vec<String>> {
@@ -39,17 +42,57 @@ pub fn forget_vanished(
     context: &Context,
 ) -> Result<()> {
     let commits = lone_commits(tree, &context.repo.worktrees()?, &context.repo)?;
+    let waiting = match (&held, databases) {
+        (Some(held), DatabaseFate::Wait) => outside(&held.record),
+        _ => Vec::new(),
+    };
     let how = How { to_trash: true, databases };
     let held = held.map(|mut held| {
         held.checkout_for(tree);
         held
     });
-    let item = take_away(held, tree, name, how, context)?;
-    if let (Some(item), Some(commit), Some(head)) = (item, commits.first(), tree.head.oid()) {
-        context.ui.say(&format!("kept for {}: commit {commit}", item.manifest.days()));
+    let Some(item) = take_away(held, tree, name, how, context)? else { return Ok(()) };
+    let commit = commits.first();
+    tell_kept(waiting.into_iter().chain(commit.map(|commit| format!("commit {commit}"))), &item, context);
+    if let (Some(_), Some(head)) = (commit, tree.head.oid()) {
         context.ui.hint(branch_at(head, name, &context.repo));
     }
     Ok(())
+}
+
+/// The databases that do not go with the directory.
+fn outside(record: &Record) -> Vec<String> {
+    let databases =
+        record.databases().filter(|database| database.has_data() && !database.is_in(&record.path));
+    databases.map(Reversible::describe).collect()
+}
+
+fn tell_kept(kept: impl Iterator<Item = String>, item: &Item, context: &Context) {
+    let kept: Vec<String> = kept.collect();
+    if !kept.is_empty() {
+        context.ui.say(&format!("kept for {}: {}", item.manifest.days(), kept.join(", ")));
+    }
+}
+
+/// Forgets a worktree that git knows no more. Databases with data wait in the trash, unless they are to be dropped.
+pub fn forget_unbound(held: LockedRecord, drop_databases: bool, context: &Context) -> Result<()> {
+    let repo = &context.repo;
+    let waiting = outside(&held.record);
+    if drop_databases || waiting.is_empty() {
+        return finish(held, false, context).map(drop);
+    }
+    let mut item = Trash::of(repo).begin_without_tree(repo, &held.record, kept_unasked(repo)?)?;
+    let how = How { to_trash: true, databases: DatabaseFate::Wait };
+    match unwind(held, None, None, how, context).and_then(|()| item.keep()) {
+        Ok(()) => {
+            tell_kept(waiting.into_iter(), &item, context);
+            Ok(())
+        }
+        Err(error) => {
+            item.end(repo);
+            Err(error)
+        }
+    }
 }
 
 /// How a worktree goes.
@@ -85,7 +128,8 @@ pub fn take_away(
     let repo = &context.repo;
     let record = held.as_ref().map(|held| &held.record);
     let mut item = if how.to_trash {
-        Some(Trash::of(repo).begin(repo, tree, name, record, kept_for(repo)?)?)
+        let keep = if tree.missing { kept_unasked(repo)? } else { kept_for(repo)? };
+        Some(Trash::of(repo).begin(repo, tree, name, record, keep)?)
     } else {
         None
     };
@@ -110,9 +154,13 @@ pub fn take_away(
     }
 }
 
+/// How long the trash keeps what nobody has asked git-wt to remove.
+fn kept_unasked(repo: &Repo) -> Result<Duration> {
+    kept_for(repo).map(|keep| if keep.is_zero() { USUAL } else { keep })
+}
+
 /// How long the trash keeps what comes into it: `wt.keep`. Nothing at all means that nothing goes there.
 pub fn kept_for(repo: &Repo) -> Result<Duration> {
-    const USUAL: Duration = Duration::from_hours(7 * 24);
     let Some(days) = repo.setting("wt.keep") else { return Ok(USUAL) };
     let hours = days.parse::<u32>().map(|days| u64::from(days) * 24).map_err(|_| {
         Error::new(format!("git config wt.keep is '{days}'; it is a number of days"))

@@ -266,32 +266,36 @@ pub fn empty(name: Option<&str>, context: &Context) -> Result<()> {
     if name.is_some() && chosen.is_empty() {
         return Err(not_there(name));
     }
+    let mut failed = None;
     for (id, _) in chosen {
-        if let Some(item) = trash.lock(&id)? {
-            let name = escaped(&item.manifest.name);
-            delete(item, context)?;
-            context.ui.say(&format!("deleted '{name}' for good"));
+        let Some(item) = trash.lock(&id)? else { continue };
+        let name = escaped(&item.manifest.name);
+        match delete(item, context) {
+            Ok(()) => context.ui.say(&format!("deleted '{name}' for good")),
+            // the others go all the same
+            Err(error) => failed = Some(error),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Deletes what has been in the trash long enough. What cannot be deleted stays for the next time.
 pub fn expire(context: &Context) -> Result<()> {
     let trash = Trash::of(&context.repo);
+    let mut failed = None;
     for id in trash.due()? {
-        if let Some(item) = trash.lock(&id)? {
-            delete(item, context)?;
-        }
+        let done = trash.lock(&id)?.map_or(Ok(()), |item| delete(item, context));
+        failed = done.err().or(failed);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Deletes an item, its databases first: only its own env file knows how to reach them.
 fn delete(item: Item, context: &Context) -> Result<()> {
     if item.is_of(&context.repo)?
-        && let (Some(record), Some(root)) = (&item.manifest.record, item.tree())
+        && let Some(record) = &item.manifest.record
     {
+        let root = item.tree().unwrap_or_else(|| item.manifest.from.clone());
         let owner = record.owner(&context.repo);
         let site = context.site(&owner, &root);
         let outside = |database: &&Database| !database.is_in(&record.path);
