@@ -472,3 +472,37 @@ fn a_link_in_place_of_the_directory_is_not_taken_for_it() {
     }
     assert!(world.path("real/.git").exists() && tree(&world).is_symlink());
 }
+
+#[test]
+fn a_full_disk_stops_no_removal() {
+    let world = World::with_repo();
+    let place = world.path("disk");
+    let Some(_disk) = SmallDisk::mounted(&place, "6m") else { return };
+    world.repo("disk/myproject");
+    world.write("disk/myproject/.wt.toml", "[port]\nPORT = 8000\n[database]\n");
+    world.write("disk/myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.commit(&world.path("disk/myproject"), "recipe");
+    let wt = |line: &[&str]| world.wt_in("disk/myproject", line);
+    let fill = || {
+        let filler = fs::File::create(world.path("disk/filler")).unwrap();
+        for size in [1 << 16, 1 << 12, 1] {
+            while std::io::Write::write_all(&mut &filler, &vec![0; size]).is_ok() {}
+        }
+    };
+    let free = || fs::remove_file(world.path("disk/filler")).unwrap();
+    for line in [&["remove", "-f", "staging"][..], &["remove", "-fy", "--purge", "staging"]] {
+        wt(&["add", "staging"]).ok();
+        world.write("disk/myproject-staging/work", "mine");
+        fill();
+        wt(line).ok();
+        assert!(!world.path("disk/myproject-staging").exists());
+        free();
+        world.swept_in("disk/myproject");
+        wt(&["doctor"]).ok();
+        if line.len() == 3 {
+            wt(&["undo"]).ok();
+            assert_eq!(world.read("disk/myproject-staging/work"), "mine");
+            wt(&["remove", "-fy", "--purge", "staging"]).ok();
+        }
+    }
+}

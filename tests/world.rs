@@ -436,6 +436,7 @@ impl World {
             "/logs",
             "ORIG_HEAD",
             "/wt/lock",
+            "/wt/room",
             "/wt-push",
             "/wt/entries.lock",
             "/index",

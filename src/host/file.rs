@@ -198,6 +198,19 @@ pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> 
     Ok(file)
 }
 
+/// Keeps room on a disk for what has to be written even when it is full: the file at `path` is given up then.
+pub fn keep_room(path: &Path, bytes: usize) {
+    if fs::symlink_metadata(path).is_ok() {
+        return;
+    }
+    let mut options = OpenOptions::new();
+    let kept = open_private(options.create_new(true).write(true), path)
+        .and_then(|mut file| file.write_all(&vec![0; bytes]));
+    if kept.is_err() {
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Waits for the lock on a file, until a signal asks us to stop. The kernel releases it when its holder dies.
 pub fn lock(file: &File, failed: impl Fn() -> String) -> Result<()> {
     const AT_MOST: Duration = Duration::from_millis(20);

@@ -129,7 +129,16 @@ pub fn take_away(
     let record = held.as_ref().map(|held| &held.record);
     let mut item = if how.to_trash {
         let keep = if tree.missing { kept_unasked(repo)? } else { kept_for(repo)? };
-        Some(Trash::of(repo).begin(repo, tree, name, record, keep)?)
+        let begin = || Trash::of(repo).begin(repo, tree, name, record, keep);
+        Some(match begin() {
+            Ok(item) => item,
+            // the disk may be full
+            Err(_) if context.records.give_up_room() => begin()?,
+            Err(error) => {
+                let purge = Hint::of("git wt remove --purge").name(name);
+                return Err(error.advise("--purge deletes it at once").hint(purge));
+            }
+        })
     } else {
         None
     };
@@ -210,7 +219,11 @@ fn unwind(
     }
     let before = held.record.stage;
     held.record.stage = RecordState::Removing;
-    held.write()?;
+    match held.write() {
+        // on a full disk too, what is deleted at once makes room; killed meanwhile, it is a worktree that has vanished
+        Err(error) if how.to_trash => return Err(error),
+        _ => {}
+    }
     let root = tree.map_or_else(|| held.record.path.clone(), |tree| tree.path.clone());
     // where it was before plain git moved it, if so
     let recorded = held.record.path.clone();

@@ -16,6 +16,10 @@ use crate::host::file;
 /// What is wrong with a record in a newer format.
 const NEWER: &str = "it was written by a newer git-wt";
 
+/// A file that gives a removal the room to write when the disk is full: manifest, pins, records.
+const ROOM: &str = "room";
+const ROOM_BYTES: usize = 128 << 10;
+
 /// A record file that cannot be read.
 #[derive(Debug, Clone)]
 pub struct Damaged {
@@ -149,8 +153,14 @@ impl Records {
         Ok(Some(record))
     }
 
+    /// Gives up the room that is kept for removals; returns whether there was any.
+    pub fn give_up_room(&self) -> bool {
+        fs::remove_file(self.dir.join(ROOM)).is_ok()
+    }
+
     /// Takes hold of a new record and writes it; this never waits, since the id is new.
     pub fn begin(&self, record: Record) -> Result<LockedRecord<'_>> {
+        file::keep_room(&self.dir.join(ROOM), ROOM_BYTES);
         let file = self.try_hold(&record.id)?.ok_or_else(|| busy(&record.name.to_string()))?;
         let mut held = LockedRecord { records: self, file: Arc::new(file), record };
         held.write()?;

@@ -135,7 +135,8 @@ impl LockedRecord<'_> {
             report(&step.resource, &destroyed);
             if destroyed != Destroyed::Kept {
                 self.record.steps[at].state = StepState::Planned;
-                self.write()?;
+                // what is gone already counts as unmade the next time, so a full disk stops nothing
+                let _ = self.write();
             }
         }
         Ok(left)
