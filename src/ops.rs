@@ -17,6 +17,7 @@ pub mod provision;
 pub mod prune;
 pub mod push_guard;
 pub mod remove;
+pub mod rollback;
 pub mod run;
 pub mod take_away;
 pub mod undo;

@@ -302,3 +302,51 @@ fn a_directory_that_cannot_be_written_is_named_and_nothing_is_made() {
     std::fs::remove_dir(&place).unwrap();
     before.is_still(&world.everything(), "nothing is made");
 }
+
+#[test]
+fn what_somebody_writes_into_an_unfinished_worktree_goes_to_the_trash() {
+    // an add that fails, and one that is killed, which doctor takes back
+    for then in ["exit 1", "kill -KILL $PPID; exit 1"] {
+        let world = crowded("../{{ repo }}-{{ name }}");
+        for work in [
+            "echo mine >work",
+            "echo mine >README",
+            "echo MINE=1 >>.env",
+            "rm media; mkdir media; echo mine >media/photo",
+            "echo mine >.env.local",
+        ] {
+            world.fake_uv(&format!(
+                "cd '{}' || exit 1\n{work}\n{then}",
+                world.path("myproject-staging").display()
+            ));
+            let seen = world.wt(&["add", "staging"]);
+            assert_ne!(seen.code, 0);
+            world.wt(&["doctor", "--fix"]).ok();
+            assert!(!worktree(&world).exists(), "{work}: {seen:#?}");
+            let list = world.wt(&["undo", "--list"]).ok().stdout;
+            assert!(list.starts_with("staging  removed"), "{work}: {list:?} {seen:#?}");
+            world.fake_uv("");
+            world.wt(&["undo"]).ok();
+            let file = work.rsplit(['>', ' ']).next().unwrap();
+            let file = if work.contains("media") { "media/photo" } else { file };
+            assert!(world.read(worktree(&world).join(file)).to_lowercase().contains("mine"), "{work}");
+            world.wt(&["setup", "staging"]).ok();
+            world.wt(&["doctor"]).ok();
+            world.wt(&["remove", "-fy", "-D", "--purge", "staging"]).ok();
+        }
+    }
+}
+
+#[test]
+fn what_nobody_has_written_into_leaves_no_trash() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let before = world.everything();
+    for then in ["exit 1", "kill -KILL $PPID; exit 1"] {
+        world.fake_uv(then);
+        assert_ne!(add(&world).code, 0);
+        world.wt(&["doctor", "--fix"]).ok();
+        world.fake_uv("");
+        assert_eq!(world.wt(&["undo", "--list"]).ok().stdout, "");
+        all_or_nothing(&world, &before, then);
+    }
+}

@@ -3,6 +3,7 @@
 //! Git takes no lock and writes no index for it. A line that is not understood is an error, because it may be
 //! somebody's work.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,41 @@ pub struct Status {
     pub ignored: Vec<PathBuf>,
     /// How many commits the branch is ahead of its upstream, and behind it, if there is an upstream.
     pub ahead_behind: Option<(usize, usize)>,
+}
+
+/// Returns the files of a worktree that are not as HEAD has them. It needs no index, which git writes only when all is
+/// checked out.
+pub fn unlike_head(root: &Path) -> Result<Vec<PathBuf>> {
+    let git = || looking_at(root);
+    let mut tracked = BTreeMap::new();
+    for line in git().args(["ls-tree", "-r", "-z", "--full-tree", "HEAD"]).stdout()?.split(|b| *b == 0) {
+        // 'MODE KIND OID<TAB>PATH'
+        let Some(tab) = line.iter().position(|b| *b == b'\t') else { continue };
+        let oid = line[..tab].rsplit(|b| *b == b' ').next().unwrap_or_default().to_vec();
+        tracked.insert(path(&line[tab + 1..]), (line.starts_with(b"100"), oid));
+    }
+    let (mut unlike, mut files) = (Vec::new(), Vec::new());
+    for found in super::paths(&git().args(["ls-files", "--others", "-z"]).stdout()?) {
+        match tracked.get(&found) {
+            // git has no way to take a line break here
+            Some((true, oid)) if !found.as_os_str().as_bytes().contains(&b'\n') => files.push((found, oid)),
+            Some((false, _)) => {}
+            _ => unlike.push(found),
+        }
+    }
+    let asked: Vec<u8> =
+        files.iter().flat_map(|(path, _)| [path.as_os_str().as_bytes(), b"\n"].concat()).collect();
+    let hashed = git().args(["hash-object", "--stdin-paths"]).output_of(&asked)?;
+    if hashed.code != 0 {
+        return Err(
+            Error::new(format!("cannot read what is in '{}'", root.display())).quoting(&hashed.stderr)
+        );
+    }
+    let oids = hashed.stdout.split(|b| *b == b'\n');
+    unlike.extend(
+        files.into_iter().zip(oids).filter(|((_, known), oid)| known != oid).map(|((path, _), _)| path),
+    );
+    Ok(unlike)
 }
 
 /// A tracked file that has changed.
@@ -50,6 +86,11 @@ impl Status {
     /// nothing tracked is listed as a whole.
     pub fn of_everything(root: &Path) -> Result<Self> {
         Self::read(root, &["--ignored=traditional", "--untracked-files=normal", "--ignore-submodules=none"])
+    }
+
+    /// Examines everything in a worktree file by file, including ignored ones.
+    pub fn of_each_file(root: &Path) -> Result<Self> {
+        Self::read(root, &["--ignored=traditional", "--untracked-files=all", "--ignore-submodules=none"])
     }
 
     fn read(root: &Path, options: &[&str]) -> Result<Self> {

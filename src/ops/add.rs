@@ -11,11 +11,12 @@ use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
 use crate::ops::hooks;
+use crate::ops::rollback;
 use crate::ops::take_away::{self, DatabaseFate};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
 use crate::recipe::Recipe;
-use crate::record::{LockedRecord, Record, RecordState, StepState};
-use crate::resource::{Created, Destroyed, Resource, Unwind};
+use crate::record::{LockedRecord, Record, StepState};
+use crate::resource::{Created, Resource};
 use crate::text::name::Name;
 
 /// How many times another repository may take our port before we give up.
@@ -52,7 +53,7 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
             Ok(made) => break (held, made),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
-                let error = undo(held, failure.error, context);
+                let error = rollback::undo(held, failure.error, context);
                 if !retry {
                     return Err(error);
                 }
@@ -281,43 +282,6 @@ fn set_upstream(held: &LockedRecord, context: &Context) -> Result<()> {
     let Some(branch) = branch else { return Ok(()) };
     let _lock = context.records.lock()?;
     branch.set_upstream(&context.repo)
-}
-
-/// Undoes what was made and returns the error, which then reports that.
-fn undo(held: LockedRecord, mut error: Error, context: &Context) -> Error {
-    match roll_back(held, context) {
-        Ok((undone, left)) => {
-            error.undone = undone.into();
-            for why in left {
-                error = error.because(format!("left: {why}"));
-            }
-        }
-        Err(failed) => {
-            error = error.because(format!("could not undo all of it: {}", failed.in_one_line()));
-            error = error.hint("git wt doctor --fix");
-        }
-    }
-    error
-}
-
-/// Unwinds an unfinished add; returns what was undone and what had to be left.
-pub fn roll_back(mut held: LockedRecord, context: &Context) -> Result<(Vec<String>, Vec<String>)> {
-    let _undisturbed = exec::carry_on();
-    let owner = held.record.owner(&context.repo);
-    let root = held.record.path.clone();
-    let site = context.site(&owner, &root);
-    let mut undone = Vec::new();
-    held.record.stage = RecordState::Adding;
-    let left = held.unwind(
-        &mut |resource| resource.destroy(&site, Unwind::Rollback),
-        &mut |resource, destroyed| {
-            if *destroyed == Destroyed::Gone {
-                undone.push(resource.describe());
-            }
-        },
-    )?;
-    held.forget()?;
-    Ok((undone, left))
 }
 
 /// Finishes after the commit point: whatever happens now, the worktree stays.

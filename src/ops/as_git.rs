@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::git::{Repo, absolute, version};
 use crate::host::exec::{self, Program};
 use crate::ops::context::Context;
-use crate::ops::{add, follow, hooks, mend, provision};
+use crate::ops::{add, follow, hooks, mend, provision, rollback};
 use crate::plan::Pending;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record};
@@ -78,7 +78,7 @@ pub fn add(path: &Path, no_checkout: bool, args: &[OsString], context: &Context)
         Ok(made) => made,
         Err(failure) => {
             let status = failure.error.exit;
-            add::roll_back(held, context)?;
+            rollback::roll_back(held, context)?;
             return Ok(status);
         }
     };

@@ -12,7 +12,7 @@ use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::identity::Identity;
 use crate::ops::context::Context;
-use crate::ops::{add, follow, prune, take_away, undo};
+use crate::ops::{follow, prune, rollback, take_away, undo};
 use crate::record::worktrees::Worktrees;
 use crate::record::{Destination, LockedRecord, Record, RecordState};
 use crate::resource::checkout::{Discarded, is_linked, names_entry, renamed_to};
@@ -231,7 +231,7 @@ impl<'a> Findings<'a> {
             }
             let Some(held) = self.hold(&record)? else { continue };
             let left = match held.record.stage {
-                RecordState::Adding => add::roll_back(held, self.context).map(|(_, left)| left),
+                RecordState::Adding => rollback::roll_back(held, self.context).map(|(_, left)| left),
                 RecordState::Removing => take_away::finish(held, false, self.context).map(|_| Vec::new()),
                 // it was finished while we waited
                 RecordState::Ready => continue,

@@ -3,7 +3,6 @@
 //! Everything is judged before anything is removed. Ignored files are data too: those that cannot be regenerated are
 //! listed and asked about.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +10,11 @@ use crate::error::{Error, Explain, Hint, Result};
 use crate::git::status::Status;
 use crate::git::worktrees::Worktree;
 use crate::git::{Oid, RemoteBranch, submodules};
+use crate::host::exec;
 use crate::host::exec::occupants::{Occupant, occupants};
-use crate::host::exec::{self, Stoppable};
-use crate::host::{file, mounts};
+use crate::host::mounts;
 use crate::ops::context::Context;
-use crate::ops::take_away::{self, DatabaseFate, How, branch_at, lone_commits, take_away};
+use crate::ops::take_away::{self, DatabaseFate, How, branch_at, is_as_made, lone_commits, take_away};
 use crate::ops::{hooks, undo};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
@@ -324,17 +323,10 @@ impl<'a> Removal<'a> {
     /// Returns the ignored files that are neither unchanged files of ours nor easily regenerated.
     fn valuable(&self, ignored: Vec<PathBuf>, context: &Context) -> Vec<PathBuf> {
         let root = &self.tree.path;
+        let main = context.main.as_deref();
         let ours = |path: &Path| {
-            self.record.iter().flat_map(Record::made).any(|resource| match resource {
-                Resource::EnvFile(file) => Path::new(&file.path) == path && file.is_as_written(root),
-                Resource::Copy(copy) => {
-                    copy.path == path && is_same_file(context.main.as_deref(), root, path)
-                }
-                Resource::Link(link) => link.path == path,
-                Resource::Venv(venv) => venv.path == path,
-                Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),
-                _ => false,
-            })
+            let mut made = self.record.iter().flat_map(Record::made);
+            made.any(|resource| is_as_made(resource, path, root, main))
         };
         ignored.into_iter().filter(|path| !is_regenerable(path) && !ours(path)).collect()
     }
@@ -442,7 +434,8 @@ impl<'a> Removal<'a> {
             (true, false) => DatabaseFate::Drop,
             (false, false) => DatabaseFate::Wait,
         };
-        let how = How { to_trash: !options.purge, databases };
+        let keep = if options.purge { None } else { Some(take_away::kept_for(&context.repo)?) };
+        let how = How { keep, databases };
         let mut held = match &self.record {
             Some(record) => match context.records.hold(&record.id)? {
                 Some(held) => Some(held),
@@ -543,11 +536,4 @@ fn delete_branch(branch: &BranchName, judged: &Oid, context: &Context) -> Result
     context.ui.say(&format!("deleted branch '{branch}'"));
     context.ui.hint(Hint::of("git branch").name(branch.as_str()).name(judged.short()));
     Ok(true)
-}
-
-fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {
-    let Some(main) = main else { return false };
-    let (Ok(a), Ok(b)) = (file::open(&main.join(path)), file::open(&root.join(path))) else { return false };
-    let length = |file: &File| file.metadata().map(|meta| meta.len()).ok();
-    length(&a) == length(&b) && file::are_same(Stoppable(a), Stoppable(b)).unwrap_or(false)
 }

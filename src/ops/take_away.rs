@@ -1,11 +1,14 @@
 //! How a worktree goes, whoever asks for it: into the trash or for good, with what was made for it and its record.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::{Head, Listing, Worktree};
 use crate::git::{Oid, Repo};
-use crate::host::exec;
+use crate::host::exec::{self, Stoppable};
+use crate::host::file;
 use crate::ops::context::Context;
 use crate::ops::undo;
 use crate::record::{LockedRecord, Record, RecordState};
@@ -46,7 +49,7 @@ pub fn forget_vanished(
         (Some(held), DatabaseFate::Wait) => outside(&held.record),
         _ => Vec::new(),
     };
-    let how = How { to_trash: true, databases };
+    let how = How { keep: Some(kept_unasked(&context.repo)?), databases };
     let held = held.map(|mut held| {
         held.checkout_for(tree);
         held
@@ -81,8 +84,9 @@ pub fn forget_unbound(held: LockedRecord, drop_databases: bool, context: &Contex
     if drop_databases || waiting.is_empty() {
         return finish(held, false, context).map(drop);
     }
-    let mut item = Trash::of(repo).begin_without_tree(repo, &held.record, kept_unasked(repo)?)?;
-    let how = How { to_trash: true, databases: DatabaseFate::Wait };
+    let keep = kept_unasked(repo)?;
+    let mut item = Trash::of(repo).begin_without_tree(repo, &held.record, keep)?;
+    let how = How { keep: Some(keep), databases: DatabaseFate::Wait };
     match unwind(held, None, None, how, context).and_then(|()| item.keep()) {
         Ok(()) => {
             tell_kept(waiting.into_iter(), &item, context);
@@ -98,8 +102,8 @@ pub fn forget_unbound(held: LockedRecord, drop_databases: bool, context: &Contex
 /// How a worktree goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct How {
-    /// Into the trash, or for good.
-    pub to_trash: bool,
+    /// How long the trash keeps it; it goes for good without that.
+    pub keep: Option<Duration>,
     /// What becomes of its databases outside of its directory.
     pub databases: DatabaseFate,
 }
@@ -127,8 +131,7 @@ pub fn take_away(
     let _undisturbed = exec::carry_on();
     let repo = &context.repo;
     let record = held.as_ref().map(|held| &held.record);
-    let mut item = if how.to_trash {
-        let keep = if tree.missing { kept_unasked(repo)? } else { kept_for(repo)? };
+    let mut item = if let Some(keep) = how.keep {
         let begin = || Trash::of(repo).begin(repo, tree, name, record, keep);
         Some(match begin() {
             Ok(item) => item,
@@ -164,7 +167,7 @@ pub fn take_away(
 }
 
 /// How long the trash keeps what nobody has asked git-wt to remove.
-fn kept_unasked(repo: &Repo) -> Result<Duration> {
+pub fn kept_unasked(repo: &Repo) -> Result<Duration> {
     kept_for(repo).map(|keep| if keep.is_zero() { USUAL } else { keep })
 }
 
@@ -198,7 +201,7 @@ pub fn finish(mut held: LockedRecord, keep_db: bool, context: &Context) -> Resul
         (_, true) => DatabaseFate::Release,
         (_, false) => DatabaseFate::Drop,
     };
-    let how = How { to_trash: false, databases };
+    let how = How { keep: None, databases };
     let tree = held.record.worktree(&listing).cloned();
     unwind(held, tree.as_ref(), None, how, context)?;
     Ok(true)
@@ -221,7 +224,7 @@ fn unwind(
     held.record.stage = RecordState::Removing;
     match held.write() {
         // on a full disk too, what is deleted at once makes room; killed meanwhile, it is a worktree that has vanished
-        Err(error) if how.to_trash => return Err(error),
+        Err(error) if how.keep.is_some() => return Err(error),
         _ => {}
     }
     let root = tree.map_or_else(|| held.record.path.clone(), |tree| tree.path.clone());
@@ -247,7 +250,7 @@ fn unwind(
             database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
         }
         // it lies in the directory that goes, and only its place becomes free
-        (Resource::Database(database), ..) if how.to_trash && is_inside(database) => {
+        (Resource::Database(database), ..) if how.keep.is_some() && is_inside(database) => {
             database.release(&context.claims, &owner).map(|()| Destroyed::Kept)
         }
         (Resource::Database(_), ..) if how.databases == DatabaseFate::Wait => Ok(Destroyed::Kept),
@@ -270,4 +273,23 @@ fn unwind(
         return Err(error);
     }
     held.forget()
+}
+
+/// Whether a file of a worktree is what git-wt has made there, and nobody has changed it since.
+pub fn is_as_made(resource: &Resource, path: &Path, root: &Path, main: Option<&Path>) -> bool {
+    match resource {
+        Resource::EnvFile(file) => Path::new(&file.path) == path && file.is_as_written(root),
+        Resource::Copy(copy) => copy.path == path && is_same_file(main, root, path),
+        Resource::Link(link) => link.path == path && root.join(path).is_symlink(),
+        Resource::Venv(venv) => path.starts_with(&venv.path) && !root.join(&venv.path).is_symlink(),
+        Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),
+        _ => false,
+    }
+}
+
+fn is_same_file(main: Option<&Path>, root: &Path, path: &Path) -> bool {
+    let Some(main) = main else { return false };
+    let (Ok(a), Ok(b)) = (file::open(&main.join(path)), file::open(&root.join(path))) else { return false };
+    let length = |file: &File| file.metadata().map(|meta| meta.len()).ok();
+    length(&a) == length(&b) && file::are_same(Stoppable(a), Stoppable(b)).unwrap_or(false)
 }

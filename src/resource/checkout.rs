@@ -231,6 +231,18 @@ fn is_of(tree: &Worktree, record: &str) -> bool {
     tree.record.as_deref() == Some(record) || tree.locked.as_deref() == Some(&reason(record))
 }
 
+/// Has git's entry name its record by the token, and no longer by the lock it was made under.
+pub fn bind(tree: &Worktree, record: &str) -> Result<()> {
+    let token = tree.git_dir.join(TOKEN);
+    file::replace_private(&token, format!("{record}\n").as_bytes())
+        .explain(|| format!("cannot write '{}'", token.display()))?;
+    if tree.locked.as_deref() == Some(&reason(record)) {
+        let lock = tree.git_dir.join("locked");
+        gone(fs::remove_file(&lock)).explain(|| format!("cannot delete '{}'", lock.display()))?;
+    }
+    Ok(())
+}
+
 /// Waits until no git started by another git-wt is writing an entry. A git that reads a half-written entry dies of it,
 /// and every git that checks which branches are in use reads them. Released when dropped; nobody needs to wait for
 /// files to be checked out.
