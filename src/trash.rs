@@ -29,6 +29,9 @@ use crate::text::name::{BranchName, escaped, slug};
 /// The name of a directory that waits beside its old place.
 const BESIDE: &str = ".git-wt-removed-";
 
+/// The reflog of a branch that was deleted with its worktree.
+const BRANCH_LOG: &str = "branch.log";
+
 /// Which way an item goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -141,10 +144,17 @@ impl DeletedBranch {
         Self { name: name.clone(), oid: oid.clone(), settings: settings.collect() }
     }
 
-    /// Makes it again, unless somebody else has by now; says whether it did.
-    pub fn restore(&self, repo: &Repo) -> Result<bool> {
+    /// Makes it again, unless somebody else has by now; says whether it did. Git goes on with the reflog that it finds.
+    fn restore(&self, repo: &Repo, kept_log: &Path) -> Result<bool> {
         if repo.branch(&self.name).is_some() {
             return Ok(false);
+        }
+        let log = log_of(repo, &self.name);
+        if !is_there(&log)
+            && let Ok(bytes) = file::read_small(kept_log)
+            && let Some(dir) = log.parent()
+        {
+            let _ = file::make_shared_dir(dir).and_then(|()| file::replace(&log, &bytes));
         }
         let (name, oid) = (self.name.as_str(), self.oid.as_str());
         repo.git().args(["branch", "--no-track", "--quiet", "--", name, oid]).stdout()?;
@@ -467,8 +477,19 @@ impl Item {
         delete_tree(&self.dir).explain(failed)
     }
 
+    /// Makes the branch again that was deleted with the worktree; returns it if that was needed.
+    pub fn restore_branch(&self, repo: &Repo) -> Result<Option<&DeletedBranch>> {
+        let Some(branch) = &self.manifest.deleted_branch else { return Ok(None) };
+        Ok(branch.restore(repo, &self.dir.join(BRANCH_LOG))?.then_some(branch))
+    }
+
     /// Remembers a branch that is about to be deleted with the worktree.
-    pub fn remember_branch(&mut self, branch: DeletedBranch) -> Result<()> {
+    pub fn remember_branch(&mut self, branch: DeletedBranch, repo: &Repo) -> Result<()> {
+        // a reftable keeps its logs elsewhere
+        if let Ok(bytes) = file::read_small(&log_of(repo, &branch.name)) {
+            let path = self.dir.join(BRANCH_LOG);
+            file::replace_private(&path, &bytes).explain(|| format!("cannot write '{}'", path.display()))?;
+        }
         self.manifest.deleted_branch = Some(branch);
         self.write()
     }
@@ -492,6 +513,7 @@ impl Item {
     /// Deletes the item's own files; what it has of the worktree is somewhere else by now.
     fn forget(&self) {
         let _ = fs::remove_file(self.dir.join("manifest.json"));
+        let _ = fs::remove_file(self.dir.join(BRANCH_LOG));
         let _ = fs::remove_file(self.dir.join("lock"));
         let _ = fs::remove_dir(&self.dir);
     }
@@ -502,6 +524,11 @@ fn needs_detaching(manifest: &Manifest, repo: &Repo) -> Result<bool> {
     let Some(branch) = &manifest.branch else { return Ok(false) };
     let listing = repo.worktrees()?;
     Ok(listing.holder(branch).is_some() || repo.branch(branch) != manifest.head)
+}
+
+/// The reflog of a branch, where git keeps references in files.
+fn log_of(repo: &Repo, branch: &BranchName) -> PathBuf {
+    repo.common_dir().join("logs").join(branch.full())
 }
 
 fn directory(item: &Path, manifest: &Manifest) -> Option<PathBuf> {

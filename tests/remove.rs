@@ -1,5 +1,6 @@
 //! `git wt remove`: what is removed, what stays, what is asked.
 
+use crate::terminal::Terminal;
 use crate::world::World;
 use std::fs;
 
@@ -85,20 +86,38 @@ fn deleting_ignored_data_at_once_needs_an_answer_and_caches_do_not() {
 }
 
 #[test]
-fn a_database_in_the_worktree_cannot_be_kept_and_is_not_said_to_be() {
+fn a_database_in_the_worktree_stays_on_request() {
     let world = World::with_repo();
     world.write("myproject/.wt.toml", "[database]\n");
     world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.write("myproject/.gitignore", ".env\n*.sqlite3*\n");
     world.commit(&world.path("myproject"), "recipe");
-    world.wt(&["add", "staging"]).ok();
-    world.write("myproject-staging/db.sqlite3", "data");
-    let line = "hint: git wt remove -y --purge staging\n";
-    let seen = world.wt(&["remove", "--purge", "staging"]).code(128).says(&[line]);
-    assert!(!seen.stderr.contains("--keep-db"), "{seen:#?}");
-    let line = "hint: git wt remove -y --purge --keep-db staging\n";
-    let kept = world.wt(&["remove", "--purge", "--keep-db", "staging"]);
-    kept.code(128).says(&["would lose data", "db.sqlite3'", line]);
-    assert_eq!(world.read("myproject-staging/db.sqlite3"), "data");
+    world.write("myproject-staging-db.sqlite3", "somebody's");
+    for (at, line) in
+        [&["remove", "--keep-db", "staging"][..], &["remove", "--purge", "--keep-db", "staging"]]
+            .iter()
+            .enumerate()
+    {
+        world.wt(&["add", "staging"]).ok();
+        let database = rusqlite::Connection::open(world.path("myproject-staging/db.sqlite3")).unwrap();
+        database.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").unwrap();
+        world
+            .wt(&["remove", "--purge", "staging"])
+            .code(128)
+            .says(&["hint: git wt remove --keep-db staging\n"]);
+        let dry = world.wt(&[line, &["-n"][..]].concat()).ok().stdout;
+        assert!(!dry.contains("database"), "{dry}");
+        let kept = format!("myproject-staging-{}-db.sqlite3", at + 2);
+        world.wt(line).ok().says(&[&format!("kept for good: database '[ROOT]/{kept}'\n")]);
+        // a program that has it open goes on
+        database.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        drop(database);
+        let database = rusqlite::Connection::open(world.path(&kept)).unwrap();
+        let rows: i64 = database.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 1);
+    }
+    assert_eq!(world.read("myproject-staging-db.sqlite3"), "somebody's");
+    world.wt(&["doctor"]).ok();
 }
 
 #[test]
@@ -379,4 +398,52 @@ fn what_would_go_can_be_looked_at_first() {
     let seen = world.wt(&["remove", "-n", "staging"]).ok();
     assert_eq!(seen.stdout, "would remove 'staging' at '[ROOT]/myproject-staging'\n  port 8001 (PORT)\n");
     before.is_still(&world.everything(), "after remove -n");
+}
+
+#[test]
+fn what_comes_into_it_meanwhile_is_not_deleted_at_once() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[hooks]\nteardown = [\"mkdir -p media && echo dump >media/dump\"]\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.trust();
+    world.wt(&["add", "staging"]).ok();
+    let why = ["'staging' has changed since it was looked at, and would lose", "'media/' (ignored by git)"];
+    world.wt(&["remove", "--purge", "staging"]).code(128).says(&why);
+    assert_eq!(world.read("myproject-staging/media/dump"), "dump\n");
+    // while a question waits
+    let Some(mut terminal) = Terminal::open(&world, "bash") else { return };
+    terminal.shows(&format!("cd {}", world.path("myproject").display()));
+    terminal.type_in("git wt remove --purge --no-hooks staging\r");
+    terminal.until(|shown| shown.ends_with("[y/N] "));
+    world.write("myproject-staging/.env", "MINE=1\n");
+    terminal.type_in("y\r");
+    let said = terminal.until(|shown| shown.ends_with("@@ "));
+    assert!(said.contains("has changed since") && said.contains("'.env' (ignored by git)"), "{said}");
+    assert_eq!(world.read("myproject-staging/.env"), "MINE=1\n");
+    world.wt(&["remove", "--purge", "-y", "staging"]).ok();
+}
+
+#[test]
+fn what_a_merge_commit_changes_counts_as_work() {
+    let world = provisioned();
+    let main = world.path("myproject");
+    world.wt(&["add", "staging"]).ok();
+    let tree = world.path("myproject-staging");
+    work(&world, "myproject-staging", "own", "x");
+    work(&world, "myproject-staging", "file", "theirs");
+    world.git(&main, &["switch", "--quiet", "-c", "other"]);
+    work(&world, "myproject", "file", "ours");
+    world.git(&main, &["switch", "--quiet", "main"]);
+    // main has each of their commits, but not what the merge makes of them
+    work(&world, "myproject", "before", "x");
+    world.git(&main, &["cherry-pick", "staging~1", "staging"]);
+    world.git(&main, &["revert", "--no-edit", "HEAD"]);
+    world.git(&main, &["cherry-pick", "other"]);
+    let merge = world.command("git", &tree).args(["merge", "--quiet", "other"]).output().unwrap();
+    assert!(!merge.status.success());
+    world.write("myproject-staging/file", "both, by hand");
+    world.commit(&tree, "resolved");
+    let why = ["has commits that are nowhere else"];
+    world.wt(&["remove", "--delete-branch", "staging"]).code(128).says(&why);
+    assert_eq!(world.read("myproject-staging/file"), "both, by hand");
 }

@@ -137,6 +137,7 @@ fn a_branch_that_was_deleted_with_it_is_back() {
     world.write("myproject-staging/a", "work\n");
     world.commit(&tree(&world), "work");
     let head = world.git(&tree(&world), &["rev-parse", "HEAD"]);
+    let log = world.git(&tree(&world), &["reflog", "staging", "--format=%H %gs"]);
     world.wt(&["remove", "-D", "staging"]).ok();
     let repo = world.path("myproject");
     assert_eq!(world.git(&repo, &["branch", "--list", "staging"]), "");
@@ -145,6 +146,8 @@ fn a_branch_that_was_deleted_with_it_is_back() {
     world.wt(&["undo"]).ok().says(&["branch 'staging' is back at"]);
     assert_eq!(world.git(&tree(&world), &["symbolic-ref", "HEAD"]), "refs/heads/staging");
     assert_eq!(world.git(&tree(&world), &["rev-parse", "staging"]), head);
+    let now = world.git(&tree(&world), &["reflog", "staging", "--format=%H %gs"]);
+    assert!(now.ends_with(&log) && log.lines().count() == 2, "{now}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use clap_complete::engine::ArgValueCompleter;
 use crate::error::Result;
 use crate::host::exec;
 use crate::ops::context::Context;
-use crate::ops::remove::{self, Options, Removal, Which};
+use crate::ops::remove::{self, Options, Which};
 use crate::ops::take_away;
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
@@ -81,7 +81,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let worktrees = Worktrees::read(&context.repo)?;
     let removals = remove::judge(&which, &options, &worktrees, context)?;
     if args.dry_run {
-        context.ui.print_lines(removals.iter().flat_map(Removal::describe))?;
+        context.ui.print_lines(removals.iter().flat_map(|removal| removal.describe(&options)))?;
         return Ok(0);
     }
     remove::remove(&removals, &options, context)?;

@@ -63,8 +63,15 @@ impl Repo {
 
     /// Whether `place` has the changes of a branch in other commits: one for one, or all in a single one.
     fn has_changes_of(&self, branch: &BranchName, place: &Oid) -> Result<bool> {
+        // git cherry passes over merge commits, in which conflicts have been resolved
+        let own = format!("{place}..{}", branch.full());
+        let merges = self.ask(&["rev-list", "--merges", "--max-count=1", &own])?;
+        let has_none = merges.code == 0 && merges.stdout.is_empty();
         let each = self.ask(&["cherry", place.as_str(), &branch.full()])?;
-        if each.code == 0 && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+")) {
+        if has_none
+            && each.code == 0
+            && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+"))
+        {
             return Ok(true);
         }
         let base = self.ask(&["merge-base", place.as_str(), &branch.full()])?;

@@ -20,6 +20,7 @@ use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{Record, RecordState};
 use crate::resource::checkout::{Discarded, entries_at_rest};
+use crate::resource::database::move_back;
 use crate::resource::{Database, Resource, Reversible};
 use crate::text::name::BranchName;
 use crate::trash::{DeletedBranch, Item, Trash};
@@ -331,15 +332,8 @@ impl<'a> Removal<'a> {
         ignored.into_iter().filter(|path| !is_regenerable(path) && !ours(path)).collect()
     }
 
-    fn databases(&self, options: &Options) -> impl Iterator<Item = &Database> {
-        let keep_db = options.keep_db;
-        let databases = self.record.iter().flat_map(Record::databases);
-        databases.filter(move |database| database.has_data() && !(keep_db && self.can_be_kept(database)))
-    }
-
-    /// Whether a database can be kept: one in the worktree's own directory is removed with it.
-    fn can_be_kept(&self, database: &Database) -> bool {
-        !matches!(database, Database::Sqlite(file) if Path::new(&file.place).starts_with(&self.tree.path))
+    fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.record.iter().flat_map(Record::databases).filter(|database| database.has_data())
     }
 
     /// Lists the data that would be lost, and asks.
@@ -372,20 +366,17 @@ impl<'a> Removal<'a> {
                     (false, false) => "git wt remove -y",
                 };
                 let error = error.hint(Hint::of(all).name(&self.name));
-                let keeps =
-                    !options.keep_db && self.databases(options).any(|database| self.can_be_kept(database));
-                Err(if keeps {
-                    error.hint(Hint::of("git wt remove --keep-db").name(&self.name))
-                } else {
-                    error
-                })
+                let keeps = !options.keep_db && self.databases().next().is_some();
+                let keep = Hint::of("git wt remove --keep-db").name(&self.name);
+                Err(if keeps { error.hint(keep) } else { error })
             }
         }
     }
 
     /// Returns what would be lost for good, and who is disturbed.
     fn losses(&self, options: &Options) -> Vec<String> {
-        self.databases(options).map(Reversible::describe).chain(self.unrecorded()).collect()
+        let databases = self.databases().filter(|_| !options.keep_db).map(Reversible::describe);
+        databases.chain(self.unrecorded()).collect()
     }
 
     /// Returns what would be lost that is in no record.
@@ -414,10 +405,15 @@ impl<'a> Removal<'a> {
     }
 
     /// Describes what would be removed, one thing per line.
-    pub fn describe(&self) -> Vec<String> {
+    pub fn describe(&self, options: &Options) -> Vec<String> {
         let mut lines = vec![format!("would remove '{}' at '{}'", self.name, self.tree.path.display())];
         for resource in self.record.iter().flat_map(Record::made) {
-            if !resource.is_inside() && !matches!(resource, Resource::Checkout(_) | Resource::Branch(_)) {
+            let stays = match resource {
+                Resource::Checkout(_) | Resource::Branch(_) => true,
+                Resource::Database(_) => options.keep_db,
+                _ => resource.is_inside(),
+            };
+            if !stays {
                 lines.push(format!("  {}", resource.describe()));
             }
         }
@@ -451,19 +447,85 @@ impl<'a> Removal<'a> {
                 .map_err(|error| error.hint(Hint::of("git wt remove --no-hooks").name(&self.name)))?;
             held.checkout_for(self.tree);
         }
-        let item = take_away(held, self.tree, &self.name, how, context)?;
+        if options.purge && !self.tree.missing {
+            self.judge_again(options, context)?;
+        }
+        let moved = if options.keep_db { self.move_databases_out()? } else { Vec::new() };
+        let item = match take_away(held, self.tree, &self.name, how, context) {
+            Ok(item) => item,
+            Err(error) => {
+                move_back(&moved)?;
+                return Err(error);
+            }
+        };
         context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
-        self.tell_kept(item.as_ref(), context);
+        if options.keep_db {
+            self.tell_databases(&moved, context);
+        }
+        self.tell_kept(item.as_ref(), options, context);
         if let (None, Some(_), Some(head)) = (&item, self.commits.first(), self.tree.head.oid()) {
             context.ui.hint(branch_at(head, &self.name, &context.repo));
         }
         if let Some((branch, oid)) = &self.branch {
             if let Some(mut item) = item {
-                item.remember_branch(DeletedBranch::of(&context.repo, branch, oid))?;
+                item.remember_branch(DeletedBranch::of(&context.repo, branch, oid), &context.repo)?;
             }
             delete_branch(branch, oid, context)?;
         }
         Ok(())
+    }
+
+    /// Moves its databases out of its directory; returns where each file was, and is.
+    fn move_databases_out(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let mut moved = Vec::new();
+        for database in self.databases() {
+            if let Database::Sqlite(file) = database
+                && file.is_in(&self.tree.path)
+            {
+                let out = file.move_out(&self.tree.path);
+                moved.extend(out.or_else(|error| move_back(&moved).and(Err(error)))?);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Says where the databases are that stay for good.
+    fn tell_databases(&self, moved: &[(PathBuf, PathBuf)], context: &Context) {
+        for database in self.record.iter().flat_map(Record::databases) {
+            let now = match database {
+                Database::Sqlite(file) => moved.iter().find(|(from, _)| Path::new(&file.place) == from),
+                Database::Server(_) => None,
+            };
+            context.ui.say(&match now {
+                Some((_, to)) => format!("kept for good: database '{}'", to.display()),
+                None => format!("kept for good: {}", database.describe()),
+            });
+        }
+    }
+
+    /// Refuses if something has come into it since it was judged: while a question waited, or by its teardown hooks.
+    fn judge_again(&self, options: &Options, context: &Context) -> Result<()> {
+        let worktrees = Worktrees::read(&context.repo)?;
+        let same = |tree: &&Worktree| tree.git_dir == self.tree.git_dir && tree.path == self.tree.path;
+        let tree = worktrees.listing.worktrees.iter().find(same);
+        let tree =
+            tree.ok_or_else(|| Error::new(format!("another git-wt has just changed '{}'", self.name)))?;
+        // its branches have been judged, and the remote's may be gone by now
+        let alone = Options {
+            delete_branch: false,
+            force_delete_branch: false,
+            delete_remote_branch: false,
+            ..options.clone()
+        };
+        let now = Removal::judge(tree, &alone, &worktrees, context)?;
+        let known = self.losses(options);
+        let new: Vec<String> = now.losses(options).into_iter().filter(|loss| !known.contains(loss)).collect();
+        if options.yes || new.is_empty() {
+            return Ok(());
+        }
+        let error = Error::new(format!("'{}' has changed since it was looked at, and would lose", self.name));
+        let error = new.iter().fold(error, Error::because);
+        Err(error.hint(Hint::of("git wt remove --purge").name(&self.name)))
     }
 
     /// The end of a sentence: what becomes of its branch, where that does not go.
@@ -475,10 +537,11 @@ impl<'a> Removal<'a> {
     }
 
     /// Says what the trash has that git would not bring back.
-    fn tell_kept(&self, item: Option<&Item>, context: &Context) {
+    fn tell_kept(&self, item: Option<&Item>, options: &Options, context: &Context) {
         const SHOWN: usize = 4;
         let Some(item) = item else { return };
-        let databases = self.record.iter().flat_map(Record::databases).map(Reversible::describe);
+        let databases = self.record.iter().flat_map(Record::databases).filter(|_| !options.keep_db);
+        let databases = databases.map(Reversible::describe);
         let data = self.data.iter().map(|path| format!("'{}'", path.display()));
         let commits = self.commits.iter().map(|commit| format!("commit {commit}"));
         let mut kept: Vec<String> = databases.chain(data).chain(commits).collect();

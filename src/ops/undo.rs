@@ -96,12 +96,10 @@ fn recover_item(item: &mut Item, context: &Context) -> Result<bool> {
 /// is as it was.
 fn bring_back(item: &mut Item, context: &Context) -> Result<()> {
     let (repo, ui) = (&context.repo, context.ui);
-    if let Some(branch) = &item.manifest.deleted_branch {
-        match branch.restore(repo) {
-            Ok(true) => ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short())),
-            Ok(false) => {}
-            Err(error) => ui.warn(&error.in_one_line()),
-        }
+    match item.restore_branch(repo) {
+        Ok(Some(branch)) => ui.say(&format!("branch '{}' is back at {}", branch.name, branch.oid.short())),
+        Ok(None) => {}
+        Err(error) => ui.warn(&error.in_one_line()),
     }
     let record = item.manifest.record.clone();
     // plain git may have moved it before, and the record not known

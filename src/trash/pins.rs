@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
@@ -17,7 +18,11 @@ type Files = BTreeSet<(String, String)>;
 
 /// Pins the commit that is checked out, and what a worktree's entry leads to and nothing else does.
 pub(super) fn pin(repo: &Repo, tree: &Worktree, id: &str) -> Result<()> {
-    let words = words_in(&tree.git_dir)?;
+    let mut words = words_in(&tree.git_dir)?;
+    // the reflog of its branch goes with that
+    if let Some(branch) = tree.head.branch() {
+        words.extend(words_of(&repo.common_dir().join("logs").join(branch.full()))?);
+    }
     let (commits, mut others) = objects(repo, &words)?;
     let mut commits = unreachable(repo, &commits)?;
     // its branch may be deleted while it lies in the trash, and no worktree holds that any more
@@ -64,14 +69,23 @@ fn words_in(git_dir: &Path) -> Result<BTreeSet<String>> {
             if kind.is_dir() && path != git_dir.join("modules") {
                 dirs.push(path);
             } else if kind.is_file() && path != git_dir.join("index") {
-                let text = crate::host::file::read_small(&path)
-                    .explain(|| format!("cannot read '{}'", path.display()))?;
-                let runs = text.split(|b| !b.is_ascii_hexdigit()).filter(|run| (7..=64).contains(&run.len()));
-                words.extend(runs.map(|run| String::from_utf8_lossy(run).into_owned()));
+                words.extend(words_of(&path)?);
             }
         }
     }
     Ok(words)
+}
+
+/// The same of one file, if it is there.
+fn words_of(path: &Path) -> Result<BTreeSet<String>> {
+    let text = match crate::host::file::read_small(path) {
+        Err(cause) if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(BTreeSet::new());
+        }
+        text => text.explain(|| format!("cannot read '{}'", path.display()))?,
+    };
+    let runs = text.split(|b| !b.is_ascii_hexdigit()).filter(|run| (7..=64).contains(&run.len()));
+    Ok(runs.map(|run| String::from_utf8_lossy(run).into_owned()).collect())
 }
 
 /// Those words that are objects: the commits, and trees and files by their kinds.

@@ -3,12 +3,12 @@
 mod file;
 mod statements;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Content;
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::git::is_ignored;
 use crate::host::claims::{Claimed, Claims, Owner, Thing};
 use crate::recipe::consent::Granted;
@@ -131,6 +131,34 @@ impl SqliteDatabase {
             .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
     }
 
+    /// Moves it out of a worktree that goes, with what SQLite keeps beside it; returns where each file was, and is.
+    pub fn move_out(&self, root: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+        let failed = || format!("cannot keep {}", self.describe());
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let parent = self.path().parent().and_then(real);
+        if parent.is_none_or(|parent| !real(root).is_some_and(|root| parent.starts_with(root))) {
+            return Err(Error::new(failed()).because("a link leads there"));
+        }
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (tree, file) = (name(root), name(self.path()));
+        let names = std::iter::once(tree.clone()).chain((2..).map(|number| format!("{tree}-{number}")));
+        let mut places = names.map(|name| root.with_file_name(format!("{name}-{file}")));
+        let place = places.find(|place| std::fs::symlink_metadata(place).is_err()).unwrap_or_default();
+        let mut moved = Vec::new();
+        for ending in ["", "-wal", "-shm", "-journal"] {
+            let (from, to) = (file::beside(self.path(), ending), file::beside(&place, ending));
+            match file::rename_new(&from, &to) {
+                Ok(true) => moved.push((from, to)),
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
+                done => {
+                    move_back(&moved)?;
+                    done.explain(failed)?;
+                }
+            }
+        }
+        Ok(moved)
+    }
+
     /// Whether it lies below a directory.
     pub fn is_in(&self, root: &Path) -> bool {
         self.path().starts_with(root)
@@ -178,6 +206,14 @@ impl SqliteDatabase {
     fn path(&self) -> &Path {
         Path::new(&self.place)
     }
+}
+
+/// Moves files back to where they were.
+pub fn move_back(moved: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (from, to) in moved {
+        std::fs::rename(to, from).explain(|| format!("cannot move '{}' back", to.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -196,7 +196,7 @@ fn new_file(path: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// Renames, unless something has the new name; returns whether it did.
-fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
@@ -234,7 +234,7 @@ pub(super) fn half(place: &Path, record: &str) -> PathBuf {
     place.with_file_name(name)
 }
 
-fn beside(place: &Path, suffix: &str) -> PathBuf {
+pub fn beside(place: &Path, suffix: &str) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
     name.push(suffix);
     name.into()
