@@ -121,6 +121,11 @@ pub trait Reversible {
         true
     }
 
+    /// Whether what a crash has left of it is destroyed before it is made anew: nobody uses it before it is noted.
+    fn begins_anew(&self) -> bool {
+        false
+    }
+
     /// Whether it is made and unmade under the repository lock, because it edits a file that all worktrees share.
     fn needs_repository_lock(&self) -> bool {
         false

@@ -350,3 +350,32 @@ fn what_nobody_has_written_into_leaves_no_trash() {
         all_or_nothing(&world, &before, then);
     }
 }
+
+#[test]
+fn a_setup_that_is_killed_at_any_step_is_resumed() {
+    if !strace_is_there() {
+        return;
+    }
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let repo = world.path("myproject");
+    let before = world.everything();
+    for at in 1.. {
+        world.git(&repo, &["worktree", "add", "--quiet", "-b", "staging", "../myproject-staging"]);
+        let line = ["setup", "myproject-staging"];
+        let (seen, hit) = injected(&world, PLACING, "signal=SIGKILL", at, &line);
+        let when = format!("killed at call {at}: {seen:#?}");
+        let again = world.wt(&line);
+        assert_eq!(again.code, 0, "{when}\n{again:#?}");
+        let env = world.read("myproject-staging/.env");
+        assert!(env.contains("PORT=8010") && env.contains("API_PORT=8011"), "{when}: {env}");
+        assert!(world.path("myproject-staging/.venv/pyvenv.cfg").exists(), "{when}");
+        assert!(world.path("myproject-staging/media").is_symlink(), "{when}");
+        world.wt(&["doctor", "--fix"]).ok();
+        world.wt(&["remove", "--purge", "-y", "myproject-staging"]).ok();
+        forget_branch(&world);
+        before.is_still(&world.everything(), &when);
+        if !hit {
+            break;
+        }
+    }
+}

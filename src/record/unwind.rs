@@ -12,7 +12,7 @@ use crate::host::claims::{Claims, Owner, Thing};
 use crate::host::file;
 use crate::resource::port::Port;
 use crate::resource::relocation::Relocation;
-use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site};
+use crate::resource::{Checkout, Created, Database, Destroyed, Exclude, Resource, Site, Unwind};
 
 /// A record whose lock this process holds.
 #[derive(Debug)]
@@ -46,7 +46,11 @@ impl LockedRecord<'_> {
             }
             made.push(at);
             crate::host::exec::check_stopped()?;
-            self.record.steps[at].resource.look(site)?;
+            let step = &mut self.record.steps[at];
+            if step.state == StepState::Begun && step.resource.begins_anew() {
+                step.resource.destroy(site, Unwind::Rollback)?;
+            }
+            step.resource.look(site)?;
             self.record.steps[at].state = StepState::Begun;
             self.write()?;
             let shared = self.record.steps[at].resource.needs_repository_lock();

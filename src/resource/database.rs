@@ -114,6 +114,10 @@ impl Database {
 }
 
 impl Reversible for Database {
+    fn begins_anew(&self) -> bool {
+        true
+    }
+
     fn look(&mut self, site: &Site) -> Result<()> {
         match self {
             Self::Sqlite(database) => {

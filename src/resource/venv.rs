@@ -54,9 +54,17 @@ impl Venv {
         }
     }
 
-    /// Notes what exists now; without this, anything that a crash left unrecorded is never removed.
+    /// Makes its directory where nothing is, so that the record knows it whatever happens to the program that fills it.
     pub fn look(&mut self, worktree: &Tree) -> Result<()> {
         self.before = Before::of(worktree, &self.path)?;
+        if self.before.absent {
+            worktree.make_dir(&self.path)?;
+        }
+        // an empty one may be left by a crash before the record knew it
+        let is_empty =
+            fs::read_dir(worktree.path().join(&self.path)).is_ok_and(|mut dir| dir.next().is_none());
+        let dir = worktree.open_dir(&self.path)?.filter(|_| is_empty).and_then(|dir| dir.metadata().ok());
+        self.made = dir.as_ref().map(Birthmark::of);
         Ok(())
     }
 
@@ -75,11 +83,12 @@ impl Venv {
     }
 
     fn make(&mut self, worktree: &Tree, maker: &Maker) -> Result<Created> {
-        self.look(worktree)?;
-        // made by us, so that we recognise it whatever happens to the program that fills it
-        worktree.make_dir(&self.path)?;
-        let dir = worktree.open_dir(&self.path)?.and_then(|dir| dir.metadata().ok());
-        self.made = dir.as_ref().map(Birthmark::of);
+        if self.made.is_none() {
+            self.look(worktree)?;
+        }
+        if self.made.is_none() {
+            return Err(Error::new(format!("'{}' exists already", self.path.display())));
+        }
         maker.run(&worktree.path().join(&self.path))?;
         Ok(Created::Made)
     }
@@ -106,13 +115,8 @@ impl Venv {
     fn is_ours(&self, worktree: &Tree) -> Result<bool> {
         let failed = || format!("cannot look at '{}'", self.path.display());
         let Some(dir) = worktree.open_dir(&self.path)? else { return Ok(false) };
-        if let Some(made) = &self.made {
-            return Ok(made.is(&dir.metadata().explain(failed)?));
-        }
-        // only begun: nothing was there before, and what is there now can be made again
-        let is_venv = worktree.kind(&self.path.join("pyvenv.cfg"))? == Some(Kind::File);
-        let is_empty = || fs::read_dir(worktree.path().join(&self.path)).map(|mut dir| dir.next().is_none());
-        Ok(self.before.absent && (is_venv || is_empty().explain(failed)?))
+        let found = dir.metadata().explain(failed)?;
+        Ok(self.made.as_ref().is_some_and(|made| made.is(&found)))
     }
 }
 
@@ -292,6 +296,10 @@ fn ask(python: &Path, worktree: &Path) -> Result<PathBuf, String> {
 }
 
 impl Reversible for Venv {
+    fn begins_anew(&self) -> bool {
+        true
+    }
+
     fn look(&mut self, site: &Site) -> Result<()> {
         self.look(&Tree::open(site.root)?)
     }
@@ -461,27 +469,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_removed_when_it_is_an_environment() {
-        let cases: [(bool, &[&str], bool); 4] = [
-            (true, &[], true),
-            (true, &["pyvenv.cfg", "bin/python"], true),
-            (true, &["notes"], false),
-            (false, &["pyvenv.cfg"], false),
-        ];
-        for (looked, files, removed) in cases {
-            let sandbox = Sandbox::new();
-            let mut begun = venv();
-            if looked {
-                begun.look(&sandbox.worktree).unwrap();
-            }
-            assert_eq!(destroy(&sandbox, &begun), Destroyed::Gone);
-            sandbox.make_dir("wt/env/.venv");
-            for file in files {
-                sandbox.write(&format!("wt/env/.venv/{file}"), "");
-            }
-            assert_eq!(destroy(&sandbox, &begun) == Destroyed::Gone, removed, "{looked} {files:?}");
-            assert_eq!(sandbox.at("wt/env/.venv").exists(), !removed, "{looked} {files:?}");
-        }
+    fn what_a_crash_left_is_removed() {
+        let sandbox = Sandbox::new();
+        let mut begun = venv();
+        begun.look(&sandbox.worktree).unwrap();
+        sandbox.write("wt/env/.venv/bin/python", "");
+        assert_eq!(destroy(&sandbox, &begun), Destroyed::Gone);
+        assert!(!sandbox.at("wt/env").exists());
+        sandbox.write("wt/env/.venv/pyvenv.cfg", "theirs");
+        begun.look(&sandbox.worktree).unwrap();
+        let error =
+            begun.make(&sandbox.worktree, &maker(Some(Path::new("true")), "/x".into(), false)).unwrap_err();
+        assert_eq!(error.what, "'env/.venv' exists already");
+        assert!(matches!(destroy(&sandbox, &begun), Destroyed::Left(_)));
     }
 
     #[test]
