@@ -247,8 +247,9 @@ fn the_background_moves_nothing() {
             if shell == "fish" && line.starts_with("wt") {
                 continue;
             }
-            terminal.shows(line);
-            // the end of a job may draw another prompt
+            // the end of the job may come before the prompt, or after it
+            terminal.type_in(&format!("{line}\r"));
+            terminal.until(|shown| shown.contains(PROMPT));
             terminal.type_in("wait; echo waited; pwd\r");
             let shown =
                 terminal.until(|shown| shown.contains("\nwaited\n[ROOT]/") && shown.ends_with(PROMPT));
