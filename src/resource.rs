@@ -19,7 +19,7 @@ pub mod tree;
 pub mod venv;
 
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use relocation::Relocation;
 use serde::{Deserialize, Serialize};
@@ -204,6 +204,17 @@ impl Resource {
     pub fn database(&self) -> Option<&Database> {
         match self {
             Self::Database(database) => Some(database),
+            _ => None,
+        }
+    }
+
+    /// Returns the path of a thing that is at one: it can vanish, or be there before it is made.
+    pub fn place(&self, root: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Copy(copy) => Some(root.join(&copy.path)),
+            Self::Link(link) => Some(root.join(&link.path)),
+            Self::Venv(venv) => Some(root.join(&venv.path)),
+            Self::Database(Database::Sqlite(database)) => Some(PathBuf::from(&database.place)),
             _ => None,
         }
     }

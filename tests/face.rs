@@ -302,6 +302,7 @@ $ git wt setup staging
 2> port 8001 (PORT)
 2> env file '.env' with PORT
 $ git wt setup staging
+2> nothing to do: 'myproject-staging' has what it needs
 $ git wt setup
 2> error: the main worktree is set up by hand: it is what the others are made from
 ? 128

@@ -9,6 +9,7 @@
 )]
 
 mod add;
+mod anew;
 mod bounds;
 mod cd;
 mod cluster;

@@ -96,6 +96,6 @@ fn apply_recipe(held: &mut LockedRecord, path: &Path, context: &Context) -> Resu
     if !context.recipe()?.configured() {
         return held.write();
     }
-    let pending = provision::provision(held, tree, context)?;
+    let (pending, _) = provision::provision(held, tree, context)?;
     hooks::run_all(held, &tree.path, &pending, context).map(drop)
 }

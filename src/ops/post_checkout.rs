@@ -77,7 +77,10 @@ pub fn set_up(options: Options, context: &Context) -> Result<u8> {
         return Ok(0);
     }
     let recipe = context.recipe_for(&worktrees.name(tree), tree.head.branch(), None, Ignored::NotLookedAt)?;
-    if recipe.env_enabled { provision::set_up(tree, &worktrees, options, context) } else { Ok(0) }
+    if !recipe.env_enabled {
+        return Ok(0);
+    }
+    provision::set_up(tree, &worktrees, options, context).map(|(status, _)| status)
 }
 
 /// The repository's post-checkout hook.

@@ -4,6 +4,9 @@ mod preview;
 
 pub use preview::preview;
 
+use std::io::ErrorKind::NotFound;
+use std::path::{Path, PathBuf};
+
 use crate::environment::Environment;
 use crate::environment::guard::{Guard, Stray};
 use crate::error::{Error, Result};
@@ -14,6 +17,7 @@ use crate::ops::hooks;
 use crate::plan::{Facts, Pending, Plan};
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
+use crate::resource::env_file::Changes;
 use crate::resource::{Created, Database, EnvFile, Resource};
 use crate::ui::Ui;
 
@@ -26,8 +30,14 @@ pub struct Options {
     pub again: bool,
 }
 
-/// Gives a worktree its environment and runs its hooks; returns the hooks' exit status.
-pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context: &Context) -> Result<u8> {
+/// Gives a worktree its environment and runs its hooks; returns the hooks' exit status, and whether there was anything
+/// to do.
+pub fn set_up(
+    tree: &Worktree,
+    worktrees: &Worktrees,
+    options: Options,
+    context: &Context,
+) -> Result<(u8, bool)> {
     let mut held = match worktrees.readable_record(tree)? {
         Some(record) => context
             .records
@@ -41,7 +51,7 @@ pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context:
         return Err(Error::new(format!("the making or removing of '{name}' was cut short"))
             .hint("git wt doctor --fix"));
     }
-    let mut pending =
+    let (mut pending, has_changed) =
         provision(&mut held, tree, context).map_err(|error| worktrees.unless_gone(tree, error))?;
     if options.again {
         held.record.hooks.clear();
@@ -49,7 +59,9 @@ pub fn set_up(tree: &Worktree, worktrees: &Worktrees, options: Options, context:
     if options.no_hooks {
         pending.hooks.clear();
     }
-    hooks::run_all(&mut held, &tree.path, &pending, context)
+    let before = held.record.hooks.clone();
+    let status = hooks::run_all(&mut held, &tree.path, &pending, context)?;
+    Ok((status, has_changed || status != 0 || held.record.hooks != before))
 }
 
 /// Returns a record, not yet written, of a worktree that something else has made.
@@ -83,43 +95,55 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
-/// Makes what the recipe has and the worktree lacks; returns what to do after that.
-pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<Pending> {
+/// Makes what the recipe has and the worktree lacks; returns what to do after that, and whether it said anything.
+pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<(Pending, bool)> {
     let record = &held.record;
     let recipe = context.recorded_recipe(record, tree)?;
     context.ask_for_recipe(&recipe, Some(record))?;
     let owner = held.record.owner(&context.repo);
     let site = context.site(&owner, &tree.path);
+    ask_for_vanished(held, &tree.path, context)?;
     let lock = context.records.lock()?;
     held.forget_taken_ports(&site)?;
     let pending = note_missing(&mut held.record, tree, context)?;
     held.claim_ports(&site);
     drop(lock);
     held.record.protected = recipe.protected;
+    let mut has_changed = false;
     for stray in disown_strays(&mut held.record, context)? {
         context.ui.say(&format!("{stray}: set anew"));
+        has_changed = true;
     }
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
         Created::Made => match resource {
-            Resource::EnvFile(file) if !file.changes.is_new => tell_changes(file, ui),
-            made => ui.say(&made.describe()),
+            Resource::EnvFile(file) if !file.changes.is_new => has_changed |= tell_changes(file, ui),
+            made => {
+                ui.say(&made.describe());
+                has_changed = true;
+            }
         },
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;
-    Ok(pending)
+    Ok((pending, has_changed))
 }
 
-fn tell_changes(file: &EnvFile, ui: Ui) {
-    let changes = &file.changes;
-    for (verb, names) in
-        [("added", &changes.added), ("changed", &changes.changed), ("kept your own", &changes.kept)]
-    {
+/// Says what has happened to an existing file; returns whether there was anything to say.
+fn tell_changes(file: &EnvFile, ui: Ui) -> bool {
+    let changes = &*file.changes;
+    let gone = "gone from the main worktree, and kept:";
+    for (verb, names) in [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("kept your own", &changes.kept),
+        (gone, &changes.gone),
+    ] {
         if !names.is_empty() {
             ui.say(&format!("{verb} {} in '{}'", names.join(", "), file.path));
         }
     }
+    *changes != Changes::default()
 }
 
 /// Puts on the record's list what the recipe has and the worktree lacks; returns what to do after making it.
@@ -131,17 +155,45 @@ fn note_missing(record: &mut Record, tree: &Worktree, context: &Context) -> Resu
     for note in &plan.notes {
         context.ui.say(&format!("note: {note}"));
     }
-    add_missing(record, plan.resources);
+    add_missing(record, plan.resources, &tree.path);
     Ok(plan.pending)
 }
 
-/// Puts on the record's list what is not on it yet; an env file that is on it may still want new values.
-fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
+/// Asks whether to make a database again whose file has gone: its data has gone too, maybe for a reason.
+fn ask_for_vanished(held: &mut LockedRecord, root: &Path, context: &Context) -> Result<()> {
+    for at in 0..held.record.steps.len() {
+        let step = &held.record.steps[at];
+        if step.resource.database().is_none() || !has_gone(step, root) {
+            continue;
+        }
+        let what = step.resource.describe();
+        match context.ask(&format!("{what} has gone; make it again?"))? {
+            Some(true) => {
+                held.record.steps[at].state = StepState::Planned;
+                // what fills it needs consent again, which is judged by the record on disk
+                held.write()?;
+            }
+            Some(false) => {}
+            None => context.ui.warn(&format!("{what} has gone; it is made again only after a question")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether something that was made has gone from its place.
+fn has_gone(step: &Step, root: &Path) -> bool {
+    let has_gone = |path: PathBuf| matches!(path.symlink_metadata(), Err(cause) if cause.kind() == NotFound);
+    step.state == StepState::Made && step.resource.place(root).is_some_and(has_gone)
+}
+
+/// Puts on the record's list what is not on it yet, or has gone; an env file that is on it may still want new values.
+fn add_missing(record: &mut Record, wanted: Vec<Resource>, root: &Path) {
     for resource in wanted {
         let known = record.steps.iter_mut().find(|step| step.resource.is_same_thing(&resource));
         match (known, resource) {
             (Some(step), Resource::EnvFile(wanted)) => {
                 if let Resource::EnvFile(file) = &mut step.resource {
+                    file.from = wanted.from;
                     file.values = wanted.values;
                     file.drawn = wanted.drawn;
                     file.supply(wanted.supplied);
@@ -155,6 +207,10 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>) {
                 if let Resource::Database(Database::Server(database)) = &mut step.resource {
                     database.timeout = wanted.timeout;
                 }
+            }
+            (Some(step), Resource::Database(_)) if step.state == StepState::Made => {}
+            (Some(step), wanted) if step.resource.database().is_some() || has_gone(step, root) => {
+                *step = Step { state: StepState::Planned, resource: wanted };
             }
             (Some(_), _) => {}
             // goes on the list right after the checkout: without it, a link counts as a new file

@@ -90,6 +90,9 @@ pub struct EnvFile {
     /// The hash of the whole file as it was written.
     #[serde(default)]
     pub content: String,
+    /// The variables that the file it starts from had when it was last read; absent where nobody has looked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Vec<String>>,
     /// The values to write, which never reach the record.
     #[serde(skip)]
     pub values: Vec<(String, String)>,
@@ -107,7 +110,7 @@ pub struct EnvFile {
     pub moved: Vec<MovedPort>,
     /// What happened to its variables.
     #[serde(skip)]
-    pub changes: Changes,
+    pub changes: Box<Changes>,
     /// Whether the recipe asks for the file; if it was only detected, it may be left out.
     #[serde(skip)]
     pub required: bool,
@@ -141,6 +144,8 @@ pub struct Changes {
     pub changed: Vec<String>,
     /// Variables whose value is the user's, and stays.
     pub kept: Vec<String>,
+    /// Variables that have gone from the file it starts from, and stay here.
+    pub gone: Vec<String>,
 }
 
 /// An env file as it is, and as it should be.
@@ -194,7 +199,7 @@ impl EnvFile {
         }
         let mut file = self.clone();
         file.merged(&Tree::open(root)?)?;
-        Ok(file.changes)
+        Ok(*file.changes)
     }
 
     /// Returns the file as it should be: the existing text, or the text it starts from, with our values. If the user
@@ -210,10 +215,15 @@ impl EnvFile {
             // what it starts from is main's, and none of it an edit of ours
             self.written = Hashes::default();
         }
-        self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
+        *self.changes = Changes { is_new: before.is_none(), ..Changes::default() };
+        let mains = if before.is_some() { self.start().ok().map(|(text, _)| text) } else { None };
+        match &mains {
+            Some(mains) => self.take_news(mains, &mut text)?,
+            None if before.is_none() => self.seen = Some(names(&text)),
+            None => {}
+        }
         let (drawn, foreign) = (by_name(&self.drawn), by_name(&self.foreign));
         // a secret that was there before us, and is not main's, may have encrypted something
-        let mains = if before.is_some() { self.start().ok().map(|(text, _)| text) } else { None };
         let is_the_users = |name: &str, text: &EnvText| {
             mains.as_ref().is_some_and(|mains| text.get(name).is_some() && text.get(name) != mains.get(name))
         };
@@ -243,6 +253,33 @@ impl EnvFile {
             (self.changes.added, self.changes.changed) = changed.partition(|name| before.get(name).is_none());
         }
         Ok(Merged { before, after: text, mode })
+    }
+
+    /// Takes over the variables that are new in the file it starts from, and notes those that have gone from there. One
+    /// that the user has deleted here is not new.
+    fn take_news(&mut self, mains: &EnvText, text: &mut EnvText) -> Result<()> {
+        if self.from.is_none() {
+            return Ok(());
+        }
+        text.take_over(mains, &self.news(mains, text))?;
+        let has_gone =
+            |name: &&String| mains.get(name).is_none() && text.get(name).is_some() && !self.is_managed(name);
+        self.changes.gone = self.seen.iter().flatten().filter(has_gone).cloned().collect();
+        self.seen = Some(names(mains));
+        Ok(())
+    }
+
+    /// Returns the variables that are new in the file it starts from.
+    fn news(&self, mains: &EnvText, text: &EnvText) -> Vec<String> {
+        let Some(seen) = &self.seen else { return Vec::new() };
+        let seen: HashSet<&String> = seen.iter().collect();
+        let mut news = names(mains);
+        news.retain(|name| !seen.contains(name) && text.get(name).is_none() && !self.is_managed(name));
+        news
+    }
+
+    fn is_managed(&self, name: &str) -> bool {
+        self.has_written(name) || self.values.iter().any(|(managed, _)| managed == name)
     }
 
     /// Replaces the list of supplied variables, keeping the known hashes.
@@ -388,13 +425,18 @@ impl EnvFile {
         matches!(file::read(&root.join(&self.path)), Ok(Some(bytes)) if hash(&bytes) == self.content)
     }
 
-    /// Whether a value that we wrote has changed or is gone.
+    /// Whether a value that we wrote has changed or is gone, or main's file has a new variable.
     pub fn has_drifted(&self, root: &Path) -> bool {
         let Ok(Some(bytes)) = file::read(&root.join(&self.path)) else { return true };
-        if hash(&bytes) == self.content {
+        let is_as_written = hash(&bytes) == self.content;
+        let text = EnvText::parse(bytes);
+        let has_news = || self.start().is_ok_and(|(mains, _)| !self.news(&mains, &text).is_empty());
+        if self.from.is_some() && has_news() {
+            return true;
+        }
+        if is_as_written {
             return false;
         }
-        let text = EnvText::parse(bytes);
         let now = |name: &str| text.get(name).map(|value| hash(value.into_text().as_bytes()));
         self.written.0.iter().any(|(name, known)| now(name).as_ref() != Some(known))
     }
@@ -437,6 +479,10 @@ impl EnvFile {
         }
         Tree::open(root)?.remove_file(Path::new(&self.path)).map(|()| Destroyed::Gone)
     }
+}
+
+fn names(text: &EnvText) -> Vec<String> {
+    text.variables().into_iter().map(|(name, _)| name).collect()
 }
 
 fn by_name(names: &[String]) -> HashSet<&String> {

@@ -115,6 +115,31 @@ impl EnvText {
         Ok(())
     }
 
+    /// Takes over variables that this text lacks, as `from` has them: their last assignments, with quotes and comments.
+    pub fn take_over(&mut self, from: &Self, names: &[String]) -> Result<()> {
+        let lines: Vec<Vec<u8>> = names.iter().filter_map(|name| from.line_of(name)).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let edited = Self::parse(with_own_lines(self.bytes.clone(), &lines));
+        let has_arrived = |name: &String| edited.get(name) == from.get(name);
+        let are_kept = self.variables().iter().all(|(name, value)| edited.get(name).as_ref() == Some(value));
+        if !are_kept || !names.iter().all(has_arrived) {
+            return Err(Error::new(format!("{} cannot be added", names.join(", ")))
+                .because("a quote that begins on a line before has no end"));
+        }
+        *self = edited;
+        Ok(())
+    }
+
+    /// Returns the last assignment of a variable as written, without the end of its line.
+    fn line_of(&self, name: &str) -> Option<Vec<u8>> {
+        let found = self.last(name)?;
+        let start = self.bytes[..found.name.start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let line = self.bytes[start..found.end].trim_ascii_end();
+        Some(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).to_owned())
+    }
+
     /// Whether these variables are set, and all others are as `before`.
     fn is_with(&self, values: &[(&str, &str)], before: &Self) -> bool {
         let wanted: HashMap<&str, &str> = values.iter().copied().collect();
@@ -299,28 +324,52 @@ impl Scan<'_> {
         self.0[at..].iter().position(|b| *b == b'\n').map_or(self.0.len(), |length| at + length + 1)
     }
 
-    /// Returns where the assignments below our marker end.
-    fn block_end(&self) -> Option<usize> {
+    /// Returns where the line of our marker begins.
+    fn marker(&self) -> Option<usize> {
         let mut at = 0;
         while at < self.0.len() {
             let next = self.next_line(at);
             if self.0[at..next].trim_ascii_end() == MARKER {
-                let mut end = next;
-                while let Some(found) = (end < self.0.len()).then(|| self.assignment(end)).flatten() {
-                    end = found.end;
-                }
-                return Some(end);
+                return Some(at);
             }
             at = next;
         }
         None
     }
+
+    /// Returns where the assignments below our marker end.
+    fn block_end(&self) -> Option<usize> {
+        let mut end = self.next_line(self.marker()?);
+        while let Some(found) = (end < self.0.len()).then(|| self.assignment(end)).flatten() {
+            end = found.end;
+        }
+        Some(end)
+    }
+}
+
+/// Returns how the lines of a text end.
+fn line_end(bytes: &[u8]) -> &'static str {
+    let crlf = bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
+    if crlf { "\r\n" } else { "\n" }
+}
+
+/// Returns the text with lines of the project's own: at its end, but above our marker.
+fn with_own_lines(mut bytes: Vec<u8>, lines: &[Vec<u8>]) -> Vec<u8> {
+    let eol = line_end(&bytes);
+    let at = Scan(&bytes).marker().unwrap_or_else(|| {
+        if bytes.last().is_some_and(|b| *b != b'\n') {
+            bytes.extend_from_slice(eol.as_bytes());
+        }
+        bytes.len()
+    });
+    let lines = lines.iter().flat_map(|line| [line.as_slice(), eol.as_bytes()].concat());
+    bytes.splice(at..at, lines.collect::<Vec<u8>>());
+    bytes
 }
 
 /// Returns the text with lines below our marker, which is added at the end of the file if it is missing.
 fn with_lines(mut bytes: Vec<u8>, lines: &[String]) -> Vec<u8> {
-    let crlf = bytes.iter().position(|b| *b == b'\n').is_some_and(|at| at > 0 && bytes[at - 1] == b'\r');
-    let eol = if crlf { "\r\n" } else { "\n" };
+    let eol = line_end(&bytes);
     let block = Scan(&bytes).block_end();
     let at = block.filter(|at| *at < bytes.len()).unwrap_or_else(|| {
         if bytes.last().is_some_and(|b| *b != b'\n') {

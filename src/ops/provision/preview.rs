@@ -4,15 +4,15 @@
 
 use std::path::Path;
 
-use super::{Options, disown_strays, fresh, note_missing};
+use super::{Options, disown_strays, fresh, has_gone, note_missing};
 use crate::error::Result;
 use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, StepState};
+use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
-use crate::resource::{Database, Resource};
 
 /// Describes, line by line, what would be done to a worktree.
 pub fn preview(
@@ -23,10 +23,15 @@ pub fn preview(
 ) -> Result<Vec<String>> {
     let known = worktrees.readable_record(tree)?;
     let mut record = known.cloned().map_or_else(|| fresh(tree, worktrees, context), Ok)?;
+    let vanished =
+        record.steps.iter().filter(|step| step.resource.database().is_some() && has_gone(step, &tree.path));
+    let vanished: Vec<String> = vanished
+        .map(|step| format!("ask whether to make {}, which has gone", step.resource.describe()))
+        .collect();
     let pending = note_missing(&mut record, tree, context)?;
     disown_strays(&mut record, context)?;
     let mut waiting = pending.waiting;
-    let mut lines = Vec::new();
+    let mut lines = vanished;
     for step in record.steps.iter().filter(|step| step.state != StepState::Made) {
         match &step.resource {
             Resource::EnvFile(file) => lines.extend(env_file(file, &tree.path)?),
@@ -66,19 +71,16 @@ fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {
     let line = |verb: &str, names: Vec<String>| {
         (!names.is_empty()).then(|| format!("{verb} in '{}': {}", file.path, names.join(", ")))
     };
-    let lines =
-        [line("add", changes.added), line("change", changes.changed), line("keep yours", changes.kept)];
+    let lines = [
+        line("add", changes.added),
+        line("change", changes.changed),
+        line("keep yours", changes.kept),
+        line("gone from the main worktree, and kept", changes.gone),
+    ];
     Ok(lines.into_iter().flatten().collect())
 }
 
 /// Whether something of the user's is already where a thing would be made, and so stays.
 fn is_there(resource: &Resource, root: &Path) -> bool {
-    let path = match resource {
-        Resource::Copy(copy) => root.join(&copy.path),
-        Resource::Link(link) => root.join(&link.path),
-        Resource::Venv(venv) => root.join(&venv.path),
-        Resource::Database(Database::Sqlite(database)) => Path::new(&database.place).to_owned(),
-        _ => return false,
-    };
-    path.symlink_metadata().is_ok()
+    resource.place(root).is_some_and(|path| path.symlink_metadata().is_ok())
 }
