@@ -18,7 +18,7 @@ use crate::recipe::consent::{Action, Consent, Granted, Requested};
 use crate::recipe::{DatabaseRule, Recipe, Words};
 use crate::record::Record;
 use crate::resource::copy::Selection;
-use crate::resource::{self, Checkout, CopiedFile, Database, Exclude, FirstPush, Link, Port, Resource, Venv};
+use crate::resource::{self, Checkout, Copies, Database, Exclude, FirstPush, Link, Port, Resource, Venv};
 use crate::text::dotenv::EnvText;
 use crate::text::name::{BranchName, Name};
 
@@ -391,8 +391,8 @@ impl Plan {
     }
 
     fn environment(&mut self, unborn: bool, recipe: &Recipe, facts: &Facts, words: &Words) -> Result<()> {
-        for path in &facts.copies.files {
-            self.resources.push(Resource::Copy(CopiedFile::new(path)));
+        if !facts.copies.files.is_empty() {
+            self.resources.push(Resource::Copies(Copies::new(facts.copies.files.clone())));
         }
         self.notes.extend(facts.left_out.iter().cloned());
         for (path, why) in &facts.copies.skipped {

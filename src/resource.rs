@@ -6,6 +6,7 @@
 
 pub mod branch;
 pub mod checkout;
+pub mod copies;
 pub mod copy;
 pub mod database;
 pub mod env_file;
@@ -32,6 +33,7 @@ use crate::ui::Ui;
 
 pub use branch::Branch;
 pub use checkout::Checkout;
+pub use copies::Copies;
 pub use copy::CopiedFile;
 pub use database::Database;
 pub use env_file::EnvFile;
@@ -152,7 +154,9 @@ pub enum Resource {
     Exclude(Exclude),
     /// The directory and git's entry for it.
     Checkout(Checkout),
-    /// An ignored file copied from the main worktree.
+    /// Ignored files copied from the main worktree.
+    Copies(Copies),
+    /// One of them, in records of before.
     Copy(CopiedFile),
     /// A link to something in the main worktree.
     Link(Link),
@@ -173,6 +177,7 @@ impl Deref for Resource {
             Self::FirstPush(it) => it,
             Self::Exclude(it) => it,
             Self::Checkout(it) => it,
+            Self::Copies(it) => it,
             Self::Copy(it) => it,
             Self::Link(it) => it,
             Self::Venv(it) => it,
@@ -190,6 +195,7 @@ impl DerefMut for Resource {
             Self::FirstPush(it) => it,
             Self::Exclude(it) => it,
             Self::Checkout(it) => it,
+            Self::Copies(it) => it,
             Self::Copy(it) => it,
             Self::Link(it) => it,
             Self::Venv(it) => it,
@@ -211,7 +217,6 @@ impl Resource {
     /// Returns the path of a thing that is at one: it can vanish, or be there before it is made.
     pub fn place(&self, root: &Path) -> Option<PathBuf> {
         match self {
-            Self::Copy(copy) => Some(root.join(&copy.path)),
             Self::Link(link) => Some(root.join(&link.path)),
             Self::Venv(venv) => Some(root.join(&venv.path)),
             Self::Database(Database::Sqlite(database)) => Some(PathBuf::from(&database.place)),
@@ -223,7 +228,6 @@ impl Resource {
     pub fn is_same_thing(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Port(a), Self::Port(b)) => a.variable == b.variable,
-            (Self::Copy(a), Self::Copy(b)) => a.path == b.path,
             (Self::Link(a), Self::Link(b)) => a.path == b.path,
             (Self::Exclude(a), Self::Exclude(b)) => a.pattern == b.pattern,
             (Self::Venv(a), Self::Venv(b)) => a.path == b.path,
@@ -232,6 +236,7 @@ impl Resource {
             // a worktree has one of each, which keeps its name
             (Self::Branch(_), Self::Branch(_))
             | (Self::FirstPush(_), Self::FirstPush(_))
+            | (Self::Copies(_), Self::Copies(_))
             | (Self::Checkout(_), Self::Checkout(_)) => true,
             _ => false,
         }

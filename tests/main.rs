@@ -15,6 +15,7 @@ mod cd;
 mod cluster;
 mod completion;
 mod consent;
+mod copies;
 mod dice;
 mod differential;
 mod django;

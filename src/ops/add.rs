@@ -253,7 +253,11 @@ pub fn make(
                 ui.hint("git submodule update --init");
             }
         }
+        if let Resource::Copies(copies) = resource {
+            copies.reasons().iter().for_each(|why| ui.warn(why));
+        }
         match created {
+            Created::Skipped(_) | Created::Found if matches!(resource, Resource::Copies(_)) => {}
             Created::Made => ui.say(&resource.describe()),
             Created::Found => ui.say(&format!("{}: there already, used as it is", resource.describe())),
             Created::Skipped(why) => ui.warn(&format!("no {}: {why}", resource.describe())),

@@ -144,8 +144,9 @@ impl Facts {
         let Some(main) = self.main.as_deref() else { return Ok(()) };
         self.copies = copies(main, recipe)?;
         self.links = links(main, recipe)?;
-        let by_directory = self.links.iter().filter(|(_, path)| is_ignored_as_directory(main, path));
-        self.links_to_hide = by_directory.map(|(_, path)| path.clone()).collect();
+        let needs_line = |path: &Path| is_ignored_as_directory(main, path) || ignores_itself(main, path);
+        let to_hide = self.links.iter().filter(|(_, path)| needs_line(path));
+        self.links_to_hide = to_hide.map(|(_, path)| path.clone()).collect();
         let sources = Sources::of(main, recipe)?;
         self.unusual_database = unusual_database(main, recipe, &sources);
         self.fill = fill(main, recipe, &sources, &self.consent);
@@ -373,6 +374,12 @@ fn is_ignored_as_directory(main: &Path, path: &Path) -> bool {
         output.rsplitn(2, |b| *b == b'\t').nth(1).is_some_and(|pattern| pattern.ends_with(b"/"));
     let around = path.parent().filter(|around| !around.as_os_str().is_empty());
     by_directory && !around.is_some_and(|around| is_ignored(main, around))
+}
+
+/// Whether a directory is ignored by a file in it alone, which a link does not have.
+fn ignores_itself(main: &Path, path: &Path) -> bool {
+    let file = path.join(".gitignore");
+    main.join(&file).is_file() && is_ignored(main, &file) && !is_ignored(main, path)
 }
 
 /// Returns a rule for `.env.local` if the recipe would copy it although it holds values that are different in each

@@ -116,9 +116,13 @@ pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) ->
     }
     let ui = context.ui;
     held.make(&site, &mut |resource, created| match created {
+        _ if matches!(resource, Resource::Copies(copies) if copies.is_empty()) => {
+            tell_left_out(resource, ui);
+        }
         Created::Made => match resource {
             Resource::EnvFile(file) if !file.changes.is_new => has_changed |= tell_changes(file, ui),
             made => {
+                tell_left_out(made, ui);
                 ui.say(&made.describe());
                 has_changed = true;
             }
@@ -127,6 +131,12 @@ pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) ->
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
     })?;
     Ok((pending, has_changed))
+}
+
+fn tell_left_out(resource: &Resource, ui: Ui) {
+    if let Resource::Copies(copies) = resource {
+        copies.reasons().iter().for_each(|why| ui.detail(why));
+    }
 }
 
 /// Says what has happened to an existing file; returns whether there was anything to say.
@@ -206,6 +216,13 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>, root: &Path) {
             (Some(step), Resource::Database(Database::Server(wanted))) => {
                 if let Resource::Database(Database::Server(database)) = &mut step.resource {
                     database.timeout = wanted.timeout;
+                }
+            }
+            (Some(step), Resource::Copies(wanted)) => {
+                if let Resource::Copies(copies) = &mut step.resource
+                    && copies.want(wanted, root)
+                {
+                    step.state = StepState::Begun;
                 }
             }
             (Some(step), Resource::Database(_)) if step.state == StepState::Made => {}

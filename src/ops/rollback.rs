@@ -97,6 +97,7 @@ fn is_from(resource: &Resource, path: &Path, root: &Path) -> bool {
     match resource {
         Resource::EnvFile(file) => is_at(Path::new(&file.path)),
         Resource::Copy(copy) => is_at(&copy.path),
+        Resource::Copies(copies) => copies.has(path),
         Resource::Link(link) => is_at(&link.path),
         Resource::Venv(venv) => path.starts_with(&venv.path),
         Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),

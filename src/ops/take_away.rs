@@ -280,6 +280,7 @@ pub fn is_as_made(resource: &Resource, path: &Path, root: &Path, main: Option<&P
     match resource {
         Resource::EnvFile(file) => Path::new(&file.path) == path && file.is_as_written(root),
         Resource::Copy(copy) => copy.path == path && is_same_file(main, root, path),
+        Resource::Copies(copies) => copies.has(path) && is_same_file(main, root, path),
         Resource::Link(link) => link.path == path && root.join(path).is_symlink(),
         Resource::Venv(venv) => path.starts_with(&venv.path) && !root.join(&venv.path).is_symlink(),
         Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),

@@ -133,6 +133,12 @@ fn copy(mut from: &File, mut to: &File) -> io::Result<()> {
     to.set_modified(found.modified().unwrap_or_else(|_| SystemTime::now()))
 }
 
+/// Whether a file of a worktree is main's, or the beginning of it: removing that loses nothing.
+pub(super) fn begins_as_in(main: &Tree, own: &Tree, path: &Path) -> Result<bool> {
+    let (Some(whole), Some(part)) = (main.open_file(path)?, own.open_file(path)?) else { return Ok(false) };
+    begins_with(&whole, &part).explain(|| format!("cannot read '{}'", path.display()))
+}
+
 /// Whether `whole` begins with all of `part`.
 fn begins_with(whole: &File, part: &File) -> io::Result<bool> {
     let size = part.metadata()?.len();

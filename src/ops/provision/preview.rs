@@ -11,8 +11,8 @@ use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, StepState};
-use crate::resource::Resource;
 use crate::resource::env_file::EnvFile;
+use crate::resource::{Resource, Reversible};
 
 /// Describes, line by line, what would be done to a worktree.
 pub fn preview(
@@ -35,6 +35,12 @@ pub fn preview(
     for step in record.steps.iter().filter(|step| step.state != StepState::Made) {
         match &step.resource {
             Resource::EnvFile(file) => lines.extend(env_file(file, &tree.path)?),
+            Resource::Copies(copies) => {
+                let copies = copies.preview(context.main.as_deref(), &tree.path)?;
+                if !copies.is_empty() {
+                    lines.push(format!("make {}", copies.describe()));
+                }
+            }
             resource if is_there(resource, &tree.path) => {}
             resource => lines.push(format!("make {}", resource.describe())),
         }
