@@ -9,6 +9,7 @@ pub mod stray_venv;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
@@ -51,6 +52,8 @@ impl VariableOrigin {
 pub struct Variable {
     pub name: String,
     pub value: String,
+    /// Its bytes, if they are no UTF-8.
+    pub bytes: Option<OsString>,
     /// Where it comes from.
     pub origin: VariableOrigin,
 }
@@ -142,7 +145,8 @@ impl Environment {
     ) -> Result<()> {
         let Some(bytes) = file::read(&root.join(path))? else { return Ok(()) };
         let is_tracked = tracked.has(Path::new(path))?;
-        for (name, value) in EnvText::parse(bytes).variables() {
+        let text = EnvText::parse(bytes);
+        for (name, value) in text.variables() {
             match value {
                 _ if is_tracked => {
                     self.left_out.push((name, format!("'{}' is tracked by git", escaped(path))));
@@ -155,7 +159,11 @@ impl Environment {
                 Value::Text(value) if waits(&name, &value) => {
                     self.left_out.push((name, "it waits for your consent, by 'git wt trust'".into()));
                 }
-                Value::Text(value) => self.set(name, value, VariableOrigin::File(path.to_owned())),
+                Value::Text(value) => {
+                    let bytes = text.bytes_of(&name).map(OsString::from_vec);
+                    self.set(name, value, VariableOrigin::File(path.to_owned()));
+                    self.variables.last_mut().expect("just set").bytes = bytes;
+                }
                 // programs expand it by their own rules, and our partial value would override theirs
                 Value::Dynamic(_) => {
                     let why = "its value has an expansion, which programs read differently";
@@ -174,7 +182,7 @@ impl Environment {
         if self.known.insert(name.clone(), matches!(origin, VariableOrigin::File(_))).is_some() {
             self.variables.retain(|known| known.name != name);
         }
-        self.variables.push(Variable { name, value, origin });
+        self.variables.push(Variable { name, value, bytes: None, origin });
     }
 
     /// Returns the value of a variable.
@@ -188,7 +196,10 @@ impl Environment {
         let inherited = Inherited::now();
         let mut program = inherited.apply(program);
         for variable in &self.variables {
-            program = program.env(&variable.name, &variable.value);
+            match &variable.bytes {
+                Some(bytes) => program = program.env(&variable.name, bytes),
+                None => program = program.env(&variable.name, &variable.value),
+            }
         }
         if let Some(bin) = &self.bin {
             program = program.env("PATH", inherited.path_after(bin));

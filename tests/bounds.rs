@@ -74,7 +74,9 @@ fn add_refuses_a_file_that_is_none_before_anything_is_made() {
     let world = World::with_repo();
     for name in [".env", ".env.example", ".wt.toml", ".worktreeinclude"] {
         let path = world.path("myproject").join(name);
-        for odd in ALL {
+        let is_env = name.starts_with(".env");
+        // a directory is a venv of that name, or docker's: tests/env_files.rs
+        for odd in ALL.into_iter().filter(|odd| !(is_env && matches!(odd, Odd::Directory))) {
             odd.put(&path);
             let before = world.everything();
             answer(&world, "myproject", &["add", "staging"]).code(128).says(&[&format!(

@@ -296,3 +296,86 @@ fn an_env_file_of_a_submodule_is_the_repositorys() {
     world.trust();
     world.wt(&shown).ok().prints("theirs\n");
 }
+
+#[test]
+fn an_env_file_may_be_read_by_those_who_may_read_mains() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::with_repo();
+    let mode = |rel: &str| std::fs::metadata(world.path(rel)).unwrap().permissions().mode() & 0o777;
+    for (at, (theirs, ours)) in
+        [(0o644, 0o644), (0o640, 0o640), (0o600, 0o600), (0o400, 0o600), (0o666, 0o644)]
+            .into_iter()
+            .enumerate()
+    {
+        world.write("myproject/.env", "PORT=8000\n");
+        let main = world.path("myproject/.env");
+        std::fs::set_permissions(&main, PermissionsExt::from_mode(theirs)).unwrap();
+        let name = format!("a{at}");
+        world.wt(&["add", &name]).ok();
+        assert_eq!(mode(&format!("myproject-{name}/.env")), ours, "{theirs:o}");
+        // and setup leaves it so
+        let own = world.path(format!("myproject-{name}/.env"));
+        std::fs::set_permissions(&own, PermissionsExt::from_mode(0o640)).unwrap();
+        std::fs::remove_file(&main).unwrap();
+        world.write("myproject/.env", "PORT=8000\nNEW=1\n");
+        world.wt(&["setup", &name]).ok();
+        assert_eq!(mode(&format!("myproject-{name}/.env")), 0o640, "{theirs:o}");
+        std::fs::remove_file(&main).unwrap();
+    }
+    // the record stays the owner's alone, and what an example begins may hold secrets
+    for record in std::fs::read_dir(world.path("myproject/.git/wt/records")).unwrap().flatten() {
+        assert_eq!(record.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    world.write("myproject/.env.example", "PORT=8000\n");
+    world.git(&world.path("myproject"), &["add", "--force", ".env.example"]);
+    world.commit(&world.path("myproject"), "example");
+    world.wt(&["add", "b"]).ok();
+    assert_eq!(mode("myproject-b/.env"), 0o600);
+}
+
+#[test]
+fn a_directory_of_that_name_is_told_and_add_goes_on() {
+    let world = World::with_repo();
+    std::fs::create_dir_all(world.path("myproject/.env/bin")).unwrap();
+    world.wt(&["add", "a"]).ok().says(&["note: '[ROOT]/myproject/.env' is not used: it is a directory"]);
+    assert!(!world.path("myproject-a/.env").exists());
+    // one in the worktree is not written over
+    std::fs::create_dir_all(world.path("myproject-a/.env/bin")).unwrap();
+    std::fs::remove_dir_all(world.path("myproject/.env")).unwrap();
+    world.write("myproject/.env", "PORT=8000\n");
+    world.wt(&["setup", "a"]).code(128).says(&["it is no regular file"]);
+    assert!(world.path("myproject-a/.env/bin").is_dir());
+}
+
+#[test]
+fn a_file_that_cannot_be_understood_is_told_and_nothing_is_mixed_into_it() {
+    let world = World::with_repo();
+    let utf16: Vec<u8> = "\u{feff}PORT=8000\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(world.path("myproject/.env"), &utf16).unwrap();
+    world.wt(&["add", "a"]).ok().says(&["is not used: it is UTF-16"]);
+    assert!(!world.path("myproject-a/.env").exists());
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
+    world.wt(&["add", "b"]).code(128).says(&["it is UTF-16", "hint: iconv --from-code UTF-16"]);
+    if !rustix::process::geteuid().is_root() {
+        world.write("myproject/.env", "PORT=8000\n");
+        std::fs::remove_file(world.path("myproject/.wt.toml")).unwrap();
+        let forbidden = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+        std::fs::set_permissions(world.path("myproject/.env"), forbidden).unwrap();
+        world.wt(&["add", "c"]).ok().says(&["is not used: Permission denied"]);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_reach_programs_as_they_are() {
+    let world = World::with_repo();
+    let main = b"PORT=8000\nBARE=caf\xe9\nSINGLE='a \xe9'\nDOUBLE=\"\\\"\xe9\"\n";
+    std::fs::write(world.path("myproject/.env"), main).unwrap();
+    world.wt(&["add", "a"]).ok();
+    let mut run = world.command("git", &world.path("myproject"));
+    let script = "printf '%s|%s|%s' \"$BARE\" \"$SINGLE\" \"$DOUBLE\"";
+    let output = run.args(["wt", "run", "a", "--", "sh", "-c", script]).output().unwrap();
+    assert_eq!(output.stdout, b"caf\xe9|a \xe9|\"\xe9");
+    world.wt(&["env", "a", "--export"]).ok().says(&["BARE is left out: its bytes are no UTF-8"]);
+    let file = std::fs::read(world.path("myproject-a/.env")).unwrap();
+    assert_eq!(file[b"PORT=8000\n".len()..], main[b"PORT=8000\n".len()..]);
+}

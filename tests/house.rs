@@ -112,7 +112,7 @@ fn one_door_each() {
 
 #[test]
 fn a_hint_begins_with_a_program() {
-    const PROGRAMS: [&str; 18] = [
+    const PROGRAMS: [&str; 19] = [
         "git",
         "cd",
         "exec",
@@ -124,6 +124,7 @@ fn a_hint_begins_with_a_program() {
         "mkdir",
         "grep",
         "gunzip",
+        "iconv",
         "sudo",
         "psql",
         "mysql",

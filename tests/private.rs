@@ -56,7 +56,7 @@ fn whatever_the_umask_nobody_else_can_read_or_write_what_is_ours() {
             &["/trust/", "/state/git-wt/ports/", "/wt/lock", "/entries.lock", ".json", ".log"],
         );
         assert_eq!(mode(&world.path("state")) & 0o077, 0, "umask {umask}");
-        let made = [(".env", 0o600), ("keys.local", 0o600), ("tool.local", 0o755)];
+        let made = [(".env", 0o644), ("keys.local", 0o600), ("tool.local", 0o755)];
         for (name, wanted) in made {
             assert_eq!(mode(&world.path("myproject-x").join(name)), wanted, "umask {umask}: {name}");
         }

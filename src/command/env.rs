@@ -36,6 +36,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     let text = if args.json {
         json(&environment)
     } else if args.export {
+        for variable in environment.variables.iter().filter(|variable| variable.bytes.is_some()) {
+            context.ui.warn(&format!("{} is left out: its bytes are no UTF-8", variable.name));
+        }
         exports(&environment)
     } else {
         for (name, why) in &environment.left_out {
@@ -69,6 +72,7 @@ fn exports(environment: &Environment) -> String {
     let mut text: String = environment
         .variables
         .iter()
+        .filter(|variable| variable.bytes.is_none())
         .map(|variable| format!("export {}={}\n", variable.name, quote::posix(&variable.value)))
         .collect();
     if let Some(bin) = &environment.bin {

@@ -64,7 +64,9 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
         let made_its_venv = environment.made_its_venv;
         let (venv, others): (Vec<_>, Vec<_>) =
             environment.variables.into_iter().partition(|variable| variable.origin == VariableOrigin::Venv);
-        wanted.variables = others.into_iter().map(|v| (v.name, v.value)).collect();
+        // a shell's words are text
+        let others = others.into_iter().filter(|variable| variable.bytes.is_none());
+        wanted.variables = others.map(|v| (v.name, v.value)).collect();
         if made_its_venv {
             wanted.own = venv.into_iter().map(|v| (v.name, v.value)).collect();
             wanted.path_entry = environment.bin.map(|bin| bin.to_string_lossy().into_owned());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::git::version::{self, Version};
 use crate::git::worktrees::{self, Worktree};
 use crate::git::{self, Oid, RemoteBranch, Repo, is_ignored, pointed_git_dir};
@@ -21,7 +21,7 @@ use crate::record::{Record, Records};
 use crate::resource::copy::{self, Selection};
 use crate::resource::database::Content;
 use crate::resource::port;
-use crate::text::dotenv::{EnvText, Value};
+use crate::text::dotenv::{EnvText, Value, is_utf16};
 use crate::text::name::BranchName;
 use crate::text::url::{Engine, Url};
 
@@ -386,8 +386,7 @@ fn ignores_itself(main: &Path, path: &Path) -> bool {
 /// worktree.
 pub fn overriding_env_file(main: &Path, recipe: &Recipe) -> Result<Option<EnvRule>> {
     let rule = EnvRule::of(EnvRule::OVERRIDING);
-    let Some(bytes) = file::read(&main.join(&rule.file))? else { return Ok(None) };
-    let text = EnvText::parse(bytes);
+    let EnvSource::Text(_, text) = env_source_at(main.join(&rule.file))? else { return Ok(None) };
     let ports = recipe.port.variables.iter().map(|(name, _)| name);
     let mut managed = ports.chain(recipe.database.iter().map(|rule| &rule.variable));
     let path = PathBuf::from(&rule.file);
@@ -411,11 +410,26 @@ struct Sources {
 
 impl Sources {
     fn of(main: &Path, recipe: &Recipe) -> Result<Self> {
-        let source =
-            |rule: &EnvRule| Ok(env_source(main, &rule.from)?.map(|source| (rule.file.clone(), source)));
-        let texts: Result<BTreeMap<_, _>> =
-            recipe.env_rules().filter_map(|rule| source(rule).transpose()).collect();
-        let mut sources = Self { texts: texts?, ..Self::default() };
+        let mut sources = Self::default();
+        for rule in recipe.env_rules() {
+            match env_source(main, &rule.from)? {
+                EnvSource::None => {}
+                EnvSource::Text(path, text) => drop(sources.texts.insert(rule.file.clone(), (path, text))),
+                EnvSource::NotUnderstood(path, why) => {
+                    sources.left_out.push(format!("'{}' is not used: {why}", path.display()));
+                }
+                // one in its place with our values alone would hide what is missing
+                EnvSource::Utf16(path) if recipe.configured => {
+                    let to_utf8 = Hint::of("iconv --from-code UTF-16 --to-code UTF-8").name(&path);
+                    return Err(Error::new(format!("cannot use '{}'", path.display()))
+                        .because("it is UTF-16, which no program reads as an env file")
+                        .hint(to_utf8));
+                }
+                EnvSource::Utf16(path) => {
+                    sources.left_out.push(format!("'{}' is not used: it is UTF-16", path.display()));
+                }
+            }
+        }
         if sources.texts.is_empty() {
             return Ok(sources);
         }
@@ -433,14 +447,10 @@ impl Sources {
             sources.tracked.contains(path) && !real_in_part(path).starts_with(real_in_part(main))
         };
         let out = sources.texts.extract_if(.., |_, (path, _)| leads_out(path));
-        sources.left_out = out
-            .map(|(_, (path, _))| {
-                format!(
-                    "'{}' is not used: it is tracked, and a link that leads out of the repository",
-                    path.display()
-                )
-            })
-            .collect();
+        let outside = "it is tracked, and a link that leads out of the repository";
+        sources
+            .left_out
+            .extend(out.map(|(_, (path, _))| format!("'{}' is not used: {outside}", path.display())));
         Ok(sources)
     }
 
@@ -549,16 +559,40 @@ fn with_database(
     in_order.find(|(_, text)| text.get(variable).is_some()).or(first)
 }
 
+/// What is at the place of a file that an env file starts from.
+enum EnvSource {
+    None,
+    Text(PathBuf, EnvText),
+    /// Something that is used by nobody as an env file, and why.
+    NotUnderstood(PathBuf, String),
+    /// A file that PowerShell has written, and that no program reads as an env file.
+    Utf16(PathBuf),
+}
+
 /// Returns the file that an env file starts from: main's own, or else its example.
-fn env_source(main: &Path, from: &str) -> Result<Option<(PathBuf, EnvText)>> {
+fn env_source(main: &Path, from: &str) -> Result<EnvSource> {
     let examples = [".example", ".sample", ".template", ".dist"].map(|ending| format!("{from}{ending}"));
     for name in std::iter::once(from).chain(examples.iter().map(String::as_str)) {
-        let path = main.join(name);
-        if let Some(bytes) = file::read(&path)? {
-            return Ok(Some((path, EnvText::parse(bytes))));
+        match env_source_at(main.join(name))? {
+            EnvSource::None => {}
+            found => return Ok(found),
         }
     }
-    Ok(None)
+    Ok(EnvSource::None)
+}
+
+fn env_source_at(path: PathBuf) -> Result<EnvSource> {
+    // a virtual environment of that name; or docker has made it, for want of a file
+    if path.is_dir() {
+        return Ok(EnvSource::NotUnderstood(path, "it is a directory".into()));
+    }
+    if let Err(cause) = file::open(&path)
+        && cause.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        return Ok(EnvSource::NotUnderstood(path, cause.to_string()));
+    }
+    let Some(bytes) = file::read(&path)? else { return Ok(EnvSource::None) };
+    Ok(if is_utf16(&bytes) { EnvSource::Utf16(path) } else { EnvSource::Text(path, EnvText::parse(bytes)) })
 }
 
 /// Returns what is at `path`.

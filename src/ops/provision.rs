@@ -210,6 +210,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>, root: &Path) {
                     file.followers = wanted.followers;
                     file.moved = wanted.moved;
                     file.required = wanted.required;
+                    file.from_tracked = wanted.from_tracked;
                     step.state = StepState::Begun;
                 }
             }

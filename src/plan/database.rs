@@ -56,12 +56,14 @@ impl Plan {
             Err(action) => self.pending.waiting.push(*action),
         }
         let Some(text) = main_url(&rule.variable) else {
-            return Err(Error::new(format!(
-                "no {} with a database URL in '{}'",
-                rule.variable, recipe.env.from
-            ))
-            .because("[database] gives each worktree its own, made from main's")
-            .advise("set it, or 'shared = true' under [database]"));
+            let error =
+                Error::new(format!("no {} with a database URL in '{}'", rule.variable, recipe.env.from));
+            return Err(facts
+                .left_out
+                .iter()
+                .fold(error, Error::because)
+                .because("[database] gives each worktree its own, made from main's")
+                .advise("set it, or 'shared = true' under [database]"));
         };
         let unusable = || Error::new(format!("{} is no database URL that git-wt knows", rule.variable));
         let url = Url::parse(&text).ok_or_else(unusable)?;

@@ -51,7 +51,9 @@ impl Plan {
                     self.pending.waiting.push(action);
                 }
             }
-            let file = EnvFile { required: recipe.configured && !unborn, supplied, ..sheet.file(&moved) };
+            let from_tracked = sheet.source.is_some_and(|(path, _)| facts.tracked_sources.contains(path));
+            let required = recipe.configured && !unborn;
+            let file = EnvFile { supplied, required, from_tracked, ..sheet.file(&moved) };
             self.resources.push(Resource::EnvFile(file));
         }
         Ok(())

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::relocation::Relocation;
-use super::tree::Tree;
+use super::tree::{Kind, Tree};
 use super::{Created, Destroyed, Reversible, Site, Unwind};
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git;
 use crate::host::claims::path_text;
 use crate::host::file;
-use crate::text::dotenv::{EnvText, Value};
+use crate::text::dotenv::{EnvText, Value, is_utf16};
 use crate::text::hash::hash;
 use crate::text::url::with_ports;
 
@@ -74,6 +74,9 @@ impl Supplied {
     }
 }
 
+/// The mode of a file that only its owner may read.
+const OWNERS: u32 = 0o600;
+
 /// An env file with managed values.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EnvFile {
@@ -114,6 +117,9 @@ pub struct EnvFile {
     /// Whether the recipe asks for the file; if it was only detected, it may be left out.
     #[serde(skip)]
     pub required: bool,
+    /// Whether what it starts from is for everybody to read: its mode then says nothing about the values written here.
+    #[serde(skip)]
+    pub from_tracked: bool,
 }
 
 /// The file an env file starts from.
@@ -209,6 +215,7 @@ impl EnvFile {
         let before = found.as_ref().map(|(text, _)| text.clone());
         let (mut text, mode) = match found {
             Some(found) => found,
+            None if self.from_tracked => (self.start()?.0, OWNERS),
             None => self.start()?,
         };
         if before.is_none() {
@@ -463,11 +470,16 @@ impl EnvFile {
         if quiet(&["check-ignore", "--quiet", "--"])?.code != 0 {
             return Ok(Some(format!("'{}' is not ignored by git", self.path)));
         }
-        Ok(None)
+        let tree = Tree::open(root)?;
+        if tree.kind(Path::new(&self.path))? == Some(Kind::Directory) {
+            return Ok(Some(format!("'{}' is a directory", self.path)));
+        }
+        let is_odd = read_at(&tree, &self.path)?.is_some_and(|(text, _)| is_utf16(text.as_bytes()));
+        Ok(is_odd.then(|| format!("'{}' is UTF-16, which no program reads as an env file", self.path)))
     }
 
     fn start(&self) -> Result<(EnvText, u32)> {
-        let Some(Source(from)) = &self.from else { return Ok((EnvText::parse(Vec::new()), 0o600)) };
+        let Some(Source(from)) = &self.from else { return Ok((EnvText::parse(Vec::new()), OWNERS)) };
         let failed = || format!("cannot read '{}'", from.display());
         file::open(from).and_then(read_text).explain(failed)
     }
@@ -494,10 +506,11 @@ fn read_at(tree: &Tree, path: &str) -> Result<Option<(EnvText, u32)>> {
     read_text(file).explain(|| format!("cannot read '{path}'")).map(Some)
 }
 
-/// Reads an env file and the mode for a copy of it: accessible only to the owner, since it contains secrets.
+/// Reads an env file and the mode for a copy of it: whoever may read the one may read the other, but only the owner
+/// writes.
 fn read_text(file: File) -> std::io::Result<(EnvText, u32)> {
-    let mode = file.metadata()?.permissions().mode() & 0o700;
-    Ok((EnvText::parse(file::read_open(file)?), mode | 0o600))
+    let mode = file.metadata()?.permissions().mode() & 0o755;
+    Ok((EnvText::parse(file::read_open(file)?), mode | OWNERS))
 }
 
 impl Reversible for EnvFile {

@@ -92,6 +92,24 @@ impl EnvText {
         Some(&self.assignments[*self.by_name.get(name)?.last()?])
     }
 
+    /// Returns the bytes of a variable's value if they are no UTF-8, which its text cannot show.
+    pub fn bytes_of(&self, name: &str) -> Option<Vec<u8>> {
+        let found = self.last(name)?;
+        let raw = &self.bytes[found.value.clone()];
+        if std::str::from_utf8(raw).is_ok() || !matches!(self.value(found), Value::Text(_)) {
+            return None;
+        }
+        Some(match found.quote {
+            Quote::Single => raw[1..raw.len() - 1].to_vec(),
+            Quote::Double => {
+                // a character for each byte, and back
+                let text: String = raw[1..raw.len() - 1].iter().copied().map(char::from).collect();
+                unescaped(&text).chars().filter_map(|c| u8::try_from(c).ok()).collect()
+            }
+            Quote::None | Quote::Odd => raw.to_vec(),
+        })
+    }
+
     /// Returns all variables, each once, in the order of their first appearance.
     pub fn variables(&self) -> Vec<(String, Value)> {
         let firsts = self.assignments.iter().enumerate().filter_map(|(at, found)| {
@@ -235,6 +253,11 @@ impl EnvText {
             Quote::Odd => Value::Dynamic(raw),
         }
     }
+}
+
+/// Whether a file is UTF-16, which PowerShell's `>` writes and no program reads as an env file.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
 /// Env file text that is being read.
