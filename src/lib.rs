@@ -103,7 +103,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
     let verb = match parse(args)? {
         Ok(cli) => cli.verb.unwrap_or_else(|| Verb::List(command::list::Args::default())),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => return command::version::run(ui),
-        Err(error) => return Ok(tell(&error, ui)),
+        Err(error) => return Ok(tell(&without_hidden(error), ui)),
     };
     match verb {
         Verb::ShellInit(args) => return command::shell_init::run(&args, ui),
@@ -194,6 +194,21 @@ fn parse(args: &[OsString]) -> Result<std::result::Result<Cli, clap::Error>> {
             None => return Ok(Err(error)),
         }
     }
+}
+
+/// Takes verbs that only programs call out of the suggestions.
+fn without_hidden(mut error: clap::Error) -> clap::Error {
+    let kind = ContextKind::SuggestedSubcommand;
+    let Some(ContextValue::Strings(verbs)) = error.get(kind) else { return error };
+    let command = Cli::command();
+    let is_shown = |verb: &&String| command.find_subcommand(verb).is_some_and(|found| !found.is_hide_set());
+    let shown: Vec<String> = verbs.iter().filter(is_shown).cloned().collect();
+    if shown.is_empty() {
+        error.remove(kind);
+    } else {
+        error.insert(kind, ContextValue::Strings(shown));
+    }
+    error
 }
 
 /// Prints clap's message: help and version on stdout, a usage error on stderr with git's exit status for it.

@@ -259,6 +259,19 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Returns where a worktree that is there would go under another name.
+    pub fn place_of(
+        request: &Request,
+        start: &Start,
+        recipe: &Recipe,
+        facts: &Facts,
+        add: &AddFacts,
+    ) -> Result<PathBuf> {
+        let mut plan = Self::nothing(&start.name, PathBuf::new(), start.head.branch(), recipe);
+        plan.choose_place(request, start, recipe, facts, add)?;
+        Ok(plan.path)
+    }
+
     fn nothing(name: &Name, path: PathBuf, branch: Option<&BranchName>, recipe: &Recipe) -> Self {
         Self {
             name: name.clone(),

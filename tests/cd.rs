@@ -51,10 +51,10 @@ fn it_is_the_same_from_everywhere() {
 fn an_unknown_word_prints_nothing_and_names_the_nearest() {
     let world = world();
     world
-        .wt(&["cd", "stagin"])
+        .wt(&["cd", "stagng"])
         .code(128)
         .prints("")
-        .says(&["'stagin' is not a worktree", "did you mean 'staging'?"]);
+        .says(&["'stagng' is not a worktree", "did you mean 'staging'?"]);
     world.wt(&["cd", ""]).code(128).prints("").says(&["is empty"]);
     world.wt_in("", &["cd", "x"]).code(128).says(&["not a git repository"]);
 }

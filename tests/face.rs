@@ -197,13 +197,13 @@ $ git wt add feature..login
 fn cd() {
     shows(
         &with_staging(),
-        &["git wt cd staging", "git wt cd stagin", "git wt cd production"],
+        &["git wt cd staging", "git wt cd stagng", "git wt cd production"],
         str![[r#"
 $ git wt cd staging
 2> hint: cd -- [ROOT]/myproject-staging
 [ROOT]/myproject-staging
-$ git wt cd stagin
-2> error: 'stagin' is not a worktree; did you mean 'staging'?
+$ git wt cd stagng
+2> error: 'stagng' is not a worktree; did you mean 'staging'?
 ? 128
 $ git wt cd production
 2> error: 'production' is not a worktree

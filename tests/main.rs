@@ -63,4 +63,5 @@ mod stress;
 mod terminal;
 mod trust;
 mod undo;
+mod words;
 mod world;

@@ -199,9 +199,9 @@ fn moving_inside_hides_it_there_and_moving_out_shows_nothing() {
     let world = with_staging();
     let status = || world.git(&world.path("myproject"), &["status", "--porcelain"]);
     let exclude = || fs::read_to_string(world.path("myproject/.git/info/exclude")).unwrap_or_default();
-    world.wt(&["move", "staging", "[in] side"]).ok();
+    world.wt(&["move", "staging", "./[in] side"]).ok();
     assert_eq!((status(), exclude()), (String::new(), "/\\[in] side/\n".into()));
-    world.wt(&["move", "staging", "other"]).ok();
+    world.wt(&["move", "staging", "./other"]).ok();
     assert_eq!((status(), exclude()), (String::new(), "/other/\n".into()));
     world.wt(&["move", "staging", "../out"]).ok();
     assert_eq!((status(), exclude()), (String::new(), String::new()));

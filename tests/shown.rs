@@ -137,7 +137,7 @@ fn gather(world: &World, branch: &str, place: &str) -> BTreeSet<String> {
     wt(&["lock", branch]);
     wt(&["remove", branch]);
     wt(&["unlock", branch]);
-    wt(&["move", branch, "README"]);
+    wt(&["move", branch, "./README"]);
     wt(&["run", branch, "--", "false"]);
     fs::rename(&root, world.path("aside")).unwrap();
     wt(&["cd", branch]);

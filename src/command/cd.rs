@@ -13,7 +13,7 @@ use crate::ui::picker;
 /// Go to a worktree: print its path, and have the shell follow
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
-    /// Name, branch, unique end of a path, path, - (previous), @ (main); without one, choose from a list
+    /// Name, branch, unique part of either, unique end of a path, path, - (previous), @ (main); without one, choose
     #[arg(value_name = "WORKTREE", allow_hyphen_values = true, add = ArgValueCompleter::new(complete::worktrees))]
     pub target: Option<String>,
     /// Make it if there is none of that name
@@ -42,7 +42,8 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
                 context.arrive(&path)?;
                 return Ok(status);
             }
-            found => found?,
+            _ if args.create => worktrees.find(target)?,
+            _ => pick::meant_by(target, &worktrees, &context.repo)?,
         },
     };
     if tree.missing {

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::error::{Error, Hint, Result};
-use crate::git::worktrees::{Broken, Worktree};
+use crate::git::worktrees::{Broken, Head, Worktree};
 use crate::git::{self, Repo};
 use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
+use crate::ops::follow::Destination;
 use crate::ops::hooks;
 use crate::ops::rollback;
 use crate::ops::take_away::{self, DatabaseFate};
-use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, What};
+use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, StartPoint, What};
 use crate::recipe::Recipe;
+use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, StepState};
 use crate::resource::{Created, Resource};
 use crate::text::name::Name;
@@ -92,7 +94,7 @@ fn fetch(request: &Request, context: &Context) -> Result<()> {
 }
 
 /// Tells a path from a name. Paths are written as git's users write them: `/x`, `./x`, `../x`, `~/x`.
-fn what(word: &OsStr, repo: &Repo) -> Result<What> {
+pub fn what(word: &OsStr, repo: &Repo) -> Result<What> {
     let text = word.to_string_lossy();
     if text.is_empty() {
         return Err(Error::new("the name is empty").hint("git wt add NAME"));
@@ -104,6 +106,34 @@ fn what(word: &OsStr, repo: &Repo) -> Result<What> {
     }
     let text = word.to_str().ok_or_else(|| Error::new(format!("'{text}' is not valid UTF-8")))?;
     previous(text, repo).map(What::Name)
+}
+
+/// Returns where a worktree that is there goes if it gets another name: where add would have put it.
+pub fn place_of(
+    tree: &Worktree,
+    name: &str,
+    worktrees: &Worktrees,
+    context: &Context,
+) -> Result<Destination> {
+    if let [other, ..] = worktrees.all_meant_by(name).as_slice() {
+        return Err(Error::new(format!("'{name}' is a worktree already, at '{}'", other.path.display()))
+            .hint(Hint::of("git wt move").name(worktrees.name(tree)).word("../", name)));
+    }
+    let name = Name::parse(name)?;
+    let head = match (&tree.head, tree.head.branch()) {
+        (_, Some(branch)) => StartPoint::Existing(branch.clone()),
+        (Head::Detached(oid), _) => StartPoint::Detached(oid.clone()),
+        _ => return Err(Error::new(format!("'{}' has no commit", tree.path.display()))),
+    };
+    let request = request_for(Some(name.as_str().as_ref()), &context.repo)?;
+    let template = worktrees.record(tree).and_then(|record| record.template.as_deref());
+    let recipe = context.recipe_for(name.as_str(), tree.head.branch(), template, Ignored::NotLookedAt)?;
+    let start = Start { name, head };
+    let Context { repo, records, claims, .. } = context;
+    let facts = Facts::gather(repo, &recipe, Gets::Nothing, records, claims, None)?;
+    let add = AddFacts::gather(repo, &request, &start, &recipe, &facts)?;
+    let path = Plan::place_of(&request, &start, &recipe, &facts, &add)?;
+    Ok(Destination { path, name: Some(start.name) })
 }
 
 /// Reads `-` as the branch that was checked out before, `@{-1}`.

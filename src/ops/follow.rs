@@ -17,31 +17,46 @@ use crate::resource::checkout::entries_at_rest;
 use crate::resource::relocation::Relocation;
 use crate::resource::tree::Tree;
 use crate::resource::{Exclude, venv};
+use crate::text::name::Name;
 
-/// Has git move a worktree to `destination`, or into it if that is a directory, and updates its environment. Returns
-/// where the worktree is now, and git's exit status.
+/// Where a worktree is to go, and what it is called there if that changes.
+pub struct Destination {
+    pub path: PathBuf,
+    pub name: Option<Name>,
+}
+
+/// Has git move a worktree to a place, or into it if that is a directory, and updates its environment. Returns where
+/// the worktree is now, and git's exit status.
 pub fn relocate(
     tree: &Worktree,
-    destination: &Path,
+    to: &Destination,
     git_options: &[OsString],
     worktrees: &Worktrees,
     context: &Context,
 ) -> Result<(Option<PathBuf>, u8)> {
     let mut held = hold(tree, worktrees, context)?;
     let git = context.repo.git().args(["worktree", "move"]).args(git_options);
-    let git = git.arg("--").arg(&tree.path).arg(destination);
+    let git = git.arg("--").arg(&tree.path).arg(&to.path);
     let go = || {
         let _alone = entries_at_rest(&context.repo)?;
         git.narrate()
     };
     let status = match &mut held {
-        Some(held) => held.moving(destination, go)?,
+        Some(held) => held.moving(&to.path, go)?,
         None => go()?,
     };
     if status != 0 {
         return Ok((None, status));
     }
     let Some(moved) = entry(tree, context)? else { return Ok((None, 0)) };
+    if let (Some(held), Some(name)) = (&mut held, &to.name) {
+        held.record.name = name.clone();
+        let owner = held.record.owner(&context.repo);
+        for thing in held.record.claimed() {
+            context.claims.rebuild(&thing, &owner)?;
+        }
+        held.write()?;
+    }
     follow(held, &tree.path, &moved, context)?;
     Ok((Some(moved.path), 0))
 }

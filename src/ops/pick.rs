@@ -4,10 +4,12 @@ use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
+use crate::git::Repo;
 use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::record::worktrees::Worktrees;
+use crate::text::name::{BranchName, escaped};
 use crate::ui::picker::{self, Answer, Candidate};
 
 /// Lets the user pick a worktree; `None` if the user picks none.
@@ -28,6 +30,32 @@ pub fn one_of(worktrees: &Worktrees) -> Result<Option<&Worktree>> {
         Answer::Picked(at) => Some(trees[at]),
         Answer::Cancelled => None,
     })
+}
+
+/// Returns the worktree to go to: what `word` means, or else the only one whose name or branch contains it.
+pub fn meant_by<'a>(word: &str, worktrees: &'a Worktrees, repo: &Repo) -> Result<&'a Worktree> {
+    const SHOWN: usize = 3;
+    let error = match worktrees.find(word) {
+        Ok(tree) => return Ok(tree),
+        // it means several, or is no word for a worktree
+        Err(error) if word.is_empty() || !worktrees.all_meant_by(word).is_empty() => return Err(error),
+        Err(error) => error,
+    };
+    match worktrees.all_containing(word).as_slice() {
+        [] if ["-", ".", "@"].contains(&word) => Err(error),
+        [] => match BranchName::parse(word).ok().filter(|branch| repo.branch(branch).is_some()) {
+            Some(branch) => Err(Error::new(format!("the branch '{branch}' has no worktree"))
+                .hint(Hint::of("git wt add").name(branch.as_str()))),
+            None => Err(error),
+        },
+        [only] => Ok(only),
+        several => {
+            let error =
+                Error::new(format!("{} worktrees have '{}' in their names", several.len(), escaped(word)));
+            let names = several.iter().take(SHOWN).map(|tree| worktrees.name(tree));
+            Err(names.fold(error, |error, name| error.hint(Hint::of("git wt cd").name(name))))
+        }
+    }
 }
 
 fn choice(worktrees: &Worktrees, tree: &Worktree, used: Option<SystemTime>) -> Candidate {

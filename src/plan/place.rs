@@ -265,7 +265,15 @@ pub(super) fn refuse_branch_in_use(
             .hint("git wt prune")
             .hint("git worktree repair"));
     }
-    Err(Error::new(format!("'{branch}' is already used by worktree at '{shown}'"))
+    let error = Error::new(format!("'{branch}' is already used by worktree at '{shown}'"));
+    let error = match (&request.what, &request.commit_ish) {
+        // a second word that is a branch is what is checked out, as in git; a new one from it may be meant
+        (Some(What::Name(name)), Some(_)) => {
+            error.hint(Hint::of("git wt add").name(name).and("--base").name(branch.as_str()))
+        }
+        _ => error,
+    };
+    Err(error
         .hint(Hint::of("cd --").name(&holder.path))
         .hint(Hint::of("git wt add --detach").name(branch.as_str())))
 }

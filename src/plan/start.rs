@@ -80,7 +80,9 @@ impl Start {
             }
         };
         let by_path = matches!(request.what, Some(What::Path(_))) || request.path.is_some();
-        let head = Self::head(request, refs, &word).map_err(|error| with_a_way_out(error, &word, refs))?;
+        let head = Self::head(request, refs, &word)
+            .and_then(|head| refuse_to_drop_base(request, refs, head, &word))
+            .map_err(|error| with_a_way_out(error, &word, refs))?;
         let name = match &head {
             // origin/x is called x
             StartPoint::Tracking(branch, _) | StartPoint::Existing(branch) if refs.what.remote.is_some() => {
@@ -132,6 +134,12 @@ impl Start {
             });
         }
         let by_path = matches!(request.what, Some(What::Path(_)));
+        // which of several it is, the user may have said
+        if let Some(base) = &request.base
+            && let Some(remote) = what.on_remotes.iter().find(|remote| remote.short() == *base)
+        {
+            return Ok(StartPoint::Tracking(BranchName::parse(word)?, remote.clone()));
+        }
         // for a path, git looks on remotes only when told to; for a name we always look
         if request.guess_remote.unwrap_or(!by_path || refs.guess_remote)
             && let Some(remote) = the_one_remote(word, &what.on_remotes, refs.default_remote.as_deref())?
@@ -160,6 +168,33 @@ impl Start {
             (Some(_), _) if !request.detach => Ok(StartPoint::Existing(BranchName::parse(word)?)),
             (_, Some(oid)) => Ok(StartPoint::Detached(oid.clone())),
             _ => Err(Error::new(format!("invalid reference: {word}")).hint("git fetch --all")),
+        }
+    }
+}
+
+/// Refuses a base that would have no effect, since only a new branch has one.
+fn refuse_to_drop_base(request: &Request, refs: &Refs, head: StartPoint, word: &str) -> Result<StartPoint> {
+    let Some(base) = &request.base else { return Ok(head) };
+    let is_there = |branch: &BranchName, has: &str| {
+        Error::new(format!("'{branch}' exists{has}, so it does not start from '{base}'"))
+            .advise("without --base it is checked out as it is")
+            .hint(Hint::of("git wt add").name(word))
+    };
+    match &head {
+        StartPoint::New(..) => Ok(head),
+        StartPoint::Tracking(_, remote) if remote.short() == *base => Ok(head),
+        StartPoint::Existing(branch) => {
+            let known = [&refs.what, &refs.new_branch, &refs.commit_ish];
+            let oid = known.into_iter().find_map(|known| known.branch.as_ref());
+            Err(is_there(branch, &oid.map(|oid| format!(" at {}", oid.short())).unwrap_or_default()))
+        }
+        StartPoint::Tracking(branch, remote) => {
+            let anew = Hint::of("git wt add -b").name(branch.as_str()).and("--base").name(base);
+            Err(is_there(branch, &format!(" on '{}'", remote.remote)).hint(anew))
+        }
+        StartPoint::Detached(_) | StartPoint::Orphan(_) => {
+            Err(Error::new(format!("'{word}' begins no branch, so it does not start from '{base}'"))
+                .hint(Hint::of("git wt add -b").name("BRANCH").and("--base").name(base)))
         }
     }
 }

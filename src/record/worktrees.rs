@@ -198,8 +198,21 @@ impl Worktrees {
         })
     }
 
+    /// Returns the worktrees in whose name or branch `part` occurs, as people type it.
+    pub fn all_containing(&self, part: &str) -> Vec<&Worktree> {
+        let part = part.to_lowercase();
+        let has = |tree: &&Worktree| self.words_for(tree).any(|word| word.to_lowercase().contains(&part));
+        self.listing.worktrees.iter().filter(has).collect()
+    }
+
+    /// Returns what a worktree is called: by its name, and by its branch.
+    fn words_for(&self, tree: &Worktree) -> impl Iterator<Item = String> {
+        let branch = tree.head.branch().map(ToString::to_string);
+        std::iter::once(self.name(tree)).chain(branch)
+    }
+
     fn unknown(&self, word: &str) -> Error {
-        let names = self.listing.worktrees.iter().map(|tree| self.name(tree));
+        let names = self.listing.worktrees.iter().flat_map(|tree| self.words_for(tree));
         let near = names
             .map(|name| (strsim::jaro_winkler(&name, word), name))
             .filter(|(likeness, _)| *likeness > 0.8)
