@@ -352,6 +352,20 @@ impl Repo {
         })
     }
 
+    /// Whether a plain push of a branch without an upstream can set one there: not with refspecs of the remote's own, nor
+    /// where `push.default` pushes something else, or nothing.
+    pub fn push_can_set_upstream(&self, remote: &str) -> bool {
+        let is_pushed_otherwise = self.setting(&format!("remote.{remote}.push")).is_some()
+            || self.flag(&format!("remote.{remote}.mirror")) == Some(true);
+        let by_default = self.setting("push.default").unwrap_or_default();
+        !is_pushed_otherwise
+            && match by_default.as_str() {
+                "nothing" | "matching" => false,
+                "upstream" | "tracking" => self.default_remote().as_deref() == Some(remote),
+                _ => true,
+            }
+    }
+
     /// Whether a branch tracks another one, whether that is known here or not.
     pub fn has_upstream(&self, branch: &BranchName) -> bool {
         self.setting(&format!("branch.{branch}.merge")).is_some()

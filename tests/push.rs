@@ -219,3 +219,25 @@ fn another_user_of_the_repository_is_not_shut_out() {
     command.env("HOME", "/").env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "safe.directory");
     world.see(command.env("GIT_CONFIG_VALUE_0", "*")).ok();
 }
+
+#[test]
+fn nothing_is_said_of_an_upstream_that_the_first_push_does_not_set() {
+    for (key, value) in [
+        ("push.default", "nothing"),
+        ("push.default", "matching"),
+        ("remote.origin.push", "HEAD:refs/for/main"),
+        ("remote.origin.mirror", "true"),
+    ] {
+        let world = cloned();
+        world.git(&world.path("myproject"), &["config", key, value]);
+        let said = world.wt(&["add", "a"]).ok().stderr;
+        assert!(!said.contains("upstream") && !settings(&world).contains("onbranch"), "{key}: {said}");
+    }
+    for by_default in ["simple", "current", "upstream"] {
+        let world = cloned();
+        world.git(&world.path("myproject"), &["config", "push.default", by_default]);
+        world.wt(&["add", "a"]).ok().says(&["upstream 'origin/a', set by the first push"]);
+        world.git(&world.path("myproject-a"), &["push", "--quiet"]);
+        assert_eq!(upstream(&world, "myproject-a").unwrap(), "origin/a", "{by_default}");
+    }
+}

@@ -84,3 +84,50 @@ fn a_clone_without_git_wt_can_still_push() {
         .ok()
         .says(&["git-wt is not on PATH"]);
 }
+
+#[test]
+fn the_hooks_of_all_repositories_are_never_written() {
+    let world = world();
+    let all = world.path("all hooks");
+    fs::create_dir(&all).unwrap();
+    world.git(&world.path("myproject"), &["config", "--global", "core.hooksPath", all.to_str().unwrap()]);
+    let hint = "hint: git config --local core.hooksPath [ROOT]/myproject/.git/hooks\n";
+    for line in [&["init", "--push-guard"], &["setup", "--install-hook"]] {
+        world.wt(line).code(128).says(&["core.hooksPath is the same for all your repositories", hint]);
+        assert!(fs::read_dir(&all).unwrap().next().is_none());
+    }
+    // with the hint taken it works, in linked worktrees too
+    let own = world.path("myproject/.git/hooks");
+    world.git(&world.path("myproject"), &["config", "--local", "core.hooksPath", own.to_str().unwrap()]);
+    world.wt(&["init", "--push-guard"]).ok();
+    push(&world, "myproject-production", &["HEAD:main"], &[]).code(1).says(&["is protected"]);
+}
+
+#[test]
+fn shared_hooks_in_a_worktree_that_goes_are_named() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.wt(&["add", "--no-env", "a"]).ok();
+    world.wt(&["add", "--no-env", "ab"]).ok();
+    let hook = world.path("myproject-ab/bin/python");
+    world
+        .write("myproject/.git/hooks/pre-commit", &format!("#!/bin/sh\nINSTALL_PYTHON={}\n", hook.display()));
+    std::os::unix::fs::symlink(world.path("myproject-ab/check"), world.path("myproject/.git/hooks/pre-push"))
+        .unwrap();
+    // one whose path only begins alike has nothing to do with it
+    let said = world.wt(&["remove", "a"]).ok().stderr;
+    assert!(!said.contains("hook"), "{said}");
+    world.wt(&["remove", "ab"]).ok().says(&[
+        "warning: the hook '[ROOT]/myproject/.git/hooks/pre-commit' led into it",
+        "warning: the hook '[ROOT]/myproject/.git/hooks/pre-push' led into it",
+    ]);
+    world.wt(&["add", "--no-env", "c"]).ok();
+    let dir = world.path("myproject-c/hooks");
+    fs::create_dir(&dir).unwrap();
+    world.git(&repo, &["config", "core.hooksPath", dir.to_str().unwrap()]);
+    world
+        .wt(&["remove", "--force", "c"])
+        .ok()
+        .says(&["warning: core.hooksPath '[ROOT]/myproject-c/hooks' led"]);
+    world.wt(&["doctor"]).code(1).says(&["problem: no hook runs: core.hooksPath '[ROOT]/myproject-c/hooks'"]);
+}

@@ -172,6 +172,7 @@ impl AddFacts {
             with_files.map(|tree| (tree, real_in_part(&tree.path))).collect();
         let candidates = plan::candidates(request, start, recipe, facts)?;
         let base = base(repo, request, recipe)?;
+        let push_remote = repo.push_remote();
         let real_main = real_in_part(facts.main.as_ref().unwrap_or(&facts.listing.main().path));
         let data_home = exec::variable("XDG_DATA_HOME").map(PathBuf::from);
         let data_home = data_home.unwrap_or_else(|| facts.home.join(".local/share"));
@@ -183,8 +184,9 @@ impl AddFacts {
             real_outer: facts.superproject.as_deref().map_or_else(|| real_main.clone(), real_in_part),
             real_data_home: real_in_part(&data_home.join("git-wt")),
             makes_orphans: base.is_none() && Version::of_git()? >= version::ORPHAN,
-            push_remote: repo.push_remote(),
-            configures_first_push: repo.configures_first_push(),
+            configures_first_push: repo.configures_first_push()
+                || push_remote.as_deref().is_some_and(|remote| !repo.push_can_set_upstream(remote)),
+            push_remote,
             tracking: repo.tracking(),
             base,
             real_main,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::environment::Environment;
 use crate::environment::stray_venv::StrayVenv;
 use crate::error::{Error, Hint, Result};
+use crate::git::hooks;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
 use crate::host::identity::Identity;
@@ -50,6 +51,7 @@ pub fn examine(options: Options, context: &Context) -> Result<u8> {
     let here = outside.repo.identity()?;
     deserted::look(&mut found.tally, &outside.claims, Some(here), drop_databases)?;
     found.unknown_settings();
+    found.lost_hooks();
     found.stray_bare()?;
     found.trash()?;
     found.tally.programs();
@@ -494,6 +496,16 @@ impl<'a> Findings<'a> {
         for (key, near) in recipe.unknown_settings() {
             let near = near.as_ref().map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
             self.context.ui.say(&format!("note: git config '{key}' means nothing to git-wt{near}"));
+        }
+    }
+
+    /// Reports a directory of hooks that has gone, perhaps with a worktree: git says nothing of it.
+    fn lost_hooks(&mut self) {
+        if let Some(dir) = hooks::shared_dir(&self.context.repo)
+            && !dir.is_dir()
+        {
+            self.tally
+                .for_the_user(&format!("no hook runs: core.hooksPath '{}' is no directory", dir.display()));
         }
     }
 

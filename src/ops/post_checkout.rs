@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Hint, Result};
 use crate::git::hooks::{self, Setting};
 use crate::host::file;
 use crate::ops::context::{Context, Ignored};
@@ -37,7 +37,8 @@ pub fn install(context: &Context) -> Result<u8> {
     }
     if hook.setting.is_for_all {
         let why = "core.hooksPath is the same for all your repositories";
-        return Err(hook.by_hand(why).hint("git config --local core.hooksPath .git/hooks"));
+        let own = hooks::own_dir(&context.repo);
+        return Err(hook.by_hand(why).hint(Hint::of("git config --local core.hooksPath").name(own)));
     }
     hooks::write_new(&hook.path, &script()).explain(|| format!("cannot write '{}'", hook.path.display()))?;
     context.ui.say(&format!("wrote '{}': worktrees of plain git are set up too", hook.path.display()));

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use crate::error::{Error, Explain, Result};
-use crate::git::hooks;
+use crate::error::{Error, Explain, Hint, Result};
+use crate::git::hooks::{self, Setting};
 use crate::host::{exec, file};
 use crate::ops::context::Context;
 use crate::record::worktrees::Worktrees;
@@ -72,6 +72,12 @@ pub fn install(context: &Context) -> Result<u8> {
                 .because("what is to be pushed comes on a hook's stdin, once")
                 .advise(format!("the line to add to it is: {CALL}")));
         }
+    }
+    if Setting::of(context.root())?.is_for_all {
+        return Err(Error::new(format!("'{shown}' is not ours to write"))
+            .because("core.hooksPath is the same for all your repositories")
+            .advise("with the repository's own hooks, those of all repositories do not run in it")
+            .hint(Hint::of("git config --local core.hooksPath").name(hooks::own_dir(&context.repo))));
     }
     hooks::write_new(&path, HOOK).explain(|| format!("cannot write '{shown}'"))?;
     context.ui.say(&format!("wrote '{shown}': a protected worktree pushes its own branch only"));

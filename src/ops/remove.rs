@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Explain, Hint, Result};
 use crate::git::status::Status;
 use crate::git::worktrees::Worktree;
-use crate::git::{Oid, RemoteBranch, submodules};
+use crate::git::{Oid, RemoteBranch, hooks as git_hooks, submodules};
 use crate::host::exec;
 use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::mounts;
@@ -463,6 +463,9 @@ impl<'a> Removal<'a> {
             self.tell_databases(&moved, context);
         }
         self.tell_kept(item.as_ref(), options, context);
+        for what in git_hooks::leading_into(&context.repo, &self.tree.path) {
+            context.ui.warn(&format!("{what} led into it: it does not work in any worktree now"));
+        }
         if let (None, Some(_), Some(head)) = (&item, self.commits.first(), self.tree.head.oid()) {
             context.ui.hint(branch_at(head, &self.name, &context.repo));
         }
