@@ -5,4 +5,5 @@ pub mod exec;
 pub mod file;
 pub mod identity;
 pub mod mounts;
+mod passwd;
 pub mod random;

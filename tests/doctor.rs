@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
 
 use crate::world::World;
 
@@ -543,5 +547,43 @@ fn a_directory_that_was_renamed_is_found_beside_its_place() {
         assert_eq!(world.git(&world.path(place), &["status", "--porcelain"]), "");
     }
     assert!(world.read("renamed-a/.env").contains("/renamed-a"));
+    world.wt(&["doctor"]).ok();
+}
+
+#[test]
+fn a_wait_for_what_still_works_can_be_interrupted() {
+    let world = World::with_repo();
+    let (started, go_on) = (world.path("started"), world.path("go on"));
+    world.write(
+        "myproject/.git/hooks/post-checkout",
+        &format!(
+            "#!/bin/sh\ntouch '{}'\nwhile [ ! -e '{}' ]; do sleep 0.02; done\n",
+            started.display(),
+            go_on.display()
+        ),
+    );
+    let hook = world.path("myproject/.git/hooks/post-checkout");
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let git_wt = |args: &[&str]| {
+        let mut command = world.command("git-wt", &world.path("myproject"));
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut add = git_wt(&["add", "--no-env", "slow"]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !started.exists() {
+        assert!(Instant::now() < deadline && add.try_wait().unwrap().is_none(), "the hook did not start");
+        std::thread::yield_now();
+    }
+    let mut doctor = git_wt(&["doctor", "--fix"]);
+    // it says so when it begins to wait
+    let mut said = [0; 256];
+    let length = std::io::Read::read(doctor.stderr.as_mut().unwrap(), &mut said).unwrap();
+    assert!(String::from_utf8_lossy(&said[..length]).contains("waiting for what still works on 'slow'"));
+    rustix::process::kill_process(Pid::from_child(&doctor), Signal::INT).unwrap();
+    let ended = crate::world::ended_within(Duration::from_secs(5), doctor, rustix::process::kill_process);
+    assert_eq!(ended.expect("it ends at once").status.code(), Some(130));
+    fs::write(&go_on, "").unwrap();
+    assert!(add.wait().unwrap().success());
     world.wt(&["doctor"]).ok();
 }

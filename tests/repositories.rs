@@ -746,3 +746,35 @@ fn of_eight_at_once_with_one_name_one_gets_it_and_the_others_say_why() {
     }
     is_sound(|line| world.wt(line));
 }
+
+#[test]
+fn a_program_without_a_home_works() {
+    let world = World::with_repo();
+    world.wt(&["add", "--no-env", "a"]).ok();
+    let homeless = |args: &[&str], mode: &str| {
+        let mut git = world.command("git", &world.path("myproject"));
+        git.env_remove("HOME").env_remove("XDG_STATE_HOME").env("GIT_WT_MODE", mode);
+        // who makes commits is git's to know
+        git.env("GIT_CONFIG_GLOBAL", world.path("home/.gitconfig"));
+        world.see(git.arg("wt").args(args))
+    };
+    let lines: [(&[&str], &str); 13] = [
+        (&["list"], ""),
+        (&["list", "--json"], ""),
+        (&["cd", "a"], ""),
+        (&["env", "a"], ""),
+        (&["run", "a", "--", "true"], ""),
+        (&["setup", "-n", "a"], ""),
+        (&["add", "--no-env", "b"], ""),
+        (&["add", "-n", "c"], ""),
+        (&["move", "b", "../moved"], ""),
+        (&["remove", "b"], ""),
+        (&["list"], "git"),
+        (&["add", "../d"], "git"),
+        (&["remove", "../d"], "git"),
+    ];
+    for (args, mode) in lines {
+        let seen = homeless(args, mode);
+        assert_eq!(seen.code, 0, "{args:?} {mode}: {seen:#?}");
+    }
+}

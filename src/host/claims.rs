@@ -18,10 +18,14 @@ use crate::error::{Error, Explain, Result};
 use crate::host::exec::variable;
 use crate::host::file;
 use crate::host::identity::Identity;
+use crate::host::passwd;
 use crate::text::hash::hash;
 
 /// The age at which a temporary file counts as left by a process that died.
 const ABANDONED: Duration = Duration::from_hours(1);
+
+/// The directory of users without a home, which is never made.
+const NOWHERE: &str = "/nonexistent";
 
 /// The record that a claim belongs to, and the repository that the record lives in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,9 +129,12 @@ struct ClaimFile {
 }
 
 impl Claims {
-    /// Finds where this user's claims are kept; creates nothing.
-    pub fn open() -> Result<Self> {
-        Ok(Self::at(state_home(variable("XDG_STATE_HOME"), variable("HOME"))?.join("git-wt")))
+    /// Finds where this user's claims are kept; creates nothing. Where no home is known there are none, and nothing can
+    /// be claimed.
+    pub fn open() -> Self {
+        let state = state_home(variable("XDG_STATE_HOME"), variable("HOME"));
+        let state = state.or_else(|| Some(passwd::home()?.join(".local/state")));
+        Self::at(state.unwrap_or_else(|| NOWHERE.into()).join("git-wt"))
     }
 
     /// Returns the claims in this directory.
@@ -248,6 +255,7 @@ impl Claims {
     }
 
     fn write_temporary(&self, thing: &Thing, owner: &Owner) -> Result<PathBuf> {
+        require_home(&self.dir)?;
         let dir = self.dir_of(thing);
         let below = dir.file_name().unwrap_or_default().to_string_lossy();
         file::make_private_dir(&self.dir, &below).explain(|| format!("cannot create '{}'", dir.display()))?;
@@ -323,11 +331,19 @@ impl Claims {
 }
 
 /// Applies the XDG rule: a path that is not absolute is ignored.
-fn state_home(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -> Result<PathBuf> {
+fn state_home(xdg: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |value: std::ffi::OsString| Some(PathBuf::from(value)).filter(|dir| dir.is_absolute());
-    xdg.and_then(absolute)
-        .or_else(|| Some(home.and_then(absolute)?.join(".local/state")))
-        .ok_or_else(|| Error::new("cannot tell where to keep claims: HOME is not set").hint("export HOME=~"))
+    xdg.and_then(absolute).or_else(|| Some(home.and_then(absolute)?.join(".local/state")))
+}
+
+/// Refuses to write state of ours where no home is known.
+pub fn require_home(path: &Path) -> Result<()> {
+    if path.starts_with(NOWHERE) {
+        return Err(
+            Error::new("cannot tell where to keep claims and consent: HOME is not set").hint("export HOME=~")
+        );
+    }
+    Ok(())
 }
 
 /// Reads a claim's file; `None` if there is none. A file that cannot be read counts as a damaged claim.
@@ -479,7 +495,7 @@ mod tests {
             (None, None, None),
         ];
         for (xdg, home, expected) in cases {
-            let found = state_home(xdg.clone(), home.clone()).ok();
+            let found = state_home(xdg.clone(), home.clone());
             assert_eq!(found.as_deref(), expected.map(Path::new), "{xdg:?} {home:?}");
         }
     }

@@ -66,7 +66,7 @@ impl Context {
         let current_dir = CurrentDir::now();
         Ok(Self {
             records: Records::of(&repo),
-            claims: Claims::open()?,
+            claims: Claims::open(),
             main,
             ui,
             channel,

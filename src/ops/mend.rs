@@ -11,6 +11,7 @@ use crate::error::{Error, Hint, Result};
 use crate::git::hooks;
 use crate::git::worktrees::{Broken, IN_THE_MAKING, Worktree};
 use crate::host::claims::{Claim, Claims, Owner, Thing};
+use crate::host::exec;
 use crate::host::identity::Identity;
 use crate::ops::context::Context;
 use crate::ops::{follow, prune, rollback, take_away, undo};
@@ -62,7 +63,7 @@ pub fn examine(options: Options, context: &Context) -> Result<u8> {
 pub fn examine_host(options: Options, ui: Ui) -> Result<u8> {
     ui.say("not in a git repository: only the claims on this host are looked at");
     let mut tally = Tally::new(options, ui);
-    deserted::look(&mut tally, &Claims::open()?, None, options.drop_databases)?;
+    deserted::look(&mut tally, &Claims::open(), None, options.drop_databases)?;
     tally.programs();
     Ok(tally.sum())
 }
@@ -224,6 +225,7 @@ impl<'a> Findings<'a> {
             if record.stage == RecordState::Ready {
                 continue;
             }
+            exec::check_stopped()?;
             let verb = if record.stage == RecordState::Adding { "adding" } else { "removing" };
             if !self.tally.fix {
                 if let Ok(Some(_held)) = self.context.records.hold(&record.id) {

@@ -97,7 +97,32 @@ fn wants_port(command: &[OsString]) -> bool {
         && (words[at - 1].ends_with("manage.py")
             || words[at - 1].ends_with("django-admin")
             || words[at - 1] == "django");
-    by_django && words[at + 1..].iter().all(|word| word.starts_with('-'))
+    by_django && !has_address(&words[at + 1..])
+}
+
+/// Whether the arguments of `runserver` have an address. A word that is none is the value of an option that the project
+/// has added.
+fn has_address<W: AsRef<str>>(arguments: &[W]) -> bool {
+    const WITH_VALUE: [&str; 3] = ["--settings", "--pythonpath", "--verbosity"];
+    // the beginning of an option means it too
+    let takes_value = |word: &str| {
+        word == "-v" || (word.len() > 3 && WITH_VALUE.iter().any(|option| option.starts_with(word)))
+    };
+    let mut arguments = arguments.iter().map(AsRef::as_ref);
+    while let Some(word) = arguments.next() {
+        if takes_value(word) {
+            arguments.next();
+        } else if is_address(word) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether Django takes a word for a port, alone or behind a host.
+fn is_address(word: &str) -> bool {
+    let port = word.rsplit_once(':').map_or(word, |(_, port)| port);
+    !word.starts_with('-') && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -110,6 +135,14 @@ mod tests {
             ("python manage.py runserver", true),
             ("python manage.py runserver --noreload", true),
             ("./manage.py runserver", true),
+            ("python manage.py runserver --settings config.dev", true),
+            ("python manage.py runserver --set config.dev -v 2 --pythonpath src", true),
+            ("python manage.py runserver --verbosity=2 -v2 --noreload", true),
+            ("python manage.py runserver --cert-file site.crt", true),
+            ("python manage.py runserver -v 2 9000", false),
+            ("python manage.py runserver 0.0.0.0:9000 --settings config.dev", false),
+            ("python manage.py runserver --settings config.dev [::1]:9000", false),
+            ("python manage.py runserver -- 9000", false),
             ("python -m django runserver", true),
             ("python manage.py runserver 9000", false),
             ("python manage.py migrate", false),

@@ -621,6 +621,7 @@ impl ConsentFile {
     }
 
     fn write(&self) -> Result<()> {
+        crate::host::claims::require_home(&self.file)?;
         let failed = || format!("cannot write '{}'", self.file.display());
         let root = self.file.ancestors().nth(2).unwrap_or(&self.file);
         crate::host::file::make_private_dir(root, "trust").explain(failed)?;

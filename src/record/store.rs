@@ -192,6 +192,7 @@ impl Records {
         loop {
             match self.hold(id) {
                 Err(_) if start.elapsed() < patience => {
+                    crate::host::exec::check_stopped()?;
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
                 held => return held,
