@@ -60,7 +60,8 @@ pub struct Recipe {
     pub run: Vec<(String, Requested<String>)>,
     /// Whether it must be handled with care.
     pub protected: bool,
-    /// Whether anything configures what a worktree contains; if not, detection may decide.
+    /// Whether the file or the user's settings ask for its env files, ports or database, so that a worktree without them
+    /// is a failure.
     pub configured: bool,
 }
 
@@ -239,6 +240,8 @@ impl Recipe {
         let (over, unknown_settings) = settings::read(settings)?;
         let source = RecipeSource {
             configured: file.is_some() || over.says_what_a_worktree_contains(),
+            detects: settings::lets_detect(settings)? && file.is_none(),
+            asks_for_env_files: file.is_some() || over.says_what_env_files_hold(),
             templates: merge(&given, &over),
             file: given.base,
             settings: over.base,
@@ -274,6 +277,8 @@ pub struct RecipeSource {
     settings: Layer,
     templates: Vec<Template>,
     configured: bool,
+    detects: bool,
+    asks_for_env_files: bool,
     unknown_settings: Vec<(String, Option<String>)>,
 }
 
@@ -300,6 +305,11 @@ impl RecipeSource {
     /// are habits of the user, not knowledge of the project.
     pub fn configured(&self) -> bool {
         self.configured
+    }
+
+    /// Returns whether what the project visibly needs lies below the user's settings: a `.wt.toml` says all of it.
+    pub fn detects(&self) -> bool {
+        self.detects
     }
 
     /// Returns the unknown settings under `wt.`, each with the one that may have been meant.
@@ -337,7 +347,7 @@ impl RecipeSource {
         for template in &chosen {
             template.settings.lay_over(&mut recipe);
         }
-        recipe.configured = self.configured;
+        recipe.configured = self.asks_for_env_files;
         Ok(recipe)
     }
 

@@ -730,3 +730,43 @@ fn a_port_that_another_has_taken_meanwhile_is_planned_anew() {
     assert!(world.wt(&["list", "--json", "--no-status"]).ok().stdout.contains("\"port\":8002"));
     assert_eq!(world.read("state/git-wt/ports/8001"), claim);
 }
+
+#[test]
+fn a_setting_of_the_users_lies_over_what_is_detected() {
+    for (key, value) in [
+        ("wt.link", "node_modules"),
+        ("wt.copy", "x.local"),
+        ("wt.port.range", "8000-8099"),
+        ("wt.hooks.setup", "true"),
+        ("wt.template.prod.copy", "x"),
+        ("wt.database.from", "main"),
+        ("wt.env.set", "NAME={{ name }}"),
+    ] {
+        let world = World::with_repo();
+        world.write("myproject/.env", "PORT=8000\nDATABASE_URL=sqlite:////srv/app.sqlite3\n");
+        world.git(&world.path("myproject"), &["config", key, value]);
+        let said = world.wt(&["add", "-n", "x"]).ok().stdout;
+        assert!(said.contains(" (PORT)\n") && said.contains("database '/srv/"), "{key}: {said}");
+        world.git(&world.path("myproject"), &["config", "wt.detect", "false"]);
+        let said = world.wt(&["add", "-n", "x"]).ok().stdout;
+        assert!(!said.contains(" (PORT)\n"), "{key}: {said}");
+    }
+}
+
+#[test]
+fn a_setting_of_the_users_makes_nothing_a_must_that_was_only_detected() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.git(&repo, &["switch", "--quiet", "-c", "open"]);
+    world.write("myproject/.gitignore", "nothing\n");
+    world.commit(&repo, "nothing is ignored");
+    world.git(&repo, &["switch", "--quiet", "main"]);
+    world.write("myproject/.env", "PORT=8000\n");
+    world.git(&repo, &["config", "wt.link", "media"]);
+    world.wt(&["add", "open"]).ok().says(&["'.env' is not ignored by git"]);
+    // settings beside a .wt.toml lie over that, which says all that it wants
+    world.write("myproject/.wt.toml", "[venv]\npath = \"env\"\n");
+    assert!(!world.wt(&["add", "-n", "x"]).ok().stdout.contains("port"));
+    world.git(&repo, &["config", "wt.detect", "perhaps"]);
+    world.wt(&["add", "x"]).code(128).says(&["wt.detect", "true or false"]);
+}

@@ -91,7 +91,8 @@ impl Context {
         RecipeSource::of(&self.repo, self.main.as_deref())
     }
 
-    /// Returns the recipe of one worktree. If nothing is configured, it is what the project visibly needs.
+    /// Returns the recipe of one worktree. Without a `.wt.toml` the user's settings lie over what the project visibly
+    /// needs.
     pub fn recipe_for(
         &self,
         name: &str,
@@ -102,7 +103,7 @@ impl Context {
         let source = self.recipe()?;
         let main = self.main.as_deref();
         let base = match (main, ignored) {
-            _ if source.configured() => Recipe::default(),
+            _ if !source.detects() => Recipe::default(),
             (None, _) | (_, Ignored::NotLookedAt) => Recipe::default(),
             (Some(main), Ignored::AskGit) => {
                 Project::look(main, &|path| git::is_ignored(main, Path::new(path)))?.recipe()

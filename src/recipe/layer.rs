@@ -107,6 +107,14 @@ impl Given {
     }
 }
 
+impl Given {
+    /// Returns whether it says what stands in env files.
+    pub(super) fn says_what_env_files_hold(&self) -> bool {
+        let templates = self.templates.iter().map(|template| &template.layer);
+        [&self.base].into_iter().chain(templates).any(Layer::says_what_env_files_hold)
+    }
+}
+
 impl TemplateText {
     /// Adds the location to a fault.
     pub(super) fn place(&self, mut fault: Error) -> Error {
@@ -196,6 +204,14 @@ impl Layer {
             || !self.more_env.is_empty()
             || self.port_range.is_some()
             || self.venv.is_some()
+            || self.database.as_ref().is_some_and(|layer| self.wants(layer))
+    }
+
+    fn says_what_env_files_hold(&self) -> bool {
+        [&self.env_file, &self.env_from].into_iter().any(Option::is_some)
+            || !self.values.is_empty()
+            || !self.ports.is_empty()
+            || !self.more_env.is_empty()
             || self.database.as_ref().is_some_and(|layer| self.wants(layer))
     }
 

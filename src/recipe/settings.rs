@@ -42,8 +42,10 @@ const KEYS: [&str; 26] = [
 ];
 /// The setting that only a template has.
 const MATCH: &str = "match";
+/// The setting that turns detection off.
+const DETECT: &str = "detect";
 /// Settings of git-wt that do not belong to the recipe.
-const ELSEWHERE: [&str; 5] = ["keep", "mode", "guard", "push", "trusted"];
+const ELSEWHERE: [&str; 6] = ["keep", "mode", "guard", "push", "trusted", DETECT];
 
 /// Unknown settings, each with the one that may have been meant.
 type Unknown = Vec<(String, Option<String>)>;
@@ -64,6 +66,12 @@ pub(super) fn read(settings: &[(String, String)]) -> Result<(Given, Unknown)> {
         }
     }
     Ok((given, unknown))
+}
+
+/// Whether the user lets the project be looked at; the last word counts.
+pub(super) fn lets_detect(settings: &[(String, String)]) -> Result<bool> {
+    let said = settings.iter().rfind(|(key, _)| key.strip_prefix("wt.") == Some(DETECT));
+    said.map_or(Ok(true), |(key, value)| Setting { key, value }.flag())
 }
 
 /// Splits `template.NAME.KEY`. NAME may contain dots, as branches do, so KEY is recognised by the known keys.
