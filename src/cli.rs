@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    add, cd, doctor, env, help, hook, init, list, lock, r#move, prune, push_guard, remove, repair, run,
-    setup, shell_init, sweep, trust, undo, unlock,
+    add, cd, doctor, down, env, help, hook, init, list, lock, logs, r#move, prune, push_guard, remove,
+    repair, run, setup, shell_init, sweep, trust, undo, unlock, up,
 };
 
 /// git worktree, with an environment of its own for each worktree
@@ -51,6 +51,12 @@ pub enum Verb {
     Env(env::Args),
     /// Run a command in a worktree's directory and environment
     Run(run::Args),
+    /// Start the servers of a worktree: the commands under [run] in .wt.toml
+    Up(up::Args),
+    /// Stop the servers of a worktree
+    Down(down::Args),
+    /// Show what the servers of a worktree have printed
+    Logs(logs::Args),
     /// Forget worktrees whose directories are gone
     Prune(prune::Args),
     /// Show what a repository asks for that needs your consent, and remember it
@@ -78,6 +84,9 @@ pub enum Verb {
     /// Judge a push from the current worktree
     #[command(hide = true)]
     PushGuard(push_guard::Args),
+    /// Run a server to its end
+    #[command(hide = true)]
+    Supervise,
     /// Delete what was put aside
     #[command(hide = true)]
     Sweep(sweep::Args),

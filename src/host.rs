@@ -3,7 +3,9 @@
 pub mod claims;
 pub mod exec;
 pub mod file;
+pub mod http;
 pub mod identity;
+pub mod log;
 pub mod mounts;
 mod passwd;
 pub mod random;

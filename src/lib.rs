@@ -110,6 +110,7 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Help(args) => return command::help::run(&args, ui),
         Verb::Hook(args) => return command::hook::run(&args, ui),
         Verb::Sweep(args) => return command::sweep::run(&args),
+        Verb::Supervise => return command::supervise::run(),
         _ => {}
     }
     let repo = repo.unwrap_or_else(Repo::discover);
@@ -132,6 +133,9 @@ fn dispatch(args: &[OsString], ui: Ui) -> Result<u8> {
         Verb::Setup(args) => command::setup::run(&args, &context),
         Verb::Env(args) => command::env::run(&args, &context),
         Verb::Run(args) => command::run::run(&args, &context),
+        Verb::Up(args) => command::up::run(&args, &context),
+        Verb::Down(args) => command::down::run(&args, &context),
+        Verb::Logs(args) => command::logs::run(&args, &context),
         Verb::Prune(args) => command::prune::run(&args, &context),
         Verb::Lock(args) => command::lock::run(&args, &context),
         Verb::Unlock(args) => command::unlock::run(&args, &context),

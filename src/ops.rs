@@ -21,3 +21,4 @@ pub mod rollback;
 pub mod run;
 pub mod take_away;
 pub mod undo;
+pub mod up;

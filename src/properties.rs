@@ -218,7 +218,7 @@ fn read_recipe(text: &str, settings: &[(String, String)]) {
     for recipe in source.all().unwrap() {
         let _ = words.render(recipe.path.wanted());
         let commands = [recipe.hooks.setup, recipe.hooks.teardown].concat();
-        for command in commands.iter().chain(recipe.run.iter().map(|(_, command)| command)) {
+        for command in commands.iter().chain(recipe.run.iter().map(|(_, rule)| &rule.command)) {
             let _ = words.render_command(command.wanted());
         }
     }

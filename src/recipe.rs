@@ -13,7 +13,7 @@ pub mod regenerable;
 mod settings;
 mod template;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -56,8 +56,8 @@ pub struct Recipe {
     pub database: Option<DatabaseRule>,
     /// The commands that run after it is made and before it is removed.
     pub hooks: Hooks,
-    /// The commands of its servers, by name; templates.
-    pub run: Vec<(String, Requested<String>)>,
+    /// Its servers, by name, in the order written.
+    pub run: Vec<(String, RunRule)>,
     /// Whether it must be handled with care.
     pub protected: bool,
     /// Whether the file or the user's settings ask for its env files, ports or database, so that a worktree without them
@@ -120,6 +120,29 @@ pub struct Hooks {
     pub teardown: Vec<Requested<String>>,
     /// How long each may take.
     pub timeout: Option<Duration>,
+}
+
+/// A server of a worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRule {
+    /// The command that starts it; a template.
+    pub command: Requested<String>,
+    /// Its port: a variable of `[port]`, or a template; if absent, the one that the command names.
+    pub port: Option<String>,
+    /// The address on this host that answers once it is ready; a template.
+    pub ready: Option<String>,
+    /// How long it may take until it is ready.
+    pub timeout: Option<Duration>,
+}
+
+impl RunRule {
+    /// How long a server may take to be ready, unless the recipe says otherwise.
+    pub const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// Returns the rule of a server of which only the command is known.
+    pub fn of(command: Requested<String>) -> Self {
+        Self { command, port: None, ready: None, timeout: Some(Self::PATIENCE) }
+    }
 }
 
 impl Default for Recipe {
@@ -320,6 +343,13 @@ impl RecipeSource {
     /// Returns the names of the templates.
     pub fn template_names(&self) -> impl Iterator<Item = &str> {
         self.templates.iter().map(|template| template.name.as_str())
+    }
+
+    /// Returns the names of all servers, in any template too.
+    pub fn entries(&self) -> BTreeSet<String> {
+        let templates = self.templates.iter().flat_map(|template| [&template.file, &template.settings]);
+        let layers = [&self.file, &self.settings].into_iter().chain(templates);
+        layers.flat_map(Layer::entry_names).map(str::to_owned).collect()
     }
 
     /// Returns what the worktree `name` gets: `base` (the default or a detected recipe), the file, the file's
@@ -663,8 +693,8 @@ port.PORT = 8100
         let database = other.database.unwrap();
         assert!(*database.shared.wanted() && database.from.wanted() == "main");
         assert_eq!(other.hooks.setup, [Requested::by_user("mine".into())]);
-        assert!(other.run[0].1.is_repositorys());
-        assert!(!other.run[1].1.is_repositorys());
+        assert!(other.run[0].1.command.is_repositorys());
+        assert!(!other.run[1].1.command.is_repositorys());
 
         let staging = recipe(EXAMPLE, &settings, "staging", None);
         assert!(!staging.protected);

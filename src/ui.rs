@@ -253,6 +253,11 @@ fn rewrite(line: &str, shown: usize) -> usize {
     length
 }
 
+/// Returns what another program has printed, without its colours.
+pub fn without_colours(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 /// Formats a number of bytes for people: `994 MB`.
 pub fn bytes(number: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];

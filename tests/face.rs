@@ -459,7 +459,7 @@ PORT = 8000
 # [hooks]
 # setup = ["make setup"]
 
-# what serves the project; for now: git wt run NAME -- CMD
+# what serves the project: git wt up NAME
 # [run]
 # server = "make serve"
 

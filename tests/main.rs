@@ -63,5 +63,6 @@ mod stress;
 mod terminal;
 mod trust;
 mod undo;
+mod up;
 mod words;
 mod world;

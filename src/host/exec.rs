@@ -6,6 +6,8 @@
 mod family;
 pub mod listeners;
 pub mod occupants;
+pub mod supervisor;
+pub mod tree;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -233,6 +235,12 @@ impl Program {
             command.env_remove(name);
         }
         Self { command, limit: None }
+    }
+
+    /// Returns a program with our own environment as it is, which somebody has made for it.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn in_our_environment(name: impl AsRef<OsStr>) -> Self {
+        Self { command: Command::new(name), limit: None }
     }
 
     /// Returns git with the repository variables that the user gave us, for git's own command lines.
@@ -492,6 +500,15 @@ impl Program {
         self.command.spawn().map(drop).map_err(|cause| not_started(&name, &cause))
     }
 
+    /// Starts it in the background with nothing of ours but, where it is to stop with us, a stdin that ends when we do.
+    pub fn start_apart(mut self, stops_with_us: bool) -> Result<Apart> {
+        let name = self.name();
+        let input = if stops_with_us { Stdio::piped() } else { Stdio::null() };
+        self.command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = self.command.spawn().map_err(|cause| not_started(&name, &cause))?;
+        Ok(Apart(child))
+    }
+
     fn spawn(&mut self) -> Result<(Child, Waiting)> {
         self.start(&mut children())
     }
@@ -504,6 +521,17 @@ impl Program {
         let pid = Pid::from_child(&child);
         known.push(pid);
         Ok((child, Waiting(pid)))
+    }
+}
+
+/// A program in the background.
+#[derive(Debug)]
+pub struct Apart(Child);
+
+impl Apart {
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
     }
 }
 

@@ -89,6 +89,11 @@ impl Context {
 
     /// Lists what waits for consent. It does not tell an agent or a script how to consent for the user.
     pub fn tell_waiting(&self, name: &Name, waiting: &[Action]) {
+        self.tell_waiting_for("git wt setup", name, waiting);
+    }
+
+    /// Lists what waits for consent; `then` is the command that does it later.
+    pub fn tell_waiting_for(&self, then: &'static str, name: &Name, waiting: &[Action]) {
         self.ui.warn("without consent these are left out:");
         for action in waiting {
             // printed like the warning, even with -q
@@ -96,11 +101,11 @@ impl Context {
         }
         if self.ui.can_ask() {
             self.ui.hint(Hint::of("git wt trust").name(name.as_str()));
-            self.ui.hint(Hint::of("git wt setup").name(name.as_str()));
+            self.ui.hint(Hint::of(then).name(name.as_str()));
         } else {
             self.ui
                 .say(&format!("a person has to agree to them once, by 'git wt trust {name}' on a terminal;"));
-            self.ui.say(&format!("'git wt setup {name}' then does what was left out"));
+            self.ui.say(&format!("'{then} {name}' then does what was left out"));
         }
     }
 }

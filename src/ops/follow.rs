@@ -11,6 +11,7 @@ use crate::host::claims::{Claims, Owner, Thing};
 use crate::host::file;
 use crate::host::identity::Identity;
 use crate::ops::context::Context;
+use crate::ops::up;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState};
 use crate::resource::checkout::entries_at_rest;
@@ -35,6 +36,8 @@ pub fn relocate(
     context: &Context,
 ) -> Result<(Option<PathBuf>, u8)> {
     let mut held = hold(tree, worktrees, context)?;
+    // held, so that none is started meanwhile
+    up::refuse_running(tree, worktrees.record(tree), &worktrees.name(tree), &context.repo)?;
     let git = context.repo.git().args(["worktree", "move"]).args(git_options);
     let git = git.arg("--").arg(&tree.path).arg(&to.path);
     let go = || {

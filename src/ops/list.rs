@@ -13,6 +13,7 @@ use crate::git::Repo;
 use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::ops::context::Context;
+use crate::ops::up::{EntryState, States};
 use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 
@@ -38,6 +39,7 @@ pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
     let statuses = if with_status { statuses(&trees) } else { trees.iter().map(|_| None).collect() };
     let serving = Serving::look(worktrees);
+    let servers = States::look(worktrees, context);
     let mut rows = Vec::new();
     for (tree, status) in trees.into_iter().zip(statuses) {
         let status = match status {
@@ -51,7 +53,10 @@ pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<
                 Asked::Unknown
             }
         };
-        rows.push(Row::of(tree, status, worktrees, &serving, context));
+        rows.push(Row {
+            run: servers.of(tree).to_vec(),
+            ..Row::of(tree, status, worktrees, &serving, context)
+        });
     }
     rows
 }
@@ -111,6 +116,9 @@ pub struct Row {
     /// The same for each variable of `ports` whose port has a listener.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub listeners: std::collections::BTreeMap<String, Listener>,
+    /// The servers that `up` has started here, also those that have ended since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<EntryState>,
     pub protected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -163,6 +171,7 @@ impl Row {
             listener,
             listeners,
             ports: ports.into_iter().collect(),
+            run: Vec::new(),
             protected: record.is_some_and(|record| record.protected),
             note: record.and_then(|record| record.note.clone()),
             setup,

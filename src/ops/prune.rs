@@ -7,6 +7,7 @@ use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::mend;
 use crate::ops::take_away::{self, DatabaseFate};
+use crate::ops::up;
 use crate::record::worktrees::Worktrees;
 use crate::resource::checkout::renamed_to;
 
@@ -73,8 +74,13 @@ pub fn forget(
         return Ok(false);
     }
     let name = worktrees.name(tree);
+    for stopped in up::stop_all(tree, worktrees.record(tree), &name, &context.repo)? {
+        context.ui.say(&format!("stopped '{}' of '{name}'", stopped.entry));
+    }
     let databases = if drop_databases { DatabaseFate::Drop } else { DatabaseFate::Wait };
-    take_away::forget_vanished(held, tree, &name, databases, context).map(|()| true)
+    take_away::forget_vanished(held, tree, &name, databases, context)?;
+    up::forget(tree, worktrees.record(tree), &context.repo);
+    Ok(true)
 }
 
 /// Whether a worktree was last used before a time, in seconds since 1970; like git, this looks at its index.

@@ -15,7 +15,7 @@ use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::mounts;
 use crate::ops::context::Context;
 use crate::ops::take_away::{self, DatabaseFate, How, branch_at, is_as_made, lone_commits, take_away};
-use crate::ops::{hooks, undo};
+use crate::ops::{hooks, undo, up};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{Record, RecordState};
@@ -220,13 +220,17 @@ impl<'a> Removal<'a> {
         refuse_nested(tree, &name, worktrees)?;
         refuse_mounts(tree, &name)?;
         let record = worktrees.readable_record(tree)?.cloned();
+        let mut occupants = occupants(&tree.path);
+        // what `up` has started is stopped first, and disturbs nobody
+        let servers = up::processes(tree, record.as_ref(), &context.repo);
+        occupants.retain(|occupant| !servers.contains(&occupant.pid));
         let mut removal = Self {
             tree,
             record,
             name,
             data: Vec::new(),
             commits: Vec::new(),
-            occupants: occupants(&tree.path),
+            occupants,
             branch: None,
             remote_branch: None,
         };
@@ -439,6 +443,7 @@ impl<'a> Removal<'a> {
             },
             None => None,
         };
+        self.stop_servers(context)?;
         if let Some(held) = &mut held {
             if !self.tree.missing && !options.no_hooks {
                 hooks::run_teardown(held, self.tree, context);
@@ -458,6 +463,7 @@ impl<'a> Removal<'a> {
                 return Err(error);
             }
         };
+        up::forget(self.tree, self.record.as_ref(), &context.repo);
         context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
         if options.keep_db {
             self.tell_databases(&moved, context);
@@ -529,6 +535,14 @@ impl<'a> Removal<'a> {
         let error = Error::new(format!("'{}' has changed since it was looked at, and would lose", self.name));
         let error = new.iter().fold(error, Error::because);
         Err(error.hint(Hint::of("git wt remove --purge").name(&self.name)))
+    }
+
+    /// Stops what `up` has started here.
+    fn stop_servers(&self, context: &Context) -> Result<()> {
+        for stopped in up::stop_all(self.tree, self.record.as_ref(), &self.name, &context.repo)? {
+            context.ui.say(&format!("stopped '{}' of '{}'", stopped.entry, self.name));
+        }
+        Ok(())
     }
 
     /// The end of a sentence: what becomes of its branch, where that does not go.

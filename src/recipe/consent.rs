@@ -543,7 +543,7 @@ impl Recipe {
             .iter()
             .map(|command| (Kind::Run, command))
             .chain(teardown.iter().map(|command| (Kind::RunAtRemoval, command)))
-            .chain(run.iter().map(|(_, command)| (Kind::Serve, command)));
+            .chain(run.iter().map(|(_, rule)| (Kind::Serve, &rule.command)));
         let mut actions = Action::commands(commands, root)?;
         let mut add = |granted: Result<(), Box<Action>>| actions.extend(granted.err().map(|action| *action));
         let nothing = Consent::default();

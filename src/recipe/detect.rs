@@ -15,7 +15,7 @@ use std::path::Path;
 use crate::error::{Explain, Result};
 use crate::host::file;
 use crate::recipe::consent::Requested;
-use crate::recipe::{DatabaseRule, EnvRule, Recipe, VenvRule};
+use crate::recipe::{DatabaseRule, EnvRule, Recipe, RunRule, VenvRule};
 use crate::text::name::escaped;
 
 pub use choice::Topic;
@@ -174,6 +174,9 @@ impl Project {
         if let Some(Venv::At(path)) = self.venv {
             recipe.venv = Some(VenvRule { path: path.into(), ..VenvRule::default() });
         }
+        let servers = self.servers().into_iter();
+        recipe.run =
+            servers.map(|(name, command)| (name.into(), RunRule::of(Requested::by_user(command)))).collect();
         recipe
     }
 
@@ -438,6 +441,7 @@ mod tests {
         for rule in std::iter::once(&mut recipe.env).chain(&mut recipe.more_env) {
             rule.values.iter_mut().for_each(|(_, value)| own(value));
         }
+        recipe.run.iter_mut().for_each(|(_, rule)| own(&mut rule.command));
         if let Some(database) = &mut recipe.database {
             own(&mut database.name);
             own(&mut database.from);
@@ -453,8 +457,7 @@ mod tests {
             panic!("{}: {}\n{text}", fault.what, fault.why.join(": "));
         });
         let recipe = source.for_worktree(Recipe::default(), "x", None, None).unwrap();
-        let without_commands =
-            Recipe { hooks: project.recipe().hooks, run: Vec::new(), configured: false, ..recipe.clone() };
+        let without_commands = Recipe { hooks: project.recipe().hooks, configured: false, ..recipe.clone() };
         assert_eq!(as_the_users(without_commands), project.recipe(), "{text}");
         recipe
     }
@@ -464,7 +467,7 @@ mod tests {
     }
 
     fn servers(recipe: &Recipe) -> Vec<(&str, &str)> {
-        recipe.run.iter().map(|(name, command)| (name.as_str(), command.wanted().as_str())).collect()
+        recipe.run.iter().map(|(name, rule)| (name.as_str(), rule.command.wanted().as_str())).collect()
     }
 
     pub(super) const MANAGE: &str = "import os\nfrom django.core.management import x\n\

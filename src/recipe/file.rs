@@ -11,12 +11,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::consent::Author;
 use super::layer::{
-    self, DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, TemplateText, VenvLayer, path_fault,
-    pattern_fault,
+    self, DatabaseLayer, EnvLayer, Given, GivenTemplate, Layer, RunLayer, TemplateText, VenvLayer,
+    entry_fault, path_fault, pattern_fault, ready_fault,
 };
 use super::{is_variable, nearest};
 use crate::error::{Error, Result};
 use crate::text::name::escaped;
+use crate::text::quote::posix;
 
 const TOP: [&str; 14] = [
     "path",
@@ -37,6 +38,7 @@ const TOP: [&str; 14] = [
 const VENV: [&str; 2] = ["path", "python"];
 const DATABASE: [&str; 6] = ["variable", "name", "from", "shared", "remote", "timeout"];
 const HOOKS: [&str; 3] = ["setup", "teardown", "timeout"];
+const RUN: [&str; 5] = ["command", "cwd", "port", "ready", "timeout"];
 
 /// Reads the whole file.
 pub(super) fn read(path: &Path, text: &str) -> Result<Given> {
@@ -85,8 +87,8 @@ fn read_key(item: &Item<'_>, layer: &mut Layer) -> Result<()> {
         "database" => layer.database = Some(read_database(item)?),
         "hooks" => read_hooks(item, layer)?,
         "run" => {
-            for command in item.table()? {
-                layer.run.set(command.name, command.written()?);
+            for entry in item.table()? {
+                layer.run.set(entry.name, read_run(&entry)?);
             }
         }
         "protected" => layer.protected = Some(item.flag()?),
@@ -159,6 +161,36 @@ fn read_database(table: &Item<'_>) -> Result<DatabaseLayer> {
         }
     }
     Ok(database)
+}
+
+/// Reads a server: its command, or a table that has it.
+fn read_run(entry: &Item<'_>) -> Result<RunLayer> {
+    entry.refuse(entry.name, entry_fault(entry.name))?;
+    if matches!(entry.value.get_ref(), DeValue::String(_)) {
+        return Ok(RunLayer::of(entry.written()?));
+    }
+    let (mut command, mut dir) = (None, None);
+    let (mut port, mut ready, mut timeout) = (None, None, None);
+    for item in entry.table()? {
+        match item.name {
+            "command" => command = Some(item.written()?),
+            "cwd" => dir = Some(item.path()?),
+            "port" => port = Some(item.written()?),
+            "ready" => {
+                let written = item.written()?;
+                item.refuse(&written.text, ready_fault(&written.text))?;
+                ready = Some(written);
+            }
+            "timeout" => timeout = Some(item.time()?),
+            _ => return Err(item.unknown(&RUN)),
+        }
+    }
+    let mut command = command.ok_or_else(|| entry.fault("has no 'command'"))?;
+    if let Some(dir) = dir {
+        // a part of the command, so that consent covers it
+        command.text = format!("cd {} && {}", posix(&dir), command.text);
+    }
+    Ok(RunLayer { command, port, ready, timeout })
 }
 
 fn read_hooks(table: &Item<'_>, layer: &mut Layer) -> Result<()> {

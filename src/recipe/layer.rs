@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::consent::{Author, Requested};
 use super::template::Scope;
-use super::{EnvRule, Recipe};
+use super::{EnvRule, Recipe, RunRule};
 use crate::error::Error;
 
 /// What the whole file, or all of git config, says.
@@ -50,7 +50,7 @@ pub(super) struct Layer {
     pub(super) setup: Option<Vec<TemplateText>>,
     pub(super) teardown: Option<Vec<TemplateText>>,
     pub(super) timeout: Option<Duration>,
-    pub(super) run: Entries<TemplateText>,
+    pub(super) run: Entries<RunLayer>,
     pub(super) protected: Option<bool>,
 }
 
@@ -66,6 +66,15 @@ pub(super) struct EnvLayer {
 pub(super) struct VenvLayer {
     pub(super) path: Option<String>,
     pub(super) python: Option<String>,
+}
+
+/// What is said about a server.
+#[derive(Debug, Clone)]
+pub(super) struct RunLayer {
+    pub(super) command: TemplateText,
+    pub(super) port: Option<TemplateText>,
+    pub(super) ready: Option<TemplateText>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// What is said about the database.
@@ -199,7 +208,8 @@ impl Layer {
         [&self.copy, &self.link, &self.sparse].into_iter().any(Option::is_some)
             || [&self.env_file, &self.env_from].into_iter().any(Option::is_some)
             || [&self.setup, &self.teardown].into_iter().any(Option::is_some)
-            || [&self.values, &self.run].into_iter().any(|entries| !entries.is_empty())
+            || !self.values.is_empty()
+            || !self.run.is_empty()
             || !self.ports.is_empty()
             || !self.more_env.is_empty()
             || self.port_range.is_some()
@@ -244,7 +254,7 @@ impl Layer {
         if let Some(timeout) = self.timeout {
             recipe.hooks.timeout = Some(timeout).filter(|limit| !limit.is_zero());
         }
-        self.run.lay_over(&mut recipe.run, |written| self.template(written));
+        self.run.lay_over(&mut recipe.run, |layer| layer.rule(self.author));
         set(&mut recipe.protected, self.protected.as_ref());
     }
 
@@ -294,6 +304,11 @@ impl Layer {
         self.ports.list.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Returns the names of the servers.
+    pub(super) fn entry_names(&self) -> impl Iterator<Item = &str> {
+        self.run.list.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Returns all templates, each with the words it may use.
     pub(super) fn templates(&self) -> impl Iterator<Item = (Scope, &TemplateText)> {
         let path = self.path.iter().map(|path| (Scope::Path(self.author), path));
@@ -302,9 +317,31 @@ impl Layer {
         let more = self.more_env.list.iter().flat_map(|(_, layer)| &layer.values.list);
         let values = self.values.list.iter().chain(more).map(|(_, value)| value);
         let hooks = [&self.setup, &self.teardown].into_iter().flatten().flatten();
-        let run = self.run.list.iter().map(|(_, command)| command);
+        let run = self.run.list.iter().flat_map(|(_, layer)| layer.templates());
         let values = values.map(|text| (Scope::Whole, text));
         path.chain(database).chain(values).chain(hooks.chain(run).map(|text| (Scope::Command, text)))
+    }
+}
+
+impl RunLayer {
+    /// Returns what is said by a command alone.
+    pub(super) fn of(command: TemplateText) -> Self {
+        Self { command, port: None, ready: None, timeout: None }
+    }
+
+    fn rule(&self, author: Author) -> RunRule {
+        let text = |written: &Option<TemplateText>| written.as_ref().map(|written| written.text.clone());
+        let timeout = self.timeout.unwrap_or(RunRule::PATIENCE);
+        RunRule {
+            command: Requested::by(author, self.command.text.clone()),
+            port: text(&self.port),
+            ready: text(&self.ready),
+            timeout: Some(timeout).filter(|limit| !limit.is_zero()),
+        }
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &TemplateText> {
+        std::iter::once(&self.command).chain(&self.port).chain(&self.ready)
     }
 }
 
@@ -350,6 +387,27 @@ pub(super) fn path_fault(text: &str) -> Option<&'static str> {
         }
     }
     (!inside).then_some("it is empty")
+}
+
+/// Explains why a server cannot have this name: it is a word of the command line, and names files.
+pub(super) fn entry_fault(name: &str) -> Option<&'static str> {
+    const LONGEST: usize = 40;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(is_plain) {
+        return Some(
+            "the name of a server has letters, digits, '-', '_' and '.', and begins with one of the first two",
+        );
+    }
+    (name.len() > LONGEST).then_some("the name of a server has at most 40 characters")
+}
+
+/// Explains why an address cannot be asked whether a server is ready: we ask nobody but this host.
+pub(super) fn ready_fault(template: &str) -> Option<&'static str> {
+    let hosts = ["localhost", "127.0.0.1", "[::1]"];
+    let rest = template.strip_prefix("http://");
+    let host = rest.and_then(|rest| hosts.into_iter().find_map(|host| rest.strip_prefix(host)));
+    let is_ours = host.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']));
+    (!is_ours).then_some("it is no address of this host, as in 'http://localhost:{{ port }}/health'")
 }
 
 /// Explains why a pattern of worktree names and branches cannot be used.

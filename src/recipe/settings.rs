@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::consent::Author;
 use super::layer::{
-    Given, GivenTemplate, Layer, TemplateText, path_fault, pattern_fault, port, port_range, time,
+    Given, GivenTemplate, Layer, RunLayer, TemplateText, entry_fault, path_fault, pattern_fault, port,
+    port_range, time,
 };
 use super::{is_variable, nearest};
 use crate::error::{Error, Hint, Result};
@@ -178,7 +179,8 @@ impl Setting<'_> {
             }
             ("run.set", _) => {
                 let (name, command) = self.pair("a name and its command, as in 'server=npm start'")?;
-                layer.run.set(name, self.written_as(command));
+                self.refuse(entry_fault(name))?;
+                layer.run.set(name, RunLayer::of(self.written_as(command)));
             }
             _ => unreachable!("every word of KEYS has its arm; a test walks them all"),
         }

@@ -90,6 +90,20 @@ impl Words {
         self.render_with(engine(), template)
     }
 
+    /// Returns the port that a template names; of several, `{{ port }}`.
+    pub fn port_named_by(&self, template: &str) -> Option<u16> {
+        let used = used_words(engine(), template).ok()?;
+        if used.iter().any(|word| word == "port") {
+            return self.ports.first().map(|(_, port)| *port);
+        }
+        used.iter().find_map(|word| self.port(word.strip_prefix("ports.")?))
+    }
+
+    /// Returns the port of a variable.
+    pub fn port(&self, variable: &str) -> Option<u16> {
+        self.ports.iter().find(|(name, _)| name == variable).map(|(_, port)| *port)
+    }
+
     /// Returns the shell command that the template gives. Values are escaped, so that no character in them means
     /// anything to the shell. In the template, words must not be quoted: the backslashes before unusual characters
     /// would stay.

@@ -343,7 +343,7 @@ pub fn quarantine(repo: &Repo, id: &str) -> Result<PathBuf> {
 /// Refuses a repository in which a directory of git-wt's own is a link: what it leads to is somebody else's, and would be
 /// written to and deleted from.
 pub fn refuse_links(common_dir: &Path) -> Result<()> {
-    for own in ["wt", "wt/records", "wt/removed", "wt/trash", "wt/damaged"] {
+    for own in ["wt", "wt/records", "wt/run", "wt/removed", "wt/trash", "wt/damaged"] {
         let dir = common_dir.join(own);
         if dir.is_symlink() {
             let error = Error::new(format!("'{}' is a link, and git-wt makes none there", dir.display()));

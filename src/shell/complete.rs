@@ -5,6 +5,7 @@
 mod names;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +14,7 @@ use std::path::Path;
 use clap_complete::engine::{CompletionCandidate, complete};
 use clap_complete::env::{CompleteEnv, EnvCompleter, Shells};
 
+use crate::error::Result;
 use crate::git::Repo;
 use crate::git::worktrees::{Head, Worktree};
 use crate::host::exec;
@@ -100,6 +102,17 @@ pub fn worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Returns the worktrees that can be removed.
 pub fn linked_worktrees(typed: &OsStr) -> Vec<CompletionCandidate> {
     named(typed, |is_main| !is_main)
+}
+
+/// Returns the worktrees and, once something fits none of them, the servers that the recipe names.
+pub fn servers(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut all = worktrees(typed);
+    let recipe = Repo::discover().and_then(|repo| recipe(&repo));
+    let entries: BTreeSet<String> = recipe.map(|recipe| recipe.entries()).unwrap_or_default();
+    let meant =
+        entries.into_iter().filter(|entry| typed.to_str().is_some_and(|typed| entry.starts_with(typed)));
+    all.extend(meant.map(|entry| CompletionCandidate::new(entry).help(Some("server".into()))));
+    all
 }
 
 /// Up to this many worktrees are described; nobody reads more descriptions.
@@ -217,14 +230,16 @@ pub fn removed() -> Vec<CompletionCandidate> {
     names.map(CompletionCandidate::new).collect()
 }
 
+fn recipe(repo: &Repo) -> Result<RecipeSource> {
+    let main = match repo.main_root() {
+        Some(main) => Some(main),
+        None => repo.main_or_default(&repo.worktrees_at_a_glance()?),
+    };
+    RecipeSource::of(repo, main.as_deref())
+}
+
 pub fn templates() -> Vec<CompletionCandidate> {
-    let recipe = Repo::discover().and_then(|repo| {
-        let main = match repo.main_root() {
-            Some(main) => Some(main),
-            None => repo.main_or_default(&repo.worktrees_at_a_glance()?),
-        };
-        RecipeSource::of(&repo, main.as_deref())
-    });
+    let recipe = Repo::discover().and_then(|repo| recipe(&repo));
     recipe.map(|recipe| recipe.template_names().map(CompletionCandidate::new).collect()).unwrap_or_default()
 }
 

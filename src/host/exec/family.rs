@@ -4,6 +4,7 @@
 //! twice) is nobody's child any more, and is not found.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -16,12 +17,37 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A process that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Process {
-    pid: i32,
-    parent: i32,
-    group: i32,
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) parent: i32,
+    pub(super) group: i32,
     /// When it was started. Its process id may be reused, but never with the same start time.
-    start: String,
+    pub(super) start: String,
+}
+
+impl Process {
+    /// Returns the process with this id, if it has not ended.
+    pub(super) fn find(pid: i32) -> Option<Self> {
+        match read_proc(format!("/proc/{pid}/stat")) {
+            Some(stat) => of_stat(pid, &stat),
+            None if Path::new("/proc/self/stat").exists() => None,
+            None => all().into_iter().find(|process| process.pid == pid),
+        }
+    }
+
+    /// Sends it a signal, unless another process has its id by now. Returns whether it was sent.
+    pub(super) fn signal(&self, signal: Signal) -> bool {
+        let Some(pid) = Pid::from_raw(self.pid) else { return false };
+        // without a start time it is a child of ours that nobody has waited for, whose id cannot be another's
+        let is_it =
+            || self.start.is_empty() || Self::find(self.pid).is_some_and(|now| now.start == self.start);
+        #[cfg(target_os = "linux")]
+        if let Ok(file) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+            // looked at once the file stands for the process: from here on its id cannot become another's
+            return is_it() && rustix::process::pidfd_send_signal(file, signal).is_ok();
+        }
+        is_it() && rustix::process::kill_process(pid, signal).is_ok()
+    }
 }
 
 /// Processes, each listed before its children.
@@ -82,8 +108,8 @@ impl Family {
     }
 
     fn signal(&self, signal: Signal) {
-        for pid in self.0.iter().filter_map(|process| Pid::from_raw(process.pid)) {
-            let _ = rustix::process::kill_process(pid, signal);
+        for process in &self.0 {
+            process.signal(signal);
         }
     }
 
@@ -108,7 +134,7 @@ impl Family {
 }
 
 /// Returns all processes that have not ended; zombies count as ended.
-fn all() -> Vec<Process> {
+pub(super) fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let of_proc = |pid| of_stat(pid, &read_proc(format!("/proc/{pid}/stat"))?);

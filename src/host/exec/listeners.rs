@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::occupants::Occupant;
 
@@ -36,11 +38,33 @@ pub fn listeners(ports: &BTreeSet<u16>) -> Vec<Listener> {
     found
 }
 
+/// Whether some process listens on a port, whoever it is. The port is not bound to find out, which would get in the way
+/// of a server that is just starting.
+pub fn is_listened_on(port: u16) -> bool {
+    const PATIENCE: Duration = Duration::from_millis(200);
+    if Path::new("/proc/net/tcp").exists() {
+        return !sockets(&BTreeSet::from([port])).is_empty();
+    }
+    let hosts: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    hosts.into_iter().any(|host| TcpStream::connect_timeout(&(host, port).into(), PATIENCE).is_ok())
+}
+
+/// Returns all ports that some processes listen on, in order. Known only on Linux.
+pub fn ports_of(pids: &[u32]) -> BTreeSet<u16> {
+    let sockets = all_sockets();
+    pids.iter().flat_map(|pid| of_process(*pid, &sockets)).map(|listener| listener.port).collect()
+}
+
 /// Returns the sockets that listen on these ports, by inode.
 fn sockets(ports: &BTreeSet<u16>) -> HashMap<u64, u16> {
+    let mut sockets = all_sockets();
+    sockets.retain(|_, port| ports.contains(port));
+    sockets
+}
+
+fn all_sockets() -> HashMap<u64, u16> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| read_proc(table).unwrap_or_default());
-    let all = tables.iter().flat_map(|table| table.lines()).filter_map(listening_socket);
-    all.filter(|(_, port)| ports.contains(port)).collect()
+    tables.iter().flat_map(|table| table.lines()).filter_map(listening_socket).collect()
 }
 
 /// Returns the inode and port from a line of the table, if the socket listens.

@@ -178,12 +178,7 @@ fn run(project: &Project) -> String {
     let servers = project.servers();
     let lines: Vec<String> =
         servers.iter().map(|(name, command)| format!("{name} = {}", quoted(command))).collect();
-    table(
-        "run",
-        "what serves the project; for now: git wt run NAME -- CMD",
-        &lines,
-        &[r#"server = "make serve""#],
-    )
+    table("run", "what serves the project: git wt up NAME", &lines, &[r#"server = "make serve""#])
 }
 
 /// Returns a table with its lines, or the example as comments if there are none.

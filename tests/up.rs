@@ -1,0 +1,700 @@
+//! Servers that run: `git wt up`, `down` and `logs`. No test leaves a process behind, even if it fails.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+use crate::ports;
+use crate::terminal::Terminal;
+use crate::world::{Seen, World};
+
+/// How long a test waits for anything at most.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The ports of one world in which servers run: worlds exist side by side, and so do their servers. They are not among
+/// those of other tests.
+struct Slot(u16);
+
+/// Which slots are taken.
+static SLOTS: Mutex<[bool; 13]> = Mutex::new([false; 13]);
+static RELEASED: Condvar = Condvar::new();
+
+impl Slot {
+    const SIZE: u16 = 4;
+
+    fn take() -> Self {
+        let taken = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |taken: &mut [bool; 13]| !taken.contains(&false);
+        let mut taken = RELEASED.wait_while(taken, is_full).unwrap_or_else(PoisonError::into_inner);
+        let at = taken.iter().position(|taken| !taken).unwrap();
+        taken[at] = true;
+        Self(u16::try_from(at).unwrap())
+    }
+
+    fn first(&self) -> u16 {
+        8044 + self.0 * Self::SIZE
+    }
+
+    /// Returns a text with the ports of the slot for 8000 to 8003.
+    fn here(&self, text: &str) -> String {
+        (0..Self::SIZE).fold(text.to_owned(), |text, at| {
+            text.replace(&(8000 + at).to_string(), &(self.first() + at).to_string())
+        })
+    }
+
+    /// Does the reverse.
+    fn back(&self, text: &str) -> String {
+        (0..Self::SIZE).fold(text.to_owned(), |text, at| {
+            text.replace(&(self.first() + at).to_string(), &(8000 + at).to_string())
+        })
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        SLOTS.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(self.0)] = false;
+        RELEASED.notify_one();
+    }
+}
+
+/// A world in which servers run, on ports that tests call 8000 to 8003. All are gone with it.
+struct Servers {
+    world: World,
+    slot: Slot,
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Servers {
+    /// Makes a repository whose recipe names these servers, with consent, and a worktree `staging`.
+    fn with(run: &str) -> Self {
+        let servers = Self::without_consent(run);
+        servers.world.trust();
+        servers.add("staging");
+        servers
+    }
+
+    fn without_consent(run: &str) -> Self {
+        Self::of_recipe(&format!("[port]\nPORT = 8000\n[run]\n{run}\n"))
+    }
+
+    fn of_recipe(recipe: &str) -> Self {
+        let (world, slot) = (World::with_repo(), Slot::take());
+        world.write("myproject/.wt.toml", &slot.here(recipe));
+        world.write("myproject/sub/here", "in the directory\n");
+        world.commit(&world.path("myproject"), "recipe");
+        Self { world, slot }
+    }
+
+    fn add(&self, name: &str) {
+        self.world.wt(&["add", "-q", name]).ok();
+    }
+
+    #[must_use = "how did it end?"]
+    fn wt(&self, args: &[&str]) -> Seen {
+        self.wt_in("myproject", args)
+    }
+
+    #[must_use = "how did it end?"]
+    fn wt_in(&self, dir: &str, args: &[&str]) -> Seen {
+        let seen = self.world.wt_in(dir, args);
+        Seen { stdout: self.slot.back(&seen.stdout), stderr: self.slot.back(&seen.stderr), ..seen }
+    }
+
+    fn port(&self, port: u16) -> u16 {
+        let is_of_slot = (8000..8000 + Slot::SIZE).contains(&port);
+        ports::host(if is_of_slot { self.slot.first() + port - 8000 } else { port })
+    }
+
+    /// Returns the answer of an HTTP server.
+    fn get(&self, port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port(port))).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn is_free(&self, port: u16) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port(port))).is_err()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = i32> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
+    /// Returns the processes that were started in this world as servers, or by them.
+    fn processes(&self) -> Vec<Pid> {
+        let home = format!("HOME={}", self.world.path("home").display());
+        let is_ours = |pid: &i32| {
+            let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            text.contains("GIT_WT_UP=") && text.split('\0').any(|variable| variable == home)
+        };
+        self.ids().filter(is_ours).filter_map(Pid::from_raw).collect()
+    }
+
+    /// Asserts that none of them is left.
+    #[track_caller]
+    fn are_gone(&self) {
+        assert_eq!(self.processes(), []);
+    }
+
+    /// Returns what `list --json` says of the servers of a worktree.
+    #[track_caller]
+    fn listed(&self, name: &str) -> Vec<Value> {
+        let seen = self.wt(&["list", "--no-status", "--json"]).ok();
+        let all: Value = serde_json::from_str(&seen.stdout).unwrap();
+        let trees = all["worktrees"].as_array().unwrap();
+        let tree = trees.iter().find(|tree| tree["name"] == name).unwrap();
+        tree["run"].as_array().cloned().unwrap_or_default()
+    }
+
+    fn state_file(&self, entry: &str) -> PathBuf {
+        let run = self.world.path("myproject/.git/wt/run");
+        let dirs = fs::read_dir(run).unwrap().flatten();
+        let files = dirs.map(|dir| dir.path().join(format!("{entry}.json")));
+        { files }.find(|file| file.exists()).unwrap()
+    }
+
+    fn state(&self, entry: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.state_file(entry)).unwrap()).unwrap()
+    }
+
+    fn supervisor(&self, entry: &str) -> Pid {
+        let pid = self.state(entry)["supervisor"]["pid"].as_i64().unwrap();
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
+
+/// Replaces times, which differ: `ready in 0.3s`.
+fn timeless(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let words = line.split(' ').map(|word| {
+            let is_time = word.strip_suffix('s').is_some_and(|number| number.parse::<f64>().is_ok());
+            if is_time { "…s" } else { word }
+        });
+        out += &(words.collect::<Vec<_>>().join(" ") + "\n");
+    }
+    out
+}
+
+const WEB: &str = "web = \"python3 -m http.server {{ port }}\"";
+
+#[test]
+fn three_worktrees_serve_at_once_each_on_its_own_port() {
+    let servers = Servers::with(WEB);
+    servers.add("hotfix");
+    servers.add("review");
+    for (name, number) in [("staging", 1), ("hotfix", 2), ("review", 3)] {
+        servers.world.write(format!("myproject-{name}/name"), &format!("this is {name} {number}"));
+    }
+    let seen = servers.wt(&["up", "--all"]).ok();
+    assert_eq!(
+        timeless(&seen.stdout),
+        "hotfix   web  python3 -m http.server 8002  ready in …s  http://localhost:8002\n\
+         review   web  python3 -m http.server 8003  ready in …s  http://localhost:8003\n\
+         staging  web  python3 -m http.server 8001  ready in …s  http://localhost:8001\n"
+    );
+    assert_eq!(seen.stderr, "");
+    for (port, name) in [(8001, "staging"), (8002, "hotfix"), (8003, "review")] {
+        assert!(servers.get(port, "/name").contains(&format!("this is {name}")), "{name}");
+        let listed = servers.listed(name);
+        assert_eq!((&listed[0]["entry"], &listed[0]["state"]), (&"web".into(), &"ready".into()));
+        assert_eq!(listed[0]["port"], port);
+        assert_eq!(listed[0]["restart"], false);
+        assert!(
+            listed[0]["pid"].is_i64() && listed[0]["since"].is_string() && listed[0].get("status").is_none()
+        );
+    }
+    assert_eq!(servers.listed("myproject"), Vec::<Value>::new());
+    // what runs already stays, and is said
+    let before = servers.supervisor("web");
+    let again = servers.wt(&["up", "-d", "hotfix"]).ok();
+    assert_eq!(again.stdout, "web  python3 -m http.server 8002  runs already  http://localhost:8002\n");
+    assert_eq!(servers.supervisor("web"), before);
+    servers.wt(&["down", "--all"]).ok().says(&["stopped 'web' of 'staging'", "'hotfix'", "'review'"]);
+    servers.are_gone();
+    for port in [8001, 8002, 8003] {
+        assert!(servers.is_free(port), "{port}");
+    }
+    assert_eq!(servers.listed("hotfix")[0]["state"], "stopped");
+    servers.wt(&["down", "--all"]).ok().says(&["nothing runs in any worktree"]);
+}
+
+#[test]
+fn up_all_leaves_out_main_and_the_protected() {
+    let servers = Servers::with(&format!("{WEB}\n[template.production]\nprotected = true"));
+    servers.add("production");
+    let seen = servers.wt(&["up", "--all", "@"]).ok();
+    assert_eq!(seen.stderr, "note: 'production' is protected, and not started by --all\n");
+    let started: Vec<&str> = seen.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(started, ["myproject", "staging"]);
+    assert!(seen.stdout.contains("http.server 8000 ") && seen.stdout.contains("http.server 8001 "));
+    assert_eq!(servers.listed("production"), Vec::<Value>::new());
+    servers.wt(&["up", "--all", "staging"]).code(129);
+    servers.wt(&["down", "@"]).ok().says(&["stopped 'web' of 'myproject'"]);
+    servers.wt(&["down", "staging", "web"]).ok().says(&["stopped 'web' of 'staging'"]);
+    servers.are_gone();
+}
+
+/// A command that leaves processes which have forked twice, have left the group and the session, and ignore TERM.
+const EVASIVE: &str = r#"worker = """
+setsid sh -c 'sleep 1000 & echo $! >twice; exec sleep 1001' </dev/null &
+(trap '' TERM HUP; (sh -c 'echo $$ >stubborn; while :; do sleep 1000; done' &) )
+env -i /bin/sh -c 'echo $$ >bare; exec sleep 1002' &
+echo $$ >first
+wait
+while :; do sleep 1; done
+""""#;
+
+#[test]
+fn down_ends_every_process_however_it_has_left() {
+    let servers = Servers::with(EVASIVE);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    let files = ["twice", "stubborn", "bare", "first"];
+    let file = |name: &str| format!("myproject-staging/{name}");
+    until("all are there", || {
+        files.iter().all(|name| fs::read(servers.world.path(file(name))).is_ok_and(|text| !text.is_empty()))
+    });
+    let pids = files.map(|name| servers.world.pid(file(name)));
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    servers.wt(&["down", "staging", "--timeout", "0.3"]).ok().says(&["stopped 'worker' of 'staging'"]);
+    for (pid, name) in pids.into_iter().zip(files) {
+        assert!(!is_alive(pid), "{name}");
+    }
+    servers.are_gone();
+}
+
+#[test]
+fn what_a_killed_supervisor_leaves_is_known_and_ended() {
+    let servers = Servers::with(EVASIVE);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    let stubborn = "myproject-staging/stubborn";
+    until("it is there", || fs::read(servers.world.path(stubborn)).is_ok_and(|text| !text.is_empty()));
+    let stubborn = servers.world.pid(stubborn);
+    let supervisor = servers.supervisor("worker");
+    rustix::process::kill_process(supervisor, Signal::KILL).unwrap();
+    until("it is killed", || !is_alive(supervisor));
+    let listed = &servers.listed("staging")[0];
+    assert_eq!((&listed["state"], &listed["status"]), (&"died".into(), &Value::Null));
+    assert!(listed.get("status").is_some() && listed.get("pid").is_none());
+    assert!(is_alive(stubborn));
+    servers.wt(&["down", "staging", "-t", "0.3"]).ok().says(&["stopped 'worker' of 'staging'"]);
+    assert!(!is_alive(stubborn));
+    assert_eq!(servers.listed("staging")[0]["state"], "stopped");
+}
+
+#[test]
+fn a_state_of_another_boot_or_of_a_reused_id_is_no_process_of_ours() {
+    let servers = Servers::with(WEB);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    let file = servers.state_file("web");
+    let before = servers.state("web");
+    let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    for (key, value) in [
+        ("boot", Value::from("another")),
+        ("start", Value::from("1")),
+        ("pid", Value::from(stranger.id())),
+        // a state that somebody else has written names a process with its true start
+        ("whole", key_of(stranger.id(), &before)),
+    ] {
+        let mut state = before.clone();
+        if key == "whole" {
+            state["supervisor"] = value;
+        } else {
+            state["supervisor"][key] = value;
+        }
+        state["mark"] = "0123".into();
+        fs::write(&file, state.to_string()).unwrap();
+        assert_eq!(servers.listed("staging")[0]["state"], "died", "{key}");
+        servers.wt(&["down", "staging"]).ok().says(&["nothing runs in 'staging'"]);
+        assert!(stranger.try_wait().unwrap().is_none(), "{key}");
+        assert!(!servers.is_free(8001), "{key}");
+    }
+    fs::write(&file, before.to_string()).unwrap();
+    servers.wt(&["down", "staging"]).ok().says(&["stopped 'web'"]);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    servers.are_gone();
+    // what is no state is none
+    for text in ["", "{}", "[", "null"] {
+        fs::write(&file, text).unwrap();
+        servers.wt(&["down", "staging"]).ok();
+        servers.wt(&["list"]).ok();
+    }
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(servers.world.path("elsewhere.json"), &file).unwrap();
+    fs::write(servers.world.path("elsewhere.json"), before.to_string()).unwrap();
+    assert_eq!(servers.listed("staging"), Vec::<Value>::new());
+}
+
+/// Returns what names a process once and for all.
+fn key_of(pid: u32, like: &Value) -> Value {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let begun = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap();
+    let mut key = like["supervisor"].clone();
+    key["pid"] = pid.into();
+    key["start"] = begun.into();
+    key
+}
+
+#[test]
+fn a_server_that_dies_at_once_is_told_with_its_last_words() {
+    let servers = Servers::with("web = \"echo 'OperationalError: no such table'; exit 7\"");
+    let seen = servers.wt(&["up", "-d", "staging"]).code(128);
+    assert_eq!(seen.stdout, "");
+    assert_eq!(
+        timeless(&seen.stderr),
+        "error: 'web' of 'staging' ended with status 7 after …s\n\
+         caused by: OperationalError: no such table\n\
+         hint: git wt logs staging\n"
+    );
+    let listed = &servers.listed("staging")[0];
+    assert_eq!((&listed["state"], &listed["status"]), (&"died".into(), &7.into()));
+    servers
+        .wt(&["logs", "staging"])
+        .ok()
+        .prints("$ echo 'OperationalError: no such table'; exit 7\nOperationalError: no such table\n");
+    servers.are_gone();
+}
+
+#[test]
+fn a_server_that_is_not_ready_in_time_is_stopped_and_told() {
+    let servers =
+        Servers::with("[run.web]\ncommand = \"echo waiting; sleep 1000\"\nport = \"PORT\"\ntimeout = \"1s\"");
+    servers.wt(&["up", "-d", "staging"]).code(128).says(&[
+        "'web' of 'staging' is not ready after 1s",
+        "nothing of it listens on port 8001",
+        "waiting",
+    ]);
+    servers.are_gone();
+    assert_eq!(servers.listed("staging")[0]["state"], "failed");
+}
+
+#[test]
+fn a_server_that_listens_late_is_waited_for_and_one_that_answers_is_ready() {
+    let servers = Servers::of_recipe(
+        "[port]\nPORT = 8000\nAPI_PORT = 8001\n[run]\n\
+         late = \"sleep 0.5; exec python3 -m http.server {{ port }}\"\n\
+         [run.asked]\ncommand = \"exec python3 -m http.server {{ ports.API_PORT }}\"\ncwd = \"sub\"\n\
+         ready = \"http://127.0.0.1:{{ ports.API_PORT }}/\"\n",
+    );
+    servers.world.trust();
+    servers.add("staging");
+    let seen = servers.wt(&["up", "-d", "staging"]).ok();
+    assert_eq!(
+        timeless(&seen.stdout).matches("ready in …s  http://localhost:").count(),
+        2,
+        "{}",
+        seen.stdout
+    );
+    let listed = servers.listed("staging");
+    assert_eq!(listed[0]["entry"], "asked");
+    let port = u16::try_from(listed[0]["port"].as_u64().unwrap()).unwrap();
+    assert!(servers.get(port, "/here").contains("in the directory"));
+    servers.wt(&["down", "staging"]).ok();
+    servers.are_gone();
+}
+
+#[test]
+fn a_strangers_listener_is_named_and_another_port_is_shown() {
+    let servers = Servers::with(&format!("{WEB}\nother = \"python3 -m http.server 8003\""));
+    let stranger = TcpListener::bind(("127.0.0.1", servers.port(8001))).unwrap();
+    let taken = format!("port 8001 of 'web' of 'staging' is taken by process {}", std::process::id());
+    servers.wt(&["up", "-d", "staging"]).code(128).says(&[&taken]);
+    drop(stranger);
+    servers.are_gone();
+    assert_eq!(servers.listed("staging"), Vec::<Value>::new());
+    let chooses = Servers::with("[run.web]\ncommand = \"exec python3 -m http.server 8003\"\nport = \"PORT\"");
+    let seen = chooses.wt(&["up", "-d", "staging"]).ok();
+    assert!(
+        seen.stdout.contains("http://localhost:8003 (it has chosen that port; its own is 8001)"),
+        "{}",
+        seen.stdout
+    );
+    assert_eq!(chooses.listed("staging")[0]["port"], 8003);
+    chooses.wt(&["down", "staging"]).ok();
+    chooses.are_gone();
+}
+
+#[test]
+fn nothing_runs_without_consent() {
+    let servers = Servers::without_consent("web = \"touch pwned; python3 -m http.server {{ port }}\"");
+    servers.add("staging");
+    let asked: [&[&str]; 4] =
+        [&["up", "-d", "staging"], &["up", "staging"], &["run", "staging", "web"], &["up", "--all"]];
+    for args in asked {
+        let seen = servers.wt(args).code(3).says(&["without consent these are left out:", "touch pwned"]);
+        assert!(!seen.stderr.contains("hint:"), "{}", seen.stderr);
+        assert_eq!(servers.world.pwned(), Vec::<PathBuf>::new(), "{args:?}");
+        servers.are_gone();
+    }
+    servers.world.trust();
+    // consent covers the very text
+    let recipe = servers.world.read("myproject/.wt.toml").replace("touch pwned", "touch ./pwned");
+    servers.world.write("myproject/.wt.toml", &recipe);
+    servers.wt(&["up", "-d", "staging"]).code(3);
+    assert_eq!(servers.world.pwned(), Vec::<PathBuf>::new());
+    servers.are_gone();
+}
+
+#[test]
+fn the_callers_streams_are_let_go() {
+    let servers = Servers::with(WEB);
+    // returns only if nobody holds the pipes any more
+    let output = servers
+        .world
+        .command("sh", &servers.world.path("myproject"))
+        .args(["-c", "said=$(git wt up -d staging 2>&1); echo \"said: $said\""])
+        .output()
+        .unwrap();
+    let said = servers.slot.back(&servers.world.told(&output.stdout));
+    assert!(said.starts_with("said: web  python3 -m http.server 8001  ready in "), "{said}");
+    let supervisor = servers.supervisor("web");
+    for number in 0..3 {
+        let stream = fs::read_link(format!("/proc/{supervisor}/fd/{number}")).unwrap();
+        assert_eq!(stream, Path::new("/dev/null"), "{number}");
+    }
+    // of a session and terminal of its own
+    let session = |pid: &str| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = session(&supervisor.to_string());
+    let fields: Vec<&str> = fields.rsplit(')').next().unwrap().split_whitespace().collect();
+    assert_eq!(fields[3], supervisor.to_string());
+    servers.wt(&["down", "staging"]).ok();
+    servers.are_gone();
+}
+
+#[test]
+fn remove_stops_the_servers_first_and_undo_does_not_start_them() {
+    let servers = Servers::with(WEB);
+    servers.add("other");
+    servers.wt(&["up", "--all"]).ok();
+    // refused: nothing is stopped
+    servers.world.write("myproject-staging/README", "changed\n");
+    servers.wt(&["remove", "staging"]).code(128);
+    assert!(!servers.is_free(8001));
+    servers
+        .wt(&["move", "staging", "../elsewhere"])
+        .code(128)
+        .says(&["'web' of 'staging' runs there", "hint: git wt down staging"]);
+    let seen = servers
+        .wt(&["remove", "-f", "staging"])
+        .ok()
+        .says(&["stopped 'web' of 'staging'\nremoved 'staging'"]);
+    assert!(!seen.stderr.contains("note: process"), "{}", seen.stderr);
+    assert!(servers.is_free(8001) && !servers.is_free(8002));
+    servers.wt(&["undo", "staging"]).ok();
+    assert_eq!(servers.listed("staging"), Vec::<Value>::new());
+    assert!(servers.is_free(8001));
+    // a directory that was deleted by hand
+    fs::remove_dir_all(servers.world.path("myproject-other")).unwrap();
+    servers.wt(&["prune"]).ok().says(&["stopped 'web' of 'other'"]);
+    servers.are_gone();
+    assert!(!servers.world.path("myproject/.git/wt/run").exists());
+}
+
+#[test]
+fn logs_are_private_small_and_shown_as_they_come() {
+    let servers = Servers::with(
+        "web = \"python3 -m http.server {{ port }}\"\n\
+         noisy = \"head -c 12000000 /dev/zero | tr '\\\\0' 'x' | fold -w 1000; echo; echo the end; sleep 1000\"",
+    );
+    servers
+        .wt(&["logs", "staging"])
+        .code(128)
+        .says(&["nothing ran in 'staging' so far", "hint: git wt up -d staging"]);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    until("it has said all", || servers.wt(&["logs", "-n", "1", "staging", "noisy"]).stdout == "the end\n");
+    let dir = servers.state_file("noisy").parent().unwrap().to_owned();
+    let mut sizes = 0;
+    for file in fs::read_dir(&dir).unwrap().flatten() {
+        let meta = file.metadata().unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777, 0o600);
+        sizes += meta.len();
+    }
+    assert!(sizes < 10_600_000, "{sizes}");
+    servers.get(8001, "/README");
+    until("it is logged", || servers.wt(&["logs", "staging"]).stdout.contains("web   | 127.0.0.1"));
+    servers
+        .wt(&["logs", "staging", "wbe"])
+        .code(128)
+        .says(&["'wbe' is no server of 'staging'", "there is web, noisy"]);
+    servers.wt(&["down", "staging", "-t", "1"]).ok();
+    servers.are_gone();
+    // ends at once, as all have ended
+    servers.wt(&["logs", "-f", "-n", "1", "staging", "noisy"]).ok();
+}
+
+#[test]
+fn a_changed_environment_is_told() {
+    let servers = Servers::with(WEB);
+    servers.world.write("myproject-staging/.env", "COLOUR=blue\n");
+    servers.wt(&["up", "-d", "staging"]).ok();
+    assert_eq!(servers.listed("staging")[0]["restart"], false);
+    servers.world.write("myproject-staging/.env", "COLOUR=red\n");
+    assert_eq!(servers.listed("staging")[0]["restart"], true);
+    let again = servers.wt(&["up", "-d", "staging"]).ok();
+    assert!(again.stdout.contains("runs already; its environment has changed since"), "{}", again.stdout);
+    let state = fs::read_to_string(servers.state_file("web")).unwrap();
+    assert!(!state.contains("blue"));
+    servers.wt(&["down"]).ok().says(&["nothing runs in 'myproject'"]);
+    servers.wt(&["down", "staging"]).ok();
+    servers.are_gone();
+}
+
+#[test]
+fn up_answers_programs() {
+    let servers = Servers::with(&format!("{WEB}\nbad = \"exit 4\""));
+    let seen = servers.wt(&["up", "--json", "staging"]).code(128);
+    let all: Value = serde_json::from_str(&seen.stdout).unwrap();
+    let all = all["servers"].as_array().unwrap();
+    assert_eq!(
+        (&all[0]["entry"], &all[0]["state"], &all[0]["port"]),
+        (&"web".into(), &"ready".into(), &8001.into())
+    );
+    assert_eq!(
+        (&all[1]["entry"], &all[1]["state"], &all[1]["status"]),
+        (&"bad".into(), &"died".into(), &4.into())
+    );
+    assert_eq!((&all[0]["worktree"], &all[0]["already"]), (&"staging".into(), &false.into()));
+    let seen = servers.wt(&["down", "--json", "staging"]).ok();
+    let all: Value = serde_json::from_str(&seen.stdout).unwrap();
+    assert_eq!(all["stopped"], serde_json::json!([{"worktree": "staging", "entry": "web"}]));
+    servers.are_gone();
+}
+
+#[test]
+fn a_single_server_in_the_foreground_keeps_the_terminal() {
+    let servers = Servers::with("debug = \"read answer; echo got $answer; sleep 1000\"");
+    let Some(mut terminal) = Terminal::open(&servers.world, "bash") else { return };
+    terminal.type_in("git wt up staging\r");
+    terminal.until(|shown| shown.contains("debug  read answer"));
+    until("it is listed", || servers.listed("staging").iter().any(|one| one["state"] != "stopped"));
+    terminal.type_in("next\r");
+    terminal.until(|shown| shown.contains("got next"));
+    servers.wt(&["logs", "staging"]).ok().says(&["'debug' runs on a terminal"]);
+    terminal.type_in("\x03");
+    let shown = terminal.until(|shown| shown.ends_with("@@ "));
+    assert!(!shown.contains("error"), "{shown}");
+    assert_eq!(terminal.shows("echo $?"), "130");
+    servers.are_gone();
+    // from another terminal
+    terminal.type_in("git wt up staging\r");
+    terminal.until(|shown| shown.contains("debug  read answer"));
+    until("it runs", || servers.listed("staging").iter().any(|one| one["state"] == "running"));
+    servers.wt(&["down", "staging"]).ok().says(&["stopped 'debug' of 'staging'"]);
+    terminal.until(|shown| shown.ends_with("@@ "));
+    servers.are_gone();
+}
+
+#[test]
+fn several_in_the_foreground_are_named_and_end_together() {
+    let servers =
+        Servers::with(&format!("{WEB}\nends = \"cat; echo nev''er\"\nquick = \"echo quick; exit 5\""));
+    let Some(mut terminal) = Terminal::open(&servers.world, "bash") else { return };
+    terminal.type_in("git wt up staging\r");
+    let shown = terminal.until(|shown| {
+        shown.contains("web   | ready in")
+            && shown.contains("ends  | running")
+            && shown.contains("ended with status 5")
+    });
+    assert!(shown.contains("quick | quick"), "{shown}");
+    // `cat` did not see an end of its input
+    assert!(!shown.contains("never"), "{shown}");
+    assert!(!servers.is_free(8001));
+    terminal.type_in("\x03");
+    terminal.until(|shown| shown.ends_with("@@ "));
+    servers.are_gone();
+    assert!(servers.is_free(8001));
+    // killed, it takes its servers along
+    let mut child = servers
+        .world
+        .command("git-wt", &servers.world.path("myproject"))
+        .args(["up", "staging"])
+        .spawn()
+        .unwrap();
+    until("it serves", || !servers.is_free(8001));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("they are gone", || servers.processes().is_empty());
+}
+
+#[test]
+fn run_names_the_servers_and_runs_one() {
+    let servers = Servers::with("web = \"echo on {{ port }} $PORT\"\nworker = \"exit 6\"");
+    let listed = "web     echo on 8001 $PORT\nworker  exit 6\n";
+    servers.wt(&["run", "staging"]).ok().prints(listed);
+    servers.wt(&["run", "staging", "web"]).ok().prints("on 8001 8001\n");
+    servers.wt(&["run", "staging", "worker"]).code(6);
+    let here = |args: &[&str]| servers.wt_in("myproject-staging", args);
+    here(&["run"]).ok().prints(listed);
+    here(&["run", "web"]).ok().prints("on 8001 8001\n");
+    here(&["run", "--", "echo", "yes"]).ok().prints("yes\n");
+    here(&["run", "wbe"]).code(128).says(&["'wbe' is not a worktree"]);
+    servers
+        .wt(&["run", "staging", "wbe"])
+        .code(128)
+        .says(&["'wbe' is no server of 'staging'", "there is web, worker"]);
+    servers.wt(&["run", "staging", "web", "--", "x"]).code(129);
+    servers.are_gone();
+}
+
+#[test]
+fn a_recipe_of_servers_is_checked() {
+    let world = World::with_repo();
+    for (recipe, what) in [
+        ("[run]\n\"a b\" = 'x'\n", "the name of a server has letters"),
+        ("[run]\n\"../x\" = 'x'\n", "the name of a server has letters"),
+        ("[run.web]\nport = 'PORT'\n", "'run.web' has no 'command'"),
+        ("[run.web]\ncommand = 'x'\ncwd = '../other'\n", "it has '..'"),
+        ("[run.web]\ncommand = 'x'\nreday = 'http://localhost'\n", "did you mean 'run.web.ready'?"),
+        ("[run.web]\ncommand = 'x'\nready = 'http://example.com'\n", "it is no address of this host"),
+        (
+            "[run.web]\ncommand = 'x'\nready = 'http://localhost.example.com'\n",
+            "it is no address of this host",
+        ),
+        ("[run.web]\ncommand = 'x'\nport = '{{ secret }}'\n", "secret"),
+        ("[run.web]\ncommand = 'x'\ntimeout = 'x'\n", "must be a time"),
+        ("[run]\nweb = 3\n", "must be a table"),
+    ] {
+        world.write("myproject/.wt.toml", recipe);
+        let seen = world.wt(&["up", "-d"]).code(128);
+        assert!(seen.stderr.contains(what), "{recipe}: {}", seen.stderr);
+    }
+    world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n[run.web]\ncommand = 'x'\nport = 'POTR'\n");
+    world.trust();
+    world.wt(&["add", "-q", "x"]).ok();
+    world.wt(&["up", "-d", "x"]).code(128).says(&["the port of 'web' is 'POTR', which is none"]);
+    world.write("myproject/.wt.toml", "");
+    world.wt(&["up", "x"]).code(128).says(&["the recipe names no server for 'x'"]);
+}
