@@ -51,11 +51,12 @@ fn typed(world: &World, line: &str) -> String {
     steady(&shown)
 }
 
-/// Puts names in place of what differs between hosts: the programs' paths, git's version, object ids.
+/// Puts names in place of what differs between hosts: the programs' paths, git's version, object ids, durations.
 fn steady(shown: &str) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_git-wt")).canonicalize().unwrap();
     let shown = shown.replace(&*binary.to_string_lossy(), "[GIT-WT]");
     let is_id = |word: &str| word.len() == 7 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_time = |word: &str| word.contains('.') && word.strip_suffix('s').is_some_and(is_number);
     let mut steady = String::new();
     for line in shown.split_inclusive('\n') {
         if line.starts_with("git version ") {
@@ -65,10 +66,18 @@ fn steady(shown: &str) -> String {
         // a word including the blank or line break after it
         for word in line.split_inclusive([' ', '\n']) {
             let id = word.trim_end().trim_matches(['(', ')']);
-            steady += &if is_id(id) { word.replace(id, "[OID]") } else { word.to_owned() };
+            steady += &match () {
+                () if is_id(id) => word.replace(id, "[OID]"),
+                () if is_time(id) => word.replace(id, "[TIME]"),
+                () => word.to_owned(),
+            };
         }
     }
     steady
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
 }
 
 #[test]
@@ -145,6 +154,9 @@ Commands:
   setup       Give a worktree its environment, or finish what failed
   env         Show a worktree's variables and where each came from
   run         Run a command in a worktree's directory and environment
+  up          Start the servers of a worktree: the commands under [run] in .wt.toml
+  down        Stop the servers of a worktree
+  logs        Show what the servers of a worktree have printed
   prune       Forget worktrees whose directories are gone
   trust       Show what a repository asks for that needs your consent, and remember it
   init        Look at the project and write a commented .wt.toml
@@ -340,13 +352,61 @@ $ git wt run staging -- serve
 2> error: 'serve' was not found on PATH
 ? 127
 $ git wt run staging
-2> error: the following required arguments were not provided:
-2>   <CMD>...
-2>
-2> Usage: git wt run <WORKTREE> -- <CMD>...
-2>
-2> For more information, try '--help'.
-? 129
+2> error: the recipe names no server for 'staging'; write 'web = "COMMAND"' under '[run]' in '.wt.toml'
+? 128
+"#]],
+    );
+}
+
+#[test]
+fn up_down_and_logs() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[run]\nweb = \"echo 'no such table: auth_user'; exit 1\"\n");
+    world.wt(&["trust", "--yes"]).ok();
+    let lines = [
+        "git wt add staging",
+        "git wt up -d staging",
+        "git wt up staging",
+        "git wt up -d staging db",
+        "git wt logs staging",
+        "git wt logs",
+        "git wt down staging",
+        "git wt down stagin",
+    ];
+    shows(
+        &world,
+        &lines,
+        str![[r#"
+$ git wt add staging
+2> branch 'staging' at [OID]
+2> worktree '[ROOT]/myproject-staging'
+2> hint: git wt up staging
+2> hint: cd -- [ROOT]/myproject-staging
+[ROOT]/myproject-staging
+$ git wt up -d staging
+2> error: 'web' of 'staging' ended with status 1 after [TIME]
+2> caused by: no such table: auth_user
+2> hint: git wt logs staging
+? 128
+$ git wt up staging
+2> web  echo 'no such table: auth_user'; exit 1
+no such table: auth_user
+? 1
+$ git wt up -d staging db
+2> error: 'db' is no server of 'staging'; there is web
+? 128
+$ git wt logs staging
+$ echo 'no such table: auth_user'; exit 1
+no such table: auth_user
+$ git wt logs
+2> error: nothing ran in 'myproject' so far
+2> hint: git wt up -d myproject
+? 128
+$ git wt down staging
+2> nothing runs in 'staging' that 'git wt up' has started
+$ git wt down stagin
+2> error: 'stagin' is not a worktree; did you mean 'staging'?
+? 128
 "#]],
     );
 }

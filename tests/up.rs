@@ -1,199 +1,15 @@
-//! Servers that run: `git wt up`, `down` and `logs`. No test leaves a process behind, even if it fails.
+//! Servers that run: `git wt up`, `down` and `logs`.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::ports;
+use crate::servers::{Servers, is_alive, until};
 use crate::terminal::Terminal;
-use crate::world::{Seen, World};
-
-/// How long a test waits for anything at most.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// The ports of one world in which servers run: worlds exist side by side, and so do their servers. They are not among
-/// those of other tests.
-struct Slot(u16);
-
-/// Which slots are taken.
-static SLOTS: Mutex<[bool; 13]> = Mutex::new([false; 13]);
-static RELEASED: Condvar = Condvar::new();
-
-impl Slot {
-    const SIZE: u16 = 4;
-
-    fn take() -> Self {
-        let taken = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |taken: &mut [bool; 13]| !taken.contains(&false);
-        let mut taken = RELEASED.wait_while(taken, is_full).unwrap_or_else(PoisonError::into_inner);
-        let at = taken.iter().position(|taken| !taken).unwrap();
-        taken[at] = true;
-        Self(u16::try_from(at).unwrap())
-    }
-
-    fn first(&self) -> u16 {
-        8044 + self.0 * Self::SIZE
-    }
-
-    /// Returns a text with the ports of the slot for 8000 to 8003.
-    fn here(&self, text: &str) -> String {
-        (0..Self::SIZE).fold(text.to_owned(), |text, at| {
-            text.replace(&(8000 + at).to_string(), &(self.first() + at).to_string())
-        })
-    }
-
-    /// Does the reverse.
-    fn back(&self, text: &str) -> String {
-        (0..Self::SIZE).fold(text.to_owned(), |text, at| {
-            text.replace(&(self.first() + at).to_string(), &(8000 + at).to_string())
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        SLOTS.lock().unwrap_or_else(PoisonError::into_inner)[usize::from(self.0)] = false;
-        RELEASED.notify_one();
-    }
-}
-
-/// A world in which servers run, on ports that tests call 8000 to 8003. All are gone with it.
-struct Servers {
-    world: World,
-    slot: Slot,
-}
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        for pid in self.processes() {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-    }
-}
-
-impl Servers {
-    /// Makes a repository whose recipe names these servers, with consent, and a worktree `staging`.
-    fn with(run: &str) -> Self {
-        let servers = Self::without_consent(run);
-        servers.world.trust();
-        servers.add("staging");
-        servers
-    }
-
-    fn without_consent(run: &str) -> Self {
-        Self::of_recipe(&format!("[port]\nPORT = 8000\n[run]\n{run}\n"))
-    }
-
-    fn of_recipe(recipe: &str) -> Self {
-        let (world, slot) = (World::with_repo(), Slot::take());
-        world.write("myproject/.wt.toml", &slot.here(recipe));
-        world.write("myproject/sub/here", "in the directory\n");
-        world.commit(&world.path("myproject"), "recipe");
-        Self { world, slot }
-    }
-
-    fn add(&self, name: &str) {
-        self.world.wt(&["add", "-q", name]).ok();
-    }
-
-    #[must_use = "how did it end?"]
-    fn wt(&self, args: &[&str]) -> Seen {
-        self.wt_in("myproject", args)
-    }
-
-    #[must_use = "how did it end?"]
-    fn wt_in(&self, dir: &str, args: &[&str]) -> Seen {
-        let seen = self.world.wt_in(dir, args);
-        Seen { stdout: self.slot.back(&seen.stdout), stderr: self.slot.back(&seen.stderr), ..seen }
-    }
-
-    fn port(&self, port: u16) -> u16 {
-        let is_of_slot = (8000..8000 + Slot::SIZE).contains(&port);
-        ports::host(if is_of_slot { self.slot.first() + port - 8000 } else { port })
-    }
-
-    /// Returns the answer of an HTTP server.
-    fn get(&self, port: u16, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port(port))).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn is_free(&self, port: u16) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port(port))).is_err()
-    }
-
-    fn ids(&self) -> impl Iterator<Item = i32> {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-    }
-
-    /// Returns the processes that were started in this world as servers, or by them.
-    fn processes(&self) -> Vec<Pid> {
-        let home = format!("HOME={}", self.world.path("home").display());
-        let is_ours = |pid: &i32| {
-            let text = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).into_owned();
-            text.contains("GIT_WT_UP=") && text.split('\0').any(|variable| variable == home)
-        };
-        self.ids().filter(is_ours).filter_map(Pid::from_raw).collect()
-    }
-
-    /// Asserts that none of them is left.
-    #[track_caller]
-    fn are_gone(&self) {
-        assert_eq!(self.processes(), []);
-    }
-
-    /// Returns what `list --json` says of the servers of a worktree.
-    #[track_caller]
-    fn listed(&self, name: &str) -> Vec<Value> {
-        let seen = self.wt(&["list", "--no-status", "--json"]).ok();
-        let all: Value = serde_json::from_str(&seen.stdout).unwrap();
-        let trees = all["worktrees"].as_array().unwrap();
-        let tree = trees.iter().find(|tree| tree["name"] == name).unwrap();
-        tree["run"].as_array().cloned().unwrap_or_default()
-    }
-
-    fn state_file(&self, entry: &str) -> PathBuf {
-        let run = self.world.path("myproject/.git/wt/run");
-        let dirs = fs::read_dir(run).unwrap().flatten();
-        let files = dirs.map(|dir| dir.path().join(format!("{entry}.json")));
-        { files }.find(|file| file.exists()).unwrap()
-    }
-
-    fn state(&self, entry: &str) -> Value {
-        serde_json::from_slice(&fs::read(self.state_file(entry)).unwrap()).unwrap()
-    }
-
-    fn supervisor(&self, entry: &str) -> Pid {
-        let pid = self.state(entry)["supervisor"]["pid"].as_i64().unwrap();
-        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
-    }
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn is_alive(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
-}
+use crate::world::World;
 
 /// Replaces times, which differ: `ready in 0.3s`.
 fn timeless(text: &str) -> String {
@@ -697,4 +513,99 @@ fn a_recipe_of_servers_is_checked() {
     world.wt(&["up", "-d", "x"]).code(128).says(&["the port of 'web' is 'POTR', which is none"]);
     world.write("myproject/.wt.toml", "");
     world.wt(&["up", "x"]).code(128).says(&["the recipe names no server for 'x'"]);
+}
+
+#[test]
+fn servers_are_completed_after_worktrees() {
+    let servers = Servers::with(&format!("{WEB}\nworker = \"x\"\n[template.t]\nrun.special = \"x\""));
+    let offers = |words: &[&str]| {
+        let mut command = servers.world.command("git-wt", &servers.world.path("myproject"));
+        command.env("GIT_WT_COMPLETE", "raw").env("GIT_WT_COMPLETE_INDEX", words.len().to_string());
+        servers.world.see(command.args(["--", "git-wt"]).args(words)).ok().stdout
+    };
+    for verb in ["up", "down", "logs", "run"] {
+        let first = offers(&[verb, ""]);
+        let names: Vec<&str> = first.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(names, ["myproject", "staging", "special", "web", "worker"], "{verb}");
+        assert_eq!(offers(&[verb, "staging", "w"]), "web\tserver\nworker\tserver\n", "{verb}");
+    }
+}
+
+#[test]
+fn signals_to_a_supervisor_end_its_server() {
+    let servers = Servers::with("worker = \"sleep 1000\"");
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        servers.wt(&["up", "-d", "staging"]).ok();
+        rustix::process::kill_process(servers.supervisor("worker"), signal).unwrap();
+        until("it has ended", || servers.processes().is_empty());
+        assert_eq!(servers.listed("staging")[0]["state"], "stopped", "{signal:?}");
+    }
+}
+
+#[test]
+fn a_server_in_the_background_goes_on_without_keys_and_ends_with_its_daemon() {
+    // `cat` would end at the end of its input; the other one forks and lets its parent end
+    let servers = Servers::with("keys = \"cat; exit 9\"\ndaemon = \"(sleep 1000 & echo $! >pid) & exit 0\"");
+    servers.wt(&["up", "-d", "staging"]).ok();
+    let states: Vec<_> = servers.listed("staging").iter().map(|one| one["state"].clone()).collect();
+    assert_eq!(states, ["running", "running"]);
+    rustix::process::kill_process(servers.world.pid("myproject-staging/pid"), Signal::KILL).unwrap();
+    until("the daemon has ended", || servers.listed("staging")[0]["state"] == "died");
+    assert_eq!(servers.listed("staging")[1]["state"], "running");
+    servers.wt(&["down", "staging"]).ok();
+    servers.are_gone();
+}
+
+#[test]
+fn port_is_set_for_every_server() {
+    let servers = Servers::of_recipe(
+        "[port]\nPORT = 8000\nAPI_PORT = 8001\n[run]\nfirst = 'echo $PORT $API_PORT >first'\n\
+         [run.second]\ncommand = 'echo $PORT >second'\nport = 'API_PORT'\n",
+    );
+    servers.world.trust();
+    servers.add("staging");
+    servers.wt(&["run", "staging", "first"]).ok();
+    servers.wt(&["run", "staging", "second"]).ok();
+    let [first, second] =
+        ["first", "second"].map(|name| servers.world.read(format!("myproject-staging/{name}")));
+    let (port, api) = first.trim().split_once(' ').unwrap();
+    assert_ne!(port, api);
+    assert_eq!(second.trim(), api);
+}
+
+#[test]
+fn what_plain_git_has_removed_is_stopped_by_down_and_a_copy_has_no_servers() {
+    let servers = Servers::with(WEB);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    // a copy of the repository knows of no server
+    let [from, to] = ["myproject", "copy"].map(|name| servers.world.path(name));
+    let copied = std::process::Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
+    assert!(copied.success());
+    servers.wt_in("copy", &["down", "--all"]).ok().says(&["nothing runs in any worktree"]);
+    assert!(!servers.is_free(8001));
+    let staging = servers.world.path("myproject-staging");
+    servers.world.git(&from, &["worktree", "remove", "--force", &staging.to_string_lossy()]);
+    assert!(!servers.is_free(8001));
+    servers.wt(&["down", "--all"]).ok().says(&["stopped 'web' of 'staging'"]);
+    servers.are_gone();
+    assert!(!servers.world.path("myproject/.git/wt/run").exists());
+}
+
+#[test]
+fn links_in_the_place_of_states_and_logs_are_not_followed() {
+    let servers = Servers::with(WEB);
+    servers.wt(&["up", "-d", "staging"]).ok();
+    servers.wt(&["down", "staging"]).ok();
+    let (log, kept) = (servers.state_file("web").with_extension("log"), servers.world.path("home/kept"));
+    fs::write(&kept, "mine\n").unwrap();
+    fs::remove_file(&log).unwrap();
+    std::os::unix::fs::symlink(&kept, &log).unwrap();
+    servers.wt(&["up", "-d", "staging"]).code(128).says(&["it is no regular file"]);
+    servers.wt(&["logs", "staging"]).code(128).says(&["it is no regular file"]);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "mine\n");
+    let run = servers.world.path("myproject/.git/wt/run");
+    fs::rename(&run, servers.world.path("moved")).unwrap();
+    std::os::unix::fs::symlink(servers.world.path("moved"), &run).unwrap();
+    servers.wt(&["up", "-d", "staging"]).code(128).says(&["is a link, and git-wt makes none there"]);
+    servers.are_gone();
 }

@@ -36,6 +36,12 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     time.ok_or_else(|| "it is no number of seconds".into())
 }
 
+fn tell(stopped: &[Stopped], context: &Context) {
+    for Stopped { worktree, entry } in stopped {
+        context.ui.say(&format!("stopped '{entry}' of '{worktree}'"));
+    }
+}
+
 /// Stops servers, and says which.
 pub fn run(args: &Args, context: &Context) -> Result<u8> {
     exec::watch_signals()?;
@@ -50,9 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     for (tree, names) in &wanted {
         match up::stop(tree, names, args.timeout, &worktrees, context) {
             Ok(stopped) => {
-                for Stopped { worktree, entry } in &stopped {
-                    context.ui.say(&format!("stopped '{entry}' of '{worktree}'"));
-                }
+                tell(&stopped, context);
                 all.extend(stopped);
             }
             Err(error) if args.all => {
@@ -61,6 +65,11 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
             }
             Err(error) => return Err(error),
         }
+    }
+    if args.all {
+        let stopped = up::stop_deserted(&context.repo)?;
+        tell(&stopped, context);
+        all.extend(stopped);
     }
     if all.is_empty() && status == 0 {
         let place = match wanted.as_slice() {

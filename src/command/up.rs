@@ -7,7 +7,7 @@ use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::{Head, Worktree};
 use crate::host::exec;
 use crate::ops::context::Context;
-use crate::ops::up::{self, Columns, How, Logs, Outcome, Started, entries};
+use crate::ops::up::{self, Columns, How, Logs, Outcome, Started, entries, tmux};
 use crate::recipe::consent::Action;
 use crate::record::worktrees::Worktrees;
 use crate::shell::complete;
@@ -28,6 +28,9 @@ pub struct Args {
     /// Show what servers print that run in the background; Ctrl-C leaves them running
     #[arg(long, conflicts_with_all = ["detach", "all", "json"])]
     pub attach: bool,
+    /// Open a tmux session with a window for each worktree, where its servers run in the background
+    #[arg(long, conflicts_with_all = ["attach", "json"])]
+    pub tmux: bool,
     /// Print JSON; implies --detach
     #[arg(long)]
     pub json: bool,
@@ -40,7 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
     if args.all {
         exec::watch_signals()?;
         let trees = all(args, &worktrees, context)?;
-        return start(&trees, args.json, &worktrees, context);
+        return in_background(args, &trees, &worktrees, context);
     }
     let (tree, names) = entries::meant(&args.targets, &worktrees, context)?;
     if args.attach {
@@ -48,9 +51,9 @@ pub fn run(args: &Args, context: &Context) -> Result<u8> {
         up::logs(tree, &wanted, &worktrees, context)?;
         return Ok(0);
     }
-    if args.detach || args.json {
+    if args.detach || args.json || args.tmux {
         exec::watch_signals()?;
-        return start(&[(tree, names)], args.json, &worktrees, context);
+        return in_background(args, &[(tree, names)], &worktrees, context);
     }
     match up::chosen(tree, &names, &worktrees, context)?.as_slice() {
         [only] => match up::become_server(tree, only, &worktrees, context)? {
@@ -87,6 +90,26 @@ fn all<'a>(
         }
     }
     Ok(wanted)
+}
+
+/// Starts servers in the background; with --tmux also shows them there.
+fn in_background(
+    args: &Args,
+    wanted: &[(&Worktree, Vec<String>)],
+    worktrees: &Worktrees,
+    context: &Context,
+) -> Result<u8> {
+    let status = start(wanted, args.json, worktrees, context)?;
+    if !args.tmux || status == Error::HOOK {
+        return Ok(status);
+    }
+    let trees: Vec<&Worktree> = wanted.iter().map(|(tree, _)| *tree).collect();
+    let session = tmux::open(&trees, worktrees, context)?;
+    if context.ui.is_read_on_terminal() {
+        return Err(tmux::attach(&session));
+    }
+    context.ui.say(&format!("the tmux session is '{session}'"));
+    Ok(status)
 }
 
 /// Starts servers in the background, and waits until each is ready or has failed. Returns the worst status.
@@ -156,7 +179,11 @@ fn in_foreground(tree: &Worktree, names: &[String], worktrees: &Worktrees, conte
     if ended.is_err() {
         stop_again(&started, worktrees, context)?;
     }
-    ended
+    match ended {
+        // Ctrl-C is how it ends
+        Err(error) if exec::check_stopped().is_err() => Ok(error.exit),
+        ended => ended,
+    }
 }
 
 /// Says what runs already.

@@ -48,11 +48,11 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
         fetch(request, context)?;
     }
     let mut tries = 0;
-    let (held, made) = loop {
+    let (held, made, serves) = loop {
         tries += 1;
-        let (plan, mut held) = begin(request, context)?;
+        let (plan, mut held, serves) = begin(request, context)?;
         match make(&plan.path, &plan.pending, &mut held, context) {
-            Ok(made) => break (held, made),
+            Ok(made) => break (held, made, serves),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
                 let error = rollback::undo(held, failure.error, context);
@@ -62,7 +62,11 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
             }
         }
     };
+    let name = held.record.name.clone();
     let status = finish(held, &made, request, context)?;
+    if serves && status == 0 {
+        context.ui.hint(Hint::of("git wt up").name(name.as_str()));
+    }
     Ok((made.path, status))
 }
 
@@ -185,8 +189,9 @@ fn plan(
     Ok((Plan::of(request, start, recipe, &facts, &add)?, lock))
 }
 
-/// Plans and writes the record, so that whatever is made from here on can be unmade.
-fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRecord<'a>)> {
+/// Plans and writes the record, so that whatever is made from here on can be unmade. Returns also whether the worktree has
+/// servers.
+fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRecord<'a>, bool)> {
     let (recipe, start) = recipe_and_start(request, context)?;
     if request.env && !request.no_checkout {
         context.ask_for_recipe(&recipe, None)?;
@@ -216,7 +221,8 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     let owner = held.record.owner(&context.repo);
     held.claim_ports(&context.site(&owner, &plan.path));
     drop(lock);
-    Ok((plan, held))
+    let serves = request.env && !request.no_checkout && !recipe.run.is_empty();
+    Ok((plan, held, serves))
 }
 
 /// Forgets a worktree whose directory is gone, and its record. Its ports are free for the worktree that replaces it,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::git::{Repo, absolute, version};
 use crate::host::exec::{self, Program};
 use crate::ops::context::Context;
-use crate::ops::{add, follow, hooks, mend, provision, rollback};
+use crate::ops::{add, follow, hooks, mend, provision, rollback, up};
 use crate::plan::Pending;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record};
@@ -51,6 +51,9 @@ pub fn change(args: &[OsString], context: &Context) -> Result<u8> {
         follow::follow_all(&before, context)?;
     } else if status == 0 {
         mend::forget_unbound(false, context)?;
+        if verb != "lock" && verb != "unlock" {
+            up::stop_deserted(&context.repo)?;
+        }
     }
     Ok(status)
 }

@@ -13,7 +13,7 @@ use crate::git::Repo;
 use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::ops::context::Context;
-use crate::ops::up::{EntryState, States};
+use crate::ops::up::{self, EntryState};
 use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 
@@ -39,7 +39,7 @@ pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<
     let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
     let statuses = if with_status { statuses(&trees) } else { trees.iter().map(|_| None).collect() };
     let serving = Serving::look(worktrees);
-    let servers = States::look(worktrees, context);
+    let servers = up::states(worktrees, context);
     let mut rows = Vec::new();
     for (tree, status) in trees.into_iter().zip(statuses) {
         let status = match status {

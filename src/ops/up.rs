@@ -8,6 +8,7 @@ mod report;
 mod state;
 mod stop;
 mod supervise;
+pub mod tmux;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -27,9 +28,9 @@ use crate::text::name::{Name, escaped};
 
 use entries::Servers;
 pub use follow::{Logs, follow, logs};
-pub use report::{Columns, EntryState, States};
+pub use report::{Columns, EntryState, states};
 use state::{Phase, State};
-pub use stop::{Stopped, forget, processes, refuse_running, stop, stop_all, sweep};
+pub use stop::{Stopped, forget, processes, refuse_running, stop, stop_all, stop_deserted, sweep};
 use supervise::Spec;
 pub use supervise::supervise;
 
@@ -56,6 +57,8 @@ pub struct Started {
     place: state::Place,
     /// Whether the worktree's setup is not finished, which may be why a server fails.
     is_unfinished: bool,
+    /// Whether its worktree has no other server.
+    is_only: bool,
     /// What it prints from now on.
     output: Option<Reader>,
 }
@@ -265,6 +268,7 @@ fn running_already(servers: &Servers, state: State) -> Started {
         supervisor: None,
         place: servers.place.clone(),
         is_unfinished: false,
+        is_only: servers.names().count() == 1,
         output: None,
     }
 }
@@ -281,6 +285,7 @@ fn spec(servers: &Servers, entry: &str) -> Result<Result<Spec, Box<Action>>> {
     let environment = servers.fingerprint(entry, &mark)?;
     let mut state = State::new(entry, &servers.name, &servers.command(&granted)?, mark, environment);
     state.port = readiness.port;
+    state.repository = servers.place.repository();
     Ok(Ok(Spec {
         state,
         state_file: servers.place.state(entry),
@@ -313,6 +318,7 @@ fn start_one(servers: &Servers, entry: &str, how: How) -> Result<Result<Started,
         supervisor: Some(program.start_apart(spec.stops_with_us)?),
         place: servers.place.clone(),
         is_unfinished: servers.record.is_some_and(|record| record.unfinished_hook().is_some()),
+        is_only: servers.names().count() == 1,
         output: Some(output),
     };
     let asked = Instant::now();
@@ -425,6 +431,7 @@ impl Started {
         if self.is_unfinished {
             error = error.hint(entries::hint("git wt setup", &self.worktree));
         }
-        error.hint(entries::hint("git wt logs", &self.worktree))
+        let hint = entries::hint("git wt logs", &self.worktree);
+        error.hint(if self.is_only { hint } else { hint.name(&self.entry) })
     }
 }

@@ -201,9 +201,9 @@ impl Supervisor {
         Tree::below_us()
     }
 
-    /// Ends all processes of the server: asks them, and kills those that do not end in time. Returns how many there
-    /// were, and the status of the first process if it ended meanwhile.
-    pub fn end(&mut self, grace: Duration) -> (usize, Option<u8>) {
+    /// Ends all processes of the server: asks them, and kills those that do not end in time. Returns the status of
+    /// the first process if it ended meanwhile.
+    pub fn end(&mut self, grace: Duration) -> Option<u8> {
         const GLANCE: Duration = Duration::from_millis(20);
         let asked_at = Instant::now();
         let mut asked = Tree::default();
@@ -216,7 +216,7 @@ impl Supervisor {
             }
             let tree = self.tree();
             if tree.is_empty() || asked_at.elapsed() > grace + AFTER_KILL {
-                return (asked.len(), status);
+                return status;
             }
             if asked_at.elapsed() >= grace {
                 tree.kill();

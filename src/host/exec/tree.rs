@@ -109,10 +109,6 @@ impl Tree {
         self.0.is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub fn pids(&self) -> Vec<u32> {
         self.0.iter().map(|process| process.pid.unsigned_abs()).collect()
     }
@@ -120,7 +116,10 @@ impl Tree {
     /// Returns those that `earlier` does not have.
     #[must_use]
     pub fn without(self, earlier: &Self) -> Self {
-        Self(self.0.into_iter().filter(|process| !earlier.0.contains(process)).collect())
+        let is_known = |process: &Process| {
+            earlier.0.iter().any(|known| (known.pid, &known.start) == (process.pid, &process.start))
+        };
+        Self(self.0.into_iter().filter(|process| !is_known(process)).collect())
     }
 
     /// Adds other processes.

@@ -90,16 +90,16 @@ impl EntryState {
 #[derive(Debug, Default)]
 pub struct States(HashMap<PathBuf, Vec<EntryState>>);
 
-impl States {
-    /// Looks at the servers of all worktrees. Where none was ever started, that costs one look at a directory.
-    pub fn look(worktrees: &Worktrees, context: &Context) -> Self {
-        if !context.repo.common_dir().join("wt/run").is_dir() {
-            return Self::default();
-        }
-        let trees = worktrees.listing.worktrees.iter();
-        Self(trees.map(|tree| (tree.git_dir.clone(), states(tree, worktrees, context))).collect())
+/// Looks at the servers of all worktrees. Where none was ever started, that costs one look at a directory.
+pub fn states(worktrees: &Worktrees, context: &Context) -> States {
+    if !context.repo.common_dir().join("wt/run").is_dir() {
+        return States::default();
     }
+    let trees = worktrees.listing.worktrees.iter();
+    States(trees.map(|tree| (tree.git_dir.clone(), states_of(tree, worktrees, context))).collect())
+}
 
+impl States {
     /// Returns the servers of one worktree, by name.
     pub fn of(&self, tree: &Worktree) -> &[EntryState] {
         self.0.get(&tree.git_dir).map_or(&[], Vec::as_slice)
@@ -107,7 +107,7 @@ impl States {
 }
 
 /// Returns the servers of one worktree that were ever started, by name.
-fn states(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Vec<EntryState> {
+fn states_of(tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Vec<EntryState> {
     let place = Place::of(&context.repo, tree, worktrees.record(tree));
     let states = place.states();
     // the environment is read only where something runs in it

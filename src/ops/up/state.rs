@@ -12,6 +12,7 @@ use crate::error::{Explain, Result};
 use crate::git::Repo;
 use crate::git::worktrees::Worktree;
 use crate::host::exec::tree::ProcessKey;
+use crate::host::identity::Identity;
 use crate::host::{file, log};
 use crate::record::Record;
 
@@ -61,6 +62,8 @@ impl Phase {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     version: u32,
+    /// The common directory of its repository: a copy of a repository has no servers of the original.
+    pub repository: Option<Identity>,
     pub entry: String,
     /// What its worktree was called when it was started.
     pub worktree: String,
@@ -93,6 +96,7 @@ impl State {
     pub fn new(entry: &str, worktree: &str, command: &str, mark: String, environment: String) -> Self {
         Self {
             version: VERSION,
+            repository: None,
             entry: entry.to_owned(),
             worktree: worktree.to_owned(),
             command: command.to_owned(),
@@ -139,6 +143,7 @@ fn now() -> String {
 #[derive(Debug, Clone)]
 pub struct Place {
     common_dir: PathBuf,
+    repository: Option<Identity>,
     /// The names of its directories: the one for new servers, and the one from before it had a record.
     keys: Vec<String>,
 }
@@ -147,13 +152,25 @@ impl Place {
     pub fn of(repo: &Repo, tree: &Worktree, record: Option<&Record>) -> Self {
         // no record has such an id
         let by_entry = format!("@{}", tree.id.as_deref().unwrap_or_default());
-        let keys = record.map(|record| record.id.clone()).into_iter().chain([by_entry]).collect();
-        Self { common_dir: repo.common_dir().to_owned(), keys }
+        // a record that cannot be read has servers all the same
+        let named = tree.record.clone().filter(|id| !id.contains('/') && !id.starts_with(['.', '@']));
+        let by_record = record.map(|record| record.id.clone()).or(named.filter(|id| !id.is_empty()));
+        Self::with(repo, by_record.into_iter().chain([by_entry]).collect())
     }
 
     /// Returns the place with this name, whatever it belongs to.
     pub fn at(repo: &Repo, key: &str) -> Self {
-        Self { common_dir: repo.common_dir().to_owned(), keys: vec![key.to_owned()] }
+        Self::with(repo, vec![key.to_owned()])
+    }
+
+    fn with(repo: &Repo, keys: Vec<String>) -> Self {
+        let common_dir = repo.common_dir().to_owned();
+        Self { repository: Identity::of(&common_dir), common_dir, keys }
+    }
+
+    /// Returns what tells its repository from a copy.
+    pub fn repository(&self) -> Option<Identity> {
+        self.repository
     }
 
     /// Whether one of its directories has this name.
@@ -204,7 +221,7 @@ impl Place {
                 let name = entry.file_name();
                 let is_state =
                     name.to_str().is_some_and(|name| name.ends_with(".json") && !name.starts_with('.'));
-                let state = is_state.then(|| read(&entry.path()).ok().flatten()).flatten();
+                let state = is_state.then(|| self.read(&entry.path())).flatten();
                 states.extend(state.filter(|state| states.iter().all(|known| known.entry != state.entry)));
             }
         }
@@ -215,7 +232,11 @@ impl Place {
     /// Returns what is known of one server.
     pub fn find(&self, entry: &str) -> Option<State> {
         let files = self.dirs().map(|dir| dir.join(format!("{entry}.json")));
-        { files }.find_map(|path| read(&path).ok().flatten())
+        { files }.find_map(|path| self.read(&path))
+    }
+
+    fn read(&self, path: &Path) -> Option<State> {
+        read(path).ok().flatten().filter(|state| state.repository == self.repository)
     }
 
     /// Deletes all that is known here. The servers have ended.
@@ -235,7 +256,7 @@ impl Place {
 }
 
 /// Reads a state; `None` if there is none.
-pub fn read(path: &Path) -> io::Result<Option<State>> {
+fn read(path: &Path) -> io::Result<Option<State>> {
     let opened = match file::open_private(File::options().read(true), path) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,

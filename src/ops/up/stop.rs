@@ -169,21 +169,33 @@ fn note_end(place: &Place, mut state: State) -> Result<()> {
     write(&place.state(&state.entry), &state)
 }
 
+/// Stops the servers of worktrees that are gone, as those that plain git has removed.
+pub fn stop_deserted(repo: &Repo) -> Result<Vec<Stopped>> {
+    let worktrees = Worktrees::read(repo)?;
+    let mut stopped = Vec::new();
+    for place in deserted(&worktrees, repo) {
+        for state in place.states() {
+            let is_it = |other: &State| other.entry == state.entry;
+            stopped.extend(stop_states(&place, &state.worktree, None, &is_it)?);
+        }
+        place.forget();
+    }
+    Ok(stopped)
+}
+
 /// Deletes what is known of servers of worktrees that are gone, if none of them runs any more.
 pub fn sweep(worktrees: &Worktrees, repo: &Repo) {
-    let run = repo.common_dir().join("wt/run");
-    let places: Vec<Place> = worktrees
-        .listing
-        .worktrees
-        .iter()
-        .map(|tree| Place::of(repo, tree, worktrees.record(tree)))
-        .collect();
-    for entry in fs::read_dir(&run).into_iter().flatten().flatten() {
-        let Ok(key) = entry.file_name().into_string() else { continue };
-        let is_known = places.iter().any(|place| place.has(&key));
-        let place = Place::at(repo, &key);
-        if !is_known && place.states().iter().all(|state| !state.is_alive()) {
-            place.forget();
-        }
+    let has_ended = |place: &Place| place.states().iter().all(|state| !state.is_alive());
+    for place in deserted(worktrees, repo).into_iter().filter(has_ended) {
+        place.forget();
     }
+}
+
+/// Returns the places of servers whose worktrees are gone.
+fn deserted(worktrees: &Worktrees, repo: &Repo) -> Vec<Place> {
+    let trees = worktrees.listing.worktrees.iter();
+    let known: Vec<Place> = trees.map(|tree| Place::of(repo, tree, worktrees.record(tree))).collect();
+    let entries = fs::read_dir(repo.common_dir().join("wt/run")).into_iter().flatten().flatten();
+    let keys = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    keys.filter(|key| known.iter().all(|place| !place.has(key))).map(|key| Place::at(repo, &key)).collect()
 }

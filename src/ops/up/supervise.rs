@@ -76,7 +76,7 @@ fn run(spec: &mut Spec) -> Result<u8> {
     let (phase, status) = watch(&mut server, spec)?;
     spec.state.lived = Some(milliseconds(begun.elapsed()));
     // what it has left running in the background ends with it
-    let (_, status_at_end) = server.end(GRACE);
+    let status_at_end = server.end(GRACE);
     drop(terminal);
     if let Some(kept) = keeping {
         const LAST_WORDS: Duration = Duration::from_secs(1);
