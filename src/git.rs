@@ -3,8 +3,11 @@
 //! Reading goes through gix and through files that git documents (gitrepository-layout(5)); every change to a
 //! repository goes through `git` itself. Nothing here decides anything.
 
+pub mod commits;
+pub mod divergence;
 pub mod hooks;
 pub mod merged;
+pub mod operation;
 mod owner;
 mod parameters;
 mod refs;

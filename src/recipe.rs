@@ -30,6 +30,9 @@ pub use template::{Words, draws_secret, is_settled};
 /// The committed recipe's file.
 pub const FILE: &str = ".wt.toml";
 
+/// Where worktrees are unless something else is configured; a template.
+pub const PLACE: &str = "../{{ repo }}-{{ name | slug }}";
+
 /// What one worktree gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
@@ -149,7 +152,7 @@ impl Default for Recipe {
     fn default() -> Self {
         let copy = [".env.keys", ".env.local", ".env.*.local", ".envrc", "docker-compose.override.yml"];
         Self {
-            path: Requested::by_user("../{{ repo }}-{{ name | slug }}".into()),
+            path: Requested::by_user(PLACE.into()),
             base: "HEAD".into(),
             prefix: String::new(),
             env_enabled: true,

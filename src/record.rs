@@ -115,6 +115,9 @@ pub struct Record {
     /// What its new branch started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The local branch that this was, which `HEAD` does not say later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_branch: Option<BranchName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The template that the user asked for by name.
@@ -153,6 +156,7 @@ impl Record {
             destination: None,
             repository,
             base: None,
+            base_branch: None,
             note: None,
             template: None,
             push: None,

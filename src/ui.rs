@@ -3,8 +3,10 @@
 //! Colour goes through anstream, which handles NO_COLOR, CLICOLOR_FORCE, TERM=dumb and pipes. Names, files and commands
 //! are shown with every character visible: each line is escaped here, never by the caller.
 
+pub mod live;
 pub mod picker;
 pub mod screen;
+pub mod table;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};

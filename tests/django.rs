@@ -174,7 +174,7 @@ fn three_environments_of_a_django_project() {
     assert_eq!(get(port, "/"), "notes: ");
     assert_eq!(get(port + 1, "/"), "notes: from-staging");
     let list = project.see("shop", &["git", "wt", "list"]).ok().stdout;
-    assert_eq!(list.matches(" running ").count(), 2, "{list}");
+    assert_eq!(list.matches(" ●").count(), 3, "{list}");
 
     // one is removed without a trace, and the others keep running
     let [_main, staging, _production] = servers;

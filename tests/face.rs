@@ -96,8 +96,9 @@ fn wt_alone() {
         &["git wt", "cd .. && git wt", "git wt stage"],
         str![[r#"
 $ git wt
-* myproject  main     [OID]                         [ROOT]/myproject          main
-  staging    staging  [OID]  http://localhost:8001  [ROOT]/myproject-staging
+  Name            Address                Age
+* myproject main  http://localhost:8000  2h
+  staging         http://localhost:8001  2h
 $ cd .. && git wt
 2> error: not a git repository (or any of the parent directories): .git
 ? 128
@@ -234,8 +235,9 @@ fn list() {
         &["git wt list", "git wt list --sort"],
         str![[r#"
 $ git wt list
-* myproject  main     [OID]                                [ROOT]/myproject          main
-  staging    staging  [OID]  1 new  http://localhost:8001  [ROOT]/myproject-staging
+  Name            Changes  Address                Age
+* myproject main           http://localhost:8000  2h
+  staging         ?1       http://localhost:8001  2h
 $ git wt list --sort
 2> error: unexpected argument '--sort' found
 2>
@@ -427,14 +429,16 @@ fn prune() {
         str![[r#"
 $ rm -r ../myproject-staging
 $ git wt list
-* myproject  main     [OID]                         [ROOT]/myproject          main
-  staging    staging  [OID]  http://localhost:8001  [ROOT]/myproject-staging  missing, prunable
+  Name            Changes  Address                Age
+* myproject main           http://localhost:8000  2h
+  staging         missing                         2h
 $ git wt prune --dry-run
 2> would prune 'staging': its directory is gone
 $ git wt prune
 2> pruned 'staging': its directory is gone
 $ git wt list
-* myproject  main  [OID]  [ROOT]/myproject  main
+  Name            Age
+* myproject main  2h
 $ git wt prune staging
 2> error: unexpected argument 'staging' found
 2>
@@ -544,8 +548,9 @@ $ git wt lock staging
 2> fatal: '[ROOT]/myproject-staging' is already locked, reason: demo
 ? 128
 $ git wt list
-* myproject  main     [OID]                         [ROOT]/myproject          main
-  staging    staging  [OID]  http://localhost:8001  [ROOT]/myproject-staging  locked: demo
+  Name            Address                Age  Note
+* myproject main  http://localhost:8000  2h
+  staging         http://localhost:8001  2h   locked: demo
 $ git wt remove staging
 2> error: 'staging' is locked: demo
 2> hint: git wt unlock [ROOT]/myproject-staging
@@ -585,8 +590,9 @@ fn r#move() {
         str![[r#"
 $ git wt move staging ../preview
 $ git wt list
-* myproject  main     [OID]                         [ROOT]/myproject  main
-  staging    staging  [OID]  http://localhost:8001  [ROOT]/preview
+  Name            Address                Age  Note
+* myproject main  http://localhost:8000  2h
+  staging         http://localhost:8001  2h   in ../preview
 $ git wt move myproject ../elsewhere
 2> fatal: '[ROOT]/myproject' is a main working tree
 ? 128
@@ -614,8 +620,9 @@ $ mv ../myproject-staging ../preview
 $ git wt repair ../preview
 2> repair: gitdir incorrect: [ROOT]/myproject/.git/worktrees/myproject-staging/gitdir
 $ git wt list
-* myproject  main     [OID]                         [ROOT]/myproject  main
-  staging    staging  [OID]  http://localhost:8001  [ROOT]/preview
+  Name            Address                Age  Note
+* myproject main  http://localhost:8000  2h
+  staging         http://localhost:8001  2h   in ../preview
 $ git wt repair ../nowhere
 2> error: not a valid path: [ROOT]/nowhere
 ? 1

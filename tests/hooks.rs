@@ -57,13 +57,7 @@ fn what_a_hook_prints_is_shown_and_kept() {
         .lines()
         .find_map(|line| line.strip_prefix("note: its output is in '[ROOT]/")?.strip_suffix('\''));
     assert_eq!(world.read(log.unwrap()), "$ echo one; echo two >&2; exit 7\none\ntwo\n");
-    assert!(
-        world
-            .wt(&["list"])
-            .ok()
-            .stdout
-            .contains("setup unfinished: 'echo one; echo two >&2; exit 7' ended with status 7")
-    );
+    assert!(world.wt(&["list"]).ok().stdout.contains("setup failed: echo one; echo two >&2; exit 7\n"));
 }
 
 #[test]
@@ -79,7 +73,7 @@ fn a_hook_that_takes_too_long_is_ended_with_all_that_it_started() {
         "hint: git wt setup staging",
     ]);
     ends(&world, "home/left");
-    assert!(world.wt(&["list"]).ok().stdout.contains("timed out after 1 s"));
+    assert!(world.wt(&["list"]).ok().stdout.contains("setup timed out after 1 s: "));
     // it resumes at the failed hook; the user's own limit overrides the file's
     world.git(&world.path("myproject"), &["config", "wt.hooks.timeout", "0"]);
     world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "echo done"]);
@@ -108,7 +102,7 @@ fn a_git_wt_that_is_stopped_stops_what_its_hooks_have_started() {
         }
         world.wt(&["add", "staging"]).code(status);
         ends(&world, "home/left");
-        assert!(world.wt(&["list"]).ok().stdout.contains("setup unfinished"));
+        assert!(world.wt(&["list"]).ok().stdout.contains("setup failed: "));
         world.wt(&["doctor"]).ok();
     }
 }

@@ -61,6 +61,7 @@ mod setup;
 mod shell;
 mod shown;
 mod stress;
+mod table;
 mod terminal;
 mod tmux;
 mod trust;

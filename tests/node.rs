@@ -63,7 +63,7 @@ fn two_environments_of_a_node_project() {
         assert_eq!(get(port, "/express"), format!("{tree}/node_modules/express/index.js"));
     }
     let list = project.see("api", &["git", "wt", "list"]).ok().stdout;
-    assert_eq!(list.matches(" running ").count(), 2, "{list}");
+    assert_eq!(list.matches(" ●").count(), 2, "{list}");
 
     // one is removed without a trace, and the other keeps serving
     drop(staging);

@@ -205,7 +205,10 @@ fn a_worktree_is_locked_before_anything_is_in_it() {
     world.wt(&["add", "--lock", "plain"]).ok();
     world.wt(&["add", "--lock", "--reason", "on a stick", "staging"]).ok();
     let list = world.wt(&["list", "--no-status"]).ok().stdout;
-    assert!(list.contains("myproject-plain    locked\n") && list.contains("locked: on a stick\n"), "{list}");
+    assert!(
+        list.contains("http://localhost:8001  locked\n") && list.contains("locked: on a stick\n"),
+        "{list}"
+    );
     world.wt(&["add", "--reason", "x", "y"]).code(129).says(&["--lock"]);
 }
 

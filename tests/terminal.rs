@@ -228,7 +228,7 @@ impl Drop for Terminal {
 }
 
 /// Reads a terminal to its end in a thread, so that its shell never has to wait.
-fn read_aside(mut reader: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
+pub fn read_aside(mut reader: Box<dyn Read + Send>) -> Receiver<Vec<u8>> {
     let (sender, output) = channel();
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];

@@ -372,10 +372,11 @@ impl World {
         command
     }
 
-    /// Returns a program's output in the terms of tests: the world's directory as `[ROOT]`, and the test's ports.
+    /// Returns a program's output in the terms of tests: the world's directory as `[ROOT]`, the test's ports, and commits
+    /// made two hours ago.
     pub fn told(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes).replace(&*self.root().to_string_lossy(), "[ROOT]");
-        ports::to_spoken(&text)
+        steady_ages(&ports::to_spoken(&text))
     }
 
     /// Runs a command and returns what it showed.
@@ -505,4 +506,39 @@ impl World {
         let all = below(&self.root(), &|_| true);
         all.into_iter().filter(|path| path.ends_with("pwned") && !path.is_dir()).collect()
     }
+}
+
+/// Puts the same age into all tables of `git wt list`, since the commits of tests get older every day.
+pub fn steady_ages(text: &str) -> String {
+    // the column and its width, in the table that a line belongs to
+    let mut ages: Option<(usize, usize)> = None;
+    let mut steady = String::new();
+    for line in text.split_inclusive('\n') {
+        let column = line.find("  Age").filter(|_| line.starts_with("  Name")).map(|at| at + 2);
+        if let Some(column) = column {
+            let row = text.split_inclusive('\n').skip_while(|row| *row != line).nth(1).unwrap_or_default();
+            let age: String = row.chars().skip(column).take_while(|c| c.is_alphanumeric()).collect();
+            ages = Some((column, age.len().max(3)));
+        }
+        match ages.filter(|_| line.starts_with("  ") || line.starts_with("* ")) {
+            Some((column, width)) => {
+                let begin: String = line.chars().take(column).collect();
+                let rest: String = line.chars().skip(column + width).collect();
+                let age =
+                    match (begin.chars().count() < column || line.chars().nth(column) == Some(' '), &rest) {
+                        (true, _) => "   ",
+                        _ if begin.starts_with("  Name") => "Age",
+                        _ => "2h ",
+                    };
+                let line = begin + age + rest.trim_end();
+                steady += line.trim_end();
+                steady.push('\n');
+            }
+            None => {
+                ages = None;
+                steady += line;
+            }
+        }
+    }
+    steady
 }

@@ -2,7 +2,7 @@
 
 use super::{Oid, RemoteBranch, Repo};
 use crate::error::Result;
-use crate::host::exec::Output;
+use crate::host::exec::{Output, Program};
 use crate::text::name::BranchName;
 
 /// How a branch's work has reached another one.
@@ -24,7 +24,7 @@ impl Repo {
             }
         }
         for (name, place) in &places {
-            if self.has_changes_of(branch, place)? {
+            if has_changes(&|| self.git(), &branch.full(), place)? {
                 return Ok(Some(Merged::AsChanges(name.clone())));
             }
         }
@@ -61,37 +61,6 @@ impl Repo {
         Ok(self.remote_branch(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
-    /// Whether `place` has the changes of a branch in other commits: one for one, or all in a single one.
-    fn has_changes_of(&self, branch: &BranchName, place: &Oid) -> Result<bool> {
-        // git cherry passes over merge commits, in which conflicts have been resolved
-        let own = format!("{place}..{}", branch.full());
-        let merges = self.ask(&["rev-list", "--merges", "--max-count=1", &own])?;
-        let has_none = merges.code == 0 && merges.stdout.is_empty();
-        let each = self.ask(&["cherry", place.as_str(), &branch.full()])?;
-        if has_none
-            && each.code == 0
-            && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+"))
-        {
-            return Ok(true);
-        }
-        let base = self.ask(&["merge-base", place.as_str(), &branch.full()])?;
-        let Some(base) = Oid::parse(String::from_utf8_lossy(&base.stdout).trim()) else { return Ok(false) };
-        let whole = self.ask(&["diff-tree", "-p", base.as_str(), &branch.full()])?;
-        let since = format!("{base}..{place}");
-        let theirs =
-            self.ask(&["log", "-p", "--no-merges", "--format=commit %H", "--max-count=1000", &since])?;
-        let ids = |patches: &[u8]| -> Result<Vec<String>> {
-            let ids = self.git().args(["patch-id", "--stable"]).output_of(patches)?.stdout;
-            let ids = String::from_utf8_lossy(&ids).into_owned();
-            Ok(ids.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
-        };
-        // commits are still commits even if together they change nothing
-        match ids(&whole.stdout)?.first() {
-            Some(ours) => Ok(ids(&theirs.stdout)?.contains(ours)),
-            None => Ok(false),
-        }
-    }
-
     /// Returns the newest twenty commits that are reachable only from `head`, from no branch, tag or remote and none of
     /// `others`, with their subjects.
     pub fn only_from(&self, head: &Oid, others: &[&Oid]) -> Result<Vec<String>> {
@@ -104,5 +73,35 @@ impl Repo {
 
     fn ask(&self, args: &[&str]) -> Result<Output> {
         self.git().args(args).output()
+    }
+}
+
+/// Whether `place` has the changes of `head` in other commits: one for one, or all in a single one.
+pub fn has_changes(git: &dyn Fn() -> Program, head: &str, place: &Oid) -> Result<bool> {
+    let ask = |args: &[&str]| git().args(args).output();
+    // git cherry passes over merge commits, in which conflicts have been resolved
+    let merges = ask(&["rev-list", "--merges", "--max-count=1", &format!("{place}..{head}")])?;
+    let has_none = merges.code == 0 && merges.stdout.is_empty();
+    let each = ask(&["cherry", place.as_str(), head])?;
+    if has_none && each.code == 0 && !each.stdout.split(|b| *b == b'\n').any(|line| line.starts_with(b"+")) {
+        return Ok(true);
+    }
+    let base = ask(&["merge-base", place.as_str(), head])?;
+    let Some(base) = Oid::parse(String::from_utf8_lossy(&base.stdout).trim()) else { return Ok(false) };
+    // no program that the configuration names for showing changes is run
+    let plain = ["-p", "--no-ext-diff", "--no-textconv"];
+    let whole = ask(&[&["diff-tree"][..], &plain, &[base.as_str(), head]].concat())?;
+    let since = format!("{base}..{place}");
+    let log = ["--no-merges", "--format=commit %H", "--max-count=1000", &since];
+    let theirs = ask(&[&["log"][..], &plain, &log].concat())?;
+    let ids = |patches: &[u8]| -> Result<Vec<String>> {
+        let ids = git().args(["patch-id", "--stable"]).output_of(patches)?.stdout;
+        let ids = String::from_utf8_lossy(&ids).into_owned();
+        Ok(ids.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect())
+    };
+    // commits are still commits even if together they change nothing
+    match ids(&whole.stdout)?.first() {
+        Some(ours) => Ok(ids(&theirs.stdout)?.contains(ours)),
+        None => Ok(false),
     }
 }

@@ -2,7 +2,7 @@
 //! very many.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gix::bstr::ByteSlice;
@@ -46,7 +46,12 @@ impl Repo {
 
     /// Returns when a reference last moved, if there is a log of it.
     pub fn last_moved(&self, full: &str) -> Option<SystemTime> {
-        fs::metadata(self.common_dir().join("logs").join(full)).and_then(|log| log.modified()).ok()
+        fs::metadata(self.log_of(full)).and_then(|log| log.modified()).ok()
+    }
+
+    /// Returns where the log of a shared reference is, if it is a file.
+    pub fn log_of(&self, full: &str) -> PathBuf {
+        self.common_dir().join("logs").join(full)
     }
 }
 

@@ -209,20 +209,29 @@ impl Summary {
 
     /// Describes it in a few characters; empty if there is nothing to report.
     pub fn describe(&self) -> String {
+        self.parts().join(" ")
+    }
+
+    /// Returns what there is to report: lines and untracked files, then the upstream.
+    pub fn parts(&self) -> Vec<String> {
+        let lines = self.added + self.deleted;
         let mut parts = Vec::new();
-        if self.added + self.deleted > 0 {
-            parts.push(format!("+{} -{}", self.added, self.deleted));
-        } else if self.changed > 0 {
+        if self.changed > 0 && lines == 0 {
+            // a binary file, or a mode
             parts.push(format!("{} changed", self.changed));
-        } else if self.untracked > 0 {
-            parts.push(format!("{} new", self.untracked));
         }
-        for (arrow, count) in [("↑", self.ahead), ("↓", self.behind)] {
-            if let Some(count @ 1..) = count {
-                parts.push(format!("{arrow}{count}"));
-            }
-        }
-        parts.join(" ")
+        let counts = [
+            ("+", self.added),
+            ("-", self.deleted),
+            ("?", self.untracked),
+            ("↑", self.ahead.unwrap_or(0)),
+            ("↓", self.behind.unwrap_or(0)),
+        ];
+        parts.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(sign, count)| match count {
+            ..10_000 => format!("{sign}{count}"),
+            _ => format!("{sign}{}k", count / 1000),
+        }));
+        parts
     }
 }
 

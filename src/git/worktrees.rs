@@ -315,6 +315,19 @@ impl Repo {
         Worktree { id: None, path, git_dir, head, locked: None, missing: false, record: None }
     }
 
+    /// Returns the local branch that a word means: that of the current worktree for `HEAD`, or the one of this name.
+    pub fn local_branch(&self, word: &str) -> Option<BranchName> {
+        if word == "HEAD" {
+            let head = if self.only_git_reads_refs() {
+                head_by_git(self.git_dir())
+            } else {
+                head_file(read_small(&self.git_dir().join("HEAD")))
+            };
+            return head.branch().cloned();
+        }
+        BranchName::parse(word).ok().filter(|branch| self.branch(branch).is_some())
+    }
+
     /// Finds the commit that is checked out, and asks git if only git can tell.
     fn look_at_head(&self, tree: &mut Worktree) {
         if tree.head == Head::Unknown && self.only_git_reads_refs() {

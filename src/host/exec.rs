@@ -146,6 +146,13 @@ impl<R: Read> Read for Stoppable<R> {
     }
 }
 
+/// Ends the children that we are waiting for, when nobody needs their answers any more. Only for those that merely read.
+pub fn abandon_children() {
+    for child in children().iter() {
+        Family::held_still(*child).end();
+    }
+}
+
 /// Stops our whole job, as Ctrl-Z does, until the shell continues it.
 pub fn suspend() {
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);

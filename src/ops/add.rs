@@ -212,6 +212,7 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     let mut record = Record::new(plan.name.clone(), &plan.path, context.repo.identity()?, resources)?;
     record.branch.clone_from(&plan.branch);
     record.base.clone_from(&plan.base);
+    record.base_branch = plan.base.as_deref().and_then(|base| context.repo.local_branch(base));
     record.note.clone_from(&request.note);
     record.push.clone_from(&plan.push);
     record.template.clone_from(&request.template);

@@ -1,21 +1,28 @@
-//! The worktrees as they are shown: git's listing, the records, the changes, and which processes listen.
+//! The worktrees as they are shown: what is known at once, and what is found out by examining their files and commits.
 
+mod base;
+pub mod details;
+pub mod examine;
+mod place;
 mod serving;
-
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+pub mod size;
+pub mod table;
 
 use serde::Serialize;
 use serving::{Listener, Serving};
 
-use crate::error::Result;
 use crate::git::Repo;
+use crate::git::divergence::Divergence;
+use crate::git::operation::Operation;
 use crate::git::status::Summary;
 use crate::git::worktrees::{Head, Worktree};
 use crate::ops::context::Context;
 use crate::ops::up::{self, EntryState};
 use crate::record::Record;
 use crate::record::worktrees::Worktrees;
+use examine::Finding;
+use size::Size;
+use table::age;
 
 /// A value in a row that may not have been asked for, or may be unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +30,8 @@ use crate::record::worktrees::Worktrees;
 pub enum Asked<T> {
     /// Not asked for, or not applicable: absent in JSON.
     Not,
+    /// Not found out yet: null in JSON, like what never will be.
+    Pending,
     /// Could not be determined: null in JSON.
     Unknown,
     Known(T),
@@ -32,60 +41,78 @@ impl<T> Asked<T> {
     fn is_not(&self) -> bool {
         matches!(self, Self::Not)
     }
+
+    /// Returns the value, if it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn pending_if(asked: bool) -> Self {
+        if asked { Self::Pending } else { Self::Not }
+    }
 }
 
-/// Returns a row for each worktree, the main one first; `with_status` also examines their files.
-pub fn rows(worktrees: &Worktrees, with_status: bool, context: &Context) -> Vec<Row> {
-    let trees: Vec<&Worktree> = worktrees.listing.worktrees.iter().collect();
-    let statuses = if with_status { statuses(&trees) } else { trees.iter().map(|_| None).collect() };
-    let serving = Serving::look(worktrees);
+/// What is to be found out besides what is known at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// What is uncommitted, and how the commits compare with those of the base.
+    pub status: bool,
+    /// How much room the files take.
+    pub size: bool,
+}
+
+/// Returns a row for each worktree, the main one first. What is wanted besides is pending.
+pub fn rows(worktrees: &Worktrees, wanted: Wanted, context: &Context) -> Vec<Row> {
+    let recipe = context.recipe().ok();
+    let mains_port = place::port_of_main(worktrees, recipe.as_ref(), context);
+    let serving = Serving::look(worktrees, mains_port);
     let servers = up::states(worktrees, context);
-    let mut rows = Vec::new();
-    for (tree, status) in trees.into_iter().zip(statuses) {
-        let status = match status {
-            None => Asked::Not,
-            Some(Ok(summary)) => Asked::Known(summary),
-            Some(Err(error)) => {
-                let (name, error) = (worktrees.name(tree), worktrees.unless_gone(tree, error));
-                context
-                    .ui
-                    .warn(&format!("cannot tell what has changed in '{name}': {}", error.in_one_line()));
-                Asked::Unknown
-            }
-        };
-        rows.push(Row {
-            run: servers.of(tree).to_vec(),
-            ..Row::of(tree, status, worktrees, &serving, context)
-        });
+    let places = place::Places::of(recipe.as_ref(), context);
+    let mut rows: Vec<Row> = worktrees
+        .listing
+        .worktrees
+        .iter()
+        .map(|tree| Row::of(tree, wanted, worktrees, &serving, context))
+        .collect();
+    for (row, tree) in rows.iter_mut().zip(&worktrees.listing.worktrees) {
+        row.run = servers.of(tree).to_vec();
+        row.elsewhere = places.unusual(tree, worktrees);
+        if tree.is_main() {
+            row.address = mains_port;
+            row.listening = mains_port.and_then(|port| serving.on(port, tree));
+        }
     }
     rows
 }
 
-/// Examines the files of all worktrees that have any, as many at a time as there are processors.
-fn statuses(trees: &[&Worktree]) -> Vec<Option<Result<Summary>>> {
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(trees.iter().map(|_| None).collect::<Vec<_>>());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(trees.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(tree) = trees.get(at) else { break };
-                    if tree.missing || tree.head == Head::Bare {
-                        continue;
-                    }
-                    let status = Summary::of(tree);
-                    found.lock().expect("no thread panics with it")[at] = Some(status);
-                }
-            });
-        }
-    });
-    found.into_inner().expect("no thread has panicked with it")
+/// The commit that is checked out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownCommit {
+    /// When it was committed, RFC 3339.
+    pub committed_at: String,
+    pub subject: String,
+    /// The same time, in seconds since 1970.
+    #[serde(skip)]
+    pub committed: i64,
+}
+
+/// How the commits compare with those of the base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// The branch that it is compared with.
+    pub with: String,
+    #[serde(flatten)]
+    pub divergence: Divergence,
+    /// Whether the changes need not be compared any more.
+    #[serde(skip)]
+    pub is_all: bool,
 }
 
 /// A worktree as it is shown. In JSON, absent means not applicable, and null means asked for but unknown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub name: String,
     pub path: String,
@@ -133,12 +160,32 @@ pub struct Row {
     pub updated_at: Option<String>,
     #[serde(skip_serializing_if = "Asked::is_not")]
     pub status: Asked<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    #[serde(skip_serializing_if = "Asked::is_not")]
+    pub compared: Asked<Compared>,
+    #[serde(skip_serializing_if = "Asked::is_not")]
+    pub commit: Asked<ShownCommit>,
+    #[serde(skip_serializing_if = "Asked::is_not")]
+    pub size: Asked<Size>,
+    /// The port of its address: its own, or the one that the main worktree has always had.
+    #[serde(skip)]
+    pub address: Option<u16>,
+    /// Who listens there.
+    #[serde(skip)]
+    pub listening: Option<Listener>,
+    /// Where it is, if that is not where the recipe would put it.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
+    /// What its setup waits for, in few words.
+    #[serde(skip)]
+    pub unfinished: Option<String>,
 }
 
 impl Row {
     fn of(
         tree: &Worktree,
-        status: Asked<Summary>,
+        wanted: Wanted,
         worktrees: &Worktrees,
         serving: &Serving,
         context: &Context,
@@ -150,8 +197,8 @@ impl Row {
             ports.iter().filter_map(|(name, port)| Some((name.clone(), serving.on(*port, tree)?)));
         let listeners = listening.collect();
         let listener = port.and_then(|port| serving.on(port, tree));
-        let setup = record.and_then(|record| record.unfinished_hook());
-        let setup = setup.map(|hook| format!("'{}' {}", hook.command, hook.ended.describe()));
+        let unfinished = record.and_then(|record| record.unfinished_hook());
+        let has_files = !tree.missing && tree.head != Head::Bare;
         Self {
             name: worktrees.name(tree),
             path: tree.path.to_string_lossy().into_owned(),
@@ -166,71 +213,88 @@ impl Row {
             locked: tree.locked.clone(),
             missing: tree.missing,
             port,
-            url: port.map(|port| format!("http://localhost:{port}")),
+            url: port.map(url),
             running: port.map(|_| listener.is_some()),
+            address: port,
+            listening: listener.clone(),
             listener,
             listeners,
             ports: ports.into_iter().collect(),
             run: Vec::new(),
             protected: record.is_some_and(|record| record.protected),
             note: record.and_then(|record| record.note.clone()),
-            setup,
+            setup: unfinished.map(|hook| format!("'{}' {}", hook.command, hook.ended.describe())),
+            unfinished: unfinished.map(details::unfinished),
             not_pushed_to: record.and_then(|record| not_pushed_to(tree, record, &context.repo)),
             created_at: record.map(|record| record.created.clone()),
             updated_at: record.map(|record| record.updated.clone()),
-            status,
+            status: Asked::pending_if(wanted.status && has_files),
+            operation: None,
+            compared: Asked::Not,
+            commit: Asked::pending_if(wanted.status && tree.head.oid().is_some()),
+            size: Asked::pending_if(wanted.size && has_files),
+            elsewhere: None,
         }
     }
 
-    /// Describes the uncommitted changes, for people.
-    pub fn changes_cell(&self) -> String {
-        match &self.status {
-            Asked::Not => String::new(),
-            Asked::Unknown => "?".into(),
-            Asked::Known(summary) => summary.describe(),
-        }
+    /// Whether something is still to be found out.
+    pub fn is_pending(&self) -> bool {
+        self.status == Asked::Pending
+            || self.compared == Asked::Pending
+            || self.compared.known().is_some_and(|compared| !compared.is_all)
+            || self.commit == Asked::Pending
+            || self.size == Asked::Pending
     }
 
-    pub fn branch_cell(&self) -> String {
-        if self.bare { "(bare)".into() } else { self.branch.clone().unwrap_or_else(|| "(detached)".into()) }
-    }
-
-    /// Returns the address for people, and which process serves it.
-    pub fn address_cell(&self) -> String {
-        let Some(url) = &self.url else { return String::new() };
-        let mut text = url.clone();
-        if let Some(listener) = &self.listener {
-            text += &format!(" {}", listener.describe());
-        }
-        for (name, listener) in &self.listeners {
-            let number = self.ports[name];
-            if Some(number) != self.port {
-                text += &format!(", {name} {number} {}", listener.describe());
+    /// Takes over what an older row of the same worktree says, until it is found out again.
+    pub fn keep_what_is_pending(&mut self, old: &Self) {
+        fn keep<T: Clone + PartialEq>(place: &mut Asked<T>, old: &Asked<T>) {
+            if *place == Asked::Pending {
+                place.clone_from(old);
             }
         }
-        text
+        keep(&mut self.status, &old.status);
+        keep(&mut self.compared, &old.compared);
+        keep(&mut self.commit, &old.commit);
+        keep(&mut self.size, &old.size);
+        self.operation = old.operation;
     }
 
-    /// Returns further remarks, in words.
-    pub fn marks(&self) -> String {
-        let mut marks = Vec::new();
-        if self.main {
-            marks.push("main".to_owned());
+    /// Takes what was found out; returns a warning if that failed.
+    pub fn take(&mut self, finding: Finding) -> Option<String> {
+        fn known<T>(place: &mut Asked<T>, found: crate::error::Result<T>) -> Option<String> {
+            match found {
+                Ok(value) => *place = Asked::Known(value),
+                Err(error) => {
+                    *place = Asked::Unknown;
+                    return Some(error.in_one_line());
+                }
+            }
+            None
         }
-        if let Some(reason) = &self.locked {
-            marks.push(if reason.is_empty() { "locked".into() } else { format!("locked: {reason}") });
-        }
-        if self.missing {
-            marks.push(if self.locked.is_some() { "missing".into() } else { "missing, prunable".into() });
-        }
-        if self.protected {
-            marks.push("protected".into());
-        }
-        marks.extend(self.setup.as_ref().map(|setup| format!("setup unfinished: {setup}")));
-        marks.extend(self.not_pushed_to.as_ref().map(|_| "not pushed".to_owned()));
-        marks.extend(self.note.clone());
-        marks.join("; ")
+        let (what, why) = match finding {
+            Finding::Status(operation, status) => {
+                self.operation = operation;
+                ("what has changed in", known(&mut self.status, status))
+            }
+            Finding::Merged(merged) => {
+                if let Asked::Known(compared) = &mut self.compared {
+                    compared.divergence.merged = merged.as_ref().is_ok_and(|merged| *merged);
+                    compared.is_all = true;
+                }
+                ("whether the base has the changes of", merged.err().map(|error| error.in_one_line()))
+            }
+            Finding::Compared(compared) => ("how far the base is from", known(&mut self.compared, compared)),
+            Finding::Commit(commit) => ("when the last commit was made in", known(&mut self.commit, commit)),
+            Finding::Size(size) => ("the size of", known(&mut self.size, size)),
+        };
+        why.map(|why| format!("cannot tell {what} '{}': {why}", self.name))
     }
+}
+
+/// Returns the address of what listens on a port of ours.
+fn url(port: u16) -> String {
+    format!("http://localhost:{port}")
 }
 
 /// Returns the remote that `add` could not push a branch to; `None` once the branch is there, or tracks something.

@@ -60,6 +60,11 @@ pub enum Database {
 }
 
 impl Database {
+    /// Returns what it is called, and where it is if that is not beside the worktree's files.
+    pub fn shown(&self) -> String {
+        self.describe().trim_start_matches("database ").to_owned()
+    }
+
     /// Returns its place as written in claims, distinct from those of other engines.
     pub fn claimed(&self) -> String {
         match self {

@@ -146,6 +146,9 @@ pub fn dbname(text: &str) -> String {
 /// zero-width characters, blanks other than the space, and characters that Unicode has not assigned or leaves to
 /// private use.
 pub fn escaped(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_visible(c) { out.push(c) } else { out.extend(c.escape_default()) }

@@ -1,7 +1,9 @@
-//! A few lines of the terminal below the cursor, redrawn after each key, and gone without a trace at the end.
+//! A part of the terminal that is redrawn, and gone without a trace at the end: a few lines below the cursor, or a whole
+//! screen of its own.
 //!
-//! Keys come from stdin, lines go to stderr. The cursor rests in the first line, so that all our lines are below it
-//! whatever a resize does to them. The terminal's modes are restored when this is dropped, and on a panic.
+//! Keys come from stdin. Lines below the cursor go to stderr; the cursor rests in the first one, so that all our lines
+//! are below it whatever a resize does to them. A whole screen is an answer, and goes to stdout. The terminal's modes are
+//! restored when this is dropped, and on a panic.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, Once};
@@ -11,12 +13,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::live;
 use crate::error::{Explain, Result};
 use crate::text::name::escaped;
 
-/// The terminal's previous modes, while ours are set.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// The terminal's previous modes, and the part of it that is ours, while our modes are set.
+static BEFORE: Mutex<Option<(Termios, Part)>> = Mutex::new(None);
 static PANICS: Once = Once::new();
+
+/// Which part of the terminal is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    BelowTheCursor,
+    Whole,
+}
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +61,24 @@ pub enum Style {
     Strong,
     /// For less important parts.
     Dim,
+    /// For what asks for care.
+    Alarm,
+    StrongAlarm,
+    /// For what runs well.
+    Good,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "\x1b[1m",
+            Self::Dim => super::DIM,
+            Self::Alarm => "\x1b[31m",
+            Self::StrongAlarm => super::RED,
+            Self::Good => "\x1b[32m",
+        }
+    }
 }
 
 /// A part of a line; control characters in it never reach the terminal.
@@ -58,11 +86,25 @@ pub enum Style {
 pub struct Span {
     style: Style,
     text: String,
+    /// Where it leads, on a terminal that takes links.
+    link: Option<String>,
 }
 
 impl Span {
     pub fn new(style: Style, text: &str) -> Self {
-        Self { style, text: escaped(text) }
+        Self { style, text: escaped(text), link: None }
+    }
+
+    /// Returns so many blanks.
+    pub fn blank(columns: usize) -> Self {
+        Self { style: Style::Plain, text: " ".repeat(columns), link: None }
+    }
+
+    /// Returns it as a link.
+    #[must_use]
+    pub fn leading_to(mut self, url: &str) -> Self {
+        self.link = Some(escaped(url));
+        self
     }
 
     /// Returns it padded with blanks to `columns`.
@@ -82,18 +124,39 @@ impl Span {
 
     /// Returns how many columns it takes.
     pub fn width(&self) -> usize {
-        self.text.width()
+        // nearly all text is plain, and there is no control character in it
+        if self.text.is_ascii() { self.text.len() } else { self.text.width() }
     }
 
-    #[cfg(test)]
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// Returns it with another text, of which nothing is escaped again.
+    #[must_use]
+    pub(super) fn saying(&self, text: String) -> Self {
+        Self { text, ..self.clone() }
+    }
+
+    /// Returns its text with the sequences that a terminal understands.
+    pub(super) fn painted(&self, coloured: bool, linked: bool) -> String {
+        let code = self.style.code();
+        let text = if coloured && !code.is_empty() && !self.text.is_empty() {
+            format!("{code}{}{}", self.text, super::PLAIN)
+        } else {
+            self.text.clone()
+        };
+        match &self.link {
+            Some(url) if linked => format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\"),
+            _ => text,
+        }
+    }
 }
 
-/// The lines below the cursor.
+/// The part of the terminal.
 #[derive(Debug)]
 pub struct Screen {
+    part: Part,
     coloured: bool,
 }
 
@@ -103,8 +166,23 @@ impl Screen {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Takes the terminal.
+    /// Whether there is a terminal to take whole and to read keys from.
+    pub fn is_there_whole() -> bool {
+        io::stdin().is_terminal() && live::is_possible()
+    }
+
+    /// Takes the lines below the cursor.
     pub fn open() -> Result<Self> {
+        let coloured = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        Self::take(Self { part: Part::BelowTheCursor, coloured })
+    }
+
+    /// Takes the whole terminal.
+    pub fn open_whole() -> Result<Self> {
+        Self::take(Self { part: Part::Whole, coloured: live::is_coloured() })
+    }
+
+    fn take(screen: Self) -> Result<Self> {
         PANICS.call_once(|| {
             let tell = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -112,8 +190,6 @@ impl Screen {
                 tell(panic);
             }));
         });
-        let coloured = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-        let screen = Self { coloured };
         screen.enter()?;
         Ok(screen)
     }
@@ -125,9 +201,14 @@ impl Screen {
         let mut raw = before.clone();
         raw.make_raw();
         if let Ok(mut kept) = BEFORE.lock() {
-            *kept = Some(before);
+            *kept = Some((before, self.part));
         }
-        tcsetattr(io::stdin(), OptionalActions::Now, &raw).explain(failed)
+        tcsetattr(io::stdin(), OptionalActions::Now, &raw).explain(failed)?;
+        if self.part == Part::Whole {
+            // the alternate screen, without a cursor
+            let _ = io::stdout().lock().write_all(b"\x1b[?1049h\x1b[?25l");
+        }
+        Ok(())
     }
 
     /// Gives the terminal back in its previous state, for a while.
@@ -137,6 +218,9 @@ impl Screen {
 
     /// Returns the terminal's rows and columns.
     pub fn size(&self) -> (usize, usize) {
+        if self.part == Part::Whole {
+            return live::size().unwrap_or((24, 80));
+        }
         let size = tcgetwinsize(io::stderr()).ok().filter(|size| size.ws_row > 0 && size.ws_col > 0);
         size.map_or((24, 80), |size| (size.ws_row.into(), size.ws_col.into()))
     }
@@ -158,22 +242,22 @@ impl Screen {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
+    /// Shows these lines from the top of a whole screen, and nothing else.
+    pub fn draw_whole(&self, lines: &[Vec<Span>]) {
+        let (rows, columns) = self.size();
+        let lines = lines.iter().take(rows).map(|line| self.painted(line, columns - 1));
+        let lines: Vec<String> = lines.collect();
+        let text = format!("{}\x1b[H{}\x1b[J{}", live::BEGIN, lines.join("\x1b[K\r\n"), live::END);
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
     fn painted(&self, line: &[Span], columns: usize) -> String {
         let mut left = columns;
         let mut text = String::new();
         for span in line {
             let part = cut(&span.text, left);
             left -= part.width();
-            let code = match span.style {
-                Style::Strong => "\x1b[1m",
-                Style::Dim => super::DIM,
-                Style::Plain => "",
-            };
-            if self.coloured && !code.is_empty() {
-                text += &format!("{code}{part}{}", super::PLAIN);
-            } else {
-                text += part;
-            }
+            text += &span.saying(part.to_owned()).painted(self.coloured, false);
         }
         text
     }
@@ -194,14 +278,17 @@ impl Drop for Screen {
 /// Erases our lines and restores the terminal's modes.
 fn leave() {
     let before = BEFORE.lock().ok().and_then(|mut kept| kept.take());
-    if let Some(before) = before {
-        let _ = io::stderr().lock().write_all(b"\r\x1b[J");
+    if let Some((before, part)) = before {
+        let _ = match part {
+            Part::BelowTheCursor => io::stderr().lock().write_all(b"\r\x1b[J"),
+            Part::Whole => io::stdout().lock().write_all(b"\x1b[?25h\x1b[?1049l"),
+        };
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
     }
 }
 
 /// Returns the beginning of a text that fits into this many columns.
-fn cut(text: &str, columns: usize) -> &str {
+pub(super) fn cut(text: &str, columns: usize) -> &str {
     let mut width = 0;
     let end = text.char_indices().find(|(_, c)| {
         width += c.width().unwrap_or(0);
@@ -323,11 +410,11 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_by_columns_and_holds_no_control_characters() {
-        let screen = Screen { coloured: false };
+        let screen = Screen { part: Part::BelowTheCursor, coloured: false };
         let line = |text| vec![Span::new(Style::Plain, "> "), Span::new(Style::Strong, text)];
         assert_eq!(screen.painted(&line("日本語"), 7), "> 日本");
         assert_eq!(screen.painted(&line("a\x1b[2Jb\n"), 80), "> a\\u{1b}[2Jb\\n");
-        let screen = Screen { coloured: true };
+        let screen = Screen { part: Part::BelowTheCursor, coloured: true };
         assert_eq!(screen.painted(&line("ab"), 80), "> \x1b[1mab\x1b[0m");
         assert_eq!(Span::new(Style::Plain, "日本").padded(6).text(), "日本  ");
     }

@@ -37,10 +37,11 @@ pub enum Listener {
 }
 
 impl<'a> Serving<'a> {
-    /// Tries each port that is claimed for a worktree; processes are looked up only for ports in use.
-    pub fn look(worktrees: &'a Worktrees) -> Self {
+    /// Tries each port that is claimed for a worktree, and the main one's; processes are looked up only for ports in
+    /// use.
+    pub fn look(worktrees: &'a Worktrees, mains_port: Option<u16>) -> Self {
         let ports = worktrees.records.iter().flat_map(Record::ports).map(|(_, port)| port);
-        let bound: BTreeSet<u16> = ports.filter(|port| port::is_bound(*port)).collect();
+        let bound: BTreeSet<u16> = ports.chain(mains_port).filter(|port| port::is_bound(*port)).collect();
         Self { worktrees, listeners: listeners(&bound), bound }
     }
 

@@ -86,6 +86,24 @@ impl EntryState {
     }
 }
 
+impl EntryState {
+    /// Whether it ended by itself.
+    pub fn has_died(&self) -> bool {
+        self.state == "died"
+    }
+
+    /// What a person should do about it, if anything, as a note in the list.
+    pub fn need(&self) -> Option<String> {
+        let Self { entry, state, .. } = self;
+        match (*state, self.status) {
+            ("died", ExitStatus::Known(status)) => Some(format!("{entry} died with status {status}")),
+            ("died" | "failed", _) => Some(format!("{entry} {state}")),
+            _ if self.restart => Some(format!("restart {entry}")),
+            _ => None,
+        }
+    }
+}
+
 /// The servers of all worktrees, as far as any was ever started.
 #[derive(Debug, Default)]
 pub struct States(HashMap<PathBuf, Vec<EntryState>>);
