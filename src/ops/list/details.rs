@@ -33,6 +33,7 @@ pub fn block(row: &Row, worktrees: &Worktrees) -> Vec<(String, String)> {
     lines.extend(row.size.known().map(|size| ("size", size.describe())));
     lines.extend(row.address.map(|port| ("address", address(port, row))));
     lines.extend(ports(row));
+    lines.extend(row.run.iter().map(|server| ("server", server.describe())));
     lines.extend(record.into_iter().flat_map(things));
     lines.extend(record.map(|record| ("made", made(record))));
     lines.extend(record.into_iter().flat_map(hooks));

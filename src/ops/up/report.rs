@@ -92,6 +92,12 @@ impl EntryState {
         self.state == "died"
     }
 
+    /// Describes it, as in "web ready since 2026-01-02 03:04:05 UTC".
+    pub fn describe(&self) -> String {
+        let since = self.since.replace('T', " ").replace('Z', " UTC");
+        format!("{} {} since {since}", self.entry, self.state)
+    }
+
     /// What a person should do about it, if anything, as a note in the list.
     pub fn need(&self) -> Option<String> {
         let Self { entry, state, .. } = self;
