@@ -45,7 +45,11 @@ pub fn block(row: &Row, worktrees: &Worktrees) -> Vec<(String, String)> {
 fn commit(row: &Row, head: &str) -> String {
     let short = &head[..7];
     match row.commit.known() {
-        Some(commit) => format!("{short} {} ({} ago)", commit.subject, age(commit.committed)),
+        Some(commit) => {
+            let age = age(commit.committed);
+            let ago = if age == "now" { age } else { format!("{age} ago") };
+            format!("{short} {} ({ago})", commit.subject)
+        }
         None => short.to_owned(),
     }
 }
