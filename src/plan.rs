@@ -102,6 +102,8 @@ pub struct Facts {
     pub env_sources: BTreeMap<String, (PathBuf, EnvText)>,
     /// The env file whose source has the database's URL, or else the first one, with the text of its source.
     pub env_source: Option<(String, EnvText)>,
+    /// Where the project reads the relative path of an SQLite database from, relative to a worktree.
+    pub database_dir: PathBuf,
     /// Sources of env files that git tracks, so others may have written them.
     pub tracked_sources: BTreeSet<PathBuf>,
     /// Paths to link to the main worktree, each with the recipe's entry that asks for it.

@@ -379,3 +379,32 @@ fn bytes_that_are_no_text_reach_programs_as_they_are() {
     let file = std::fs::read(world.path("myproject-a/.env")).unwrap();
     assert_eq!(file[b"PORT=8000\n".len()..], main[b"PORT=8000\n".len()..]);
 }
+
+#[test]
+fn what_programs_put_together_is_told_where_it_is_mains() {
+    let world = World::with_repo();
+    let told = |env: &str, name: &str| {
+        world.write("myproject/.env", env);
+        let note = format!("note: {name} in '[ROOT]/myproject/.env' has an expansion: its ");
+        world.wt(&["add", "-n", "x"]).ok().stdout.contains(&note)
+    };
+    for url in [
+        "postgres://u:p@localhost/${DB_NAME}",
+        "\"sqlite:////srv/$DB_NAME.db\"",
+        "${DB_URL:-mysql://localhost/x}",
+    ] {
+        assert!(told(&format!("DB_NAME=app\nDATABASE_URL={url}\n"), "DATABASE_URL"), "{url}");
+    }
+    assert!(told("OTHER_DSN=postgres://localhost/$X\n", "OTHER_DSN"));
+    assert!(told("WEB_PORT=${WEB:-3000}\n", "WEB_PORT"));
+    // what is put together from the worktree's own is its own, and other things are nobody's
+    for env in
+        ["PORT=8000\nAPI_PORT=$PORT\n", "DB_PORT=${X}\n", "GREETING=\"hello $USER\"\n", "URL=http://$HOST/\n"]
+    {
+        let names = ["API_PORT", "DB_PORT", "GREETING", "URL"];
+        assert!(!names.iter().any(|name| told(env, name)), "{env}");
+    }
+    world.write("myproject/.env", "DATABASE_URL=postgres://localhost/${DB}\n");
+    world.write("myproject/.wt.toml", "[database]\nvariable = \"DATABASE_URL\"\n");
+    world.wt(&["add", "x"]).code(128).says(&["caused by: it has an expansion there"]);
+}

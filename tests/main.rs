@@ -33,6 +33,7 @@ mod init;
 mod install;
 mod list;
 mod man;
+mod monorepo;
 mod r#move;
 mod mysql;
 mod node;

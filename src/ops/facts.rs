@@ -23,7 +23,7 @@ use crate::resource::database::Content;
 use crate::resource::port;
 use crate::text::dotenv::{EnvText, Value, is_utf16};
 use crate::text::name::BranchName;
-use crate::text::url::{Engine, Url};
+use crate::text::url::{Engine, SqlitePlace, Url};
 
 impl Known {
     /// Looks up what `word` names, in git's order.
@@ -121,6 +121,7 @@ impl Facts {
             databases: Vec::new(),
             env_sources: BTreeMap::new(),
             env_source: None,
+            database_dir: PathBuf::new(),
             tracked_sources: BTreeSet::new(),
             links: Vec::new(),
             links_to_hide: Vec::new(),
@@ -151,6 +152,9 @@ impl Facts {
         self.unusual_database = unusual_database(main, recipe, &sources);
         self.fill = fill(main, recipe, &sources, &self.consent);
         self.env_source = with_database(&sources.texts, recipe);
+        let url = self.env_source.as_ref().zip(recipe.database.as_ref());
+        let url = url.and_then(|((file, text), rule)| Some((file, text.get(&rule.variable)?.into_text())));
+        self.database_dir = url.map(|(file, url)| database_dir(main, file, &url)).unwrap_or_default();
         self.env_sources = sources.texts;
         self.tracked_sources = sources.tracked;
         self.left_out = sources.left_out;
@@ -253,7 +257,22 @@ fn unusual_database(main: &Path, recipe: &Recipe, sources: &Sources) -> Option<A
     let (file, text) = with_database(&sources.texts, recipe)?;
     let Value::Text(url) = text.get(&rule.variable)? else { return None };
     let author = if sources.is_tracked(&file) { Author::Repository } else { Author::User };
-    Consent::unusual_database(rule, &Requested::by(author, url), main, &real_in_part)
+    let dir = database_dir(main, &file, &url);
+    Consent::unusual_database(rule, &Requested::by(author, url), &dir, main, &real_in_part)
+}
+
+/// Returns the directory, relative to a worktree, from which the project reads the relative path of an SQLite database:
+/// that of the env file, if the database is there or a project is, or else the root.
+fn database_dir(main: &Path, file: &str, url: &str) -> PathBuf {
+    const PROJECTS: [&str; 7] =
+        ["manage.py", "pyproject.toml", "package.json", "composer.json", "Gemfile", "Cargo.toml", "go.mod"];
+    let dir = Path::new(file).parent().unwrap_or(Path::new(""));
+    let Some(SqlitePlace::Relative(path)) = Url::parse(url).and_then(|url| url.sqlite_place()) else {
+        return PathBuf::new();
+    };
+    let is_there = |dir: &Path| main.join(dir).join(&path).is_file();
+    let has_project = || PROJECTS.iter().any(|name| main.join(dir).join(name).is_file());
+    if is_there(dir) || (!is_there(Path::new("")) && has_project()) { dir.into() } else { PathBuf::new() }
 }
 
 /// Returns the places of databases that other records have claimed.

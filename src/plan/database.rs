@@ -1,6 +1,6 @@
 //! Which database a worktree gets: usually its own, derived from the URL of the main worktree's.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{Facts, Plan};
 use crate::error::{Error, Result};
@@ -58,6 +58,12 @@ impl Plan {
         let Some(text) = main_url(&rule.variable) else {
             let error =
                 Error::new(format!("no {} with a database URL in '{}'", rule.variable, recipe.env.from));
+            let has_expansion = facts.env_source.iter().any(|(_, text)| text.get(&rule.variable).is_some());
+            let error = if has_expansion {
+                error.because("it has an expansion there, which programs read differently")
+            } else {
+                error
+            };
             return Err(facts
                 .left_out
                 .iter()
@@ -89,13 +95,17 @@ impl Plan {
             return Ok(Some(own_url(own)));
         }
         let Some((place, own)) = self.sqlite_place(&url, &text, &name, facts) else { return Ok(None) };
-        let from_root = |path: &str| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), Path::new(path));
+        let from_root = |path: &Path| absolute(facts.main.as_deref().unwrap_or(&facts.cwd), path);
         let origin = match (rule.from.wanted().as_str(), url.sqlite_place()) {
-            ("main", Some(SqlitePlace::Relative(path) | SqlitePlace::Absolute(path))) => {
+            ("main", Some(SqlitePlace::Relative(path))) => {
+                let path = below(&facts.database_dir, &path);
                 Content::Main(from_root(&path).to_string_lossy().into_owned())
             }
+            ("main", Some(SqlitePlace::Absolute(path))) => {
+                Content::Main(from_root(Path::new(&path)).to_string_lossy().into_owned())
+            }
             ("empty" | "main", _) => Content::Empty,
-            (dump, _) => Content::Script(from_root(dump)),
+            (dump, _) => Content::Script(from_root(Path::new(dump))),
         };
         let fill =
             facts.unusual_fill(|made| matches!(made, Database::Sqlite(made) if made.place == place))?;
@@ -162,16 +172,18 @@ impl Plan {
     /// Returns where an SQLite database goes: a relative path is already different in each worktree, an absolute one is
     /// replaced.
     fn sqlite_place(&self, url: &Url, text: &str, name: &str, facts: &Facts) -> Option<(String, String)> {
-        let inside = |path: &str| self.path.join(path).to_string_lossy().into_owned();
+        let inside = |path: &Path| self.path.join(path).to_string_lossy().into_owned();
         match url.sqlite_place()? {
             SqlitePlace::Memory => None,
-            SqlitePlace::Relative(path) => Some((inside(&path), text.to_owned())),
+            SqlitePlace::Relative(path) => {
+                Some((inside(&below(&facts.database_dir, &path)), text.to_owned()))
+            }
             SqlitePlace::Absolute(path) => {
                 let path = PathBuf::from(path);
                 let own = if let Some(within) =
                     facts.main.as_ref().and_then(|main| path.strip_prefix(main).ok())
                 {
-                    inside(&within.to_string_lossy())
+                    inside(within)
                 } else {
                     let ending =
                         path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
@@ -191,6 +203,19 @@ impl Plan {
             }
         }
     }
+}
+
+/// Returns a path relative to a worktree, without the `..` that leads out of a directory of it.
+fn below(dir: &Path, path: &str) -> PathBuf {
+    let mut joined = dir.to_owned();
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if joined.file_name().is_some() => drop(joined.pop()),
+            part => joined.push(part),
+        }
+    }
+    joined
 }
 
 /// A name that no other worktree has on the URL's server: one that is taken gets a hash behind it.

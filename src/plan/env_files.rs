@@ -7,6 +7,7 @@ use super::database::OwnUrl;
 use super::{Facts, Plan};
 use crate::error::Result;
 use crate::recipe::consent::Action;
+use crate::recipe::detect::is_shared_if_dynamic;
 use crate::recipe::{EnvRule, PortRule, Recipe, Words, draws_secret};
 use crate::resource::env_file::{MovedPort, Source, Supplied};
 use crate::resource::{EnvFile, Resource};
@@ -42,6 +43,7 @@ impl Plan {
             write_url(&mut sheets, &url);
         }
         for sheet in sheets.into_iter().filter(Sheet::is_used) {
+            self.notes.extend(sheet.dynamic());
             let mut supplied = sheet.waiting.clone();
             for (names, action) in sheet.supplied(recipe, facts) {
                 let key = action.key();
@@ -88,6 +90,26 @@ impl<'a> Sheet<'a> {
         by_recipe.into_iter().chain(by_source).collect()
     }
 
+    /// Returns notes on values that programs put together from other variables, none of which is the worktree's own: what
+    /// they lead to is main's.
+    fn dynamic(&self) -> Vec<String> {
+        let Some((path, text)) = self.source else { return Vec::new() };
+        let own: HashSet<&String> = self.own.iter().chain(&self.derived).map(|(name, _)| name).collect();
+        let is_made_of_own =
+            |raw: &str| own.iter().any(|name| with_expansion(raw).any(|used| used == name.as_str()));
+        let shared = text.variables().into_iter().filter(|(name, value)| match value {
+            Value::Dynamic(raw) => {
+                !own.contains(name) && is_shared_if_dynamic(name, raw) && !is_made_of_own(raw)
+            }
+            Value::Text(_) => false,
+        });
+        let note = |(name, _): (String, Value)| {
+            let kind = if name.ends_with("PORT") { "port" } else { "database" };
+            format!("{name} in '{}' has an expansion: its {kind} is the main worktree's", path.display())
+        };
+        shared.map(note).collect()
+    }
+
     fn text(&self) -> Option<&'a EnvText> {
         self.source.map(|(_, text)| text)
     }
@@ -119,6 +141,15 @@ impl<'a> Sheet<'a> {
             ..EnvFile::default()
         }
     }
+}
+
+/// Returns the names that follow a `$` or `${`.
+fn with_expansion(raw: &str) -> impl Iterator<Item = &str> {
+    raw.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
 }
 
 /// Returns the file for what the main worktree has nowhere.

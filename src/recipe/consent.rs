@@ -360,6 +360,7 @@ impl Consent {
     pub fn unusual_database(
         rule: &DatabaseRule,
         url: &Requested<String>,
+        dir: &Path,
         main: &Path,
         real: &dyn Fn(&Path) -> PathBuf,
     ) -> Option<Action> {
@@ -371,7 +372,7 @@ impl Consent {
         let place = match Engine::of(parsed.scheme())? {
             Engine::Sqlite => match parsed.sqlite_place()? {
                 SqlitePlace::Memory => return None,
-                SqlitePlace::Relative(path) if is_inside(Path::new(&path)) => return None,
+                SqlitePlace::Relative(path) if is_inside(&dir.join(&path)) => return None,
                 SqlitePlace::Absolute(path)
                     if is_inside(Path::new(&path).strip_prefix(main).unwrap_or(Path::new(".."))) =>
                 {

@@ -19,6 +19,15 @@ use crate::recipe::{DatabaseRule, EnvRule, Recipe, RunRule, VenvRule};
 use crate::text::name::escaped;
 
 pub use choice::Topic;
+
+/// Whether a value that programs put together themselves names a port of the project's, or a database: git-wt cannot
+/// give a worktree its own.
+pub fn is_shared_if_dynamic(name: &str, raw: &str) -> bool {
+    let scheme = raw.trim_start_matches(['"', '\'']).split_once("://").map(|(scheme, _)| scheme);
+    env_file::names_port(name)
+        || name == "DATABASE_URL"
+        || scheme.is_some_and(|scheme| crate::text::url::Engine::of(scheme).is_some())
+}
 use env_file::{EnvFile, NamedDatabase};
 use install::Install;
 use template::Template;

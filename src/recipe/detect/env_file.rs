@@ -2,7 +2,9 @@
 //!
 //! It knows names and values, and shows no values except ports.
 
-use super::Root;
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Root, install};
 use crate::recipe::EnvRule;
 use crate::recipe::regenerable::is_no_part;
 use crate::text::dotenv::{EnvText, Value};
@@ -36,7 +38,7 @@ const SERVICE_PREFIXES: [&str; 18] = [
     "SSH_",
 ];
 /// Where a project of many parts often keeps them.
-const APPS: &str = "apps";
+const USUAL_PARTS: [&str; 3] = ["apps/*", "packages/*", "services/*"];
 /// Variables that must differ in every environment.
 const SECRETS: [&str; 2] = ["SECRET_KEY", "DJANGO_SECRET_KEY"];
 /// Variables that name a database separately from its server, and those that give its kind.
@@ -99,17 +101,26 @@ impl EnvFile {
     }
 
     /// Finds the other env files that git ignores: the one that overrides the first, if it has anything to manage, and
-    /// those of the project's parts, such as `backend/.env`, one level below or in `apps`.
+    /// those of the project's parts, such as `backend/.env`: one level below, where parts are usually kept, and where
+    /// npm, yarn or pnpm are told that packages are.
     pub(super) fn further(root: &Root<'_>, ignored: &dyn Fn(&str) -> bool) -> Vec<Self> {
         let plain = |name: &&String| {
             !name.starts_with('.')
                 && !is_no_part(name)
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
-        let apps = Root::read(&root.path.join(APPS)).map(|apps| apps.names).unwrap_or_default();
-        let parts = root.names.iter().filter(plain).cloned();
-        let parts = parts.chain(apps.iter().filter(plain).map(|app| format!("{APPS}/{app}")));
-        let paths = parts.flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
+        let mut parts: Vec<String> = root.names.iter().filter(plain).cloned().collect();
+        let told = USUAL_PARTS.map(str::to_owned).into_iter().chain(workspaces(root));
+        for pattern in told.collect::<BTreeSet<_>>() {
+            parts.extend(
+                places(root, &pattern)
+                    .into_iter()
+                    .filter(|place| place.split('/').all(|part| plain(&&part.to_owned()))),
+            );
+        }
+        let mut known = HashSet::new();
+        parts.retain(|part| known.insert(part.clone()));
+        let paths = parts.into_iter().flat_map(|part| FILES_OF_PARTS.map(|file| format!("{part}/{file}")));
         let paths = [EnvRule::OVERRIDING.to_owned()].into_iter().chain(paths);
         let found = paths.filter_map(|path| {
             let variables = variables(&root.bytes(&path)?);
@@ -167,11 +178,54 @@ impl EnvFile {
     }
 }
 
+/// Returns the patterns under which a package manager of node is told that a repository's packages are.
+fn workspaces(root: &Root<'_>) -> Vec<String> {
+    let package = install::package(root);
+    let told = package.as_ref().and_then(|package| package.get("workspaces"));
+    let listed = told.and_then(|told| told.get("packages").unwrap_or(told).as_array());
+    let from_package = listed.into_iter().flatten().filter_map(|pattern| pattern.as_str().map(str::to_owned));
+    // a list of plain strings, which needs no parser
+    let text = root.text("pnpm-workspace.yaml").unwrap_or_default();
+    let below = text.lines().skip_while(|line| line.trim_end() != "packages:").skip(1);
+    let items = below.map_while(|line| match line.trim_start() {
+        "" => Some(""),
+        item if item.starts_with('#') => Some(""),
+        item => item.strip_prefix("- "),
+    });
+    let from_list = items.map(|item| item.trim().trim_matches(['\'', '"']).to_owned());
+    let patterns = from_package.chain(from_list).map(|pattern| pattern.trim_start_matches("./").to_owned());
+    // whatever the repository says, nothing outside of it is looked at
+    let is_inside = |pattern: &String| {
+        let mut parts = pattern.trim_end_matches('/').split('/');
+        !pattern.starts_with('!') && parts.all(|part| !part.is_empty() && !part.starts_with('.'))
+    };
+    patterns.filter(is_inside).collect()
+}
+
+/// Returns the directories that a pattern such as `packages/*` names; `**` is looked for one level deep.
+fn places(root: &Root<'_>, pattern: &str) -> Vec<String> {
+    let pattern = pattern.trim_end_matches('/');
+    let Some(around) = pattern.strip_suffix("/**").or_else(|| pattern.strip_suffix("/*")) else {
+        let is_plain = !pattern.contains('*') && root.path.join(pattern).is_dir();
+        return is_plain.then(|| pattern.to_owned()).into_iter().collect();
+    };
+    if around.contains('*') {
+        return Vec::new();
+    }
+    let inside = Root::read(&root.path.join(around)).map(|dir| dir.names).unwrap_or_default();
+    inside.into_iter().map(|name| format!("{around}/{name}")).collect()
+}
+
+/// Whether a variable of this name is a port of the project's own servers.
+pub(super) fn names_port(name: &str) -> bool {
+    (name == "PORT" || name.ends_with("_PORT"))
+        && !SERVICE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 fn ports(variables: &[(String, String)], django: bool) -> Vec<(String, u16)> {
     let mut ports: Vec<(String, u16)> = variables
         .iter()
-        .filter(|(name, _)| name == "PORT" || name.ends_with("_PORT"))
-        .filter(|(name, _)| !SERVICE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|(name, _)| names_port(name))
         .filter_map(|(name, value)| Some((name.clone(), value.parse().ok()?)))
         // an unprivileged server cannot use a lower port
         .filter(|(_, port)| *port >= 1024 && !SERVICES.contains(port))

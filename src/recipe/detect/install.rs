@@ -169,7 +169,7 @@ fn package_manager(root: &Root<'_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn package(root: &Root<'_>) -> Option<Value> {
+pub(super) fn package(root: &Root<'_>) -> Option<Value> {
     serde_json::from_str(&root.text("package.json")?).ok()
 }
 
