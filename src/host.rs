@@ -7,5 +7,6 @@ pub mod http;
 pub mod identity;
 pub mod log;
 pub mod mounts;
+mod notices;
 mod passwd;
 pub mod random;

@@ -41,6 +41,7 @@ mod nu;
 mod options;
 mod picker;
 mod ports;
+mod ports_of_others;
 mod post_checkout;
 mod postgres;
 mod powershell;

@@ -361,6 +361,7 @@ impl World {
             .env("HOME", self.path("home"))
             .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("GIT_WT_PORT_NOTICES", self.path("notices"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TEMPLATE_DIR", "")
             .env("GIT_CEILING_DIRECTORIES", self.root())
@@ -446,8 +447,16 @@ impl World {
             "run/fish_universal_variables.notifier",
         ];
         // directories that stay once they exist, and mean nothing while they are empty
-        let scaffold =
-            ["/wt", "/wt/records", "/wt/removed", "state/git-wt", "/ports", "/databases", "/refs/heads"];
+        let scaffold = [
+            "/notices",
+            "/wt",
+            "/wt/records",
+            "/wt/removed",
+            "state/git-wt",
+            "/ports",
+            "/databases",
+            "/refs/heads",
+        ];
         // a shell's history and caches do not count
         let home = self.path("home");
         let ends = |path: &Path, ends: &[&str]| ends.iter().any(|end| path.to_string_lossy().ends_with(end));

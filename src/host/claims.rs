@@ -3,7 +3,7 @@
 //! Each claim is one file in `$XDG_STATE_HOME/git-wt`, made whole or not at all, so there is no list to corrupt and no
 //! lock to wait for. This module must not judge whether an owner still exists: that takes its repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -18,6 +18,7 @@ use crate::error::{Error, Explain, Result};
 use crate::host::exec::variable;
 use crate::host::file;
 use crate::host::identity::Identity;
+use crate::host::notices::Notices;
 use crate::host::passwd;
 use crate::text::hash::hash;
 
@@ -91,7 +92,7 @@ impl Display for Claim {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.owner {
             Some(owner) => write!(out, "{} is claimed by {owner}", self.thing),
-            None => write!(out, "{} is claimed, but the claim is damaged", self.thing),
+            None => write!(out, "{} is claimed, by another user or a damaged claim", self.thing),
         }
     }
 }
@@ -118,6 +119,8 @@ pub enum Released {
 #[derive(Debug)]
 pub struct Claims {
     dir: PathBuf,
+    /// What other users of this host see of them.
+    notices: Option<Notices>,
 }
 
 /// A claim's file.
@@ -134,12 +137,13 @@ impl Claims {
     pub fn open() -> Self {
         let state = state_home(variable("XDG_STATE_HOME"), variable("HOME"));
         let state = state.or_else(|| Some(passwd::home()?.join(".local/state")));
-        Self::at(state.unwrap_or_else(|| NOWHERE.into()).join("git-wt"))
+        let claims = Self::at(state.unwrap_or_else(|| NOWHERE.into()).join("git-wt"));
+        Self { notices: Some(Notices::of_host()), ..claims }
     }
 
     /// Returns the claims in this directory.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), notices: None }
     }
 
     /// Returns the directory of this user's state, which contains the claims.
@@ -159,6 +163,15 @@ impl Claims {
             }
         }
         Ok(ports)
+    }
+
+    /// Returns the ports that other users of this host have claimed, and has them see this one's.
+    pub fn ports_of_others(&self) -> Result<BTreeSet<u16>> {
+        let Some(notices) = &self.notices else { return Ok(BTreeSet::new()) };
+        for port in self.ports()?.into_keys() {
+            notices.put_up(port, &self.file_of(&Thing::Port(port)));
+        }
+        Ok(notices.of_others())
     }
 
     /// Reads the claims on databases.
@@ -234,8 +247,20 @@ impl Claims {
                 return Ok(if claim.is_of(owner) { Claimed::Ours } else { Claimed::Taken(claim) });
             }
             if self.make(thing, owner)? {
-                return Ok(Claimed::Ours);
+                if self.is_seen(thing) {
+                    return Ok(Claimed::Ours);
+                }
+                self.release(thing, owner)?;
+                return Ok(Claimed::Taken(Claim { thing: thing.clone(), owner: None }));
             }
+        }
+    }
+
+    /// Has other users see a claim of ours; returns false if one of them has claimed the same.
+    fn is_seen(&self, thing: &Thing) -> bool {
+        match (thing, &self.notices) {
+            (Thing::Port(port), Some(notices)) => notices.put_up(*port, &self.file_of(thing)),
+            _ => true,
         }
     }
 
@@ -295,6 +320,9 @@ impl Claims {
                 return Ok(Released::Another(claim));
             }
             fs::remove_file(&path).explain(failed)?;
+            if let (Thing::Port(port), Some(notices)) = (thing, &self.notices) {
+                notices.take_down(*port, &path);
+            }
             return Ok(Released::Done);
         }
     }

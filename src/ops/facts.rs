@@ -10,7 +10,7 @@ use crate::error::{Error, Explain, Hint, Result};
 use crate::git::version::{self, Version};
 use crate::git::worktrees::{self, Worktree};
 use crate::git::{self, Oid, RemoteBranch, Repo, is_ignored, pointed_git_dir};
-use crate::host::claims::{Claims, RepositoryState, Thing};
+use crate::host::claims::{Claim, Claims, RepositoryState, Thing};
 use crate::host::exec;
 use crate::host::file::{self, real_in_part};
 use crate::host::identity::Identity;
@@ -114,7 +114,7 @@ impl Facts {
             free_ports: if gets == Gets::Nothing {
                 Vec::new()
             } else {
-                free_ports(recipe, own_record.as_ref(), claims)?
+                free_ports(repo, recipe, &records, own_record.as_ref(), claims)?
             },
             records,
             own: own_record,
@@ -203,14 +203,30 @@ fn home() -> PathBuf {
 }
 
 /// Returns a free port for each variable of the recipe, unless the worktree already has them all.
-fn free_ports(recipe: &Recipe, own: Option<&Record>, claims: &Claims) -> Result<Vec<u16>> {
+fn free_ports(
+    repo: &Repo,
+    recipe: &Recipe,
+    records: &[Record],
+    own: Option<&Record>,
+    claims: &Claims,
+) -> Result<Vec<u16>> {
     let variables = &recipe.port.variables;
     let has = own.map(Record::ports).unwrap_or_default();
     if variables.iter().all(|(variable, _)| has.iter().any(|(name, _)| name == variable)) {
         return Ok(Vec::new());
     }
+    let others = claims.ports_of_others()?;
+    let mut claims = claims.ports()?;
+    // what this repository's records hold may be claimed under another home
+    for record in records.iter().filter(|record| own.is_none_or(|own| own.id != record.id)) {
+        for (_, port) in record.ports() {
+            let claim = Claim { thing: Thing::Port(port), owner: Some(record.owner(repo)) };
+            claims.entry(port).or_insert(claim);
+        }
+    }
     let host = port::Host {
-        claims: &claims.ports()?,
+        claims: &claims,
+        others: &others,
         ephemeral: port::ephemeral(),
         bound: &port::is_bound,
         gone: &|owner| RepositoryState::of(owner) == RepositoryState::Gone,

@@ -42,6 +42,8 @@ pub struct Port {
 /// Which ports of this host are unavailable.
 pub struct Host<'a> {
     pub claims: &'a BTreeMap<u16, Claim>,
+    /// The ports of other users of this host.
+    pub others: &'a BTreeSet<u16>,
     /// The range from which the kernel takes ports for outgoing connections.
     pub ephemeral: RangeInclusive<u16>,
     /// Whether something holds a port now.
@@ -100,6 +102,7 @@ impl Search<'_> {
             && !WELL_KNOWN.contains(&port)
             && (wanted || !ephemeral.contains(&port))
             && !self.host.claims.contains_key(&port)
+            && !self.host.others.contains(&port)
             && !(self.host.bound)(port)
     }
 
@@ -114,7 +117,7 @@ impl Search<'_> {
             lines.push(format!("and {} more", claims.len() - SHOWN));
         }
         lines
-            .push("the others are main's, in use, reserved for something else or blocked by browsers".into());
+            .push("the others are main's, another user's, in use, reserved for something else or blocked by browsers".into());
         Error::new(format!("no port is free for {} in {range}", names.join(", ")))
             .quoting(&lines.join("\n"))
             .hint(if claims.iter().any(|(_, claim)| self.is_orphaned(claim)) {
@@ -251,6 +254,7 @@ mod tests {
     ) -> Result<Vec<u16>> {
         let claims = claims(claimed);
         let host = Host {
+            others: &BTreeSet::new(),
             claims: &claims,
             ephemeral: 32768..=60999,
             bound: &|port| bound.contains(&port),
