@@ -130,7 +130,7 @@ pub struct Hooks {
 pub struct RunRule {
     /// The command that starts it; a template.
     pub command: Requested<String>,
-    /// Its port: a variable of `[port]`, or a template; if absent, the one that the command names.
+    /// Its port: a variable of `[port]`, or a template; empty if it has none; if absent, the one that the command names.
     pub port: Option<String>,
     /// The address on this host that answers once it is ready; a template.
     pub ready: Option<String>,

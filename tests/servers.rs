@@ -85,6 +85,14 @@ impl Servers {
         servers
     }
 
+    /// Makes the same with worktrees that have no port.
+    pub fn without_ports(run: &str) -> Self {
+        let servers = Self::of_recipe(&format!("[run]\n{run}\n"));
+        servers.world.trust();
+        servers.add("staging");
+        servers
+    }
+
     pub fn without_consent(run: &str) -> Self {
         Self::of_recipe(&format!("[port]\nPORT = 8000\n[run]\n{run}\n"))
     }

@@ -84,7 +84,9 @@ fn up_all_leaves_out_main_and_the_protected() {
 }
 
 /// A command that leaves processes which have forked twice, have left the group and the session, and ignore TERM.
-const EVASIVE: &str = r#"worker = """
+const EVASIVE: &str = r#"[run.worker]
+port = ""
+command = """
 setsid sh -c 'sleep 1000 & echo $! >twice; exec sleep 1001' </dev/null &
 (trap '' TERM HUP; (sh -c 'echo $$ >stubborn; while :; do sleep 1000; done' &) )
 env -i /bin/sh -c 'echo $$ >bare; exec sleep 1002' &
@@ -96,7 +98,8 @@ while :; do sleep 1; done
 #[test]
 fn down_ends_every_process_however_it_has_left() {
     let servers = Servers::with(EVASIVE);
-    servers.wt(&["up", "-d", "staging"]).ok();
+    let seen = servers.wt(&["up", "-d", "staging"]).ok();
+    assert!(seen.stdout.ends_with("  running\n"), "{}", seen.stdout);
     let files = ["twice", "stubborn", "bare", "first"];
     let file = |name: &str| format!("myproject-staging/{name}");
     until("all are there", || {
@@ -411,7 +414,7 @@ fn up_answers_programs() {
 
 #[test]
 fn a_single_server_in_the_foreground_keeps_the_terminal() {
-    let servers = Servers::with("debug = \"read answer; echo got $answer; sleep 1000\"");
+    let servers = Servers::without_ports("debug = \"read answer; echo got $answer; sleep 1000\"");
     let Some(mut terminal) = Terminal::open(&servers.world, "bash") else { return };
     terminal.type_in("git wt up staging\r");
     terminal.until(|shown| shown.contains("debug  read answer"));
@@ -533,7 +536,7 @@ fn servers_are_completed_after_worktrees() {
 
 #[test]
 fn signals_to_a_supervisor_end_its_server() {
-    let servers = Servers::with("worker = \"sleep 1000\"");
+    let servers = Servers::without_ports("worker = \"sleep 1000\"");
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         servers.wt(&["up", "-d", "staging"]).ok();
         rustix::process::kill_process(servers.supervisor("worker"), signal).unwrap();
@@ -545,7 +548,8 @@ fn signals_to_a_supervisor_end_its_server() {
 #[test]
 fn a_server_in_the_background_goes_on_without_keys_and_ends_with_its_daemon() {
     // `cat` would end at the end of its input; the other one forks and lets its parent end
-    let servers = Servers::with("keys = \"cat; exit 9\"\ndaemon = \"(sleep 1000 & echo $! >pid) & exit 0\"");
+    let servers =
+        Servers::without_ports("keys = \"cat; exit 9\"\ndaemon = \"(sleep 1000 & echo $! >pid) & exit 0\"");
     servers.wt(&["up", "-d", "staging"]).ok();
     let states: Vec<_> = servers.listed("staging").iter().map(|one| one["state"].clone()).collect();
     assert_eq!(states, ["running", "running"]);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, Winsize};
@@ -80,6 +81,15 @@ pub enum Event {
     Asked,
 }
 
+/// What the kernel says about our children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Children {
+    /// This has happened to one of them.
+    One(Event),
+    Running,
+    None,
+}
+
 /// A server and all its processes.
 #[derive(Debug)]
 pub struct Supervisor {
@@ -141,7 +151,7 @@ impl Supervisor {
     pub fn wait(&mut self, at_most: Option<Duration>) -> Event {
         let deadline = at_most.map(|time| Instant::now() + time);
         loop {
-            if let Some(event) = self.reap() {
+            if let Children::One(event) = self.reap() {
                 return event;
             }
             if self.is_asked() {
@@ -170,13 +180,29 @@ impl Supervisor {
     }
 
     /// Takes notice of one child that has ended.
-    fn reap(&self) -> Option<Event> {
-        let (pid, status) = rustix::process::wait(WaitOptions::NOHANG).ok().flatten()?;
+    fn reap(&self) -> Children {
+        let (pid, status) = match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(ended)) => ended,
+            Err(Errno::CHILD) => return Children::None,
+            Ok(None) | Err(_) => return Children::Running,
+        };
         if pid != self.child {
-            return Some(Event::OrphanEnded);
+            return Children::One(Event::OrphanEnded);
         }
         let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
-        Some(Event::Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+        Children::One(Event::Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+    }
+
+    /// Whether no process of the server is left, once its first one has ended. The kernel knows: a look at all processes
+    /// may miss one that has just been forked.
+    pub fn has_ended(&self) -> bool {
+        loop {
+            match self.reap() {
+                Children::None => return true,
+                Children::Running => return false,
+                Children::One(_) => {}
+            }
+        }
     }
 
     /// Sleeps until a signal comes; returns whether our stdin has ended.
@@ -209,22 +235,20 @@ impl Supervisor {
         let mut asked = Tree::default();
         let mut status = None;
         loop {
-            while let Some(event) = self.reap() {
-                if let Event::Ended(code) = event {
-                    status = Some(code);
-                }
+            match self.reap() {
+                Children::One(Event::Ended(code)) => status = Some(code),
+                Children::One(_) => {}
+                Children::None => return status,
+                Children::Running if asked_at.elapsed() > grace + AFTER_KILL => return status,
+                Children::Running => self.nap(GLANCE),
             }
             let tree = self.tree();
-            if tree.is_empty() || asked_at.elapsed() > grace + AFTER_KILL {
-                return status;
-            }
             if asked_at.elapsed() >= grace {
                 tree.kill();
             }
             let new = tree.without(&asked);
             new.ask_to_end();
             asked.extend(new);
-            self.nap(GLANCE);
         }
     }
 

@@ -133,9 +133,12 @@ impl<'a> Servers<'a> {
     pub fn readiness(&self, entry: &str) -> Result<Readiness> {
         let rule = self.rule(entry)?;
         let url = rule.ready.as_deref().map(|template| self.words.render(template)).transpose()?;
-        let named = self.words.port_named_by(rule.command.wanted());
-        let of_rule = rule.port.as_deref().map(|port| self.port(entry, port)).transpose()?;
-        let port = of_rule.or(named);
+        let port = match rule.port.as_deref() {
+            // says that it has none
+            Some("") => None,
+            Some(written) => Some(self.port(entry, written)?),
+            None => self.words.port_named_by(rule.command.wanted()),
+        };
         // where no command names a port, the first server is thought to be the one that reads PORT
         let names_none = |(_, rule): &(String, RunRule)| {
             rule.port.is_none() && self.words.port_named_by(rule.command.wanted()).is_none()

@@ -119,12 +119,12 @@ fn watch(server: &mut Supervisor, spec: &mut Spec) -> Result<(Phase, Option<u8>)
             Event::Asked => return Ok((Phase::Stopped, status)),
             Event::Ended(code) => {
                 status = Some(code);
-                if code != 0 || server.tree().is_empty() {
+                if code != 0 || server.has_ended() {
                     return Ok((Phase::Died { status: code }, status));
                 }
                 // it has gone to the background
             }
-            Event::OrphanEnded if status.is_some() && server.tree().is_empty() => {
+            Event::OrphanEnded if status.is_some() && server.has_ended() => {
                 return Ok((Phase::Died { status: 0 }, status));
             }
             Event::OrphanEnded | Event::Nothing => {}
