@@ -19,6 +19,7 @@ pub mod push_guard;
 pub mod remove;
 pub mod rollback;
 pub mod run;
+pub mod summary;
 pub mod take_away;
 pub mod undo;
 pub mod up;

@@ -6,10 +6,10 @@
 pub mod live;
 pub mod picker;
 pub mod screen;
+mod status;
 pub mod table;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -40,6 +40,7 @@ impl Ui {
     /// Prints one line about what is being done.
     pub fn say(self, line: &str) {
         if !self.quiet {
+            let _line = status::cleared();
             let _ = writeln!(anstream::stderr(), "{}", escaped(line));
         }
     }
@@ -47,6 +48,7 @@ impl Ui {
     /// Prints a line that only `-v` asks for.
     pub fn detail(self, line: &str) {
         if self.verbose {
+            let _line = status::cleared();
             let _ = writeln!(anstream::stderr(), "{DIM}{}{PLAIN}", escaped(line));
         }
     }
@@ -63,23 +65,32 @@ impl Ui {
 
     /// Prints what another program or library has to say, with its lines and colours.
     pub fn tell(self, text: &str) {
+        let _line = status::cleared();
         let _ = write!(anstream::stderr(), "{}", escaped_but_colours(text));
     }
 
     /// Warns, even with `-q`, that something will not be as expected.
     pub fn warn(self, line: &str) {
+        let _line = status::cleared();
         let _ = writeln!(anstream::stderr(), "{YELLOW}warning:{PLAIN} {}", escaped(line));
     }
 
     /// Shows a command to paste.
     pub fn hint(self, hint: impl Into<Hint>) {
+        self.offer("hint", hint);
+    }
+
+    /// Shows a command to paste, and what it is for.
+    pub fn offer(self, what: &str, hint: impl Into<Hint>) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{DIM}hint:{PLAIN} {}", quote::command(&hint.into()));
+            let _line = status::cleared();
+            let _ = writeln!(anstream::stderr(), "{DIM}{what}:{PLAIN} {}", quote::command(&hint.into()));
         }
     }
 
     /// Shows an error: what failed, why, what was undone, and what to do.
     pub fn error(self, error: &Error) {
+        let _line = status::cleared();
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{RED}error:{PLAIN} {}", escaped(&error.headline()));
         for cause in &error.why {
@@ -101,23 +112,13 @@ impl Ui {
 
     /// Does work that may take long, and meanwhile shows its progress in one line, which disappears at the end.
     pub fn watch<T>(self, how_far: &(dyn Fn() -> String + Sync), work: impl FnOnce() -> T) -> T {
-        const GLANCE: Duration = Duration::from_millis(250);
-        if !self.is_watched() {
-            return work();
-        }
-        let (working, end) = mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut shown = 0;
-                while end.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
-                    shown = rewrite(&escaped(&how_far()), shown);
-                }
-                rewrite("", shown);
-            });
-            let done = work();
-            drop(working);
-            done
-        })
+        if self.is_watched() { status::during(&|_| how_far(), work) } else { work() }
+    }
+
+    /// Does a step that may take long, and meanwhile shows its name, how long it has taken, and what it last said.
+    pub fn spin<T>(self, step: &str, last: &(dyn Fn() -> String + Sync), work: impl FnOnce() -> T) -> T {
+        let told = |time| format!("{} {step}  {:5} {}", status::turn(time), short_time(time), last());
+        if self.is_watched() && !is_dumb() { status::during(&told, work) } else { work() }
     }
 
     /// Passes on a child's stderr, byte for byte.
@@ -240,19 +241,31 @@ fn escaped_but_colours(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Overwrites the last line on the terminal, which has `shown` characters; returns how many it has now.
-fn rewrite(line: &str, shown: usize) -> usize {
-    // a wrapped line could not be overwritten
-    let width = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
-    let width = if width == 0 { 80 } else { width };
-    let line: String = line.chars().take(width.saturating_sub(1)).collect();
-    let length = line.chars().count();
-    let blank = " ".repeat(shown.saturating_sub(length));
-    let back = if length == 0 { "\r" } else { "" };
-    if length + shown > 0 {
-        let _ = write!(io::stderr(), "\r{line}{blank}{back}");
+/// Whether the terminal only takes one line after another.
+fn is_dumb() -> bool {
+    crate::host::exec::variable("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// Formats a duration for people: `0.4s`, `12s`, `2m 5s`.
+pub fn short_time(time: Duration) -> String {
+    match time.as_secs() {
+        // nothing takes no time
+        0..10 => format!("{:.1}s", time.as_secs_f64().max(0.1)),
+        seconds @ 10..120 => format!("{seconds}s"),
+        seconds => format!("{}m {}s", seconds / 60, seconds % 60),
     }
-    length
+}
+
+/// Formats a number of bytes for people in as few characters as tell it apart: `4 kB`, `1.2 GB`.
+pub fn short_bytes(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB")];
+    match units.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) if bytes < 10 * size => {
+            format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size)
+        }
+        Some((size, unit)) => format!("{} {unit}", bytes / size),
+        None => format!("{} kB", bytes.div_ceil(1000)),
+    }
 }
 
 /// Returns what another program has printed, without its colours.
@@ -271,7 +284,9 @@ pub fn bytes(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, escaped_but_colours};
+    use std::time::Duration;
+
+    use super::{bytes, escaped_but_colours, short_bytes, short_time};
 
     #[test]
     fn only_colours_and_line_breaks_are_passed_on() {
@@ -282,6 +297,23 @@ mod tests {
             ("\x1b[31", "\\u{1b}[31"),
         ] {
             assert_eq!(escaped_but_colours(text), shown);
+        }
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in [
+            (0, "0 kB"),
+            (1, "1 kB"),
+            (999_999, "1000 kB"),
+            (1_250_000, "1.2 MB"),
+            (12_500_000, "12 MB"),
+            (3_000_000_000, "3.0 GB"),
+        ] {
+            assert_eq!(short_bytes(number), text);
+        }
+        for (millis, text) in [(40, "0.1s"), (3140, "3.1s"), (12_900, "12s"), (125_000, "2m 5s")] {
+            assert_eq!(short_time(Duration::from_millis(millis)), text);
         }
     }
 

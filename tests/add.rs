@@ -425,7 +425,7 @@ fn fetch_starts_from_what_the_remote_has_now() {
     }
     // a branch that only the remote has, and that was unknown here until now
     world.git(&origin, &["branch", "new"]);
-    world.wt(&["add", "--fetch", "new"]).ok().says(&["tracking 'origin/new'"]);
+    world.wt(&["add", "--fetch", "new"]).ok().says(&["new: new branch from origin/new ("]);
     // without --fetch, the local branch is taken as it is
     world.wt(&["add", "--base", "main", "local"]).ok();
     assert_eq!(head("local"), stale);

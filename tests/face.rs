@@ -187,10 +187,9 @@ fn add() {
         &lines,
         str![[r#"
 $ git wt add staging
-2> port 8001 (PORT)
-2> branch 'staging' at [OID]
-2> worktree '[ROOT]/myproject-staging'
-2> env file '.env' with PORT
+2> staging: new branch from main ([OID]) in ../myproject-staging
+2>   port 8001, .env
+2> ready in 1.0s: http://localhost:8001
 2> hint: cd -- [ROOT]/myproject-staging
 [ROOT]/myproject-staging
 $ git wt add staging
@@ -264,7 +263,8 @@ $ git wt remove staging
 2> hint: git wt remove -f staging
 ? 128
 $ git wt remove --force staging
-2> removed 'staging'; branch 'staging' stays ([OID])
+2> removed staging; branch 'staging' stays ([OID])
+2> kept for 7 days: 1 untracked file
 2> hint: git wt undo staging
 $ git wt remove staging
 2> error: 'staging' is not a worktree
@@ -289,7 +289,8 @@ $ git wt undo
 ? 128
 $ git wt remove --quiet --force staging
 $ git wt undo
-2> 'staging' is back in '[ROOT]/myproject-staging'
+2> staging is back in ../myproject-staging as it was just now
+2>   port 8001, 1 untracked file
 [ROOT]/myproject-staging
 $ git wt undo staging
 2> error: 'staging' was not removed, or is gone for good
@@ -313,10 +314,9 @@ fn setup() {
         str![[r#"
 $ git worktree add -q -b staging ../myproject-staging
 $ git wt setup staging
-2> port 8001 (PORT)
-2> env file '.env' with PORT
+2> myproject-staging: port 8001, .env
 $ git wt setup staging
-2> nothing to do: 'myproject-staging' has what it needs
+2> myproject-staging: nothing to do
 $ git wt setup
 2> error: the main worktree is set up by hand: it is what the others are made from
 ? 128

@@ -77,7 +77,7 @@ fn a_hook_that_takes_too_long_is_ended_with_all_that_it_started() {
     // it resumes at the failed hook; the user's own limit overrides the file's
     world.git(&world.path("myproject"), &["config", "wt.hooks.timeout", "0"]);
     world.git(&world.path("myproject"), &["config", "wt.hooks.setup", "echo done"]);
-    world.wt(&["setup", "staging"]).ok().says(&["done\n"]);
+    world.wt(&["setup", "-v", "staging"]).ok().says(&["done\n"]);
     for nonsense in ["soon", "30", "-1s", "1.5h"] {
         world.git(&world.path("myproject"), &["config", "wt.hooks.timeout", nonsense]);
         world.wt(&["add", "more"]).code(128).says(&["is not a time, as in '30m'"]);
@@ -110,8 +110,8 @@ fn a_git_wt_that_is_stopped_stops_what_its_hooks_have_started() {
 #[test]
 fn what_nohup_ignores_is_ignored() {
     let world = configured(&[("setup", "kill -HUP $PPID; echo on")]);
-    let seen =
-        world.see(world.command("nohup", &world.path("myproject")).args(["git", "wt", "add", "staging"]));
+    let seen = world
+        .see(world.command("nohup", &world.path("myproject")).args(["git", "wt", "add", "-v", "staging"]));
     assert!(seen.code == 0 && seen.stderr.contains("on\n"), "{seen:#?}");
 }
 
@@ -123,7 +123,7 @@ fn a_teardown_that_fails_or_hangs_keeps_no_worktree() {
         "bye\n",
         "warning: the hook 'echo bye; exit 7' ended with status 7",
         "warning: the hook 'sleep 600' timed out after 1 s",
-        "removed 'staging'",
+        "removed staging",
     ]);
     world.wt(&["add", "more"]).ok();
     let seen = world.wt(&["remove", "--no-hooks", "more"]).ok();
@@ -162,7 +162,7 @@ fn the_environment_resolves_every_variable_of_a_command() {
     world.write("myproject/.wt.toml", "[port]\nPORT = 8000\n");
     let resolved =
         |port: u16| format!("npm install\nnpm run dev -- --port {port} --origin http://localhost:{port}\n");
-    world.wt(&["add", "a"]).ok().says(&[&resolved(8001)]);
-    world.wt(&["add", "b"]).ok().says(&[&resolved(8002)]);
+    world.wt(&["add", "-v", "a"]).ok().says(&[&resolved(8001)]);
+    world.wt(&["add", "-v", "b"]).ok().says(&[&resolved(8002)]);
     world.wt(&["run", "b", "--", "sh", "-c", line]).ok().prints(&resolved(8002));
 }

@@ -70,7 +70,7 @@ fn one_command_installs_and_one_takes_it_back() {
         let mut loaded = command(&world, program.to_str().unwrap(), &["-i", "-c", "wt list --no-status"]);
         // fish keeps its history and other files here
         loaded.env("XDG_DATA_HOME", world.path("data")).env("XDG_CACHE_HOME", world.path("data"));
-        assert!(world.see(&mut loaded).stdout.contains("[ROOT]/myproject"), "{shell}");
+        assert!(world.see(&mut loaded).stdout.contains("* myproject main"), "{shell}");
         assert_eq!(wt(&["--install", "-y"]).stderr, "nothing to do\n");
         assert_eq!(wt(&["--install"]).stderr, "nothing to do\n");
         wt(&["--uninstall", "--yes"]).says(&[&format!("take out of '[ROOT]/home/{file}': ")]);

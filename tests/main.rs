@@ -62,6 +62,7 @@ mod servers;
 mod setup;
 mod shell;
 mod shown;
+mod steps;
 mod stress;
 mod table;
 mod terminal;

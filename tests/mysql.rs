@@ -110,7 +110,7 @@ fn each_worktree_has_its_own_and_it_goes_with_it() {
     let Some(server) = MariaDb::shared() else { return };
     let (world, main) = server.shop("own", "");
     let before = world.everything();
-    world.wt_in(&main, &["add", "staging"]).ok().says(&[&format!("database '{main}_staging' on 127.0.0.1:")]);
+    world.wt_in(&main, &["add", "staging"]).ok().says(&[&format!("database {main}_staging (empty)")]);
     let env = world.read(format!("{main}-staging/.env"));
     assert_eq!(env, format!("DATABASE_URL=\"{}\"\n", server.url(&format!("{main}_staging"))));
     assert_eq!(server.names(&main), [main.clone(), format!("{main}_staging")]);

@@ -216,7 +216,7 @@ fn a_worktree_is_locked_before_anything_is_in_it() {
 fn quiet_says_nothing_but_errors() {
     let world = provisioned();
     let told = world.wt(&["add", "told"]).ok();
-    assert!(told.stderr.contains("port 8001 (PORT)"), "{told:?}");
+    assert!(told.stderr.contains("  port 8001, .env\n"), "{told:?}");
     let quiet = world.wt(&["add", "-q", "quiet"]).ok().prints("[ROOT]/myproject-quiet\n");
     assert_eq!(quiet.stderr, "");
     world.wt(&["add", "-q", "quiet"]).code(128).prints("").says(&["error: 'quiet' is already used"]);

@@ -38,7 +38,7 @@ fn each_worktree_has_its_own_and_it_goes_with_it() {
     let Some(cluster) = Cluster::shared() else { return };
     let (world, main) = shop(cluster, "own", "");
     let before = world.everything();
-    world.wt_in(&main, &["add", "staging"]).ok().says(&[&format!("database '{main}_staging' on 127.0.0.1:")]);
+    world.wt_in(&main, &["add", "staging"]).ok().says(&[&format!("database {main}_staging (empty)")]);
     world.wt_in(&main, &["add", "qa"]).ok();
     let env = world.read(format!("{main}-staging/.env"));
     assert_eq!(
@@ -204,7 +204,7 @@ fn a_long_copy_says_how_far_it_is_on_a_terminal_alone() {
     assert!(add.wait().unwrap().success());
     // the line is blanked before anything else is printed
     let rest = until("\n");
-    assert!(rest.rsplit_once(" \r").unwrap().1.starts_with("database '"), "{rest:?}");
+    assert!(rest.rsplit_once(" \r").unwrap().1.starts_with("  database "), "{rest:?}");
     assert_eq!(cluster.sql(&format!("{main}_staging"), "SELECT name FROM things"), "of main");
     until("-staging\r\n");
     world.wt_in(&main, &["remove", "--purge", "-y", "-D", "staging"]).ok();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::world::{World, is_here, steady_ages};
+use crate::world::{World, is_here, steady_ages, steady_times};
 
 /// A console block after `<!-- test: NAME -->`.
 struct Block<'a> {
@@ -35,7 +35,7 @@ impl Block<'_> {
 /// Puts words in place of what differs between runs: the world's path, secrets, and abbreviated object ids.
 fn steady(text: &str) -> String {
     let mut lines = Vec::new();
-    for line in steady_ages(text).lines() {
+    for line in steady_times(&steady_ages(text)).lines() {
         let mut line = line.replace("[ROOT]", "/home/you");
         if let Some(rest) = line.strip_prefix("SECRET_KEY=") {
             let end = rest.find(' ').unwrap_or(rest.len());

@@ -21,7 +21,7 @@ fn everything_that_was_made_goes_and_the_branch_stays() {
     world.git(&world.path("myproject"), &["branch", "staging"]);
     let before = world.everything();
     world.wt(&["add", "staging"]).ok();
-    world.wt(&["remove", "--purge", "staging"]).ok().prints("").says(&["removed 'staging'"]);
+    world.wt(&["remove", "--purge", "staging"]).ok().prints("").says(&["removed staging"]);
     world.swept();
     before.is_still(&world.everything(), "after remove");
 }
@@ -375,7 +375,7 @@ fn a_second_remove_finishes_what_the_first_was_killed_in() {
     fs::write(&record, removing).unwrap();
     // killed once the directory and git's entry were gone
     world.git(&world.path("myproject"), &["worktree", "remove", "--force", "../myproject-staging"]);
-    world.wt(&["remove", "staging"]).ok().says(&["removed 'staging'"]);
+    world.wt(&["remove", "staging"]).ok().says(&["removed staging"]);
     assert!(!record.exists() && !world.path("state/git-wt/ports/8001").exists());
     world.wt(&["remove", "staging"]).code(128).says(&["'staging' is not a worktree"]);
 }

@@ -20,7 +20,7 @@ use crate::world::World;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A program at a terminal of its own.
-struct Pty {
+pub struct Pty {
     child: Box<dyn Child + Send + Sync>,
     input: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
@@ -30,7 +30,7 @@ struct Pty {
 }
 
 impl Pty {
-    fn open(world: &World, line: &[&str], (rows, cols): (u16, u16), variables: &[(&str, &str)]) -> Self {
+    pub fn open(world: &World, line: &[&str], (rows, cols): (u16, u16), variables: &[(&str, &str)]) -> Self {
         let mut command = CommandBuilder::new(line[0]);
         command.args(&line[1..]);
         command.cwd(world.path("myproject"));
@@ -55,12 +55,12 @@ impl Pty {
         Self::open(world, &[&["git-wt", "list"], options].concat(), (30, cols), &[])
     }
 
-    fn type_in(&mut self, keys: &str) {
+    pub fn type_in(&mut self, keys: &str) {
         self.input.write_all(keys.as_bytes()).unwrap();
         self.input.flush().unwrap();
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let lines: Vec<String> =
             self.display.screen().contents().lines().map(|line| line.trim_end().to_owned()).collect();
         ports::to_spoken(lines.join("\n").trim_end())
@@ -72,7 +72,7 @@ impl Pty {
     }
 
     #[track_caller]
-    fn until(&mut self, done: impl Fn(&Self) -> bool) {
+    pub fn until(&mut self, done: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !done(self) {
             match self.output.recv_timeout(DEADLINE.saturating_sub(start.elapsed())) {
@@ -83,12 +83,12 @@ impl Pty {
     }
 
     #[track_caller]
-    fn until_shown(&mut self, part: &str) {
+    pub fn until_shown(&mut self, part: &str) {
         self.until(|pty| pty.shown().contains(part));
     }
 
     /// Reads to the end; returns the exit status.
-    fn end(&mut self) -> u32 {
+    pub fn end(&mut self) -> u32 {
         let code = self.child.wait().unwrap().exit_code();
         // the terminal stays open, since we hold it
         while let Ok(more) = self.output.recv_timeout(Duration::from_millis(200)) {

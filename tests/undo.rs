@@ -54,12 +54,12 @@ fn all_is_as_it_was() {
     let world = at_work();
     let (told, before) = seen(&world);
     world.wt(&["remove", "staging"]).code(128);
-    world.wt(&["remove", "-f", "staging"]).ok().says(&["removed 'staging'", "hint: git wt undo staging\n"]);
+    world.wt(&["remove", "-f", "staging"]).ok().says(&["removed staging", "hint: git wt undo staging\n"]);
     assert!(!tree(&world).exists());
     let list = world.wt(&["list", "--no-status"]).ok().stdout;
     assert!(!list.contains("staging"), "{list}");
     let directory = format!("{}\n", world.told(tree(&world).as_os_str().as_encoded_bytes()));
-    world.wt(&["undo"]).ok().prints(&directory).says(&["'staging' is back"]);
+    world.wt(&["undo"]).ok().prints(&directory).says(&["staging is back"]);
     let (told_after, after) = seen(&world);
     assert_eq!(told_after, told);
     before.is_still(&after, "after undo");
@@ -115,7 +115,7 @@ fn nothing_of_a_newcomer_is_touched() {
     world.write("myproject-staging/newcomer", "x");
     let newcomer = world.everything_in(&["myproject-staging"], &|_| true);
     world.wt(&["undo"]).ok().says(&[
-        "'staging' is back as 'staging-2' in '[ROOT]/myproject-staging-2': its place is taken",
+        "staging is back as staging-2 in ../myproject-staging-2: its place is taken",
         "HEAD is detached",
         "somebody else has it by now: port 8001 (PORT)",
         "hint: git wt setup staging-2\n",

@@ -102,9 +102,9 @@ fn one(
         context.ui.print_lines(provision::preview(tree, worktrees, options, context)?)?;
         return Ok(0);
     }
-    let (status, has_acted) = provision::set_up(tree, worktrees, options, context)?;
-    if !has_acted {
-        context.ui.say(&format!("nothing to do: '{}' has what it needs", worktrees.name(tree)));
+    let outcome = provision::set_up(tree, worktrees, options, context)?;
+    if outcome.was_done {
+        context.ui.say(&format!("{}: nothing to do", worktrees.name(tree)));
     }
-    Ok(status)
+    Ok(outcome.status)
 }

@@ -434,9 +434,14 @@ impl Program {
         child.wait().explain(|| format!("cannot wait for '{name}'")).map(code_of)
     }
 
-    /// Runs to the end, or until the limit, with nothing on stdin; stdout and stderr are copied to our stderr and into
-    /// `log` as they come.
-    pub fn tee(mut self, log: &mut File, limit: Option<Duration>) -> Result<Ending> {
+    /// Runs to the end, or until the limit, with nothing on stdin; stdout and stderr are given to `on_output` and copied
+    /// into `log` as they come.
+    pub fn tee(
+        mut self,
+        log: &mut File,
+        limit: Option<Duration>,
+        on_output: &mut dyn FnMut(&[u8]),
+    ) -> Result<Ending> {
         let name = self.name();
         let (mut from, to) = io::pipe().explain(|| "cannot make a pipe".into())?;
         self.command.stdin(Stdio::null());
@@ -463,7 +468,7 @@ impl Program {
             match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(n) => {
-                    let _ = io::stderr().write_all(&buffer[..n]);
+                    on_output(&buffer[..n]);
                     log.write_all(&buffer[..n]).explain(|| "cannot write the log".into())?;
                 }
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}

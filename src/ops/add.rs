@@ -2,24 +2,25 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::{Error, Hint, Result};
 use crate::git::worktrees::{Broken, Head, Worktree};
-use crate::git::{self, Repo};
+use crate::git::{self, Oid, Repo};
 use crate::host::exec;
 use crate::ops::context::{Context, Ignored};
 use crate::ops::facts::{self, Gets};
 use crate::ops::follow::Destination;
-use crate::ops::hooks;
-use crate::ops::rollback;
 use crate::ops::take_away::{self, DatabaseFate};
+use crate::ops::{hooks, list, rollback, summary};
 use crate::plan::{AddFacts, Facts, Pending, Plan, Request, Start, StartPoint, What};
 use crate::recipe::Recipe;
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, StepState};
 use crate::resource::{Created, Resource};
-use crate::text::name::Name;
+use crate::text::name::{BranchName, Name};
+use crate::ui::short_time;
 
 /// How many times another repository may take our port before we give up.
 const TRIES: usize = 8;
@@ -48,11 +49,15 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
         fetch(request, context)?;
     }
     let mut tries = 0;
-    let (held, made, serves) = loop {
+    let (held, made, begun) = loop {
         tries += 1;
-        let (plan, mut held, serves) = begin(request, context)?;
+        let (plan, start, mut held) = begin(request, context)?;
+        let begun = Instant::now();
+        if tries == 1 {
+            context.ui.say(&headline(request, &start, &held.record, context));
+        }
         match make(&plan.path, &plan.pending, &mut held, context) {
-            Ok(made) => break (held, made, serves),
+            Ok(made) => break (held, made, begun),
             Err(failure) => {
                 let retry = failure.port_taken && tries < TRIES;
                 let error = rollback::undo(held, failure.error, context);
@@ -62,11 +67,7 @@ pub fn add(request: &Request, context: &Context) -> Result<(PathBuf, u8)> {
             }
         }
     };
-    let name = held.record.name.clone();
-    let status = finish(held, &made, request, context)?;
-    if serves && status == 0 {
-        context.ui.hint(Hint::of("git wt up").name(name.as_str()));
-    }
+    let status = finish(held, &made, begun, request, context)?;
     Ok((made.path, status))
 }
 
@@ -189,9 +190,8 @@ fn plan(
     Ok((Plan::of(request, start, recipe, &facts, &add)?, lock))
 }
 
-/// Plans and writes the record, so that whatever is made from here on can be unmade. Returns also whether the worktree has
-/// servers.
-fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRecord<'a>, bool)> {
+/// Plans and writes the record, so that whatever is made from here on can be unmade.
+fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, Start, LockedRecord<'a>)> {
     let (recipe, start) = recipe_and_start(request, context)?;
     if request.env && !request.no_checkout {
         context.ask_for_recipe(&recipe, None)?;
@@ -222,8 +222,53 @@ fn begin<'a>(request: &Request, context: &'a Context) -> Result<(Plan, LockedRec
     let owner = held.record.owner(&context.repo);
     held.claim_ports(&context.site(&owner, &plan.path));
     drop(lock);
-    let serves = request.env && !request.no_checkout && !recipe.run.is_empty();
-    Ok((plan, held, serves))
+    Ok((plan, start, held))
+}
+
+/// Says where the worktree is and what it starts with.
+fn headline(request: &Request, start: &Start, record: &Record, context: &Context) -> String {
+    let name = record.name.as_str();
+    let other =
+        |branch: &BranchName| if branch.as_str() == name { String::new() } else { format!(" '{branch}'") };
+    let what = match &start.head {
+        StartPoint::New(branch, was) => {
+            let oid = record.steps.iter().find_map(|step| match &step.resource {
+                Resource::Branch(made) => Some(made.oid.short()),
+                _ => None,
+            });
+            let from = record.base_branch.as_ref().map(BranchName::as_str).or(record.base.as_deref());
+            let verb = if was.is_some() { "reset branch" } else { "new branch" };
+            let to = if was.is_some() { "to" } else { "from" };
+            format!("{verb}{} {to} {} ({})", other(branch), from.unwrap_or("HEAD"), oid.unwrap_or_default())
+        }
+        StartPoint::Tracking(branch, remote) => {
+            format!("new branch{} from {} ({})", other(branch), remote.short(), remote.oid.short())
+        }
+        StartPoint::Existing(branch) => {
+            let oid = context.repo.branch(branch);
+            let at = oid.map(|oid| format!(" at {}{}", oid.short(), age(&oid, context)));
+            format!("branch{}{}", other(branch), at.unwrap_or_default())
+        }
+        StartPoint::Detached(oid) => {
+            let word = request.commit_ish.clone().or_else(|| request.what.as_ref().map(What::word));
+            match word.filter(|word| !oid.as_str().starts_with(word.as_str())) {
+                Some(word) => format!("detached at {word} ({})", oid.short()),
+                None => format!("detached at {}", oid.short()),
+            }
+        }
+        StartPoint::Orphan(branch) => format!("new branch{} without a commit", other(branch)),
+    };
+    format!("{name}: {what} in {}", summary::place(&record.path))
+}
+
+/// Returns how old a commit is, in parentheses.
+fn age(oid: &Oid, context: &Context) -> String {
+    let commits = git::commits::read(context.root(), &[oid]).unwrap_or_default();
+    let age = |commit: &git::commits::Commit| match list::table::age(commit.committed).as_str() {
+        "now" => " (just now)".to_owned(),
+        age => format!(" ({age} ago)"),
+    };
+    commits.get(oid).map(age).unwrap_or_default()
 }
 
 /// Forgets a worktree whose directory is gone, and its record. Its ports are free for the worktree that replaces it,
@@ -282,6 +327,8 @@ pub fn make(
     let ui = context.ui;
     let mut post_checkout = 0;
     let mut begun = Instant::now();
+    let steps: Vec<String> = held.record.steps.iter().map(|step| step.resource.describe()).collect();
+    let done = AtomicUsize::new(0);
     let mut tell = |resource: &Resource, created: &Created| {
         if let Resource::Checkout(checkout) = resource {
             post_checkout = checkout.post_checkout;
@@ -295,16 +342,25 @@ pub fn make(
         }
         match created {
             Created::Skipped(_) | Created::Found if matches!(resource, Resource::Copies(_)) => {}
-            Created::Made => ui.say(&resource.describe()),
-            Created::Found => ui.say(&format!("{}: there already, used as it is", resource.describe())),
+            Created::Made if ui.verbose => ui.say(&resource.describe()),
+            Created::Made => {}
+            Created::Found => ui.say(&format!("  {}: there already, used as it is", resource.describe())),
             Created::Skipped(why) => ui.warn(&format!("no {}: {why}", resource.describe())),
         }
         ui.took(begun.elapsed());
         begun = Instant::now();
+        done.fetch_add(1, Ordering::Relaxed);
     };
-    let done = held.make(&site, &mut tell).and_then(|()| set_upstream(held, context));
+    let work = || held.make(&site, &mut tell).and_then(|()| set_upstream(held, context));
+    let done =
+        ui.spin("making", &|| steps.get(done.load(Ordering::Relaxed)).cloned().unwrap_or_default(), work);
     match done {
-        Ok(()) => Ok(Made { path: root.to_owned(), post_checkout, pending: pending.clone() }),
+        Ok(()) => {
+            if let Some(made) = summary::of(held.record.made()).filter(|_| !ui.verbose) {
+                ui.say(&format!("  {made}"));
+            }
+            Ok(Made { path: root.to_owned(), post_checkout, pending: pending.clone() })
+        }
         Err(error) => {
             // another repository may have claimed the port since we checked
             let at = held.record.steps.iter().find(|step| step.state != StepState::Made);
@@ -326,10 +382,34 @@ fn set_upstream(held: &LockedRecord, context: &Context) -> Result<()> {
 }
 
 /// Finishes after the commit point: whatever happens now, the worktree stays.
-fn finish(mut held: LockedRecord, made: &Made, request: &Request, context: &Context) -> Result<u8> {
+fn finish(
+    mut held: LockedRecord,
+    made: &Made,
+    begun: Instant,
+    request: &Request,
+    context: &Context,
+) -> Result<u8> {
     let status = if request.env { hooks::run_all(&mut held, &made.path, &made.pending, context)? } else { 0 };
     push(&mut held, &made.path, context)?;
+    if status == 0 {
+        tell_ready(&held.record, begun, context);
+    }
     Ok(if made.post_checkout == 0 { status } else { made.post_checkout })
+}
+
+/// Says where it will answer, and how to start it, if there is anything to start.
+fn tell_ready(record: &Record, begun: Instant, context: &Context) {
+    let ui = context.ui;
+    let time = short_time(begun.elapsed());
+    match record.ports().first() {
+        Some((_, port)) => ui.say(&format!("ready in {time}: http://localhost:{port}")),
+        None if !record.hooks.is_empty() => ui.say(&format!("ready in {time}")),
+        None => {}
+    }
+    // whatever is wrong with the recipe has been told, and the worktree is there
+    if let Ok(Some(start)) = summary::to_start(record, context) {
+        ui.offer("start it", start);
+    }
 }
 
 /// Pushes the new branch if requested. A failure is left for the user to retry: the record, and so `list`, says that

@@ -2,9 +2,11 @@
 //!
 //! A failed hook keeps the worktree; the record says which one, and `setup` resumes there.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
@@ -18,6 +20,8 @@ use crate::recipe::Words;
 use crate::recipe::consent::{Action, Consent, Granted, Kind, Requested};
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, LockedRecord, Record};
+use crate::text::name::escaped;
+use crate::ui::{Ui, short_time};
 
 /// Puts the hooks of a recipe on a record. Those that ended well stay done, up to the first one that differs. Returns
 /// whether that changed the record.
@@ -61,18 +65,15 @@ pub struct Surroundings<'a> {
     /// How long each hook may take.
     pub limit: Option<Duration>,
     pub log: &'a Path,
+    pub ui: Ui,
+    /// How many columns the longest of the commands takes.
+    pub width: usize,
 }
 
 impl Surroundings<'_> {
     /// Runs the hooks that have not ended well, in order, and stops at the first that fails or has no consent. The
-    /// record has them in the same order. `report` is called for each when it begins, and again with its duration when
-    /// it has ended.
-    pub fn run_pending(
-        &self,
-        hooks: &[Requested<String>],
-        held: &mut LockedRecord,
-        report: &mut dyn FnMut(&str, Option<Duration>),
-    ) -> Result<Outcome> {
+    /// record has them in the same order.
+    pub fn run_pending(&self, hooks: &[Requested<String>], held: &mut LockedRecord) -> Result<Outcome> {
         let mut log = self.new_log()?;
         for (at, hook) in hooks.iter().enumerate() {
             if held.record.hooks[at].ended == HookStatus::Done {
@@ -83,9 +84,13 @@ impl Surroundings<'_> {
                 Ok(command) => command,
                 Err(action) => return Ok(Outcome::Waiting(action)),
             };
-            held.record.hooks[at].ended = self.run(&command, &mut log, report)?;
+            held.record.hooks[at].ended = self.run(&command, &mut log)?;
             held.write()?;
-            exec::check_stopped()?;
+            exec::check_stopped().map_err(|mut stopped| {
+                let name = &held.record.name;
+                stopped.what = format!("interrupted in '{}'; '{name}' stays, set up so far", hook.wanted());
+                stopped.hint(Hint::of("git wt setup").name(name.as_str()))
+            })?;
             if held.record.hooks[at].ended != HookStatus::Done {
                 return Ok(Outcome::Failed(held.record.hooks[at].clone()));
             }
@@ -103,26 +108,94 @@ impl Surroundings<'_> {
         format!("cannot write '{}'", self.log.display())
     }
 
-    /// Runs one hook. Its output goes to stderr and is kept in the log.
-    pub fn run(
-        &self,
-        command: &Granted<String>,
-        log: &mut File,
-        report: &mut dyn FnMut(&str, Option<Duration>),
-    ) -> Result<HookStatus> {
+    /// Runs one hook, and says how long it took. Its output is kept in the log; it is shown as it comes with `-v`, and its
+    /// end is shown if the hook fails.
+    pub fn run(&self, command: &Granted<String>, log: &mut File) -> Result<HookStatus> {
         let command = self.words.render_command(command.get())?;
-        report(&command, None);
+        let step = padded(&command, self.width);
+        if self.ui.verbose {
+            self.ui.say(&format!("$ {command}"));
+        }
         let begun = Instant::now();
         log.write_all(format!("$ {command}\n").as_bytes()).explain(|| self.unwritten())?;
         let shell = Program::new("sh").arg("-c").arg(&command).dir(self.root);
-        let ending = self.environment.apply(shell).tee(log, self.limit)?;
-        report(&command, Some(begun.elapsed()));
-        Ok(match ending {
+        let said = Mutex::new(Said::default());
+        let said = || said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hear = |bytes: &[u8]| {
+            if self.ui.verbose { self.ui.relay(bytes) } else { said().hear(bytes) }
+        };
+        let work = || self.environment.apply(shell).tee(log, self.limit, &mut hear);
+        let ending = self.ui.spin(&step, &|| said().last().to_owned(), work)?;
+        let ended = match ending {
             Ending::Status(0) => HookStatus::Done,
             Ending::Status(status) => HookStatus::Failed(status),
             Ending::TimedOut => HookStatus::TimedOut(self.limit.unwrap_or_default().as_secs()),
-        })
+        };
+        if self.ui.verbose {
+            self.ui.took(begun.elapsed());
+        } else {
+            self.ui.say(&format!("  {step}  {}", short_time(begun.elapsed())));
+        }
+        if ended != HookStatus::Done && !self.ui.quiet {
+            said().lines.iter().for_each(|line| self.ui.tell(&format!("{line}\n")));
+        }
+        Ok(ended)
     }
+}
+
+/// The end of what a hook has printed.
+#[derive(Debug, Default)]
+struct Said {
+    lines: VecDeque<String>,
+    /// Whether the last line is not complete.
+    is_open: bool,
+}
+
+impl Said {
+    /// How many lines are kept, and how much of each.
+    const MOST: (usize, usize) = (20, 1000);
+
+    fn hear(&mut self, bytes: &[u8]) {
+        for part in String::from_utf8_lossy(bytes).split_inclusive('\n') {
+            if !std::mem::replace(&mut self.is_open, !part.ends_with('\n')) {
+                self.lines.push_back(String::new());
+            }
+            if let Some(line) = self.lines.back_mut() {
+                // what draws a bar writes the same line again and again
+                let part = part.trim_end_matches(['\r', '\n']);
+                match part.rsplit_once('\r') {
+                    Some((_, part)) => part.clone_into(line),
+                    None => line.extend(part.chars().take(Self::MOST.1.saturating_sub(line.len()))),
+                }
+            }
+            if self.lines.len() > Self::MOST.0 {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    /// Returns the last line that says anything.
+    fn last(&self) -> &str {
+        self.lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty()).unwrap_or_default()
+    }
+}
+
+/// The columns that a command takes at most in the line about it.
+const LONGEST: usize = 52;
+
+/// Returns a command with the blanks after it, or as much of it as there is room for.
+fn padded(command: &str, width: usize) -> String {
+    let command = escaped(command);
+    if command.chars().count() > LONGEST {
+        return command.chars().take(LONGEST - 1).chain(['…']).collect();
+    }
+    format!("{command:width$}")
+}
+
+/// Returns how many columns the longest of the commands takes.
+fn width(commands: &[Requested<String>]) -> usize {
+    let widths = commands.iter().map(|command| escaped(command.wanted()).chars().count());
+    widths.max().unwrap_or(0).min(LONGEST)
 }
 
 /// Asks for consent where needed, runs the hooks that are not done, and returns the exit status.
@@ -186,15 +259,19 @@ fn run_unfinished(
         return Ok(Error::HOOK);
     }
     let words = context.words(&held.record, root);
-    let mut report = |command: &str, took: Option<Duration>| match took {
-        None => ui.say(&format!("$ {command}")),
-        Some(time) => ui.took(time),
-    };
     let log = context.records.log(&held.record.id);
     let limit = recipe.hooks.timeout;
-    let surroundings =
-        Surroundings { root, environment: &environment, words: &words, consent: &consent, limit, log: &log };
-    let failed = match surroundings.run_pending(hooks, held, &mut report)? {
+    let surroundings = Surroundings {
+        root,
+        environment: &environment,
+        words: &words,
+        consent: &consent,
+        limit,
+        log: &log,
+        ui,
+        width: width(hooks),
+    };
+    let failed = match surroundings.run_pending(hooks, held)? {
         Outcome::Done => return Ok(0),
         Outcome::Waiting(action) => {
             waiting.push(*action);
@@ -232,10 +309,8 @@ pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
             consent: &consent,
             limit,
             log: &log,
-        };
-        let mut report = |command: &str, took: Option<Duration>| match took {
-            None => context.ui.say(&format!("$ {command}")),
-            Some(time) => context.ui.took(time),
+            ui: context.ui,
+            width: width(&recipe.hooks.teardown),
         };
         let mut log = surroundings.new_log()?;
         for hook in &recipe.hooks.teardown {
@@ -244,7 +319,7 @@ pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
                 context.ui.warn(&format!("the teardown hook '{hook}' was not run without your consent"));
                 continue;
             };
-            let ended = surroundings.run(&command, &mut log, &mut report)?;
+            let ended = surroundings.run(&command, &mut log)?;
             exec::check_stopped()?;
             if ended != HookStatus::Done {
                 context.ui.warn(&format!("the hook '{}' {}", hook.wanted(), ended.describe()));

@@ -81,7 +81,7 @@ pub fn set_up(options: Options, context: &Context) -> Result<u8> {
     if !recipe.env_enabled {
         return Ok(0);
     }
-    provision::set_up(tree, &worktrees, options, context).map(|(status, _)| status)
+    provision::set_up(tree, &worktrees, options, context).map(|outcome| outcome.status)
 }
 
 /// The repository's post-checkout hook.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::git::worktrees::{TOKEN, Worktree};
 use crate::ops::context::Context;
 use crate::ops::facts::Gets;
-use crate::ops::hooks;
+use crate::ops::{hooks, summary};
 use crate::plan::{Facts, Pending, Plan};
 use crate::record::worktrees::Worktrees;
 use crate::record::{LockedRecord, Record, RecordState, Step, StepState};
@@ -30,14 +30,22 @@ pub struct Options {
     pub again: bool,
 }
 
-/// Gives a worktree its environment and runs its hooks; returns the hooks' exit status, and whether there was anything
-/// to do.
+/// What setting up a worktree has come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    /// The exit status of its hooks.
+    pub status: u8,
+    /// Whether everything was there already, and no hook was to run.
+    pub was_done: bool,
+}
+
+/// Gives a worktree its environment and runs its hooks.
 pub fn set_up(
     tree: &Worktree,
     worktrees: &Worktrees,
     options: Options,
     context: &Context,
-) -> Result<(u8, bool)> {
+) -> Result<Outcome> {
     let mut held = match worktrees.readable_record(tree)? {
         Some(record) => context
             .records
@@ -61,7 +69,8 @@ pub fn set_up(
     }
     let before = held.record.hooks.clone();
     let status = hooks::run_all(&mut held, &tree.path, &pending, context)?;
-    Ok((status, has_changed || status != 0 || held.record.hooks != before))
+    let was_done = status == 0 && !has_changed && held.record.hooks == before && !options.again;
+    Ok(Outcome { status, was_done })
 }
 
 /// Returns a record, not yet written, of a worktree that something else has made.
@@ -95,7 +104,8 @@ fn adopt<'a>(tree: &Worktree, worktrees: &Worktrees, context: &'a Context) -> Re
     Ok(held)
 }
 
-/// Makes what the recipe has and the worktree lacks; returns what to do after that, and whether it said anything.
+/// Makes what the recipe has and the worktree lacks; returns what to do after that, and whether anything was made or
+/// changed.
 pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) -> Result<(Pending, bool)> {
     let record = &held.record;
     let recipe = context.recorded_recipe(record, tree)?;
@@ -115,22 +125,27 @@ pub fn provision(held: &mut LockedRecord, tree: &Worktree, context: &Context) ->
         has_changed = true;
     }
     let ui = context.ui;
-    held.make(&site, &mut |resource, created| match created {
-        _ if matches!(resource, Resource::Copies(copies) if copies.is_empty()) => {
-            tell_left_out(resource, ui);
-        }
+    let mut made = Vec::new();
+    let mut report = |resource: &Resource, created: &Created| match created {
+        _ if matches!(resource, Resource::Copies(copies) if copies.is_empty()) => tell_left_out(resource, ui),
         Created::Made => match resource {
             Resource::EnvFile(file) if !file.changes.is_new => has_changed |= tell_changes(file, ui),
-            made => {
-                tell_left_out(made, ui);
-                ui.say(&made.describe());
-                has_changed = true;
+            resource => {
+                tell_left_out(resource, ui);
+                if ui.verbose {
+                    ui.say(&resource.describe());
+                }
+                made.push(resource.clone());
             }
         },
         Created::Found => ui.detail(&format!("{}: there already", resource.describe())),
         Created::Skipped(why) => ui.detail(&format!("no {}: {why}", resource.describe())),
-    })?;
-    Ok((pending, has_changed))
+    };
+    ui.spin("making", &String::new, || held.make(&site, &mut report))?;
+    if let Some(told) = summary::of(&made).filter(|_| !ui.verbose) {
+        ui.say(&format!("{}: {told}", held.record.name));
+    }
+    Ok((pending, has_changed || !made.is_empty()))
 }
 
 fn tell_left_out(resource: &Resource, ui: Ui) {
@@ -139,7 +154,7 @@ fn tell_left_out(resource: &Resource, ui: Ui) {
     }
 }
 
-/// Says what has happened to an existing file; returns whether there was anything to say.
+/// Says what has changed in an env file; returns whether there was anything to say.
 fn tell_changes(file: &EnvFile, ui: Ui) -> bool {
     let changes = &*file.changes;
     let gone = "gone from the main worktree, and kept:";

@@ -3,6 +3,7 @@
 //! Everything is judged before anything is removed. Ignored files are data too: those that cannot be regenerated are
 //! listed and asked about.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::mounts;
 use crate::ops::context::Context;
 use crate::ops::take_away::{self, DatabaseFate, How, branch_at, is_as_made, lone_commits, take_away};
-use crate::ops::{hooks, undo, up};
+use crate::ops::{hooks, summary, undo, up};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{Record, RecordState};
@@ -24,6 +25,7 @@ use crate::resource::database::move_back;
 use crate::resource::{Database, Resource, Reversible};
 use crate::text::name::BranchName;
 use crate::trash::{DeletedBranch, Item, Trash};
+use crate::ui::short_bytes;
 
 /// Which worktrees to remove.
 #[derive(Debug, Clone)]
@@ -130,7 +132,7 @@ fn finish_earlier(target: &str, options: &Options, worktrees: &Worktrees, contex
         if !take_away::finish(held, options.keep_db, context)? {
             return Ok(false);
         }
-        context.ui.say(&format!("removed '{target}'"));
+        context.ui.say(&format!("removed {target}"));
     }
     Ok(true)
 }
@@ -185,6 +187,8 @@ pub struct Removal<'a> {
     name: String,
     /// Ignored files that cannot be regenerated, relative to the worktree.
     data: Vec<PathBuf>,
+    /// How many files have changes, and how many are untracked.
+    uncommitted: (usize, usize),
     /// Commits that would become unreachable, newest first, with their subjects.
     commits: Vec<String>,
     /// Programs running in it.
@@ -229,6 +233,7 @@ impl<'a> Removal<'a> {
             record,
             name,
             data: Vec::new(),
+            uncommitted: (0, 0),
             commits: Vec::new(),
             occupants,
             branch: None,
@@ -251,6 +256,7 @@ impl<'a> Removal<'a> {
             if options.force == 0 {
                 removal.refuse_changes(&status)?;
             }
+            removal.uncommitted = (status.changes.len(), status.untracked.len());
             removal.data = removal.valuable(status.ignored, context);
         }
         removal.commits = lone_commits(tree, &worktrees.listing, &context.repo)?;
@@ -464,7 +470,7 @@ impl<'a> Removal<'a> {
             }
         };
         up::forget(self.tree, self.record.as_ref(), &context.repo);
-        context.ui.say(&format!("removed '{}'{}", self.name, self.branch_stays()));
+        context.ui.say(&format!("removed {}{}", self.name, self.branch_stays()));
         if options.keep_db {
             self.tell_databases(&moved, context);
         }
@@ -558,10 +564,19 @@ impl<'a> Removal<'a> {
         const SHOWN: usize = 4;
         let Some(item) = item else { return };
         let databases = self.record.iter().flat_map(Record::databases).filter(|_| !options.keep_db);
-        let databases = databases.map(Reversible::describe);
-        let data = self.data.iter().map(|path| format!("'{}'", path.display()));
+        let databases = databases.map(summary::database_name);
+        let tree = item.tree();
+        let data = self.data.iter().map(|path| {
+            let size = tree.as_ref().and_then(|tree| size_at_once(&tree.join(path)));
+            format!(
+                "{}{}",
+                path.display(),
+                size.map(|size| format!(" {}", short_bytes(size))).unwrap_or_default()
+            )
+        });
         let commits = self.commits.iter().map(|commit| format!("commit {commit}"));
-        let mut kept: Vec<String> = databases.chain(data).chain(commits).collect();
+        let files = summary::uncommitted(self.uncommitted);
+        let mut kept: Vec<String> = data.chain(databases).chain(files).chain(commits).collect();
         let more = kept.len().saturating_sub(SHOWN);
         kept.truncate(SHOWN);
         if more > 0 {
@@ -599,6 +614,23 @@ fn refuse_mounts(tree: &Worktree, name: &str) -> Result<()> {
         .iter()
         .fold(error, |error, point| error.because(point.display()))
         .hint(Hint::of("umount").name(first)))
+}
+
+/// Adds up the files below a path, unless there are so many that it would take a while.
+fn size_at_once(path: &Path) -> Option<u64> {
+    const MANY: usize = 2000;
+    let (mut total, mut left) = (0, MANY);
+    let mut waiting = vec![path.to_owned()];
+    while let Some(path) = waiting.pop() {
+        left = left.checked_sub(1)?;
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        if meta.is_dir() {
+            waiting.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        } else {
+            total += meta.len();
+        }
+    }
+    Some(total)
 }
 
 /// Deletes a branch if it is still at the commit that was judged; one that has moved since stays.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::context::Context;
-use super::follow;
+use super::{follow, summary};
 use crate::error::{Error, Hint, Result};
+use crate::git::status::Status;
 use crate::git::worktrees::Worktree;
 use crate::host::exec;
 use crate::record::worktrees::Worktrees;
@@ -119,7 +120,23 @@ fn bring_back(item: &mut Item, context: &Context) -> Result<()> {
     if let Some(held) = &mut held {
         claim_databases(held, &from, tree, context)?;
     }
-    follow::follow(held, &from, tree, context)
+    let outside = held.as_ref().and_then(|held| summary::outside(&held.record));
+    follow::follow(held, &from, tree, context)?;
+    tell_what_is_back(outside, tree, ui);
+    Ok(())
+}
+
+/// Says in one line what it has again: what is outside of its directory, and the files that git knows nothing of.
+fn tell_what_is_back(outside: Option<String>, tree: &Worktree, ui: Ui) {
+    if ui.quiet || tree.missing {
+        return;
+    }
+    let status = Status::of(&tree.path).unwrap_or_default();
+    let files = summary::uncommitted((status.changes.len(), status.untracked.len()));
+    let told: Vec<String> = outside.into_iter().chain(files).collect();
+    if !told.is_empty() {
+        ui.say(&format!("  {}", told.join(", ")));
+    }
 }
 
 /// Claims the databases again, where they are now.
@@ -140,11 +157,16 @@ fn claim_databases(held: &mut LockedRecord, from: &Path, tree: &Worktree, contex
 fn tell(manifest: &Manifest, now: Option<&Name>, ui: Ui) {
     let name = escaped(&manifest.name);
     let renamed = match now {
-        Some(now) if now.as_str() != manifest.name => format!(" as '{now}'"),
+        Some(now) if now.as_str() != manifest.name => format!(" as {now}"),
         _ => String::new(),
     };
-    let taken = if manifest.path == manifest.from { "" } else { ": its place is taken" };
-    ui.say(&format!("'{name}' is back{renamed} in '{}'{taken}", manifest.path.display()));
+    let place = summary::place(&manifest.path);
+    let how = if manifest.path == manifest.from {
+        format!(" as it was {}", ago(manifest.removed))
+    } else {
+        ": its place is taken".into()
+    };
+    ui.say(&format!("{name} is back{renamed} in {place}{how}"));
     if let (true, Some(branch), Some(head)) = (manifest.detach, &manifest.branch, &manifest.head) {
         ui.say(&format!("note: HEAD is detached at {}: '{branch}' has moved or is in use", head.short()));
     }

@@ -49,6 +49,12 @@ impl Copies {
         self.files.contains(&CopiedPath(path.to_owned()))
     }
 
+    /// The files that were copied now, or else all of them.
+    pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let all = self.files.iter().map(|CopiedPath(path)| path).filter(|_| self.wanted.is_empty());
+        self.wanted.iter().chain(all)
+    }
+
     /// Takes over from `wanted` what is not there now; returns whether there is any.
     pub fn want(&mut self, wanted: Self, root: &Path) -> bool {
         self.wanted = wanted.wanted;

@@ -24,6 +24,12 @@ pub struct Live {
     loose: Vec<usize>,
 }
 
+/// Writes to the terminal at once: stdout keeps what comes after the last line break.
+pub(super) fn write(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Whether stdout is a terminal on which lines can be written again.
 pub fn is_possible() -> bool {
     io::stdout().is_terminal() && variable("TERM").is_some_and(|term| term != "dumb")
@@ -75,7 +81,7 @@ impl Live {
         self.settled = self.settled.max(fixed.min(end));
         let width = |line: &Vec<Span>| line.iter().map(Span::width).sum();
         self.loose = lines[self.settled.min(end)..end].iter().map(width).collect();
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        write(&text);
     }
 }
 

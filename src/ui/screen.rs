@@ -206,7 +206,7 @@ impl Screen {
         tcsetattr(io::stdin(), OptionalActions::Now, &raw).explain(failed)?;
         if self.part == Part::Whole {
             // the alternate screen, without a cursor
-            let _ = io::stdout().lock().write_all(b"\x1b[?1049h\x1b[?25l");
+            live::write("\x1b[?1049h\x1b[?25l");
         }
         Ok(())
     }
@@ -248,7 +248,7 @@ impl Screen {
         let lines = lines.iter().take(rows).map(|line| self.painted(line, columns - 1));
         let lines: Vec<String> = lines.collect();
         let text = format!("{}\x1b[H{}\x1b[J{}", live::BEGIN, lines.join("\x1b[K\r\n"), live::END);
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        live::write(&text);
     }
 
     fn painted(&self, line: &[Span], columns: usize) -> String {
@@ -279,10 +279,10 @@ impl Drop for Screen {
 fn leave() {
     let before = BEFORE.lock().ok().and_then(|mut kept| kept.take());
     if let Some((before, part)) = before {
-        let _ = match part {
-            Part::BelowTheCursor => io::stderr().lock().write_all(b"\r\x1b[J"),
-            Part::Whole => io::stdout().lock().write_all(b"\x1b[?25h\x1b[?1049l"),
-        };
+        match part {
+            Part::BelowTheCursor => drop(io::stderr().lock().write_all(b"\r\x1b[J")),
+            Part::Whole => live::write("\x1b[?25h\x1b[?1049l"),
+        }
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Explain, Result};
 use crate::git::Repo;
 use crate::git::status::Status;
 use crate::trash::Trash;
+use crate::ui::short_bytes;
 
 /// The room that a worktree takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -54,21 +55,9 @@ impl Size {
     /// Describes it, as in `994 MB (800 MB)`, where the second is what git ignores.
     pub fn describe(self) -> String {
         match self.ignored {
-            0 => short(self.bytes),
-            ignored => format!("{} ({})", short(self.bytes), short(ignored)),
+            0 => short_bytes(self.bytes),
+            ignored => format!("{} ({})", short_bytes(self.bytes), short_bytes(ignored)),
         }
-    }
-}
-
-/// Describes a size with two digits at least.
-fn short(bytes: u64) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB")];
-    match units.iter().find(|(size, _)| bytes >= *size) {
-        Some((size, unit)) if bytes < 10 * size => {
-            format!("{}.{} {unit}", bytes / size, bytes % size * 10 / size)
-        }
-        Some((size, unit)) => format!("{} {unit}", bytes / size),
-        None => format!("{} kB", bytes.div_ceil(1000)),
     }
 }
 
@@ -91,5 +80,5 @@ pub fn of_trash(repo: &Repo) -> Result<Option<String>> {
         }
     }
     let worktrees = if count == 1 { "1 worktree".into() } else { format!("{count} worktrees") };
-    Ok((count > 0).then(|| format!("in the trash: {worktrees}, {}", short(size.bytes))))
+    Ok((count > 0).then(|| format!("in the trash: {worktrees}, {}", short_bytes(size.bytes))))
 }
