@@ -34,10 +34,7 @@ fn what_has_gone_from_a_worktree_is_made_anew() {
     for what in ["copy of 'keys.local'", "link to 'media'", "venv '.venv'", "env file '.env'"] {
         assert!(planned.contains(&format!("make {what}")), "{what}: {planned}");
     }
-    let said = world.wt(&["setup", "a"]).ok().stderr;
-    for what in ["copy of 'keys.local'", "link to 'media'", "venv '.venv'", "env file '.env'"] {
-        assert!(said.contains(what), "{what}: {said}");
-    }
+    world.wt(&["setup", "a"]).ok().says(&["a: .venv, .env, a copy of keys.local, a link to media\n"]);
     assert_eq!(world.read("myproject-a/keys.local"), "k\n");
     assert_eq!(world.read("myproject-a/media/photo"), "x");
     assert_eq!(world.read("myproject-a/.env"), "PORT=8001\nA=1\n");
@@ -125,6 +122,6 @@ fn a_database_that_has_gone_is_made_again_only_after_a_question() {
     terminal.type_in("git wt setup a\r");
     terminal.until(|shown| shown.ends_with("make it again? [y/N] "));
     terminal.type_in("y\r");
-    terminal.until(|shown| shown.contains("database '") && shown.ends_with(crate::terminal::PROMPT));
+    terminal.until(|shown| shown.contains("a: database db.sqlite3 (empty)") && shown.ends_with(crate::terminal::PROMPT));
     assert!(file.exists());
 }

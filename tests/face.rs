@@ -380,9 +380,8 @@ fn up_down_and_logs() {
         &lines,
         str![[r#"
 $ git wt add staging
-2> branch 'staging' at [OID]
-2> worktree '[ROOT]/myproject-staging'
-2> hint: git wt up staging
+2> staging: new branch from main ([OID]) in ../myproject-staging
+2> start it: git wt up staging
 2> hint: cd -- [ROOT]/myproject-staging
 [ROOT]/myproject-staging
 $ git wt up -d staging

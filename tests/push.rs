@@ -230,13 +230,13 @@ fn nothing_is_said_of_an_upstream_that_the_first_push_does_not_set() {
     ] {
         let world = cloned();
         world.git(&world.path("myproject"), &["config", key, value]);
-        let said = world.wt(&["add", "a"]).ok().stderr;
+        let said = world.wt(&["add", "-v", "a"]).ok().stderr;
         assert!(!said.contains("upstream") && !settings(&world).contains("onbranch"), "{key}: {said}");
     }
     for by_default in ["simple", "current", "upstream"] {
         let world = cloned();
         world.git(&world.path("myproject"), &["config", "push.default", by_default]);
-        world.wt(&["add", "a"]).ok().says(&["upstream 'origin/a', set by the first push"]);
+        world.wt(&["add", "-v", "a"]).ok().says(&["upstream 'origin/a', set by the first push"]);
         world.git(&world.path("myproject-a"), &["push", "--quiet"]);
         assert_eq!(upstream(&world, "myproject-a").unwrap(), "origin/a", "{by_default}");
     }
