@@ -158,6 +158,21 @@ fn json_has_a_version_and_the_fields() {
 }
 
 #[test]
+fn an_environment_that_has_drifted_is_told() {
+    let world = crowd();
+    world.wt(&["add", "staging"]).ok();
+    assert!(!world.wt(&["list"]).ok().stdout.contains("drifted"));
+    let env = world.read("myproject-staging/.env");
+    world.write("myproject-staging/.env", &env.replace("PORT=", "PORT=1"));
+    let list = world.wt(&["list"]).ok().stdout;
+    assert!(list.lines().any(|line| line.contains("staging") && line.ends_with("  drifted")), "{list}");
+    let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
+    assert_eq!(json["worktrees"][1]["drifted"], true);
+    // that would mean to read a file of each
+    assert!(!world.wt(&["list", "--no-status"]).ok().stdout.contains("drifted"));
+}
+
+#[test]
 fn what_cannot_be_told_is_not_called_clean() {
     let world = World::with_repo();
     world.wt(&["add", "staging"]).ok();

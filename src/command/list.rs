@@ -139,7 +139,9 @@ fn show_on_terminal(rows: &mut [Row], findings: Findings, context: &Context) -> 
         is_over = !gather(rows, &findings, deadline, &mut warnings);
     }
     drop(findings);
-    exec::abandon_children();
+    if rows.iter().any(Row::is_pending) {
+        exec::abandon_children();
+    }
     Ok(warnings)
 }
 

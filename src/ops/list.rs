@@ -11,6 +11,7 @@ pub mod table;
 use serde::Serialize;
 use serving::{Listener, Serving};
 
+use crate::environment::drift::has_drifted;
 use crate::git::Repo;
 use crate::git::divergence::Divergence;
 use crate::git::operation::Operation;
@@ -80,6 +81,12 @@ pub fn rows(worktrees: &Worktrees, wanted: Wanted, context: &Context) -> Vec<Row
     for (row, tree) in rows.iter_mut().zip(&worktrees.listing.worktrees) {
         row.run = servers.of(tree).to_vec();
         row.elsewhere = places.unusual(tree, worktrees);
+        if wanted.status && !tree.missing {
+            row.drifted = worktrees.record(tree).and_then(|record| {
+                let recipe = places.recipe(tree, Some(record), record.name.as_str())?;
+                Some(has_drifted(record, &recipe, &tree.path, &context.words(record, &tree.path)))
+            });
+        }
         if tree.is_main() {
             row.address = mains_port;
             row.listening = mains_port.and_then(|port| serving.on(port, tree));
@@ -168,6 +175,9 @@ pub struct Row {
     pub commit: Asked<ShownCommit>,
     #[serde(skip_serializing_if = "Asked::is_not")]
     pub size: Asked<Size>,
+    /// Whether its environment is not what the recipe wants, or not as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drifted: Option<bool>,
     /// The port of its address: its own, or the one that the main worktree has always had.
     #[serde(skip)]
     pub address: Option<u16>,
@@ -233,6 +243,7 @@ impl Row {
             compared: Asked::Not,
             commit: Asked::pending_if(wanted.status && tree.head.oid().is_some()),
             size: Asked::pending_if(wanted.size && has_files),
+            drifted: None,
             elsewhere: None,
         }
     }

@@ -65,16 +65,20 @@ impl<'a> Places<'a> {
         tree.path.parent() == usual.parent() && (is_next || record.is_none())
     }
 
+    /// Returns what the recipe gives a worktree, as far as it is written down; `None` if it cannot be read.
+    pub fn recipe(&self, tree: &Worktree, record: Option<&Record>, name: &str) -> Option<Recipe> {
+        let template = record.and_then(|record| record.template.as_deref());
+        let branch = tree.head.branch().map(BranchName::as_str);
+        self.recipe?.for_worktree(Recipe::default(), name, branch, template).ok()
+    }
+
     fn usual(&self, tree: &Worktree, record: Option<&Record>, name: &str) -> Option<PathBuf> {
         let root = self.context.root();
         let branch = tree.head.branch();
-        let chosen = match self.recipe {
-            Some(source) if source.template_names().next().is_some() => {
-                let template = record.and_then(|record| record.template.as_deref());
-                let branch = branch.map(BranchName::as_str);
-                Some(source.for_worktree(Recipe::default(), name, branch, template).ok()?)
-            }
-            _ => None,
+        let has_templates = |source: &&RecipeSource| source.template_names().next().is_some();
+        let chosen = match self.recipe.filter(has_templates) {
+            Some(_) => Some(self.recipe(tree, record, name)?),
+            None => None,
         };
         let template = chosen.as_ref().map_or(&self.plain, |recipe| recipe.path.wanted());
         if template == PLACE {

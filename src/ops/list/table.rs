@@ -133,6 +133,9 @@ impl Row {
         }
         needs.extend(self.unfinished.clone());
         needs.extend(self.run.iter().filter_map(EntryState::need));
+        if self.drifted == Some(true) {
+            needs.push("drifted".to_owned());
+        }
         needs.extend(self.not_pushed_to.as_ref().map(|_| "not pushed".to_owned()));
         for (name, listener) in &self.listeners {
             if let Listener::Process { elsewhere: Some(_), .. } = listener {
