@@ -264,10 +264,7 @@ fn headline(request: &Request, start: &Start, record: &Record, context: &Context
 /// Returns how old a commit is, in parentheses.
 fn age(oid: &Oid, context: &Context) -> String {
     let commits = git::commits::read(context.root(), &[oid]).unwrap_or_default();
-    let age = |commit: &git::commits::Commit| match list::table::age(commit.committed).as_str() {
-        "now" => " (just now)".to_owned(),
-        age => format!(" ({age} ago)"),
-    };
+    let age = |commit: &git::commits::Commit| format!(" ({})", list::table::ago(commit.committed));
     commits.get(oid).map(age).unwrap_or_default()
 }
 

@@ -23,7 +23,6 @@ use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 use examine::Finding;
 use size::Size;
-use table::age;
 
 /// A value in a row that may not have been asked for, or may be unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

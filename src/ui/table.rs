@@ -12,6 +12,8 @@ const GAP: usize = 2;
 const MARK: usize = 2;
 /// The width that the first column keeps beside a second one.
 const SHORTEST: usize = 12;
+/// The width of the first column that is worth more than any other column, even where that is most of the line.
+const ORDINARY: usize = 28;
 /// What stands for what was cut.
 const ELLIPSIS: &str = "…";
 
@@ -109,8 +111,8 @@ impl Table {
         for at in order.iter().copied() {
             let wanted = natural[at].unwrap_or_default();
             let least = match (self.columns[at].rank, self.columns[at].least) {
-                // not all of the line, so that a single long one does not cost all other columns
-                (0, _) => wanted.min(room * 2 / 3),
+                // not more, so that a single long one does not cost all other columns
+                (0, _) => wanted.min(ORDINARY.max(room * 2 / 5)).min(room.saturating_sub(MARK)),
                 (_, Some(least)) => wanted.min(least),
                 (_, None) => wanted,
             };
@@ -125,6 +127,7 @@ impl Table {
                 break;
             }
         }
+        // what is left goes to the last columns only once the first is whole
         for at in order {
             let left = room.saturating_sub(total(&widths));
             if let (Some(width), Some(wanted)) = (&mut widths[at], natural[at]) {

@@ -1,6 +1,7 @@
 //! All that is known about each worktree, in a block of its own.
 
-use crate::ops::list::{Row, age};
+use crate::ops::list::Row;
+use crate::ops::list::table::ago;
 use crate::record::worktrees::Worktrees;
 use crate::record::{HookRun, HookStatus, Record};
 use crate::resource::Resource;
@@ -45,11 +46,7 @@ pub fn block(row: &Row, worktrees: &Worktrees) -> Vec<(String, String)> {
 fn commit(row: &Row, head: &str) -> String {
     let short = &head[..7];
     match row.commit.known() {
-        Some(commit) => {
-            let age = age(commit.committed);
-            let ago = if age == "now" { age } else { format!("{age} ago") };
-            format!("{short} {} ({ago})", commit.subject)
-        }
+        Some(commit) => format!("{short} {} ({})", commit.subject, ago(commit.committed)),
         None => short.to_owned(),
     }
 }

@@ -137,12 +137,22 @@ impl Row {
             needs.push("drifted".to_owned());
         }
         needs.extend(self.not_pushed_to.as_ref().map(|_| "not pushed".to_owned()));
-        for (name, listener) in &self.listeners {
+        let own = self.listeners.iter().map(|(name, listener)| (self.ports[name], listener));
+        let mains = self.address.zip(self.listening.as_ref()).filter(|_| self.main);
+        for (port, listener) in own.chain(mains) {
             if let Listener::Process { elsewhere: Some(_), .. } = listener {
-                needs.push(format!("port {} {}", self.ports[name], listener.describe()));
+                needs.push(format!("port {port} {}", listener.describe()));
             }
         }
         needs
+    }
+}
+
+/// Says how long ago a time was: `2h ago`.
+pub fn ago(seconds: i64) -> String {
+    match age(seconds).as_str() {
+        "now" => "just now".into(),
+        age => format!("{age} ago"),
     }
 }
 
