@@ -94,7 +94,7 @@ fn database(database: &Database) -> String {
 pub fn place(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     if let Some(beside) = here.parent().and_then(|around| path.strip_prefix(around).ok())
-        && beside.components().count() == 1
+        && beside.components().count() <= 2
         && path != here
     {
         return format!("../{}", beside.display());
