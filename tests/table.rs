@@ -13,7 +13,7 @@ use snapbox::{assert_data_eq, str};
 use unicode_width::UnicodeWidthStr;
 
 use crate::ports;
-use crate::terminal::read_aside;
+use crate::terminal::{self, PROMPT, Setup, Terminal, read_aside};
 use crate::world::World;
 
 /// How long a test waits for what it expects.
@@ -323,6 +323,7 @@ fn names_stand_at_once_and_nothing_moves() {
     assert_eq!(pty.end(), 0);
     let after = pty.shown();
     assert!(after.contains("+12 -3 ?1"), "{after}");
+    assert_eq!(after.lines().count(), before.lines().count(), "{after}");
     for (before, after) in before.lines().zip(after.lines()) {
         let is_filled_in = |(before, after): (char, char)| before == after || before == ' ';
         assert!(before.chars().zip(after.chars()).all(is_filled_in), "{before}\n{after}");
@@ -450,6 +451,24 @@ fn every_way_to_end_the_watch_restores_the_terminal() {
         .code(129)
         .prints("")
         .says(&["--watch needs a terminal", "hint: git wt list"]);
+}
+
+#[test]
+fn a_stopped_watch_gives_the_terminal_back_and_goes_on() {
+    let world = terminal::world();
+    let setup = Setup { variables: &[("TERM", "xterm")], ..Setup::default() };
+    let Some(mut terminal) = Terminal::open_with(&world, "bash", &setup) else { return };
+    terminal.line("clear");
+    terminal.type_in("git wt list --watch\r");
+    terminal.until_display(|display| display.contains("q quit") && display.contains(":8001"));
+    terminal.type_in("\x1a");
+    terminal.until_display(|display| display.contains("Stopped") && !display.contains("q quit"));
+    assert!(!terminal.display().contains(":8001"), "{}", terminal.display());
+    terminal.type_in("fg\r");
+    terminal.until_display(|display| display.contains("q quit") && display.contains(":8001"));
+    terminal.type_in("q");
+    terminal.until_display(|display| display.trim_end().ends_with(PROMPT.trim_end()));
+    assert_eq!(terminal.shows("echo $?"), "0");
 }
 
 #[test]
