@@ -158,6 +158,95 @@ fn json_has_a_version_and_the_fields() {
 }
 
 #[test]
+fn base_says_what_is_own_what_is_missing_and_what_is_merged() {
+    let world = World::with_repo();
+    let main = world.path("myproject");
+    world.write("myproject/file", "1\n2\n3\n");
+    world.commit(&main, "file");
+    let commit = |name: &str, file: &str, text: &str| {
+        world.write(format!("myproject-{name}/{file}"), text);
+        world.commit(&world.path(format!("myproject-{name}")), &format!("{name} {file}"));
+    };
+    for name in ["fresh", "merged", "squashed", "picked", "open", "alike"] {
+        world.wt(&["add", name]).ok();
+    }
+    for name in ["merged", "squashed", "picked", "open"] {
+        commit(name, &format!("{name}-1"), "1\n");
+        commit(name, &format!("{name}-2"), "2\n");
+    }
+    // another change of a file that main changes too
+    commit("alike", "file", "one\n2\n3\n");
+    world.git(&main, &["merge", "--quiet", "--no-ff", "-m", "merge", "merged"]);
+    world.git(&main, &["merge", "--quiet", "--squash", "squashed"]);
+    world.commit(&main, "squash");
+    world.git(&main, &["cherry-pick", "main..picked"]);
+    world.write("myproject/file", "1\n2\nthree\n");
+    world.commit(&main, "three");
+    // a branch of a branch is compared with that
+    world.wt_in("myproject-open", &["add", "child"]).ok();
+    commit("child", "child", "1\n");
+    let json: serde_json::Value = serde_json::from_str(&world.wt(&["list", "--json"]).ok().stdout).unwrap();
+    let compared = |name: &str| {
+        let trees = json["worktrees"].as_array().unwrap();
+        let compared = &trees.iter().find(|tree| tree["name"] == name).unwrap()["compared"];
+        let number = |field: &str| compared[field].as_u64().unwrap();
+        let with = compared["with"].as_str().unwrap().to_owned();
+        (with, number("ahead"), number("behind"), compared["merged"].as_bool().unwrap())
+    };
+    let main = || "main".to_owned();
+    assert_eq!(compared("fresh"), (main(), 0, 7, false));
+    assert_eq!(compared("merged"), (main(), 0, 5, true));
+    assert_eq!(compared("squashed"), (main(), 2, 7, true));
+    assert_eq!(compared("picked"), (main(), 2, 7, true));
+    assert_eq!(compared("open"), (main(), 2, 7, false));
+    assert_eq!(compared("alike"), (main(), 1, 7, false));
+    assert_eq!(compared("child"), ("open".to_owned(), 1, 0, false));
+    assert!(json["worktrees"][0].get("compared").is_none(), "main has no base");
+    let list = world.wt(&["list"]).ok().stdout;
+    let base = |name: &str| {
+        let row = list.lines().find(|line| line.split_whitespace().next() == Some(name)).unwrap();
+        row.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert!(base("fresh").starts_with("↓7 ") && base("squashed").starts_with("merged "), "{list}");
+    assert!(base("alike").starts_with("↑1 ↓7 "), "{list}");
+}
+
+#[test]
+fn operations_in_progress_are_named() {
+    let world = World::with_repo();
+    let main = world.path("myproject");
+    world.write("myproject/file", "1\n");
+    world.commit(&main, "file");
+    world.git(&main, &["branch", "other"]);
+    world.write("myproject/file", "main\n");
+    world.commit(&main, "main");
+    world.wt(&["add", "other"]).ok();
+    let other = world.path("myproject-other");
+    world.write("myproject-other/file", "other\n");
+    world.commit(&other, "other");
+    let begin =
+        |line: &[&str]| drop(world.see(world.command("git", &other).args(line).env("GIT_EDITOR", "true")));
+    for (line, abort, word) in [
+        (&["rebase", "main"][..], &["rebase", "--abort"][..], "rebasing"),
+        (&["rebase", "--apply", "main"], &["rebase", "--abort"], "rebasing"),
+        (&["merge", "main"], &["merge", "--abort"], "merging"),
+        (&["cherry-pick", "main"], &["cherry-pick", "--abort"], "cherry-picking"),
+        (&["revert", "--no-commit", "HEAD"], &["revert", "--abort"], "reverting"),
+        (&["bisect", "start"], &["bisect", "reset"], "bisecting"),
+    ] {
+        begin(line);
+        let list = world.wt(&["list"]).ok().stdout;
+        let row = list.lines().find(|line| line.starts_with("  other ")).unwrap();
+        assert!(row.contains(&format!(" {word} ")), "{line:?}: {list}");
+        let json = world.wt(&["list", "--json"]).ok().stdout;
+        assert!(json.contains(&format!("\"operation\":\"{word}\"")), "{json}");
+        // the work that is on its way is still that of the branch
+        assert!(row.contains("↑1 ↓1"), "{line:?}: {list}");
+        begin(abort);
+    }
+}
+
+#[test]
 fn an_environment_that_has_drifted_is_told() {
     let world = crowd();
     world.wt(&["add", "staging"]).ok();

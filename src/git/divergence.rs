@@ -1,13 +1,15 @@
 //! How far a worktree's commits are from those of the branch that it was started from.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
 use super::merged::has_changes;
 use super::{Oid, looking_at, paths};
 use crate::error::{Error, Result};
+use crate::host::exec::Program;
 use crate::host::file;
 
 /// Up to how many own commits, and commits of the other branch, the changes are compared.
@@ -50,22 +52,48 @@ impl Divergence {
 
 /// Whether the other branch has the changes in other commits, which takes much longer than to count them.
 pub fn is_merged(root: &Path, head: &Oid, base: &Oid) -> Result<bool> {
-    let changed = |from: &Oid, to: &Oid| -> Result<HashSet<PathBuf>> {
-        let range = format!("{from}...{to}");
-        let options = ["--name-only", "--no-renames", "--no-ext-diff", "-z"];
-        let names = looking_at(root).arg("diff").args(options).args([&range, "--"]).stdout()?;
-        Ok(paths(&names).into_iter().collect())
-    };
-    // most branches are not merged, and this is the quickest way to know
-    if !changed(base, head)?.is_subset(&changed(head, base)?) {
-        return Ok(false);
+    static KNOWN: Known<bool> = Known::new(BTreeMap::new());
+    once(&KNOWN, head, base, || {
+        let changed = |from: &Oid, to: &Oid| -> Result<HashSet<PathBuf>> {
+            let range = format!("{from}...{to}");
+            let options = ["--name-only", "--no-renames", "--no-ext-diff", "-z"];
+            let names = local(root).arg("diff").args(options).args([&range, "--"]).stdout()?;
+            Ok(paths(&names).into_iter().collect())
+        };
+        // most branches are not merged, and this is the quickest way to know; where objects are missing, as in a
+        // partial clone, nothing is known, and the counts stand
+        let (Ok(ours), Ok(theirs)) = (changed(base, head), changed(head, base)) else { return Ok(false) };
+        Ok(ours.is_subset(&theirs) && has_changes(&|| local(root), head.as_str(), base)?)
+    })
+}
+
+/// What is known of two commits: they never change, and somebody may watch.
+type Known<T> = Mutex<BTreeMap<(String, String), T>>;
+
+fn once<T: Copy>(known: &Known<T>, head: &Oid, base: &Oid, find: impl FnOnce() -> Result<T>) -> Result<T> {
+    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let pair = (head.as_str().to_owned(), base.as_str().to_owned());
+    if let Some(known) = lock().get(&pair) {
+        return Ok(*known);
     }
-    has_changes(&|| looking_at(root), head.as_str(), base)
+    let found = find()?;
+    lock().insert(pair, found);
+    Ok(found)
+}
+
+/// Returns git for a look that fetches nothing: where objects are missing, they are not worth the network.
+fn local(root: &Path) -> Program {
+    looking_at(root).env("GIT_NO_LAZY_FETCH", "1")
 }
 
 fn count(root: &Path, head: &Oid, base: &Oid) -> Result<(usize, usize)> {
+    static KNOWN: Known<(usize, usize)> = Known::new(BTreeMap::new());
+    once(&KNOWN, head, base, || counted(root, head, base))
+}
+
+fn counted(root: &Path, head: &Oid, base: &Oid) -> Result<(usize, usize)> {
     let range = format!("{base}...{head}");
-    let counted = looking_at(root).args(["rev-list", "--left-right", "--count", &range, "--"]).stdout()?;
+    let counted = local(root).args(["rev-list", "--left-right", "--count", &range, "--"]).stdout()?;
     let counted = String::from_utf8_lossy(&counted);
     let mut numbers = counted.split_whitespace().map(str::parse);
     match (numbers.next(), numbers.next()) {
@@ -79,7 +107,8 @@ pub fn has_worked(log: &Path) -> bool {
     let log = file::read_small(log).unwrap_or_default();
     String::from_utf8_lossy(&log).lines().any(|line| {
         let message = line.split_once('\t').map_or("", |(_, message)| message);
-        let is_work = ["commit", "cherry-pick", "revert", "am", "rebase", "merge", "pull"]
+        // what is rebased was committed before
+        let is_work = ["commit", "cherry-pick", "revert", "am", "merge", "pull"]
             .iter()
             .any(|word| message.starts_with(word));
         is_work && !message.ends_with("Fast-forward")
