@@ -290,6 +290,18 @@ impl Recipe {
         overriding.chain(rules.filter(|rule| !rule.overrides()))
     }
 
+    /// Returns the recipe with detected servers as the repository's requests: what they run is in its files, whoever has
+    /// found them.
+    #[must_use]
+    pub fn with_servers_to_consent_to(mut self) -> Self {
+        if !self.configured {
+            for (_, rule) in &mut self.run {
+                rule.command = Requested::by(Author::Repository, rule.command.wanted().clone());
+            }
+        }
+        self
+    }
+
     /// Returns whether a setup command calls pip itself, rather than through `uv pip`.
     pub fn needs_pip(&self) -> bool {
         self.hooks.setup.iter().any(|command| calls_pip(command.wanted()))

@@ -139,13 +139,13 @@ fn a_state_of_another_boot_or_of_a_reused_id_is_no_process_of_ours() {
     servers.wt(&["up", "-d", "staging"]).ok();
     let file = servers.state_file("web");
     let before = servers.state("web");
-    let mut stranger = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut stranger = Stranger(std::process::Command::new("sleep").arg("1000").spawn().unwrap());
     for (key, value) in [
         ("boot", Value::from("another")),
         ("start", Value::from("1")),
-        ("pid", Value::from(stranger.id())),
+        ("pid", Value::from(stranger.0.id())),
         // a state that somebody else has written names a process with its true start
-        ("whole", key_of(stranger.id(), &before)),
+        ("whole", key_of(stranger.0.id(), &before)),
     ] {
         let mut state = before.clone();
         if key == "whole" {
@@ -157,13 +157,12 @@ fn a_state_of_another_boot_or_of_a_reused_id_is_no_process_of_ours() {
         fs::write(&file, state.to_string()).unwrap();
         assert_eq!(servers.listed("staging")[0]["state"], "died", "{key}");
         servers.wt(&["down", "staging"]).ok().says(&["nothing runs in 'staging'"]);
-        assert!(stranger.try_wait().unwrap().is_none(), "{key}");
+        assert!(stranger.0.try_wait().unwrap().is_none(), "{key}");
         assert!(!servers.is_free(8001), "{key}");
     }
     fs::write(&file, before.to_string()).unwrap();
     servers.wt(&["down", "staging"]).ok().says(&["stopped 'web'"]);
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    drop(stranger);
     servers.are_gone();
     // what is no state is none
     for text in ["", "{}", "[", "null"] {
@@ -175,6 +174,16 @@ fn a_state_of_another_boot_or_of_a_reused_id_is_no_process_of_ours() {
     std::os::unix::fs::symlink(servers.world.path("elsewhere.json"), &file).unwrap();
     fs::write(servers.world.path("elsewhere.json"), before.to_string()).unwrap();
     assert_eq!(servers.listed("staging"), Vec::<Value>::new());
+}
+
+/// A process that has nothing to do with servers.
+struct Stranger(std::process::Child);
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Returns what names a process once and for all.
@@ -456,15 +465,10 @@ fn several_in_the_foreground_are_named_and_end_together() {
     servers.are_gone();
     assert!(servers.is_free(8001));
     // killed, it takes its servers along
-    let mut child = servers
-        .world
-        .command("git-wt", &servers.world.path("myproject"))
-        .args(["up", "staging"])
-        .spawn()
-        .unwrap();
+    let mut command = servers.world.command("git-wt", &servers.world.path("myproject"));
+    let up = Stranger(command.args(["up", "staging"]).spawn().unwrap());
     until("it serves", || !servers.is_free(8001));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(up);
     until("they are gone", || servers.processes().is_empty());
 }
 
@@ -611,5 +615,36 @@ fn links_in_the_place_of_states_and_logs_are_not_followed() {
     fs::rename(&run, servers.world.path("moved")).unwrap();
     std::os::unix::fs::symlink(servers.world.path("moved"), &run).unwrap();
     servers.wt(&["up", "-d", "staging"]).code(128).says(&["is a link, and git-wt makes none there"]);
+    servers.are_gone();
+}
+
+#[test]
+fn what_a_project_visibly_serves_starts_after_consent() {
+    let servers = Servers::of_recipe("");
+    let main = servers.world.path("myproject");
+    servers.world.git(&main, &["rm", "-q", "-f", ".wt.toml"]);
+    let env = servers.slot.here("PORT=8000\n");
+    servers.world.write("myproject/.env", &env);
+    // stands in for Django
+    servers.world.write(
+        "myproject/manage.py",
+        "# from django.core.management import execute_from_command_line\n\
+         import os, sys\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n\
+         assert sys.argv[1] == 'runserver'\n\
+         os.execvp('python3', ['python3', '-m', 'http.server', sys.argv[2]])\n",
+    );
+    servers.world.program("python", "#!/bin/sh\nexec python3 \"$@\"\n");
+    servers.world.commit(&main, "django");
+    let seen = servers.wt(&["add", "staging"]).ok().says(&["hint: git wt up staging"]);
+    assert!(!seen.stderr.contains("consent"), "{}", seen.stderr);
+    servers.wt(&["up", "-d", "staging"]).code(3).says(&["serve      python manage.py runserver {{ port }}"]);
+    servers.are_gone();
+    servers.wt(&["trust", "staging", "--yes"]).ok().says(&["serve      python manage.py runserver"]);
+    let seen = servers.wt(&["up", "-d", "staging"]).ok();
+    assert_eq!(
+        timeless(&seen.stdout),
+        "server  python manage.py runserver 8001  ready in …s  http://localhost:8001\n"
+    );
+    servers.wt(&["remove", "staging"]).ok();
     servers.are_gone();
 }

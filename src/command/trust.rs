@@ -92,8 +92,9 @@ fn requested(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Cont
 }
 
 fn recipes(args: &Args, tree: &Worktree, worktrees: &Worktrees, context: &Context) -> Result<Vec<Recipe>> {
-    if args.target.is_none() && tree.is_main() {
-        return context.recipe()?.all();
+    let source = context.recipe()?;
+    if args.target.is_none() && tree.is_main() && source.configured() {
+        return source.all();
     }
-    Ok(vec![context.recipe_of(tree, worktrees)?])
+    Ok(vec![context.recipe_of(tree, worktrees)?.with_servers_to_consent_to()])
 }

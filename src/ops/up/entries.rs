@@ -50,7 +50,7 @@ impl<'a> Servers<'a> {
             return Err(Error::new("a bare repository has no files to serve").hint("git wt list"));
         }
         let record = worktrees.record(tree);
-        let recipe = context.recipe_of(tree, worktrees)?;
+        let recipe = context.recipe_of(tree, worktrees)?.with_servers_to_consent_to();
         let consent = context.consent()?;
         let environment = Environment::of(&context.repo, &tree.path, record, &recipe, &consent)?;
         let words = words(tree, record, worktrees, &recipe, &environment, context);
