@@ -280,3 +280,33 @@ fn a_package_is_made_and_unmade() {
     make(&world, &["uninstall", &package, "prefix=/usr"]).unwrap().ok();
     assert_eq!(list(), "");
 }
+
+#[test]
+fn what_was_there_before_an_installation_is_there_after_it() {
+    for there in ["share/man/man1", "share/man", "share", ""] {
+        let world = cargos();
+        fs::create_dir_all(world.path("home/.cargo").join(there)).unwrap();
+        // an empty directory of a shell too
+        fs::create_dir_all(world.path("home/.config")).unwrap();
+        let before = world.everything_in(&["home"], &|_| true);
+        init(&world, &["--install", "-y"]).ok();
+        init(&world, &["fish", "--install", "-y"]).ok();
+        assert!(world.path("home/.config/fish/config.fish").exists() && world.path(PAGE).exists());
+        init(&world, &["--uninstall", "-y"]).ok();
+        before.is_still(&world.everything_in(&["home"], &|_| true), there);
+    }
+}
+
+#[test]
+fn pages_that_a_package_has_brought_stay() {
+    let world = cargos();
+    init(&world, &["--install", "-y"]).ok();
+    fs::remove_file(world.path("state/git-wt/install/made.json")).unwrap();
+    // as if a package had written all but one of them
+    fs::remove_file(world.path(PAGE)).unwrap();
+    fs::remove_file(world.path("home/.bashrc")).unwrap();
+    let before = world.everything_in(&["home"], &|_| true);
+    init(&world, &["--install", "-y"]).ok();
+    init(&world, &["--uninstall", "-y"]).ok();
+    before.is_still(&world.everything_in(&["home"], &|_| true), "after the uninstallation");
+}

@@ -2,6 +2,7 @@
 //!
 //! It first finds everything that has to be done, shows it, and does it once the user agrees.
 
+mod made;
 mod start_file;
 
 use std::io::ErrorKind;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use clap::ValueEnum;
+use made::Made;
 use rustix::fs::Access;
 use start_file::StartFile;
 
@@ -97,11 +99,17 @@ impl fmt::Display for Step {
 }
 
 impl Step {
-    fn take(&self) -> Result<()> {
+    fn take(&self, made: &mut Made) -> Result<()> {
         match self {
-            Self::WritePages(dir, pages) => write_pages(dir, pages),
+            Self::WritePages(dir, pages) => {
+                made.note(dir, pages)?;
+                write_pages(dir, pages)
+            }
             Self::DeletePages(dir, names) => delete_pages(dir, names),
-            Self::AddLine(file, line) => file.add(line),
+            Self::AddLine(file, line) => {
+                made.note(file.dir(), &[])?;
+                file.add(line)
+            }
             Self::TakeOutLine(file, line) => file.take_out(line),
         }
     }
@@ -114,7 +122,8 @@ pub fn install(shell: Shell, function: Option<&str>, options: Options, ui: Ui) -
         Some(path) => steps.extend(line_to_add(shell, function, StartFile::at(path)?, ui)?),
         None => ui.say(&format!("add to the start file of your shell: {}", shell.line(function))),
     }
-    if carry_out(&steps, "git wt shell-init --install --yes", options, ui)? {
+    let mut made = Made::read()?.unwrap_or_default();
+    if carry_out(&steps, &mut made, "git wt shell-init --install --yes", options, ui)? {
         ui.say("installed: a new shell has it");
         ui.hint("exec $SHELL");
     }
@@ -132,15 +141,24 @@ pub fn uninstall(options: Options, ui: Ui) -> Result<u8> {
             steps.extend(line_to_take_out(*shell, StartFile::at(path)?, ui)?);
         }
     }
-    steps.extend(pages_to_delete()?);
-    if carry_out(&steps, "git wt shell-init --uninstall --yes", options, ui)? {
+    let made = Made::read()?;
+    steps.extend(pages_to_delete(made.as_ref())?);
+    let mut made = made.unwrap_or_default();
+    if carry_out(&steps, &mut made, "git wt shell-init --uninstall --yes", options, ui)? {
+        made.take_back()?;
         ui.say("uninstalled: a new shell is without it");
     }
     Ok(0)
 }
 
 /// Shows the steps and, once the user agrees, carries them out; returns whether they were carried out.
-fn carry_out(steps: &[Step], way_out: &'static str, options: Options, ui: Ui) -> Result<bool> {
+fn carry_out(
+    steps: &[Step],
+    made: &mut Made,
+    way_out: &'static str,
+    options: Options,
+    ui: Ui,
+) -> Result<bool> {
     if steps.is_empty() {
         ui.say("nothing to do");
         return Ok(false);
@@ -155,7 +173,7 @@ fn carry_out(steps: &[Step], way_out: &'static str, options: Options, ui: Ui) ->
     if !options.yes && !ui.ask("do this?", &|| false).ok_or_else(no_terminal)? {
         return Err(Error::new("nothing was done"));
     }
-    steps.iter().try_for_each(Step::take)?;
+    steps.iter().try_for_each(|step| step.take(made))?;
     Ok(true)
 }
 
@@ -234,7 +252,8 @@ fn is_of_section(page: &str, section: &str) -> bool {
     page.rsplit_once('.').is_some_and(|(_, ending)| ending == section)
 }
 
-fn pages_to_delete() -> Result<Vec<Step>> {
+/// Returns the pages that an installation has written; those that were there before, as from a package, stay.
+fn pages_to_delete(made: Option<&Made>) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     for section in SECTIONS {
         let dir = man_dir(section)?;
@@ -242,6 +261,7 @@ fn pages_to_delete() -> Result<Vec<Step>> {
         let mut names: Vec<String> = entries
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|name| name.starts_with("git-wt") && is_of_section(name, section))
+            .filter(|name| made.is_none_or(|made| made.has_page(&dir.join(name))))
             .filter(|name| matches!(file::read_text(&dir.join(name)), Ok(Some(text)) if is_ours(&text)))
             .collect();
         names.sort();
@@ -275,12 +295,6 @@ fn delete_pages(dir: &Path, names: &[String]) -> Result<()> {
                 return Err(Error::new(format!("cannot delete '{}'", page.display())).because(cause));
             }
             _ => {}
-        }
-    }
-    // share/man/man1 and its parents, if they are empty
-    for dir in dir.ancestors().take(3) {
-        if fs::remove_dir(dir).is_err() {
-            break;
         }
     }
     Ok(())

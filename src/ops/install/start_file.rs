@@ -34,6 +34,11 @@ impl StartFile {
         &self.path
     }
 
+    /// Returns the directory of the file that is written.
+    pub(super) fn dir(&self) -> &Path {
+        self.target.parent().unwrap_or(&self.target)
+    }
+
     /// Returns the path of the backup made before the line was added.
     pub(super) fn backup(&self) -> PathBuf {
         let mut name = OsString::from(&self.path);
