@@ -42,4 +42,8 @@ uninstall:
 	rm -f $(addprefix "$(DESTDIR)$(shelldir)"/git-wt.,bash zsh fish)
 	-rmdir "$(DESTDIR)$(shelldir)"
 
-.PHONY: all install uninstall
+# the picture of the README, from what a terminal shows
+picture:
+	SNAPSHOTS=overwrite $(CARGO) test --locked --test tests -- picture::
+
+.PHONY: all install uninstall picture

@@ -147,12 +147,10 @@ fn only_the_value_of_a_variable_changes() {
     });
 }
 
-fn recipe_of_the_readme() -> &'static str {
-    let (_, rest) = include_str!("../README.md").split_once("```toml\n").unwrap();
-    rest.split_once("```").unwrap().0
-}
+/// A recipe that has every key.
+const RECIPE: &str = include_str!("../examples/wt.toml");
 
-/// Returns the recipe of the README with pieces removed, inserted and doubled.
+/// Returns that recipe with pieces removed, inserted and doubled.
 fn mutated_recipe() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "\n",
@@ -195,7 +193,7 @@ fn mutated_recipe() -> impl Strategy<Value = String> {
     ];
     let change = (any::<Index>(), any::<Index>(), select(PIECES), 0..3_u8);
     vec(change, 0..8).prop_map(|changes| {
-        let mut text: Vec<char> = recipe_of_the_readme().chars().collect();
+        let mut text: Vec<char> = RECIPE.chars().collect();
         for (from, length, piece, kind) in changes {
             let start = from.index(text.len() + 1);
             let end = text.len().min(start + length.index(20));
@@ -225,8 +223,8 @@ fn read_recipe(text: &str, settings: &[(String, String)]) {
 }
 
 #[test]
-fn the_recipe_of_the_readme_is_read() {
-    Recipe::read(Some((Path::new(".wt.toml"), recipe_of_the_readme())), &[]).unwrap();
+fn the_example_is_read() {
+    Recipe::read(Some((Path::new(".wt.toml"), RECIPE)), &[]).unwrap();
 }
 
 #[test]

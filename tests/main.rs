@@ -40,6 +40,7 @@ mod node;
 mod nu;
 mod options;
 mod picker;
+mod picture;
 mod ports;
 mod ports_of_others;
 mod post_checkout;

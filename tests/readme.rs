@@ -75,15 +75,18 @@ fn blocks(readme: &str) -> Vec<Block<'_>> {
 }
 
 /// Makes the project `shop`, which looks like a Django project, with programs that only pretend to install anything.
-fn django(world: &World) {
+pub fn django(world: &World) {
     world.repo("shop");
     world.write("shop/.gitignore", ".env\n.venv/\n*.sqlite3\nuploads/\n");
     world.write("shop/requirements.txt", "django\n");
     world.write("shop/shop/settings.py", "");
     world.write(
         "shop/manage.py",
-        "\"\"\"Stands in for django's.\"\"\"\nimport os, sqlite3, sys\n\
+        "\"\"\"Stands in for django's.\"\"\"\nimport http.server, os, sqlite3, sys\n\
          os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"shop.settings\")\n\
+         if sys.argv[1] == \"runserver\":\n    \
+         address = (\"127.0.0.1\", int(sys.argv[2]))\n    \
+         http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_forever()\n\
          assert sys.argv[1] == \"migrate\" and os.environ[\"PORT\"]\n\
          sqlite3.connect(os.environ[\"DATABASE_URL\"].removeprefix(\"sqlite:///\")).execute(\"CREATE TABLE shop (id)\")\n",
     );
@@ -100,7 +103,7 @@ fn django(world: &World) {
 }
 
 /// Whether there is a Python that can make environments; CI must have one.
-fn has_python() -> bool {
+pub fn has_python() -> bool {
     is_here("/usr/bin/python3", Path::new("/usr/bin/python3").exists())
 }
 
@@ -155,6 +158,85 @@ fn the_example_of_the_readme_works_and_leaves_nothing() {
     let (_, last) = seen.stdout.rsplit_once("$ git wt list --no-status\n").unwrap();
     assert!(last.contains("production") && !last.contains("staging"), "{seen:#?}");
     assert_eq!(fs::read_dir(world.path("tmp")).unwrap().count(), 0, "{seen:#?}");
+}
+
+/// Returns the recipes of the README in a section.
+fn recipes(section: &str) -> Vec<String> {
+    let readme = readme();
+    let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap();
+    let text = rest.split("\n## ").next().unwrap();
+    text.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+/// Makes a repository with a recipe, and consents to it.
+fn with_recipe(recipe: &str, env: &str) -> World {
+    let world = World::with_repo();
+    world.fake_uv("");
+    world.write("myproject/.wt.toml", recipe);
+    world.write("myproject/frontend/package.json", "{}");
+    world.commit(&world.path("myproject"), "recipe");
+    world.write("myproject/.env", env);
+    world.write("myproject/db.sqlite3", "");
+    world.trust();
+    world
+}
+
+#[test]
+fn the_templates_of_the_readme_do_what_it_says() {
+    let [recipe] = &recipes("Templates")[..] else { panic!("one recipe") };
+    let world = with_recipe(recipe, "DEBUG=1\n");
+    let repo = world.path("myproject");
+    world.git(&repo, &["branch", "develop"]);
+    world.git(&repo, &["commit", "--quiet", "--allow-empty", "--message", "not in develop"]);
+    let env = |name: &str| {
+        world.wt(&["add", "--no-hooks", name]).ok();
+        world.read(format!("myproject-{}/.env", name.replace(['/', '.'], "-")))
+    };
+    let settings = |module: &str| format!("DJANGO_SETTINGS_MODULE=shop.settings.{module}\n");
+    assert!(env("feature").ends_with(&settings("dev")));
+    assert!(env("staging").ends_with(&settings("staging")));
+    let release = env("release/2.4");
+    assert!(release.starts_with("DEBUG=false\n") && release.contains(&settings("production")), "{release}");
+    assert_eq!(world.git(&repo, &["rev-parse", "staging"]), world.git(&repo, &["rev-parse", "develop"]));
+    assert_ne!(world.git(&repo, &["rev-parse", "feature"]), world.git(&repo, &["rev-parse", "develop"]));
+    world.wt(&["remove", "release/2.4"]).code(128).says(&["'release/2.4' is protected"]);
+    world.wt(&["trust", "--forget"]).ok();
+    let setup = world.wt(&["trust", "--yes"]).ok().stderr;
+    for file in ["dev", "staging", "production"] {
+        assert!(setup.contains(&format!("requirements/{file}.txt")), "{file}: {setup}");
+    }
+}
+
+#[test]
+fn the_recipes_of_the_readme_make_worktrees() {
+    let recipes = recipes("Recipes");
+    assert!(recipes.len() >= 7, "{recipes:#?}");
+    for recipe in recipes {
+        let url = if recipe.contains("DB_PORT") {
+            "postgres://shop@localhost:5432/shop"
+        } else {
+            "sqlite:///db.sqlite3"
+        };
+        let world = with_recipe(&recipe, &format!("DATABASE_URL={url}\nPORT=1\n"));
+        world.wt(&["add", "--no-hooks", "one"]).ok();
+        let servers = world.wt(&["run", "one"]).ok();
+        assert!(servers.stdout.contains("web"), "{recipe}: {servers:#?}");
+        assert_eq!(world.git(&world.path("myproject-one"), &["status", "--short"]), "", "{recipe}");
+        world.wt(&["remove", "--no-hooks", "one"]).ok();
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_are_command_lines() {
+    let readme = readme();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let lines: Vec<&str> = blocks.flat_map(str::lines).filter(|line| line.starts_with("git wt ")).collect();
+    assert!(lines.len() > 10, "{lines:#?}");
+    for line in lines {
+        let words = line.split("  #").next().unwrap().replacen("git wt", "git-wt", 1);
+        let parsed = git_wt::command().try_get_matches_from(words.split_whitespace());
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+    }
 }
 
 #[test]

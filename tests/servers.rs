@@ -27,7 +27,7 @@ static RELEASED: Condvar = Condvar::new();
 impl Slot {
     const SIZE: u16 = 4;
 
-    fn take() -> Self {
+    pub fn take() -> Self {
         let taken = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = |taken: &mut [bool; 13]| !taken.contains(&false);
         let mut taken = RELEASED.wait_while(taken, is_full).unwrap_or_else(PoisonError::into_inner);

@@ -1,17 +1,25 @@
-//! Checks that what the README and the manual say about the recipe is true.
+//! Checks that what the README, the example and the manual say about the recipe is true.
 
 use std::path::Path;
 
 use super::{DatabaseRule, Recipe, VenvRule};
 
 const README: &str = include_str!("../../README.md");
+const EXAMPLE: &str = include_str!("../../examples/wt.toml");
 const PAGE: &str = include_str!("../../man/git-wt.1");
 
 #[test]
-fn the_recipe_of_the_readme_can_be_read() {
-    let (_, rest) = README.split_once("```toml\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
-    let source = Recipe::read(Some((Path::new("README.md"), text)), &[]).unwrap();
+fn the_recipes_of_the_readme_can_be_read() {
+    let recipes = README.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    for recipe in recipes {
+        let read = Recipe::read(Some((Path::new("README.md"), recipe)), &[]);
+        assert!(read.is_ok(), "{recipe}\n{:?}", read.err());
+    }
+}
+
+#[test]
+fn the_example_can_be_read_and_says_what_is_the_default() {
+    let source = Recipe::read(Some((Path::new("wt.toml"), EXAMPLE)), &[]).unwrap();
     assert_eq!(source.template_names().collect::<Vec<_>>(), ["production"]);
     // what it says is the default is the default
     let (written, default) =
@@ -62,8 +70,14 @@ fn the_recipe_of_the_readme_can_be_read() {
 #[test]
 fn the_settings_that_the_readme_names_have_a_meaning() {
     // checks each setting as it is written, with a suitable value
-    let settings = README.split('`').filter(|word| word.starts_with("wt.") && !word.contains(['…', '|']));
-    for setting in settings {
+    let named = README.split('`').filter(|word| word.starts_with("wt.") && !word.contains(['…', '|']));
+    let set = README.lines().filter_map(|line| {
+        let line = line.trim_matches('`').strip_prefix("git config ")?;
+        Some(line.strip_prefix("--global ").unwrap_or(line))
+    });
+    // names of another program
+    let foreign = ["wt.basedir", "wt.hook", "wt.remover"];
+    for setting in named.chain(set).filter(|setting| !foreign.contains(setting)) {
         let (key, value) = setting.split_once(' ').unwrap_or((setting, ""));
         let value = match (key, value) {
             ("wt.port.range", "") => "3000-3010",
