@@ -122,6 +122,8 @@ fn a_database_that_has_gone_is_made_again_only_after_a_question() {
     terminal.type_in("git wt setup a\r");
     terminal.until(|shown| shown.ends_with("make it again? [y/N] "));
     terminal.type_in("y\r");
-    terminal.until(|shown| shown.contains("a: database db.sqlite3 (empty)") && shown.ends_with(crate::terminal::PROMPT));
+    terminal.until(|shown| {
+        shown.contains("a: database db.sqlite3 (empty)") && shown.ends_with(crate::terminal::PROMPT)
+    });
     assert!(file.exists());
 }
