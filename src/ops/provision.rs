@@ -241,7 +241,7 @@ fn add_missing(record: &mut Record, wanted: Vec<Resource>, root: &Path) {
                     step.state = StepState::Begun;
                 }
             }
-            (Some(step), Resource::Database(_)) if step.state == StepState::Made => {}
+            (Some(step), Resource::Database(_)) if step.state != StepState::Planned => {}
             (Some(step), wanted) if step.resource.database().is_some() || has_gone(step, root) => {
                 *step = Step { state: StepState::Planned, resource: wanted };
             }

@@ -17,7 +17,7 @@ use crate::text::name::slug;
 const MARK: &str = "@git_wt";
 /// What a window runs: the output of the servers until Ctrl-C, then a shell in the worktree's environment.
 const IN_WINDOW: &str =
-    "trap : INT\n\"$1\" up --attach \"$2\"\nexec \"$1\" run \"$2\" -- \"${SHELL:-/bin/sh}\"";
+    "cd -- \"$2\" || exit\ntrap : INT\n\"$1\" up --attach \"$2\"\nexec \"$1\" run \"$2\" -- \"${SHELL:-/bin/sh}\"";
 
 /// Opens a window for each worktree that has none yet; returns the name of the session.
 pub fn open(trees: &[&Worktree], worktrees: &Worktrees, context: &Context) -> Result<String> {
@@ -28,8 +28,9 @@ pub fn open(trees: &[&Worktree], worktrees: &Worktrees, context: &Context) -> Re
         if known.contains(&mark) {
             continue;
         }
-        // a '.' would separate a window from a pane
-        let name = worktrees.name(tree).replace(['.', ':'], "-");
+        // a '.' would separate a window from a pane, and tmux runs what stands in '#(…)' of a name or a directory
+        let is_plain = |c: char| c.is_alphanumeric() || "-_/".contains(c);
+        let name = worktrees.name(tree).replace(|c| !is_plain(c), "-");
         let create = if known.is_empty() && !exists(&session)? {
             tmux().args(["new-session", "-d", "-s", &session])
         } else {
@@ -37,7 +38,7 @@ pub fn open(trees: &[&Worktree], worktrees: &Worktrees, context: &Context) -> Re
         };
         let exe = std::env::current_exe()
             .map_err(|cause| Error::new("cannot find our own program").because(cause))?;
-        let create = create.args(["-P", "-F", "#{window_id}", "-n", &name, "-c"]).arg(&tree.path);
+        let create = create.args(["-P", "-F", "#{window_id}", "-n", &name, "-c", "/"]);
         let create = create.args(["sh", "-c", IN_WINDOW, "sh"]).arg(exe).arg(&tree.path);
         let id = String::from_utf8_lossy(&create.stdout()?).trim().to_owned();
         tmux().args(["set-option", "-w", "-t", &id, MARK, &mark]).stdout()?;
