@@ -9,6 +9,7 @@ pub mod facts;
 pub mod follow;
 pub mod hooks;
 pub mod install;
+pub mod keep_db;
 pub mod list;
 pub mod mend;
 pub mod pick;

@@ -447,3 +447,51 @@ fn what_a_merge_commit_changes_counts_as_work() {
     world.wt(&["remove", "--delete-branch", "staging"]).code(128).says(&why);
     assert_eq!(world.read("myproject-staging/file"), "both, by hand");
 }
+
+#[test]
+fn a_database_that_stays_is_whole_and_where_it_is_said_to_be() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[database]\n");
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    world.write("myproject/.gitignore", ".env\n*.sqlite3*\nmedia/\n");
+    world.commit(&world.path("myproject"), "recipe");
+    let rows = |place: &str| {
+        let database = rusqlite::Connection::open(world.path(place)).unwrap();
+        database.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let add = |name: &str| {
+        world.wt(&["add", name]).ok();
+        let database =
+            rusqlite::Connection::open(world.path(format!("myproject-{name}/db.sqlite3"))).unwrap();
+        database.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").unwrap();
+        database.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        database
+    };
+    let remove = |name: &str| world.wt(&["remove", "--keep-db", "--purge", name]);
+    // what is left of another database beside its new place is not taken for a part of it
+    world.write("myproject-a-db.sqlite3-wal", "of another database");
+    let open = add("a");
+    remove("a").ok().says(&["kept for good: database '[ROOT]/myproject-a-2-db.sqlite3'\n"]);
+    drop(open);
+    assert_eq!((rows("myproject-a-2-db.sqlite3"), world.read("myproject-a-db.sqlite3-wal").len()), (1, 19));
+    // plain git has moved the worktree
+    drop(add("b"));
+    world.git(&world.path("myproject"), &["worktree", "move", "../myproject-b", "../elsewhere"]);
+    remove("../elsewhere").ok().says(&["kept for good: database '[ROOT]/elsewhere-db.sqlite3'\n"]);
+    assert_eq!(rows("elsewhere-db.sqlite3"), 1);
+    // a link is not the database
+    drop(add("c"));
+    let real = world.path("myproject-c/media/real");
+    fs::create_dir(real.parent().unwrap()).unwrap();
+    fs::rename(world.path("myproject-c/db.sqlite3"), &real).unwrap();
+    std::os::unix::fs::symlink("media/real", world.path("myproject-c/db.sqlite3")).unwrap();
+    let yes = world.wt(&["remove", "--keep-db", "--purge", "-y", "c"]);
+    yes.code(128).says(&["cannot keep database", "caused by: a link leads to it"]);
+    assert!(real.exists());
+    // nor is one that git-wt has not made
+    drop(add("d"));
+    fs::copy(&real, world.path("myproject-d/mine.sqlite3")).unwrap();
+    let yes = world.wt(&["remove", "--keep-db", "--purge", "-y", "d"]);
+    yes.code(128).says(&["git-wt has not made the database 'mine.sqlite3', and does not keep it"]);
+    assert!(world.path("myproject-d/mine.sqlite3").exists() && world.path("myproject-d/db.sqlite3").exists());
+}

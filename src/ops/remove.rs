@@ -15,13 +15,13 @@ use crate::host::exec;
 use crate::host::exec::occupants::{Occupant, occupants};
 use crate::host::mounts;
 use crate::ops::context::Context;
+use crate::ops::keep_db::{self, Kept};
 use crate::ops::take_away::{self, DatabaseFate, How, branch_at, is_as_made, lone_commits, take_away};
 use crate::ops::{hooks, summary, undo, up};
 use crate::recipe::regenerable::is_regenerable;
 use crate::record::worktrees::Worktrees;
 use crate::record::{Record, RecordState};
 use crate::resource::checkout::{Discarded, entries_at_rest};
-use crate::resource::database::move_back;
 use crate::resource::{Database, Resource, Reversible};
 use crate::text::name::BranchName;
 use crate::trash::{DeletedBranch, Item, Trash};
@@ -258,8 +258,14 @@ impl<'a> Removal<'a> {
             }
             removal.uncommitted = (status.changes.len(), status.untracked.len());
             removal.data = removal.valuable(status.ignored, context);
+            if options.keep_db {
+                removal.data.retain(|path| !keep_db::keeps(path, tree, removal.record.as_ref()));
+            }
         }
         removal.commits = lone_commits(tree, &worktrees.listing, &context.repo)?;
+        if options.keep_db && options.purge {
+            keep_db::refuse_others(&removal.data, tree, removal.record.as_ref())?;
+        }
         removal.judge_branch(options, worktrees, context)?;
         Ok(removal)
     }
@@ -461,18 +467,19 @@ impl<'a> Removal<'a> {
         if options.purge && !self.tree.missing {
             self.judge_again(options, context)?;
         }
-        let moved = if options.keep_db { self.move_databases_out()? } else { Vec::new() };
+        let keeps = options.keep_db.then(|| Kept::move_out(self.tree, self.record.as_ref())).transpose()?;
+        let kept = keeps.unwrap_or_default();
         let item = match take_away(held, self.tree, &self.name, how, context) {
             Ok(item) => item,
             Err(error) => {
-                move_back(&moved)?;
+                kept.move_back()?;
                 return Err(error);
             }
         };
         up::forget(self.tree, self.record.as_ref(), &context.repo);
         context.ui.say(&format!("removed {}{}", self.name, self.branch_stays()));
-        if options.keep_db {
-            self.tell_databases(&moved, context);
+        for database in &kept.databases {
+            context.ui.say(&format!("kept for good: {database}"));
         }
         self.tell_kept(item.as_ref(), options, context);
         for what in git_hooks::leading_into(&context.repo, &self.tree.path) {
@@ -488,34 +495,6 @@ impl<'a> Removal<'a> {
             delete_branch(branch, oid, context)?;
         }
         Ok(())
-    }
-
-    /// Moves its databases out of its directory; returns where each file was, and is.
-    fn move_databases_out(&self) -> Result<Vec<(PathBuf, PathBuf)>> {
-        let mut moved = Vec::new();
-        for database in self.databases() {
-            if let Database::Sqlite(file) = database
-                && file.is_in(&self.tree.path)
-            {
-                let out = file.move_out(&self.tree.path);
-                moved.extend(out.or_else(|error| move_back(&moved).and(Err(error)))?);
-            }
-        }
-        Ok(moved)
-    }
-
-    /// Says where the databases are that stay for good.
-    fn tell_databases(&self, moved: &[(PathBuf, PathBuf)], context: &Context) {
-        for database in self.record.iter().flat_map(Record::databases) {
-            let now = match database {
-                Database::Sqlite(file) => moved.iter().find(|(from, _)| Path::new(&file.place) == from),
-                Database::Server(_) => None,
-            };
-            context.ui.say(&match now {
-                Some((_, to)) => format!("kept for good: database '{}'", to.display()),
-                None => format!("kept for good: {}", database.describe()),
-            });
-        }
     }
 
     /// Refuses if something has come into it since it was judged: while a question waited, or by its teardown hooks.

@@ -17,7 +17,7 @@ use crate::host::claims::{Claimed, Claims, Owner, Thing, path_text};
 use crate::text::url::ServerEngine;
 
 pub use server::{ServerDatabase, place};
-pub use sqlite::{SqliteDatabase, move_back};
+pub use sqlite::{SqliteDatabase, move_back, move_out};
 
 /// The content of a new database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,8 +16,7 @@ use crate::text::name::slug;
 /// The option of a window that says which worktree it is for.
 const MARK: &str = "@git_wt";
 /// What a window runs: the output of the servers until Ctrl-C, then a shell in the worktree's environment.
-const IN_WINDOW: &str =
-    "cd -- \"$2\" || exit\ntrap : INT\n\"$1\" up --attach \"$2\"\nexec \"$1\" run \"$2\" -- \"${SHELL:-/bin/sh}\"";
+const IN_WINDOW: &str = "cd -- \"$2\" || exit\ntrap : INT\n\"$1\" up --attach \"$2\"\nexec \"$1\" run \"$2\" -- \"${SHELL:-/bin/sh}\"";
 
 /// Opens a window for each worktree that has none yet; returns the name of the session.
 pub fn open(trees: &[&Worktree], worktrees: &Worktrees, context: &Context) -> Result<String> {

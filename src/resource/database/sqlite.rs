@@ -131,34 +131,6 @@ impl SqliteDatabase {
             .any(|ending| path.as_os_str() == &*format!("{}{ending}", self.place))
     }
 
-    /// Moves it out of a worktree that goes, with what SQLite keeps beside it; returns where each file was, and is.
-    pub fn move_out(&self, root: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-        let failed = || format!("cannot keep {}", self.describe());
-        let real = |path: &Path| std::fs::canonicalize(path).ok();
-        let parent = self.path().parent().and_then(real);
-        if parent.is_none_or(|parent| !real(root).is_some_and(|root| parent.starts_with(root))) {
-            return Err(Error::new(failed()).because("a link leads there"));
-        }
-        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (tree, file) = (name(root), name(self.path()));
-        let names = std::iter::once(tree.clone()).chain((2..).map(|number| format!("{tree}-{number}")));
-        let mut places = names.map(|name| root.with_file_name(format!("{name}-{file}")));
-        let place = places.find(|place| std::fs::symlink_metadata(place).is_err()).unwrap_or_default();
-        let mut moved = Vec::new();
-        for ending in ["", "-wal", "-shm", "-journal"] {
-            let (from, to) = (file::beside(self.path(), ending), file::beside(&place, ending));
-            match file::rename_new(&from, &to) {
-                Ok(true) => moved.push((from, to)),
-                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
-                done => {
-                    move_back(&moved)?;
-                    done.explain(failed)?;
-                }
-            }
-        }
-        Ok(moved)
-    }
-
     /// Whether it lies below a directory.
     pub fn is_in(&self, root: &Path) -> bool {
         self.path().starts_with(root)
@@ -206,6 +178,41 @@ impl SqliteDatabase {
     fn path(&self) -> &Path {
         Path::new(&self.place)
     }
+}
+
+/// Moves a database out of the worktree at `root`, which goes, with what SQLite keeps beside it; returns where each file
+/// was, and is.
+pub fn move_out(place: &Path, root: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let failed = || format!("cannot keep database '{}'", place.display());
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let is_below =
+        place.parent().and_then(real).is_some_and(|dir| real(root).is_some_and(|root| dir.starts_with(root)));
+    if !is_below || place.is_symlink() {
+        return Err(Error::new(failed()).because("a link leads to it"));
+    }
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (tree, file) = (name(root), name(place));
+    let names = std::iter::once(tree.clone()).chain((2..).map(|number| format!("{tree}-{number}")));
+    let mut free = names.map(|name| root.with_file_name(format!("{name}-{file}"))).filter(|free| {
+        // SQLite would take what it finds beside it for the database's own
+        file::with_journals(free).all(|file| std::fs::symlink_metadata(file).is_err())
+    });
+    let to = free.next().unwrap_or_default();
+    let mut moved = Vec::new();
+    for (from, to) in file::with_journals(place).zip(file::with_journals(&to)) {
+        let why = match file::rename_new(&from, &to) {
+            Ok(true) => {
+                moved.push((from, to));
+                continue;
+            }
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => continue,
+            Ok(false) => format!("'{}' has just come there", to.display()),
+            Err(cause) => cause.to_string(),
+        };
+        move_back(&moved)?;
+        return Err(Error::new(failed()).because(why));
+    }
+    Ok(moved)
 }
 
 /// Moves files back to where they were.

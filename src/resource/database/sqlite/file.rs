@@ -195,6 +195,11 @@ fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
+/// The database itself, and what SQLite may keep beside it.
+pub fn with_journals(place: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", "-wal", "-shm", "-journal"].into_iter().map(|suffix| beside(place, suffix))
+}
+
 /// Renames, unless something has the new name; returns whether it did.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
@@ -234,7 +239,7 @@ pub(super) fn half(place: &Path, record: &str) -> PathBuf {
     place.with_file_name(name)
 }
 
-pub fn beside(place: &Path, suffix: &str) -> PathBuf {
+fn beside(place: &Path, suffix: &str) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
     name.push(suffix);
     name.into()
