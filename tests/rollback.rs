@@ -379,3 +379,32 @@ fn a_setup_that_is_killed_at_any_step_is_resumed() {
         }
     }
 }
+
+#[test]
+fn work_that_is_in_no_file_keeps_an_unfinished_worktree_too() {
+    let world = crowded("../{{ repo }}-{{ name }}");
+    let module = world.repo("module");
+    world.write("module/.gitignore", "data\n");
+    world.commit(&module, "ignores");
+    let url = module.display().to_string();
+    let repo = world.path("myproject");
+    world.git(&repo, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "sub"]);
+    world.commit(&repo, "submodule");
+    let tree = world.path("myproject-staging").display().to_string();
+    for work in [
+        "git checkout -q --detach && git commit -q --allow-empty -m mine",
+        "git update-ref refs/worktree/mine HEAD",
+        "git -C sub commit -q --allow-empty -m mine",
+        "echo mine >sub/data",
+    ] {
+        world.fake_uv(&format!("cd '{tree}' || exit 1\n{work} || echo failed\nexit 1"));
+        let seen = add(&world);
+        assert!(seen.code == 128 && !seen.stderr.contains("failed"), "{seen:#?}");
+        let list = world.wt(&["undo", "--list"]).ok().stdout;
+        assert!(list.starts_with("staging"), "{work}: {list} {seen:#?}");
+        world.fake_uv("");
+        world.wt(&["undo"]).ok();
+        world.wt(&["remove", "-ffy", "-D", "--purge", "staging"]).ok();
+        let _ = world.see(world.command("git", &repo).args(["branch", "-D", "staging"]));
+    }
+}

@@ -335,19 +335,21 @@ fn remove_stops_the_servers_first_and_undo_does_not_start_them() {
         .wt(&["move", "staging", "../elsewhere"])
         .code(128)
         .says(&["'web' of 'staging' runs there", "hint: git wt down staging"]);
-    let seen = servers
-        .wt(&["remove", "-f", "staging"])
-        .ok()
-        .says(&["stopped 'web' of 'staging'\nremoved 'staging'"]);
+    let seen =
+        servers.wt(&["remove", "-f", "staging"]).ok().says(&["stopped 'web' of 'staging'\nremoved staging"]);
     assert!(!seen.stderr.contains("note: process"), "{}", seen.stderr);
     assert!(servers.is_free(8001) && !servers.is_free(8002));
     servers.wt(&["undo", "staging"]).ok();
-    assert_eq!(servers.listed("staging"), Vec::<Value>::new());
+    let listed = servers.listed("staging");
+    assert!(matches!(&listed[..], [web] if web["state"] == "stopped"), "{listed:?}");
+    // what it has printed is brought back, too
+    assert!(servers.wt(&["logs", "staging"]).ok().stdout.contains("http.server"));
     assert!(servers.is_free(8001));
     // a directory that was deleted by hand
     fs::remove_dir_all(servers.world.path("myproject-other")).unwrap();
     servers.wt(&["prune"]).ok().says(&["stopped 'web' of 'other'"]);
     servers.are_gone();
+    servers.wt(&["remove", "-fy", "--purge", "staging"]).ok();
     assert!(!servers.world.path("myproject/.git/wt/run").exists());
 }
 
@@ -635,7 +637,7 @@ fn what_a_project_visibly_serves_starts_after_consent() {
     );
     servers.world.program("python", "#!/bin/sh\nexec python3 \"$@\"\n");
     servers.world.commit(&main, "django");
-    let seen = servers.wt(&["add", "staging"]).ok().says(&["hint: git wt up staging"]);
+    let seen = servers.wt(&["add", "staging"]).ok().says(&["start it: git wt up staging\n"]);
     assert!(!seen.stderr.contains("consent"), "{}", seen.stderr);
     servers.wt(&["up", "-d", "staging"]).code(3).says(&["serve      python manage.py runserver {{ port }}"]);
     servers.are_gone();

@@ -141,19 +141,33 @@ pub fn relink(entry: &Path, git_dir: &Path, tree: &Path, path: &Path) -> Result<
     let modules = entry.join("modules");
     for repository in repositories(&modules) {
         let inside = repository.strip_prefix(entry).unwrap_or(&repository);
-        let config = repository.join("config");
-        let git = || Program::new("git").args(["config", "--file"]).arg(&config);
-        let worktree = git().args(["--get", "core.worktree"]).output()?;
-        let worktree = PathBuf::from(OsStr::from_bytes(one_line(&worktree.stdout)));
-        // where it lies in the worktree is what is left of '../../../../NAME/lib' once all else is taken away
-        let Some(below) = submodule_below(&worktree, tree) else { continue };
-        git().arg("core.worktree").arg(path.join(&below)).stdout()?;
+        let Some(below) = checked_out_at(&repository, tree)? else { continue };
+        config(&repository).arg("core.worktree").arg(path.join(&below)).stdout()?;
         let pointer = [b"gitdir: ", git_dir.join(inside).as_os_str().as_bytes(), b"\n"].concat();
         let dot_git = tree.join(&below).join(".git");
         crate::host::file::replace(&dot_git, &pointer)
             .explain(|| format!("cannot write '{}'", dot_git.display()))?;
     }
     Ok(())
+}
+
+fn config(repository: &Path) -> Program {
+    Program::new("git").args(["config", "--file"]).arg(repository.join("config"))
+}
+
+/// Where a submodule is checked out below `tree`, relative to that.
+fn checked_out_at(repository: &Path, tree: &Path) -> Result<Option<PathBuf>> {
+    let worktree = config(repository).args(["--get", "core.worktree"]).output()?;
+    let worktree = PathBuf::from(OsStr::from_bytes(one_line(&worktree.stdout)));
+    // where it lies in the worktree is what is left of '../../../../NAME/lib' once all else is taken away
+    Ok(submodule_below(&worktree, tree))
+}
+
+/// Returns the directories of the submodules below `modules` that are checked out in the worktree at `tree`.
+pub fn checked_out(modules: &Path, tree: &Path) -> Result<Vec<PathBuf>> {
+    let all = repositories(modules).into_iter();
+    let places = all.map(|repository| checked_out_at(&repository, tree));
+    places.filter_map(Result::transpose).map(|place| place.map(|below| tree.join(below))).collect()
 }
 
 /// The end of a submodule's recorded place that is a directory with a `.git` below `tree`.

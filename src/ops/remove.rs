@@ -476,7 +476,9 @@ impl<'a> Removal<'a> {
                 return Err(error);
             }
         };
-        up::forget(self.tree, self.record.as_ref(), &context.repo);
+        if item.is_none() || self.record.is_none() {
+            up::forget(self.tree, self.record.as_ref(), &context.repo);
+        }
         context.ui.say(&format!("removed {}{}", self.name, self.branch_stays()));
         for database in &kept.databases {
             context.ui.say(&format!("kept for good: {database}"));

@@ -1,13 +1,15 @@
 //! Takes back an add that failed or was killed. What it made seconds ago is deleted; where somebody has written into it
 //! meanwhile, it goes to the trash.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::git::status::{Status, unlike_head};
+use crate::git::submodules::{self, unpushed};
 use crate::git::worktrees::Worktree;
 use crate::host::exec;
-use crate::host::file::aside;
+use crate::host::file::{self, aside};
 use crate::ops::context::Context;
 use crate::ops::take_away::{DatabaseFate, How, is_as_made, kept_unasked, take_away};
 use crate::record::{LockedRecord, Record, RecordState, StepState};
@@ -88,7 +90,49 @@ fn written(tree: &Worktree, record: &Record, context: &Context) -> Result<Vec<Pa
         })
     };
     found.retain(|path| !is_ours(path));
+    // what is in no file: commits, hidden edits, references, and all that is in a submodule
+    let modules = tree.git_dir.join("modules");
+    let has_more = has_moved(tree)?
+        || has_file(&tree.git_dir.join("refs"))
+        || !unpushed(&modules)?.is_empty()
+        || has_files(&modules, root)?;
+    if has_more && found.is_empty() {
+        found.push(PathBuf::from("."));
+    }
     Ok(found)
+}
+
+/// Whether there is any file below a directory.
+fn has_file(dir: &Path) -> bool {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => has_file(&entry.path()),
+        _ => true,
+    })
+}
+
+/// Whether HEAD has moved since it was made: git begins its reflog with where it stands.
+fn has_moved(tree: &Worktree) -> Result<bool> {
+    let log = tree.git_dir.join("logs").join("HEAD");
+    let text = file::read(&log)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let is_move = |line: &str| {
+        let mut oids = line.split(' ');
+        let (old, new) = (oids.next().unwrap_or_default(), oids.next().unwrap_or_default());
+        old != new && old.bytes().any(|b| b != b'0')
+    };
+    Ok(text.lines().any(is_move))
+}
+
+/// Whether anything has been written into a submodule, ignored or not.
+fn has_files(modules: &Path, root: &Path) -> Result<bool> {
+    for path in submodules::checked_out(modules, root)? {
+        let Status { changes, untracked, ignored, .. } = Status::of_each_file(&path)?;
+        if !(changes.is_empty() && untracked.is_empty() && ignored.is_empty()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a file may come from a resource that is half made.

@@ -108,6 +108,7 @@ pub fn place(path: &Path) -> String {
 /// Returns the command that starts what the worktree serves, if its recipe says what that is.
 pub fn to_start(record: &Record, context: &Context) -> Result<Option<Hint>> {
     let (name, template) = (record.name.as_str(), record.template.as_deref());
-    let recipe = context.recipe_for(name, record.branch.as_ref(), template, Ignored::NotLookedAt)?;
+    let ignored = Ignored::AsRecorded(record);
+    let recipe = context.recipe_for(name, record.branch.as_ref(), template, ignored)?;
     Ok((!recipe.run.is_empty()).then(|| Hint::of("git wt up").name(name)))
 }

@@ -90,6 +90,12 @@ impl Exclude {
         if self.is_needless(&content) {
             return Ok(Created::Found);
         }
+        if leads_elsewhere(&file) {
+            return Ok(Created::Skipped(format!(
+                "'{}' is a link, and what it leads to is not git's",
+                file.display()
+            )));
+        }
         let newline = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
         crate::host::file::make_shared_dir(file.parent().unwrap_or(&file)).explain(failed)?;
         let mut out = fs::OpenOptions::new().create(true).append(true).open(&file).explain(failed)?;
@@ -106,11 +112,16 @@ impl Exclude {
             Some(_) => content.replacen(&self.text(), "", 1),
             None => content.split_inclusive('\n').filter(|line| line.trim_end() != self.pattern).collect(),
         };
-        if kept != content {
+        if kept != content && !leads_elsewhere(&file) {
             crate::host::file::replace(&file, kept.as_bytes()).explain(failed)?;
         }
         Ok(Destroyed::Gone)
     }
+}
+
+/// Whether the file or its directory is a link.
+fn leads_elsewhere(file: &Path) -> bool {
+    file.is_symlink() || file.parent().is_some_and(Path::is_symlink)
 }
 
 /// After a move, the record replaces the line, under the repository lock.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::git::Repo;
 use crate::git::worktrees::Worktree;
 use crate::host::exec::tree::ProcessKey;
@@ -182,8 +182,10 @@ impl Place {
         self.common_dir.join("wt")
     }
 
+    /// Its directories. A link is none of ours: it leads to somebody else's files.
     fn dirs(&self) -> impl Iterator<Item = PathBuf> {
-        self.keys.iter().map(|key| self.root().join("run").join(key))
+        let dirs = self.keys.iter().map(|key| self.root().join("run").join(key));
+        dirs.filter(|dir| fs::symlink_metadata(dir).is_ok_and(|found| found.is_dir()))
     }
 
     fn dir(&self) -> PathBuf {
@@ -194,6 +196,9 @@ impl Place {
     pub fn lock(&self) -> Result<File> {
         let path = self.dir().join("lock");
         let failed = || format!("cannot lock '{}'", path.display());
+        if self.dir().is_symlink() {
+            return Err(Error::new(failed()).because(format!("'{}' is a link", self.dir().display())));
+        }
         for below in ["run".to_owned(), format!("run/{}", self.keys[0])] {
             file::make_private_dir(&self.root(), &below).explain(failed)?;
         }
@@ -243,10 +248,11 @@ impl Place {
     pub fn forget(&self) {
         for dir in self.dirs() {
             for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-                let path = entry.path();
-                match path.extension().and_then(|ending| ending.to_str()) {
-                    Some("log") => log::delete(&path),
-                    _ => drop(fs::remove_file(&path)),
+                let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+                if name.ends_with(".log") {
+                    log::delete(&path);
+                } else if name == "lock" || name.ends_with(".json") || name.ends_with(".new") {
+                    let _ = fs::remove_file(&path);
                 }
             }
             let _ = fs::remove_dir(dir);

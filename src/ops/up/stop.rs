@@ -16,6 +16,7 @@ use crate::ops::context::Context;
 use crate::record::Record;
 use crate::record::worktrees::Worktrees;
 use crate::text::name::escaped;
+use crate::trash::Trash;
 
 /// How long to wait beyond the time that a server has to end.
 const MARGIN: Duration = Duration::from_secs(6);
@@ -194,8 +195,13 @@ pub fn sweep(worktrees: &Worktrees, repo: &Repo) {
 /// Returns the places of servers whose worktrees are gone.
 fn deserted(worktrees: &Worktrees, repo: &Repo) -> Vec<Place> {
     let trees = worktrees.listing.worktrees.iter();
-    let known: Vec<Place> = trees.map(|tree| Place::of(repo, tree, worktrees.record(tree))).collect();
+    let mut known: Vec<Place> = trees.map(|tree| Place::of(repo, tree, worktrees.record(tree))).collect();
+    // what is brought back has its logs
+    let removed = Trash::of(repo).list().unwrap_or_default().into_iter();
+    let records = removed.filter_map(|(_, manifest)| Some(manifest.ok()?.record?.id));
+    known.extend(records.map(|id| Place::at(repo, &id)));
     let entries = fs::read_dir(repo.common_dir().join("wt/run")).into_iter().flatten().flatten();
-    let keys = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let keys = dirs.filter_map(|entry| entry.file_name().into_string().ok());
     keys.filter(|key| known.iter().all(|place| !place.has(key))).map(|key| Place::at(repo, &key)).collect()
 }
