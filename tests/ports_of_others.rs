@@ -41,7 +41,10 @@ fn two_users_of_a_host_get_two_ports() {
     }
     let world = World::new();
     with_port(&world, "shop");
-    world.wt_in("shop", &["add", "a"]).ok();
+    // where both may go
+    let notices = world.path("notices");
+    let mut add = world.command("git", &world.path("shop"));
+    world.see(add.args(["wt", "add", "a"]).env("GIT_WT_PORT_NOTICES", &notices)).ok();
     // everything of the other user's: the way to the world, and a repository in it
     with_port(&world, "blog");
     for dir in ["", "blog"] {
@@ -56,7 +59,7 @@ fn two_users_of_a_host_get_two_ports() {
     let mut add = world.command("setpriv", &theirs.join("blog"));
     add.args([format!("--reuid={nobody}"), format!("--regid={nobody}"), "--clear-groups".into()]);
     add.env("HOME", &theirs).env("XDG_STATE_HOME", theirs.join("state")).env("XDG_RUNTIME_DIR", &theirs);
-    add.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    add.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_WT_PORT_NOTICES", &notices);
     add.args([env!("CARGO_BIN_EXE_git-wt"), "add", "a"]);
     let seen = world.see(&mut add);
     if seen.code != 0 && seen.stderr.contains("ermission denied") {

@@ -361,7 +361,7 @@ impl World {
             .env("HOME", self.path("home"))
             .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
-            .env("GIT_WT_PORT_NOTICES", self.path("notices"))
+            .env("GIT_WT_PORT_NOTICES", self.path("run/notices"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TEMPLATE_DIR", "")
             .env("GIT_CEILING_DIRECTORIES", self.root())

@@ -319,10 +319,11 @@ impl Claims {
             if !claim.is_of(owner) {
                 return Ok(Released::Another(claim));
             }
-            fs::remove_file(&path).explain(failed)?;
+            // first, since a claim without a notice gets one again, and a notice without a claim would stay
             if let (Thing::Port(port), Some(notices)) = (thing, &self.notices) {
                 notices.take_down(*port, &path);
             }
+            fs::remove_file(&path).explain(failed)?;
             return Ok(Released::Done);
         }
     }

@@ -73,13 +73,20 @@ impl Notices {
         }
     }
 
-    /// Returns the ports that have a notice of another user.
+    /// Returns the ports that have a notice of another user, and takes down those of ours whose claim has gone.
     pub fn of_others(&self) -> BTreeSet<u16> {
         let Ok(dir) = self.open() else { return BTreeSet::new() };
         let entries = Dir::read_from(&dir).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
         let ports = names.filter_map(|name| Some((name.parse::<u16>().ok()?, name)));
-        let of_another = |name: &str| matches!(Self::look(&dir, name), Found::Anothers);
+        let of_another = |name: &str| match Self::look(&dir, name) {
+            Found::Anothers => true,
+            Found::Ours(of) if !of.exists() => {
+                let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty()); // it gives way anyhow
+                false
+            }
+            Found::Ours(_) | Found::Gone => false,
+        };
         ports.filter(|(_, name)| of_another(name)).map(|(port, _)| port).collect()
     }
 
@@ -152,7 +159,8 @@ mod tests {
         assert_eq!(says().as_ref(), Some(other));
         notices.take_down(8001, other);
         assert_eq!(says(), None);
-        assert!(notices.of_others().is_empty());
+        assert!(notices.put_up(8003, ours) && notices.of_others().is_empty());
+        assert!(!notices.dir.join("8003").exists());
         // a link is no notice of ours
         symlink(other, notices.dir.join("8002")).unwrap();
         assert!(!notices.put_up(8002, ours));
