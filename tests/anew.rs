@@ -127,3 +127,29 @@ fn a_database_that_has_gone_is_made_again_only_after_a_question() {
     });
     assert!(file.exists());
 }
+
+#[test]
+fn what_is_left_out_each_time_is_not_planned_each_time() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    world.write("myproject/.gitignore", ".env*\ncache/\n");
+    world.commit(&repo, "ignore");
+    world.git(&repo, &["branch", "shows"]);
+    world.write("myproject/db.sqlite3", "");
+    world.write("myproject/.env", "DATABASE_URL=sqlite:///db.sqlite3\n");
+    for link in ["missing", "seen", "cache"] {
+        world.git(&repo, &["config", "--add", "wt.link", link]);
+    }
+    world.git(&repo, &["config", "wt.database.from", "main"]);
+    world.write("myproject/seen/file", "x");
+    world.write("myproject/cache/file", "x");
+    world.wt(&["add", "--no-env", "a"]).ok();
+    let first = planned(&world, "a");
+    assert!(first.contains("make link to 'cache'"), "{first}");
+    for left_out in ["'missing'", "'seen'", "database"] {
+        assert!(!first.contains(left_out), "{left_out}: {first}");
+    }
+    world.wt(&["setup", "a"]).ok();
+    assert!(planned(&world, "a").contains("nothing to do"), "{}", planned(&world, "a"));
+    world.wt(&["setup", "a"]).ok().says(&["nothing to do"]);
+}

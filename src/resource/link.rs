@@ -66,6 +66,13 @@ impl Link {
         Ok(Created::Made)
     }
 
+    /// Whether it would be left out: main has nothing to link to, or git would see it. `is_hidden` is whether a line in
+    /// `info/exclude` comes with it.
+    pub fn is_left_out(&self, main: Option<&Path>, root: &Path, is_hidden: bool) -> Result<bool> {
+        let kind = Tree::open(main.unwrap_or(root))?.kind(&self.path)?;
+        Ok(matches!(kind, None | Some(Kind::Link)) || !(is_hidden || is_ignored(root, &self.path)))
+    }
+
     /// Makes the link lead, from its new place, to where it led before, if it is still the link that we made.
     pub fn follow(&mut self, main: &Tree, worktree: &Tree) -> Result<()> {
         let target = self.target_from(main, worktree)?;

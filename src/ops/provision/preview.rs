@@ -10,9 +10,9 @@ use crate::git::worktrees::Worktree;
 use crate::ops::context::Context;
 use crate::ops::hooks;
 use crate::record::worktrees::Worktrees;
-use crate::record::{HookRun, HookStatus, StepState};
+use crate::record::{HookRun, HookStatus, Record, Step, StepState};
 use crate::resource::env_file::EnvFile;
-use crate::resource::{Resource, Reversible};
+use crate::resource::{Database, Exclude, Resource, Reversible};
 
 /// Describes, line by line, what would be done to a worktree.
 pub fn preview(
@@ -42,6 +42,7 @@ pub fn preview(
                 }
             }
             resource if is_there(resource, &tree.path) => {}
+            resource if is_left_out(resource, &record, &tree.path, context)? => {}
             resource => lines.push(format!("make {}", resource.describe())),
         }
     }
@@ -84,6 +85,20 @@ fn env_file(file: &EnvFile, root: &Path) -> Result<Vec<String>> {
         line("gone from the main worktree, and kept", changes.gone),
     ];
     Ok(lines.into_iter().flatten().collect())
+}
+
+/// Whether a thing would be left out, as it is each time.
+fn is_left_out(resource: &Resource, record: &Record, root: &Path, context: &Context) -> Result<bool> {
+    match resource {
+        Resource::Link(link) => {
+            let wanted = Exclude::of_link(&link.path, &record.name);
+            let hides =
+                |step: &Step| matches!(&step.resource, Resource::Exclude(it) if it.pattern == wanted.pattern);
+            link.is_left_out(context.main.as_deref(), root, record.steps.iter().any(hides))
+        }
+        Resource::Database(Database::Sqlite(database)) => Ok(database.would_show_data(root)),
+        _ => Ok(false),
+    }
 }
 
 /// Whether something of the user's is already where a thing would be made, and so stays.

@@ -59,14 +59,17 @@ impl SqliteDatabase {
 
     /// Makes it in a worktree, unless it would contain main's data in a file that git does not ignore there.
     pub fn create_in(&mut self, site: &Site) -> Result<Created> {
-        if let Some(inside) = self.copied_into(site.root)
-            && !is_ignored(site.root, inside)
-        {
+        if self.would_show_data(site.root) {
             return Ok(Created::Skipped("git does not ignore it there".into()));
         }
         let worktree = Tree::open(site.root)?;
         let how_far = self.how_far(site.owner);
         site.ui.watch(&how_far, || self.create(&worktree, site.claims, site.owner))
+    }
+
+    /// Whether it would contain main's data where git does not ignore it.
+    pub fn would_show_data(&self, root: &Path) -> bool {
+        self.copied_into(root).is_some_and(|inside| !is_ignored(root, inside))
     }
 
     /// Returns the path in the worktree at `root` to which another database's data would be copied.
