@@ -335,8 +335,13 @@ fn remove_stops_the_servers_first_and_undo_does_not_start_them() {
         .wt(&["move", "staging", "../elsewhere"])
         .code(128)
         .says(&["'web' of 'staging' runs there", "hint: git wt down staging"]);
-    let seen =
-        servers.wt(&["remove", "-f", "staging"]).ok().says(&["stopped 'web' of 'staging'\nremoved staging"]);
+    let seen = servers.wt(&["remove", "-f", "-n", "staging"]).ok();
+    assert!(seen.stdout.contains("\n  server 'web', which runs\n"), "{}", seen.stdout);
+    assert!(!servers.is_free(8001));
+    let seen = servers
+        .wt(&["remove", "-f", "staging"])
+        .ok()
+        .says(&["stopped 'web' of 'staging'\nremoved staging"]);
     assert!(!seen.stderr.contains("note: process"), "{}", seen.stderr);
     assert!(servers.is_free(8001) && !servers.is_free(8002));
     servers.wt(&["undo", "staging"]).ok();
@@ -438,6 +443,7 @@ fn a_single_server_in_the_foreground_keeps_the_terminal() {
     assert!(!shown.contains("error"), "{shown}");
     assert_eq!(terminal.shows("echo $?"), "130");
     servers.are_gone();
+    assert_eq!(servers.listed("staging")[0]["state"], "stopped");
     // from another terminal
     terminal.type_in("git wt up staging\r");
     terminal.until(|shown| shown.contains("debug  read answer"));
@@ -648,5 +654,17 @@ fn what_a_project_visibly_serves_starts_after_consent() {
         "server  python manage.py runserver 8001  ready in …s  http://localhost:8001\n"
     );
     servers.wt(&["remove", "staging"]).ok();
+    servers.are_gone();
+}
+
+#[test]
+fn a_server_without_a_port_of_ours_shows_the_one_that_it_has_chosen() {
+    let servers = Servers::without_ports("web = \"exec python3 -m http.server 8002\"");
+    let seen = servers.wt(&["up", "-d", "staging"]).ok();
+    assert_eq!(
+        timeless(&seen.stdout),
+        "web  exec python3 -m http.server 8002  ready in …s  http://localhost:8002\n"
+    );
+    servers.wt(&["down", "staging"]).ok();
     servers.are_gone();
 }

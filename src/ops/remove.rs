@@ -191,7 +191,9 @@ pub struct Removal<'a> {
     uncommitted: (usize, usize),
     /// Commits that would become unreachable, newest first, with their subjects.
     commits: Vec<String>,
-    /// Programs running in it.
+    /// Servers that `up` has started in it, and that run.
+    servers: Vec<String>,
+    /// Other programs running in it.
     occupants: Vec<Occupant>,
     /// The branch to delete with it, and its commit.
     branch: Option<(BranchName, Oid)>,
@@ -226,8 +228,9 @@ impl<'a> Removal<'a> {
         let record = worktrees.readable_record(tree)?.cloned();
         let mut occupants = occupants(&tree.path);
         // what `up` has started is stopped first, and disturbs nobody
-        let servers = up::processes(tree, record.as_ref(), &context.repo);
-        occupants.retain(|occupant| !servers.contains(&occupant.pid));
+        let processes = up::processes(tree, record.as_ref(), &context.repo);
+        occupants.retain(|occupant| !processes.contains(&occupant.pid));
+        let servers = up::running(tree, record.as_ref(), &context.repo);
         let mut removal = Self {
             tree,
             record,
@@ -235,6 +238,7 @@ impl<'a> Removal<'a> {
             data: Vec::new(),
             uncommitted: (0, 0),
             commits: Vec::new(),
+            servers,
             occupants,
             branch: None,
             remote_branch: None,
@@ -433,6 +437,7 @@ impl<'a> Removal<'a> {
                 lines.push(format!("  {}", resource.describe()));
             }
         }
+        lines.extend(self.servers.iter().map(|entry| format!("  server '{entry}', which runs")));
         lines.extend(self.unrecorded().map(|line| format!("  {line}")));
         let remote = self.remote_branch.iter().map(RemoteBranch::short);
         let branches = self.branch.iter().map(|(branch, _)| branch.to_string()).chain(remote);

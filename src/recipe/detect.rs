@@ -119,8 +119,12 @@ impl Project {
         let env_ignored = ignored(".env");
         let uploads =
             UPLOADS.into_iter().find(|path| root.path.join(path).is_dir() && ignored(&format!("{path}/")));
+        let env = EnvFile::find(&root, django.is_some());
+        // next to Django's server, the port would be Django's
+        let has_port =
+            django.is_none() && env_ignored && env.as_ref().is_some_and(|env| !env.ports.is_empty());
         Ok(Self {
-            env: EnvFile::find(&root, django.is_some()),
+            env,
             env_ignored,
             fixed: fixed::find(&root),
             media: uploads.map(|path| (path, Media::Apart)),
@@ -131,7 +135,7 @@ impl Project {
             uv,
             more_env: EnvFile::further(&root, ignored),
             venv: python.then(|| venv(&root, ignored)),
-            dev_server: install::dev_server(&root, &installs),
+            dev_server: install::dev_server(&root, &installs, has_port),
             compose: COMPOSE_FILES.into_iter().find(|name| root.has(name)),
             django,
             installs,
@@ -596,11 +600,21 @@ mod tests {
         let project = look(&files, &[".env"]);
         let recipe = written(&project);
         assert_eq!(setup(&recipe), ["pnpm install --frozen-lockfile --prefer-offline"]);
-        assert_eq!(servers(&recipe), [("server", "pnpm run dev")]);
+        assert_eq!(servers(&recipe), [("server", "pnpm run dev --port {{ port }}")]);
         assert_eq!(recipe.env.from, ".env.sample");
         assert_eq!(recipe.port.variables, [("VITE_PORT".to_owned(), 5173)]);
         let started = look(&[("package.json", r#"{"scripts": {"start": "node ."}}"#), ("bun.lock", "")], &[]);
         assert_eq!(servers(&written(&started)), [("server", "bun run start")]);
+        for (script, server) in [
+            ("vite --host", "npm run dev -- --port {{ port }}"),
+            ("vite --port 5173", "npm run dev"),
+            ("vite && x", "npm run dev"),
+            ("next dev", "npm run dev"),
+        ] {
+            let package = format!(r#"{{"scripts": {{"dev": "{script}"}}}}"#);
+            let project = look(&[("package.json", &package), (".env", "PORT=5173\n")], &[".env"]);
+            assert_eq!(servers(&written(&project)), [("server", server)], "{script}");
+        }
         let silent = look(&[("package.json", r#"{"scripts": {"build": "x"}}"#)], &[]);
         assert!(silent.servers().is_empty() && silent.setup_commands().is_empty());
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::state::{Place, State};
+use super::state::{Phase, Place, State};
 use super::{Started, entries};
 use crate::error::{Error, Explain, Result};
 use crate::git::worktrees::Worktree;
@@ -40,8 +40,8 @@ pub fn follow(servers: &mut [Started], context: &Context) -> Result<u8> {
                 let error = server.failure();
                 context.ui.say(&format!("{:width$} | {}", server.entry, error.what));
                 let code = match server.state.phase {
-                    super::Phase::Died { status } => status,
-                    super::Phase::Stopped => 0,
+                    Phase::Died { status } => status,
+                    Phase::Stopped => 0,
                     _ => error.exit,
                 };
                 status = if status == 0 { code } else { status };

@@ -71,10 +71,16 @@ pub fn processes(tree: &Worktree, record: Option<&Record>, repo: &Repo) -> Vec<u
     .collect()
 }
 
+/// Returns the names of the servers of a worktree that run.
+pub fn running(tree: &Worktree, record: Option<&Record>, repo: &Repo) -> Vec<String> {
+    let running = Place::of(repo, tree, record).states().into_iter().filter(State::is_alive);
+    running.map(|state| state.entry).collect()
+}
+
 /// Refuses to go on while servers of a worktree run: they would go on in a directory that is no longer there.
 pub fn refuse_running(tree: &Worktree, record: Option<&Record>, name: &str, repo: &Repo) -> Result<()> {
-    let running = Place::of(repo, tree, record).states().into_iter().filter(State::is_alive);
-    let entries: Vec<String> = running.map(|state| format!("'{}'", state.entry)).collect();
+    let entries: Vec<String> =
+        running(tree, record, repo).into_iter().map(|entry| format!("'{entry}'")).collect();
     if entries.is_empty() {
         return Ok(());
     }

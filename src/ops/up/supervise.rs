@@ -14,13 +14,16 @@ use crate::error::{Error, Explain, Result};
 use crate::host::claims::path_text;
 use crate::host::exec::listeners::{is_listened_on, listeners, ports_of};
 use crate::host::exec::supervisor::{Event, GRACE, Supervisor, Terminal};
-use crate::host::exec::tree::{MARKER, ProcessKey, Tree};
+use crate::host::exec::tree::{MARKER, ProcessKey};
 use crate::host::exec::{self, Program};
 use crate::host::http;
 use crate::host::log::Log;
 
 /// The variable by which a supervisor learns what to do. It has no secrets.
 pub const SPEC: &str = "GIT_WT_UP_SPEC";
+
+/// The status of a process that Ctrl-C has ended.
+const CTRL_C: u8 = 130;
 
 /// What a supervisor is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,7 +85,11 @@ fn run(spec: &mut Spec) -> Result<u8> {
         const LAST_WORDS: Duration = Duration::from_secs(1);
         let _ = kept.recv_timeout(LAST_WORDS);
     }
-    spec.state.reach(phase);
+    spec.state.reach(match phase {
+        // Ctrl-C, or a key of its own, is how a server in the foreground is stopped
+        Phase::Died { status: 0 | CTRL_C } if spec.state.foreground => Phase::Stopped,
+        phase => phase,
+    });
     state::write(&spec.state_file, &spec.state)?;
     Ok(status.or(status_at_end).unwrap_or(0))
 }
@@ -191,40 +198,39 @@ impl Observer {
                 return Some(Phase::Ready { listens: spec.state.port });
             }
         } else if let Some(port) = spec.state.port {
-            if let Some(phase) = self.listens(port, &server.tree()) {
+            if let Some(phase) = self.listens(port, server) {
                 return Some(phase);
             }
             if spec.is_presumed && age >= Self::FOR_PRESUMED {
                 return Some(Phase::Running);
             }
         } else if age >= Self::MOMENT {
-            return Some(Phase::Running);
+            // it may have chosen a port by itself, and by now say so
+            let listens = ports_of(&server.tree().pids()).first().copied();
+            return Some(listens.map_or(Phase::Running, |port| Phase::Ready { listens: Some(port) }));
         }
         let limit = spec.timeout.filter(|seconds| age >= Duration::from_secs(*seconds));
         limit.map(|seconds| Phase::TimedOut { seconds })
     }
 
-    /// Judges by who listens.
-    fn listens(&mut self, port: u16, tree: &Tree) -> Option<Phase> {
-        const AT_LEAST: Duration = Duration::from_millis(200);
-        let ours = tree.pids();
-        let there = listeners(&BTreeSet::from([port]));
-        if there.iter().any(|listener| ours.contains(&listener.process.pid)) {
-            return Some(Phase::Ready { listens: Some(port) });
-        }
-        if let Some(stranger) = there.first() {
-            let process = stranger.process.clone();
-            return Some(Phase::Taken { pid: process.pid, name: process.name });
-        }
-        // another user's process, as a container's, or a system that does not tell: the port was free before
+    /// Judges by who listens. All processes are looked at only when somebody does, since there may be many.
+    fn listens(&mut self, port: u16, server: &Supervisor) -> Option<Phase> {
+        const AT_LEAST: Duration = Duration::from_millis(500);
         if is_listened_on(port) {
-            return Some(Phase::Ready { listens: Some(port) });
+            let ours = server.tree().pids();
+            let there = listeners(&BTreeSet::from([port]));
+            let stranger = there.first().map(|listener| listener.process.clone());
+            return Some(match stranger.filter(|_| there.iter().all(|it| !ours.contains(&it.process.pid))) {
+                Some(process) => Phase::Taken { pid: process.pid, name: process.name },
+                // ours, or that of another user, such as a container's, or on a system that does not tell
+                None => Phase::Ready { listens: Some(port) },
+            });
         }
         if self.looked.elapsed() < AT_LEAST {
             return None;
         }
         self.looked = Instant::now();
-        let others = ports_of(&ours);
+        let others = ports_of(&server.tree().pids());
         if others != self.others {
             (self.others, self.others_since) = (others, Instant::now());
         }

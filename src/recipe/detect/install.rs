@@ -220,12 +220,26 @@ fn pip(uv: bool) -> &'static str {
 }
 
 /// Returns the command for the script of a `package.json` that starts a server: `dev`, or else `start`.
-pub(super) fn dev_server(root: &Root<'_>, installs: &[Install]) -> Option<String> {
+pub(super) fn dev_server(root: &Root<'_>, installs: &[Install], has_port: bool) -> Option<String> {
     let package = package(root)?;
     let scripts = package.get("scripts")?;
     let script =
         ["dev", "start"].into_iter().find(|script| scripts.get(script).is_some_and(Value::is_string))?;
     let node = installs.iter().find(|install| install.ecosystem == Ecosystem::Node);
     let manager = node.and_then(|install| install.command.as_deref()?.split(' ').next()).unwrap_or("npm");
-    Some(format!("{manager} run {script}"))
+    // the others pass on all that comes after the script's name
+    let separator = if manager == "npm" { "-- " } else { "" };
+    let reads_no_variable = scripts.get(script).and_then(Value::as_str).is_some_and(is_vite);
+    let port = if has_port && reads_no_variable {
+        format!(" {separator}--port {{{{ port }}}}")
+    } else {
+        String::new()
+    };
+    Some(format!("{manager} run {script}{port}"))
+}
+
+/// Whether a script starts vite's server and nothing else; it takes its port from the command line alone.
+fn is_vite(script: &str) -> bool {
+    let mut words = script.split_whitespace();
+    words.next() == Some("vite") && words.all(|word| ["dev", "serve", "--host", "--open"].contains(&word))
 }
