@@ -26,6 +26,7 @@ mod face;
 mod fuzz;
 mod git_mode;
 mod guard;
+mod hints;
 mod hooks;
 mod hostile;
 mod house;

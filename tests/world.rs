@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use crate::ports;
+use crate::{hints, ports};
 
 /// Skips a test and says why; with `CI` set, no test may be skipped.
 #[track_caller]
@@ -382,21 +382,31 @@ impl World {
 
     /// Runs a command and returns what it showed.
     #[must_use = "how did it end?"]
+    #[track_caller]
     pub fn see(&self, command: &mut Command) -> Seen {
-        self.seen(&command.output().unwrap())
+        let output = command.output().unwrap();
+        // git's own hints are prose
+        let is_gits =
+            command.get_program() == "git" && command.get_args().next().is_some_and(|arg| arg != "wt");
+        if is_gits { self.shown_by(&output) } else { self.seen(&output) }
     }
 
-    /// Returns what a command that has ended showed.
+    /// Returns what a command that has ended showed. Each hint must be a command.
+    #[track_caller]
     pub fn seen(&self, output: &Output) -> Seen {
-        Seen {
-            stdout: self.told(&output.stdout),
-            stderr: self.told(&output.stderr),
-            code: output.status.code().unwrap_or(-1),
-        }
+        let seen = self.shown_by(output);
+        hints::are_commands(&seen.stderr.replace("[ROOT]", "/home/you"));
+        seen
+    }
+
+    fn shown_by(&self, output: &Output) -> Seen {
+        let (stdout, stderr) = (self.told(&output.stdout), self.told(&output.stderr));
+        Seen { stdout, stderr, code: output.status.code().unwrap_or(-1) }
     }
 
     /// Runs `git wt` in a directory.
     #[must_use = "how did it end?"]
+    #[track_caller]
     pub fn wt_in(&self, dir: impl AsRef<Path>, args: &[&str]) -> Seen {
         let dir = self.path(dir);
         self.see(self.command("git", &dir).arg("wt").args(args.iter().map(|arg| ports::to_host(arg))))
@@ -404,6 +414,7 @@ impl World {
 
     /// Runs `git wt` in the repository `myproject`.
     #[must_use = "how did it end?"]
+    #[track_caller]
     pub fn wt(&self, args: &[&str]) -> Seen {
         self.wt_in("myproject", args)
     }
