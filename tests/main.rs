@@ -40,6 +40,7 @@ mod mysql;
 mod node;
 mod nu;
 mod options;
+mod packages;
 mod picker;
 mod picture;
 mod ports;

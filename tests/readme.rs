@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::world::{World, is_here, steady_ages, steady_times};
+use crate::world::{Seen, World, is_here, steady_ages, steady_times};
 
 /// A console block after `<!-- test: NAME -->`.
 struct Block<'a> {
@@ -135,6 +135,11 @@ fn what_the_readme_shows_is_what_is_seen() {
     );
 }
 
+/// Returns the lines in which the example says what its project has seen.
+pub fn visits(seen: &Seen) -> Vec<&str> {
+    seen.stdout.lines().filter(|line| line.starts_with("port ")).collect()
+}
+
 #[test]
 fn the_example_of_the_readme_works_and_leaves_nothing() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo");
@@ -146,8 +151,7 @@ fn the_example_of_the_readme_works_and_leaves_nothing() {
     let world = World::new();
     fs::create_dir(world.path("tmp")).unwrap();
     let seen = world.see(world.command(&example, &world.root()).env("TMPDIR", world.path("tmp"))).ok();
-    let visits: Vec<&str> = seen.stdout.lines().filter(|line| line.starts_with("port ")).collect();
-    let [first, second, other] = visits[..] else { panic!("{seen:#?}") };
+    let [first, second, other] = visits(&seen)[..] else { panic!("{seen:#?}") };
     // each environment belongs to its worktree, and what is done in one is not visible in the other
     for (visit, count) in [(first, 1), (second, 2), (other, 1)] {
         assert!(visit.ends_with(&format!(", {count} visit(s), own venv: True")), "{seen:#?}");
