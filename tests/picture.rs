@@ -61,8 +61,8 @@ fn steady(servers: &Servers, raw: &str) -> String {
     for word in raw.split_inclusive([' ', '\n', '\x1b']) {
         let text = word.trim_end_matches([' ', '\n', '\r', '\x1b', ',', ':', ')']);
         let begin = text.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
-        let is_time = text[begin..].contains('.')
-            && text.strip_suffix('s').is_some_and(|text| text[begin..].parse::<f64>().is_ok());
+        let is_time =
+            text.strip_suffix('s').is_some_and(|text| text[begin..].parse::<f64>().is_ok_and(f64::is_finite));
         steady += &if is_time { word.replace(&text[begin..], "0.4s") } else { word.to_owned() };
     }
     steady
