@@ -495,3 +495,45 @@ fn a_database_that_stays_is_whole_and_where_it_is_said_to_be() {
     yes.code(128).says(&["git-wt has not made the database 'mine.sqlite3', and does not keep it"]);
     assert!(world.path("myproject-d/mine.sqlite3").exists() && world.path("myproject-d/db.sqlite3").exists());
 }
+
+/// Makes a repository with a submodule `lib`, and the worktree `staging`, which has it too.
+fn with_a_submodule() -> World {
+    let world = World::with_repo();
+    world.repo("library");
+    let url = world.path("library").display().to_string();
+    let repo = world.path("myproject");
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "lib"];
+    world.git(&repo, &add);
+    world.commit(&repo, "submodule");
+    // a tag that is on no branch, and that every clone has
+    let library = world.path("library");
+    world.git(&library, &["commit", "--quiet", "--allow-empty", "-m", "released"]);
+    world.git(&library, &["tag", "v1"]);
+    world.git(&library, &["reset", "--quiet", "--hard", "HEAD~"]);
+    world.git(&repo.join("lib"), &["fetch", "--quiet", "--tags"]);
+    world.wt(&["add", "staging"]).ok();
+    assert_eq!(world.git(&world.path("myproject-staging/lib"), &["tag"]), "v1");
+    world
+}
+
+#[test]
+fn a_stash_or_a_tag_that_only_its_submodule_has_keeps_a_worktree() {
+    let world = with_a_submodule();
+    let lib = world.path("myproject-staging/lib");
+    let refused = |what: &str| {
+        for line in [&["remove", "staging"][..], &["remove", "--purge", "-y", "staging"]] {
+            let why = ["'staging' has submodules with commits of their own", what];
+            world.wt(line).code(128).says(&why);
+        }
+    };
+    world.write("myproject-staging/lib/README", "precious\n");
+    world.git(&lib, &["stash", "--quiet"]);
+    refused("lib: ");
+    world.git(&lib, &["stash", "drop", "--quiet"]);
+    world.git(&lib, &["commit", "--quiet", "--allow-empty", "-m", "precious"]);
+    world.git(&lib, &["tag", "mine"]);
+    world.git(&lib, &["reset", "--quiet", "--hard", "HEAD~"]);
+    refused(" precious");
+    world.git(&lib, &["tag", "--delete", "mine"]);
+    world.wt(&["remove", "--purge", "staging"]).ok();
+}

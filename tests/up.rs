@@ -338,10 +338,8 @@ fn remove_stops_the_servers_first_and_undo_does_not_start_them() {
     let seen = servers.wt(&["remove", "-f", "-n", "staging"]).ok();
     assert!(seen.stdout.contains("\n  server 'web', which runs\n"), "{}", seen.stdout);
     assert!(!servers.is_free(8001));
-    let seen = servers
-        .wt(&["remove", "-f", "staging"])
-        .ok()
-        .says(&["stopped 'web' of 'staging'\nremoved staging"]);
+    let seen =
+        servers.wt(&["remove", "-f", "staging"]).ok().says(&["stopped 'web' of 'staging'\nremoved staging"]);
     assert!(!seen.stderr.contains("note: process"), "{}", seen.stderr);
     assert!(servers.is_free(8001) && !servers.is_free(8002));
     servers.wt(&["undo", "staging"]).ok();

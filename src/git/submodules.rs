@@ -104,19 +104,37 @@ pub fn initialise(root: &Path, submodule: &Submodule) -> Result<()> {
     inside().args(["fetch", "--quiet", "--prune", "--no-tags"]).arg(clone).arg(branches).stdout().map(drop)
 }
 
-/// Returns commits and stashes that only the submodules of one worktree have, and that are lost with the repositories
-/// below `modules`: the newest of each, as `NAME: COMMIT SUBJECT`.
-pub fn unpushed(modules: &Path) -> Result<Vec<String>> {
+/// Returns commits, stashes and tags that only the submodules of one worktree have, and that are lost with the
+/// repositories below `modules`: the newest of each, as `NAME: COMMIT SUBJECT`. What a reference in the clone of the same
+/// name below `of_main` leads to is not lost.
+pub fn unpushed(modules: &Path, of_main: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for git_dir in repositories(modules) {
-        let name = git_dir.strip_prefix(modules).unwrap_or(&git_dir).display().to_string();
-        let log = ["log", "--format=%h %s", "--max-count=20", "HEAD", "--branches", "--glob=refs/stash"];
-        let git = Program::new("git").arg(super::joined("--git-dir=", &git_dir)).args(log);
-        let commits = git.args(["--not", "--remotes"]).stdout()?;
+        let name = git_dir.strip_prefix(modules).unwrap_or(&git_dir);
+        let git = || Program::new("git").arg(super::joined("--git-dir=", &git_dir));
+        let log = ["log", "--format=%h %s", "--max-count=20", "--all"];
+        // 'refs/prefetch' is what git fetches in the background
+        let not = ["--not", "--remotes", "--glob=refs/prefetch"];
+        let mut commits = git().args(log).args(not).stdout()?;
+        if !commits.is_empty() {
+            let known = known_to(&of_main.join(name))?;
+            let output = git().args(log).args(["--ignore-missing", "--stdin"]).args(not).output_of(&known)?;
+            commits = if output.code == 0 { output.stdout } else { commits };
+        }
         let commits = String::from_utf8_lossy(&commits).into_owned();
-        found.extend(commits.lines().map(|commit| format!("{name}: {commit}")));
+        found.extend(commits.lines().map(|commit| format!("{}: {commit}", name.display())));
     }
     Ok(found)
+}
+
+/// Returns what the references of a repository, if there is one, lead to: as git leaves it out, `^OID`.
+fn known_to(clone: &Path) -> Result<Vec<u8>> {
+    if !clone.join("HEAD").exists() {
+        return Ok(Vec::new());
+    }
+    let git = Program::new("git").arg(super::joined("--git-dir=", clone));
+    let known = git.args(["for-each-ref", "--format=^%(objectname)"]).output()?;
+    Ok(if known.code == 0 { known.stdout } else { Vec::new() })
 }
 
 /// Returns the git directories below a directory `modules`, and those nested in them; names of submodules may contain

@@ -244,7 +244,8 @@ impl<'a> Removal<'a> {
             remote_branch: None,
         };
         if options.force == 0 {
-            let unpushed = submodules::unpushed(&tree.git_dir.join("modules"))?;
+            let of_main = context.repo.common_dir().join("modules");
+            let unpushed = submodules::unpushed(&tree.git_dir.join("modules"), &of_main)?;
             if !unpushed.is_empty() {
                 let error =
                     Error::new(format!("'{}' has submodules with commits of their own", removal.name));
