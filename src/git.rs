@@ -5,6 +5,7 @@
 
 pub mod commits;
 pub mod divergence;
+pub mod hidden;
 pub mod hooks;
 pub mod merged;
 pub mod operation;

@@ -537,3 +537,99 @@ fn a_stash_or_a_tag_that_only_its_submodule_has_keeps_a_worktree() {
     world.git(&lib, &["tag", "--delete", "mine"]);
     world.wt(&["remove", "--purge", "staging"]).ok();
 }
+
+/// Asserts that `--purge` names all these as lost and deletes nothing, and that it does so with `-y`.
+#[track_caller]
+fn asks_about(world: &World, force: &[&str], lost: &[&str]) {
+    let line = [&["remove", "--purge", "staging"], force].concat();
+    let causes: Vec<String> = lost.iter().map(|what| format!("caused by: {what}\n")).collect();
+    let told = format!("error: removing 'staging' would lose data\n{}hint: ", causes.concat());
+    world.wt(&line).code(128).says(&[&told]);
+    world.wt(&[&line[..], &["-y"]].concat()).ok();
+    assert!(!world.path("myproject-staging").exists());
+}
+
+#[test]
+fn what_its_submodules_ignore_is_named_before_it_goes_for_good() {
+    let world = with_a_submodule();
+    world.write("myproject-staging/lib/.env", "precious\n");
+    world.write("myproject-staging/lib/node_modules/x/index.js", "");
+    asks_about(&world, &[], &["'lib/.env' (ignored by git)"]);
+}
+
+#[test]
+fn a_repository_that_is_only_in_it_is_no_submodule() {
+    let world = provisioned();
+    world.wt(&["add", "staging"]).ok();
+    let tree = world.path("myproject-staging");
+    world.repo("myproject-staging/inner");
+    world.commit(&tree, "a repository in it");
+    let why = "error: 'staging' has a git repository in it; -f removes it too\ncaused by: inner\n";
+    for line in [&["remove", "staging"][..], &["remove", "--purge", "-y", "staging"]] {
+        world.wt(line).code(128).says(&[why, "hint: git wt remove -f staging\n"]);
+    }
+    asks_about(&world, &["-f"], &["'inner' (a git repository)"]);
+}
+
+#[test]
+fn a_repository_is_data_whatever_the_directory_around_it_is_called() {
+    let world = provisioned();
+    world.write("myproject/.gitignore", ".env\n.env.*\nvendor/\nnode_modules/\n");
+    world.write("myproject/src/file", "x");
+    world.commit(&world.path("myproject"), "source");
+    let inside = ["node_modules/x", "src", "vendor/lib"];
+    world.wt(&["add", "staging"]).ok();
+    for place in inside {
+        world.git(&world.root(), &["init", "--quiet", &format!("myproject-staging/{place}")]);
+    }
+    world.write("myproject-staging/vendor/other/file", "x");
+    std::os::unix::fs::symlink(world.path("myproject"), world.path("myproject-staging/vendor/link")).unwrap();
+    let lost = inside.map(|place| format!("'{place}' (a git repository)"));
+    asks_about(&world, &[], &lost.each_ref().map(String::as_str));
+}
+
+#[test]
+fn changes_that_git_was_told_not_to_see_are_named() {
+    let world = World::with_repo();
+    let repo = world.path("myproject");
+    for file in ["assumed", "skipped", "same", "gone", "out/file"] {
+        world.write(format!("myproject/{file}"), "text\n");
+    }
+    for link in ["link", "other link"] {
+        std::os::unix::fs::symlink("README", repo.join(link)).unwrap();
+    }
+    world.commit(&repo, "files");
+    world.wt(&["add", "staging"]).ok();
+    let tree = world.path("myproject-staging");
+    world.git(&tree, &["update-index", "--assume-unchanged", "assumed"]);
+    world.git(&tree, &["update-index", "--skip-worktree", "skipped", "same", "gone", "link", "other link"]);
+    for file in ["assumed", "skipped"] {
+        world.write(format!("myproject-staging/{file}"), "precious\n");
+    }
+    for file in ["gone", "other link"] {
+        fs::remove_file(tree.join(file)).unwrap();
+    }
+    std::os::unix::fs::symlink("precious", tree.join("other link")).unwrap();
+    let lost =
+        ["assumed", "other link", "skipped"].map(|file| format!("'{file}' (changes hidden from git status)"));
+    asks_about(&world, &[], &lost.each_ref().map(String::as_str));
+    // what a sparse checkout leaves out is nothing to lose
+    world.wt(&["add", "staging"]).ok();
+    world.git(&tree, &["sparse-checkout", "set", "--no-cone", "/*", "!/out/"]);
+    assert!(!tree.join("out").exists());
+    world.wt(&["remove", "--purge", "staging"]).ok();
+}
+
+#[test]
+fn what_git_does_not_look_at_in_the_place_of_a_submodule_is_named() {
+    let world = with_a_submodule();
+    let tree = world.path("myproject-staging");
+    world.git(&tree, &["update-index", "--assume-unchanged", "lib"]);
+    world.write("myproject-staging/lib/new", "precious\n");
+    asks_about(&world, &[], &["'lib' (changes hidden from git status)"]);
+    world.wt(&["add", "staging"]).ok();
+    world.git(&tree, &["submodule", "--quiet", "deinit", "--force", "lib"]);
+    world.write("myproject-staging/lib/new", "precious\n");
+    assert_eq!(world.git(&tree, &["status", "--porcelain"]), "");
+    asks_about(&world, &[], &["'lib' (git cannot look into it)"]);
+}

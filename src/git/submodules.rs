@@ -71,7 +71,7 @@ fn is_name(name: &str) -> bool {
     name.split('/').all(is_part) && !name.contains(|c: char| c.is_control() || "=\\\"".contains(c))
 }
 
-/// Returns those of the paths at which the index of the worktree at `root` has a submodule.
+/// Returns those of the paths, or of all if there are none, at which the index of the worktree at `root` has a submodule.
 fn links<'a>(root: &Path, paths: impl Iterator<Item = &'a Path>) -> Result<HashSet<PathBuf>> {
     let git = looking_at(root).env("GIT_LITERAL_PATHSPECS", "1").args(["ls-files", "--stage", "-z", "--"]);
     let listed = git.args(paths).stdout()?;
@@ -137,6 +137,59 @@ fn known_to(clone: &Path) -> Result<Vec<u8>> {
     Ok(if known.code == 0 { known.stdout } else { Vec::new() })
 }
 
+/// The places of submodules in a worktree, and of theirs in turn, relative to it.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Those that are repositories.
+    pub cloned: Vec<PathBuf>,
+    /// Those that are not, but where there is something.
+    pub strange: Vec<PathBuf>,
+}
+
+impl Places {
+    /// Looks in the index of the worktree at `root` for them, whether or not `.gitmodules` names them.
+    pub fn of(root: &Path) -> Result<Self> {
+        let mut places = Self::default();
+        let mut links: Vec<_> = links(root, std::iter::empty())?.into_iter().collect();
+        links.sort();
+        for link in links {
+            let at = root.join(&link);
+            if is_root(&at)? {
+                let inner = Self::of(&at)?;
+                places.cloned.extend(inner.cloned.iter().map(|path| link.join(path)));
+                places.strange.extend(inner.strange.iter().map(|path| link.join(path)));
+                places.cloned.push(link);
+            } else if !is_empty(&at) {
+                places.strange.push(link);
+            }
+        }
+        Ok(places)
+    }
+
+    /// Returns those whose only repository lies in the worktree itself.
+    pub fn embedded(&self, root: &Path) -> impl Iterator<Item = &PathBuf> {
+        let is_inside = move |path: &&PathBuf| !root.join(path).join(".git").is_file();
+        self.cloned.iter().filter(is_inside)
+    }
+}
+
+/// Whether a directory is the top of a worktree, and not in one of the repository around it.
+pub fn is_root(dir: &Path) -> Result<bool> {
+    if !dir.join(".git").exists() {
+        return Ok(false);
+    }
+    let prefix = looking_at(dir).args(["rev-parse", "--show-prefix"]).output()?;
+    Ok(prefix.code == 0 && one_line(&prefix.stdout).is_empty())
+}
+
+/// Whether there is nothing at a path, or a directory without anything in it.
+fn is_empty(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => path.symlink_metadata().is_err(),
+    }
+}
+
 /// Returns the git directories below a directory `modules`, and those nested in them; names of submodules may contain
 /// slashes.
 fn repositories(modules: &Path) -> Vec<PathBuf> {
@@ -179,13 +232,6 @@ fn checked_out_at(repository: &Path, tree: &Path) -> Result<Option<PathBuf>> {
     let worktree = PathBuf::from(OsStr::from_bytes(one_line(&worktree.stdout)));
     // where it lies in the worktree is what is left of '../../../../NAME/lib' once all else is taken away
     Ok(submodule_below(&worktree, tree))
-}
-
-/// Returns the directories of the submodules below `modules` that are checked out in the worktree at `tree`.
-pub fn checked_out(modules: &Path, tree: &Path) -> Result<Vec<PathBuf>> {
-    let all = repositories(modules).into_iter();
-    let places = all.map(|repository| checked_out_at(&repository, tree));
-    places.filter_map(Result::transpose).map(|place| place.map(|below| tree.join(below))).collect()
 }
 
 /// The end of a submodule's recorded place that is a directory with a `.git` below `tree`.

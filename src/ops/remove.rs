@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Explain, Hint, Result};
+use crate::git::hidden::{Hidden, ignored_in};
 use crate::git::status::Status;
+use crate::git::submodules::Places;
 use crate::git::worktrees::Worktree;
 use crate::git::{Oid, RemoteBranch, hooks as git_hooks, submodules};
 use crate::host::exec;
@@ -187,6 +189,8 @@ pub struct Removal<'a> {
     name: String,
     /// Ignored files that cannot be regenerated, relative to the worktree.
     data: Vec<PathBuf>,
+    /// What git status is silent about; searched for only where all of it is to be deleted at once.
+    hidden: Hidden,
     /// How many files have changes, and how many are untracked.
     uncommitted: (usize, usize),
     /// Commits that would become unreachable, newest first, with their subjects.
@@ -236,6 +240,7 @@ impl<'a> Removal<'a> {
             record,
             name,
             data: Vec::new(),
+            hidden: Hidden::default(),
             uncommitted: (0, 0),
             commits: Vec::new(),
             servers,
@@ -261,10 +266,21 @@ impl<'a> Removal<'a> {
             if options.force == 0 {
                 removal.refuse_changes(&status)?;
             }
+            let places = Places::of(&tree.path)?;
+            if options.force == 0 {
+                removal.refuse_embedded(&places)?;
+            }
             removal.uncommitted = (status.changes.len(), status.untracked.len());
-            removal.data = removal.valuable(status.ignored, context);
+            let mut ignored = status.ignored;
+            if options.purge {
+                ignored.extend(ignored_in(&tree.path, &places)?);
+            }
+            removal.data = removal.valuable(ignored, context);
             if options.keep_db {
                 removal.data.retain(|path| !keep_db::keeps(path, tree, removal.record.as_ref()));
+            }
+            if options.purge {
+                removal.hidden = Hidden::of(&tree.path, &places, &removal.data)?;
             }
         }
         removal.commits = lone_commits(tree, &worktrees.listing, &context.repo)?;
@@ -342,6 +358,17 @@ impl<'a> Removal<'a> {
         Err(error.advise("-f removes it with them").hint(Hint::of("git wt remove -f").name(&self.name)))
     }
 
+    /// Refuses as git does to take along a repository that is a submodule without a home elsewhere.
+    fn refuse_embedded(&self, places: &Places) -> Result<()> {
+        let mut embedded = places.embedded(&self.tree.path).peekable();
+        if embedded.peek().is_none() {
+            return Ok(());
+        }
+        let error = Error::new(format!("'{}' has a git repository in it", self.name));
+        let error = embedded.fold(error, |error, path| error.because(path.display()));
+        Err(error.advise("-f removes it too").hint(Hint::of("git wt remove -f").name(&self.name)))
+    }
+
     /// Returns the ignored files that are neither unchanged files of ours nor easily regenerated.
     fn valuable(&self, ignored: Vec<PathBuf>, context: &Context) -> Vec<PathBuf> {
         let root = &self.tree.path;
@@ -405,8 +432,18 @@ impl<'a> Removal<'a> {
         let ignored = |path: &PathBuf| format!("'{}' (ignored by git)", path.display());
         let commit = |commit: &String| format!("commit {commit} (on no branch)");
         let occupant = |of: &Occupant| format!("the directory of process {} ({})", of.pid, of.name);
-        let data = self.data.iter().map(ignored).chain(self.commits.iter().map(commit));
+        let data = self.data.iter().map(ignored).chain(self.out_of_sight());
+        let data = data.chain(self.commits.iter().map(commit));
         data.chain(self.occupants.iter().map(occupant))
+    }
+
+    /// Returns what would be lost that git status does not show.
+    fn out_of_sight(&self) -> impl Iterator<Item = String> {
+        let of = |why: &'static str| move |path: &PathBuf| format!("'{}' ({why})", path.display());
+        let Hidden { edits, repositories, unseen } = &self.hidden;
+        let edits = edits.iter().map(of("changes hidden from git status"));
+        let repositories = repositories.iter().map(of("a git repository"));
+        edits.chain(repositories).chain(unseen.iter().map(of("git cannot look into it")))
     }
 
     /// Deletes the remote branch before anything local, so that a remote that refuses leaves everything as it was.

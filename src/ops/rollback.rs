@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::git::hidden::Hidden;
 use crate::git::status::{Status, unlike_head};
-use crate::git::submodules::{self, unpushed};
+use crate::git::submodules::{self, Places};
 use crate::git::worktrees::Worktree;
 use crate::host::exec;
 use crate::host::file::{self, aside};
@@ -94,8 +95,8 @@ fn written(tree: &Worktree, record: &Record, context: &Context) -> Result<Vec<Pa
     let modules = tree.git_dir.join("modules");
     let has_more = has_moved(tree)?
         || has_file(&tree.git_dir.join("refs"))
-        || !unpushed(&modules)?.is_empty()
-        || has_files(&modules, root)?;
+        || !submodules::unpushed(&modules, &context.repo.common_dir().join("modules"))?.is_empty()
+        || has_hidden(root)?;
     if has_more && found.is_empty() {
         found.push(PathBuf::from("."));
     }
@@ -124,15 +125,16 @@ fn has_moved(tree: &Worktree) -> Result<bool> {
     Ok(text.lines().any(is_move))
 }
 
-/// Whether anything has been written into a submodule, ignored or not.
-fn has_files(modules: &Path, root: &Path) -> Result<bool> {
-    for path in submodules::checked_out(modules, root)? {
-        let Status { changes, untracked, ignored, .. } = Status::of_each_file(&path)?;
+/// Whether anything has been written where git does not look: into a submodule, ignored or not, or past its eyes.
+fn has_hidden(root: &Path) -> Result<bool> {
+    let places = Places::of(root)?;
+    for path in &places.cloned {
+        let Status { changes, untracked, ignored, .. } = Status::of_each_file(&root.join(path))?;
         if !(changes.is_empty() && untracked.is_empty() && ignored.is_empty()) {
             return Ok(true);
         }
     }
-    Ok(false)
+    Ok(!Hidden::of(root, &places, &[])?.edits.is_empty())
 }
 
 /// Whether a file may come from a resource that is half made.

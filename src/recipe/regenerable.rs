@@ -10,7 +10,7 @@ use Treatment::{Discarded, NoPart, NotCopied};
 /// How to treat a file or a directory of some name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Treatment {
-    /// Removed with its worktree, without a question.
+    /// Removed with its worktree, without a question but for repositories in it.
     Discarded,
     /// Not searched for files to copy.
     NotCopied,
