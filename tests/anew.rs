@@ -153,3 +153,19 @@ fn what_is_left_out_each_time_is_not_planned_each_time() {
     assert!(planned(&world, "a").contains("nothing to do"), "{}", planned(&world, "a"));
     world.wt(&["setup", "a"]).ok().says(&["nothing to do"]);
 }
+
+#[test]
+fn a_venv_made_by_hand_after_a_failure_stays() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[venv]\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "../x"]);
+    world.fake_uv("rm -r \"$venv\"/*\nexit 1");
+    world.wt(&["setup", "x"]).code(128).says(&["cannot make the Python environment"]);
+    assert!(!world.path("x/.venv").exists());
+    world.write("x/.venv/pyvenv.cfg", "home = /usr/bin\n");
+    world.write("x/.venv/mine", "precious");
+    world.fake_uv("");
+    let _ = world.wt(&["setup", "x"]);
+    assert_eq!(world.read("x/.venv/mine"), "precious");
+}

@@ -57,12 +57,14 @@ impl LockedRecord<'_> {
             let lock = if shared { Some(self.records.lock()?) } else { None };
             let created = self.record.steps[at].resource.create(site);
             drop(lock);
-            let step = &mut self.record.steps[at];
-            let created = created.inspect_err(|_| {
-                if !step.resource.knows_its_own() {
-                    step.state = StepState::Planned;
+            let created = match created {
+                Ok(created) => created,
+                Err(error) => {
+                    self.not_made(at, site);
+                    return Err(error);
                 }
-            })?;
+            };
+            let step = &mut self.record.steps[at];
             step.state = if created == Created::Made { StepState::Made } else { StepState::Planned };
             report(&step.resource, &created);
             if let (Created::Made, Resource::Database(Database::Sqlite(database))) = (created, &step.resource)
@@ -79,6 +81,18 @@ impl LockedRecord<'_> {
         self.record.steps.retain(|step| step.state == StepState::Made);
         self.record.stage = RecordState::Ready;
         self.write()
+    }
+
+    /// Takes back what failed half-way: later it could be somebody's by its looks.
+    fn not_made(&mut self, at: usize, site: &Site) {
+        let step = &mut self.record.steps[at];
+        let is_gone = step.resource.begins_anew()
+            && matches!(step.resource.destroy(site, Unwind::Rollback), Ok(Destroyed::Gone));
+        if is_gone || !step.resource.knows_its_own() {
+            step.state = StepState::Planned;
+            // the record on disk says that it may be there, which is safe
+            let _ = self.write();
+        }
     }
 
     /// Claims the ports that were chosen under the repository lock, which is still held: nobody else of this repository
