@@ -169,3 +169,20 @@ fn a_venv_made_by_hand_after_a_failure_stays() {
     let _ = world.wt(&["setup", "x"]);
     assert_eq!(world.read("x/.venv/mine"), "precious");
 }
+
+#[test]
+fn a_value_with_the_branch_follows_a_switch() {
+    let world = World::with_repo();
+    world.write("myproject/.wt.toml", "[env]\nBRANCH = \"{{ branch }}\"\n");
+    world.write("myproject/.env", "A=1\n");
+    world.commit(&world.path("myproject"), "recipe");
+    world.trust();
+    world.wt(&["add", "staging"]).ok();
+    let drifted = || world.wt(&["list", "--json"]).ok().stdout.contains("\"drifted\":true");
+    assert!(!drifted());
+    world.git(&world.path("myproject-staging"), &["switch", "-q", "-c", "other"]);
+    assert!(drifted());
+    world.wt(&["setup", "staging"]).ok().says(&["changed BRANCH in '.env'"]);
+    assert!(world.read("myproject-staging/.env").contains("BRANCH=other\n"));
+    assert!(!drifted());
+}

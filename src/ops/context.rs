@@ -132,11 +132,15 @@ impl Context {
         self.recipe_for(name, tree.head.branch(), template, Ignored::AskGit)
     }
 
+    /// Returns the words that a recipe's commands may use in a worktree, with the branch that is checked out now.
+    pub fn words_in(&self, record: &Record, tree: &Worktree) -> Words {
+        self.words(record, tree.head.branch(), &tree.path)
+    }
+
     /// Returns the words that a recipe's commands may use in the worktree at `root`.
-    pub fn words(&self, record: &Record, root: &Path) -> Words {
+    pub fn words(&self, record: &Record, branch: Option<&BranchName>, root: &Path) -> Words {
         let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
-        let words =
-            Words::of(self.repo.name(), &record.name, record.branch.as_ref(), self.root(), root, &home);
+        let words = Words::of(self.repo.name(), &record.name, branch, self.root(), root, &home);
         Words { path: root.to_string_lossy().into_owned(), ports: record.ports(), ..words }
     }
 

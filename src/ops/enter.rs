@@ -49,8 +49,7 @@ pub fn wanted(root: &Path, direnv: bool, repo: Repo, ui: Ui) -> Result<Option<Wa
         context.warn_of_strays(&context.watch(tree, &worktrees, &recipe, &consent), &environment);
     }
     let first_port = record.ports().into_iter().next();
-    let drifted =
-        !whole || drift::has_drifted(record, &recipe, &tree.path, &context.words(record, &tree.path));
+    let drifted = !whole || drift::has_drifted(record, &recipe, &tree.path, &context.words_in(record, tree));
     let mut wanted = Wanted {
         name: record.name.as_str().to_owned(),
         head: head.to_string_lossy().into_owned(),

@@ -258,7 +258,7 @@ fn run_unfinished(
         ui.warn("the recipe's hooks were not run");
         return Ok(Error::HOOK);
     }
-    let words = context.words(&held.record, root);
+    let words = context.words(&held.record, held.record.branch.as_ref(), root);
     let log = context.records.log(&held.record.id);
     let limit = recipe.hooks.timeout;
     let surroundings = Surroundings {
@@ -300,7 +300,7 @@ pub fn run_teardown(held: &LockedRecord, tree: &Worktree, context: &Context) {
         let environment = Environment::of(&context.repo, &tree.path, Some(record), &recipe, &consent)?;
         let worktrees = Worktrees::read(&context.repo)?;
         context.guard(&context.watch(tree, &worktrees, &recipe, &consent), &environment)?;
-        let (words, log) = (context.words(record, &tree.path), context.records.log(&record.id));
+        let (words, log) = (context.words_in(record, tree), context.records.log(&record.id));
         let (root, limit) = (&tree.path, recipe.hooks.timeout);
         let surroundings = Surroundings {
             root,

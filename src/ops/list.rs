@@ -83,7 +83,7 @@ pub fn rows(worktrees: &Worktrees, wanted: Wanted, context: &Context) -> Vec<Row
         if wanted.status && !tree.missing {
             row.drifted = worktrees.record(tree).and_then(|record| {
                 let recipe = places.recipe(tree, Some(record), record.name.as_str())?;
-                Some(has_drifted(record, &recipe, &tree.path, &context.words(record, &tree.path)))
+                Some(has_drifted(record, &recipe, &tree.path, &context.words_in(record, tree)))
             });
         }
         if tree.is_main() {

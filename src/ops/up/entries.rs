@@ -203,7 +203,7 @@ fn words(
     context: &Context,
 ) -> Words {
     let mut words = match record {
-        Some(record) => context.words(record, &tree.path),
+        Some(record) => context.words_in(record, tree),
         None => {
             let home = exec::variable("HOME").map(PathBuf::from).unwrap_or_default();
             let name = Name::of_place(&worktrees.name(tree));
