@@ -555,3 +555,75 @@ fn data_of_mains_database_comes_to_no_place_that_git_would_see() {
         .says(&["warning: no database '[ROOT]/myproject-x/shop.db': git does not ignore it there"]);
     assert!(!world.path("myproject-x/shop.db").exists());
 }
+
+#[test]
+fn a_file_is_covered_whatever_characters_its_name_has() {
+    for (file, command) in [
+        ("a,b.sh", "sh a,b.sh"),
+        ("a=b.sh", "sh a=b.sh"),
+        ("a@b:c.sh", "sh a@b:c.sh"),
+        ("{a}.sh", "sh '{a}.sh'"),
+        ("my dir/x y.sh", r"cd my\ dir; . ./x\ y.sh"),
+        ("my dir/x y.sh", r"sh my\ dir/x\ y.*"),
+    ] {
+        asks_again_when_it_changes(file, command);
+    }
+}
+
+#[test]
+fn a_file_that_a_program_reads_by_its_own_rule_is_covered() {
+    for (file, command, program) in [
+        ("Procfile", "foreman start", "foreman"),
+        ("Procfile", "honcho start", "honcho"),
+        ("wsgi.py", "uvicorn wsgi:app", "uvicorn"),
+        ("pkg/wsgi.py", "gunicorn pkg.wsgi", "gunicorn"),
+        ("x/__init__.py", "flask --app x run", "flask"),
+        ("gulpfile.mjs", "npx gulp", "gulp"),
+        ("vite.config.ts", "vite", "vite"),
+        ("config.ru", "rackup", "rackup"),
+        ("Taskfile.yml", "task dev", "task"),
+        ("compose.yaml", "docker compose up", "docker"),
+    ] {
+        let seen = asks_again_when_it_changes(file, command);
+        seen.says(&[&format!("what '{program}' reads besides is not covered\n")]);
+    }
+    asks_again_when_it_changes("app.py", "python3 -c 'import app'")
+        .says(&["what 'python3' imports is not covered\n"]);
+}
+
+/// Asserts that consent to a command ends when this file changes; returns what trust then shows.
+#[track_caller]
+fn asks_again_when_it_changes(file: &str, command: &str) -> Seen {
+    let recipe = format!(
+        "[hooks]\nsetup = [\"\"\"({}) || true; touch ran.sqlite3\"\"\"]\n",
+        command.replace('\\', r"\\")
+    );
+    let world = with_recipe(&recipe, &[(file, "true\n")]);
+    world.trust();
+    world.write(format!("myproject/{file}"), "false\n");
+    world.commit(&world.path("myproject"), "another");
+    assert_eq!(world.wt(&["add", "x"]).code, 3, "{command}");
+    assert!(!world.path("myproject-x/ran.sqlite3").exists(), "{command}");
+    world.wt(&["trust"]).code(128).says(&[&format!("{file} (changed)")])
+}
+
+#[test]
+fn what_an_unknown_program_reads_is_said_not_to_be_covered() {
+    let trust = |command: &str| {
+        let world = with_recipe(&format!("[run]\nweb = \"{command}\"\n"), &[("x.sh", "true\n")]);
+        world.wt(&["trust"]).code(128).stderr
+    };
+    for command in ["mytool serve", "cd /; exec ../bin/mytool", "sh -c 'mytool'"] {
+        let shown = trust(command);
+        assert!(
+            shown.contains("\n               what 'mytool' reads is not covered\n"),
+            "{command}: {shown}"
+        );
+    }
+    for command in
+        ["echo done; sleep 1", "mkdir -p tmp && cp a tmp && touch b", "createdb x; psql x", "sh x.sh"]
+    {
+        let shown = trust(command);
+        assert!(!shown.contains("' reads "), "{command}: {shown}");
+    }
+}
