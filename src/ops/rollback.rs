@@ -139,14 +139,23 @@ fn has_hidden(root: &Path) -> Result<bool> {
 
 /// Whether a file may come from a resource that is half made.
 fn is_from(resource: &Resource, path: &Path, root: &Path) -> bool {
-    let is_at = |place: &Path| path == place || path == aside(place);
+    let is_at = |place: &Path| path == place || path == aside(place) || is_half(path, place);
     match resource {
         Resource::EnvFile(file) => is_at(Path::new(&file.path)),
         Resource::Copy(copy) => is_at(&copy.path),
-        Resource::Copies(copies) => copies.has(path),
+        Resource::Copies(copies) => copies.paths().any(|copy| is_at(copy)),
         Resource::Link(link) => is_at(&link.path),
         Resource::Venv(venv) => path.starts_with(&venv.path),
-        Resource::Database(Database::Sqlite(database)) => database.covers(&root.join(path)),
+        Resource::Database(Database::Sqlite(database)) => {
+            let path = root.join(path);
+            database.covers(&path) || is_half(&path, Path::new(&database.place))
+        }
         _ => false,
     }
+}
+
+/// Whether `path` is written beside `place`, to be renamed when it is whole.
+fn is_half(path: &Path, place: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    path.parent() == place.parent() && name(path).starts_with(&format!(".{}.git-wt-", name(place)))
 }
