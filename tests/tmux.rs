@@ -55,6 +55,13 @@ fn each_worktree_has_a_window_and_again_makes_no_second() {
     assert_eq!(tmux.windows(), ["johnny", "john"]);
     up(&["v1.2"]).ok();
     assert_eq!(tmux.windows(), ["johnny", "john", "v1-2"]);
+    // tmux runs what stands in '#(…)' of a name or a directory
+    let hostile = "x#(touch${IFS}pwned)";
+    world.git(&world.path("myproject"), &["worktree", "add", "-q", "-b", hostile, &format!("../{hostile}")]);
+    world.wt(&["setup", hostile]).ok();
+    up(&[hostile]).ok();
+    assert_eq!(tmux.windows().last().unwrap(), "x--touch--IFS-pwned-");
+    assert_eq!(world.pwned(), Vec::<std::path::PathBuf>::new());
     assert_eq!(tmux.says(&["list-sessions", "-F", "#{session_name}"]).lines().count(), 1);
     let shown = |number: &str| tmux.says(&["capture-pane", "-p", "-t", &format!(":{number}")]);
     until("the server is shown", || shown("2").contains("http.server"));
