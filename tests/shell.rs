@@ -238,6 +238,18 @@ fn scripts_and_subshells_move_nothing_and_are_told_the_command() {
 }
 
 #[test]
+fn the_last_of_several_commands_on_one_line_has_the_last_word() {
+    let world = world();
+    for shell in SHELLS {
+        let Some(mut terminal) = Terminal::open(&world, shell) else { continue };
+        let shown = terminal
+            .shows("git wt cd staging >/dev/null; git wt cd @ >/dev/null; git wt cd staging >/dev/null");
+        assert!(!shown.contains("error"), "{shell}: {shown:?}");
+        assert_eq!(terminal.stands(), "[ROOT]/staging", "{shell}");
+    }
+}
+
+#[test]
 fn the_background_moves_nothing() {
     let world = world();
     for shell in SHELLS {

@@ -4,13 +4,11 @@
 //! (`GIT_WT_CD_FILE`). For a plain `git wt`, the shell's prompt looks for the file (`GIT_WT_PROMPT_CD_FILE`), which is
 //! written only if that very shell started us in the foreground.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use rustix::process::{Pid, getpgrp, getpid, getppid, getsid};
 
 use crate::error::{Explain, Result};
@@ -40,9 +38,12 @@ impl Channel {
     pub fn tell(&self, to: &Path) -> Result<bool> {
         let Some(path) = &self.file else { return Ok(false) };
         let failed = || format!("cannot tell the shell where to go through '{}'", path.display());
-        let mut options = File::options();
-        options.write(true).create_new(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        let mut file = file::open_private(&mut options, path).explain(failed)?;
+        // the last of several commands on one line has the last word
+        if shell_of(path).is_some() {
+            let _ = fs::remove_file(path);
+        }
+        let mut file =
+            file::open_private(File::options().write(true).create_new(true), path).explain(failed)?;
         // written in one piece: a shell that looks too early sees nothing or everything
         let message = [to.as_os_str().as_bytes(), b"\0"].concat();
         file.write_all(&message).explain(failed)?;
@@ -59,7 +60,9 @@ fn is_typed_at_shell_of(file: &Path) -> bool {
 
 /// Returns the shell that named the file: `git-wt.PID.RANDOM`.
 fn shell_of(file: &Path) -> Option<Pid> {
-    Pid::from_raw(file.file_name()?.to_str()?.split('.').nth(1)?.parse().ok()?)
+    let mut parts = file.file_name()?.to_str()?.split('.');
+    parts.next().filter(|ours| *ours == "git-wt")?;
+    Pid::from_raw(parts.next()?.parse().ok()?)
 }
 
 /// Whether that shell runs us in the foreground: our process group is the terminal's, its leader is our process or our
